@@ -1,0 +1,250 @@
+# fish completion for rmq, written by npm run completions.
+
+# Sets what the walk has to know of a level: whether commands are below it, which flags take a value, and which of its
+# arguments begins a command.
+function __rmq_level
+    set -g __rmq_valued -u --url --uri --connect-timeout --wait --max-reconnects --heartbeat --blocked-timeout --cacert --cert --key --passphrase-file --servername --name --url-file -o --output
+    set -g __rmq_below 0
+    set -g __rmq_command 0
+    switch "$__rmq_path"
+        case ''
+            set __rmq_below 1
+        case 'queue'
+            set __rmq_below 1
+        case 'broker'
+            set __rmq_below 1
+        case 'publish'
+            set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
+        case 'consume'
+            set -a __rmq_valued -n --count --idle --timeout --expect --prefetch --priority --offset
+        case 'queue declare'
+            set -a __rmq_valued --queue-type --argument --bind
+        case 'queue delete'
+        case 'broker run'
+            set -a __rmq_valued --nodes --boot-timeout
+            set __rmq_command 1
+        case 'broker start'
+            set -a __rmq_valued --nodes --boot-timeout --port
+        case 'broker stop'
+        case 'broker status'
+        case 'completion'
+            set -a __rmq_valued --write
+        case '*'
+            # Nothing is known of it: whatever follows belongs to it.
+            set __rmq_running 1
+    end
+end
+
+# Walks the words before the cursor: sets the level that they lead to, the flags that were given, whether the last one
+# still waits for its value, how many arguments there are, and the words of a command to run.
+function __rmq_walk
+    set -l line (commandline -opc)
+    while string match -qr '^\w+=' -- $line[1]
+        set -e line[1]
+    end
+    set -q __rmq_line; and test "$__rmq_line" = "$line"; and return
+    set -g __rmq_line $line
+    set -g __rmq_path
+    set -g __rmq_given
+    set -g __rmq_awaited
+    set -g __rmq_count 0
+    set -g __rmq_behind 0
+    set -g __rmq_running 0
+    set -g __rmq_run
+    __rmq_level
+    for word in $line[2..]
+        if test $__rmq_running = 1
+            set -a __rmq_run $word
+        else if set -q __rmq_awaited[1]
+            set -a __rmq_given $__rmq_awaited
+            set __rmq_awaited
+        else if test $__rmq_behind = 0; and test "$word" = --
+            set __rmq_behind 1
+            test $__rmq_command = 0; or set __rmq_running 1
+        else if test $__rmq_behind = 0; and string match -q -- '-?*' $word
+            __rmq_take $word
+        else if test $__rmq_behind = 0; and test $__rmq_below = 1
+            set -a __rmq_path $word
+            __rmq_level
+        else
+            set __rmq_count (math $__rmq_count + 1)
+            if test $__rmq_count = $__rmq_command
+                set __rmq_running 1
+                set __rmq_run $word
+            end
+        end
+    end
+end
+
+# Takes a word of flags.
+function __rmq_take -a word
+    if string match -q -- '--*' $word
+        if contains -- $word $__rmq_valued
+            set __rmq_awaited $word
+        else
+            set -a __rmq_given (string split -m 1 = -- $word)[1]
+        end
+        return
+    end
+    set -l letters (string split '' -- $word)[2..]
+    while set -q letters[1]
+        if contains -- -$letters[1] $__rmq_valued; and not set -q letters[2]
+            set __rmq_awaited -$letters[1]
+            return
+        end
+        set -a __rmq_given -$letters[1]
+        contains -- -$letters[1] $__rmq_valued; and return
+        set -e letters[1]
+    end
+end
+
+function __rmq_at -a path
+    __rmq_walk
+    test "$__rmq_path" = "$path"; and test $__rmq_running = 0
+end
+
+function __rmq_lacks
+    __rmq_walk
+    test $__rmq_running = 0; or return
+    for flag in $argv
+        contains -- $flag $__rmq_given; and return 1
+    end
+    return 0
+end
+
+function __rmq_awaits_word
+    test $__rmq_behind = 0; and not set -q __rmq_awaited[1]
+end
+
+function __rmq_argument -a path number rest
+    __rmq_at $path; and not set -q __rmq_awaited[1]; or return
+    set -l next (math $__rmq_count + 1)
+    test $next = $number; or test "$rest" = rest -a $next -gt $number
+end
+
+function __rmq_runs -a path
+    __rmq_walk
+    test "$__rmq_path" = "$path"; or return
+    test $__rmq_running = 1; and return
+    not set -q __rmq_awaited[1]; and test (math $__rmq_count + 1) = $__rmq_command
+end
+
+function __rmq_complete_command
+    set -l line (string join -- ' ' (string escape -- $__rmq_run) (commandline -ct))
+    complete --do-complete="$line"
+end
+
+complete -c rmq -f
+complete -c rmq -n '__rmq_lacks' -l url -s u -x -d 'AMQP URL; repeat or separate with commas for failover'
+complete -c rmq -n '__rmq_lacks --connect-timeout' -l connect-timeout -x -d 'give up on an address after this long (10s)'
+complete -c rmq -n '__rmq_lacks --wait' -l wait -x -d 'keep trying until the broker is up, at most this long'
+complete -c rmq -n '__rmq_lacks --max-reconnects' -l max-reconnects -x -d 'rounds of reconnecting, in a row, before giving up (12)'
+complete -c rmq -n '__rmq_lacks --no-reconnect' -l no-reconnect -d 'give up as soon as the connection is lost'
+complete -c rmq -n '__rmq_lacks --heartbeat' -l heartbeat -x -d 'heartbeat interval, 0s for none (60s)'
+complete -c rmq -n '__rmq_lacks --blocked-timeout' -l blocked-timeout -x -d 'give up when an alarm blocks publishing for this long (300s)'
+complete -c rmq -n '__rmq_lacks --cacert' -l cacert -r -F -d 'CA certificates (PEM) to trust instead of the system\'s'
+complete -c rmq -n '__rmq_lacks --cert' -l cert -r -F -d 'client certificate (PEM)'
+complete -c rmq -n '__rmq_lacks --key' -l key -r -F -d 'private key of the client certificate (PEM)'
+complete -c rmq -n '__rmq_lacks --passphrase-file' -l passphrase-file -r -F -d 'file with the passphrase of the private key'
+complete -c rmq -n '__rmq_lacks --servername' -l servername -x -d 'name expected in the broker\'s certificate'
+complete -c rmq -n '__rmq_lacks --insecure' -l insecure -d 'accept any certificate'
+complete -c rmq -n '__rmq_lacks --name' -l name -x -d 'connection name shown by the broker'
+complete -c rmq -n '__rmq_lacks --url-file' -l url-file -r -F -d 'read the URL from a file'
+complete -c rmq -n '__rmq_lacks -o --output' -l output -s o -x -a 'text json raw' -d 'output format'
+complete -c rmq -n '__rmq_lacks --json' -l json -d 'same as -o json'
+complete -c rmq -n '__rmq_lacks --quiet' -l quiet -d 'print results and errors only'
+complete -c rmq -n '__rmq_lacks -v --verbose' -l verbose -s v -d 'say what is going on'
+complete -c rmq -n '__rmq_lacks --no-color' -l no-color -d 'no colours'
+complete -c rmq -n '__rmq_lacks -y --yes' -l yes -s y -d 'do not ask'
+complete -c rmq -n '__rmq_lacks -h --help' -l help -s h -d 'print this help'
+
+# rmq
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'declare and delete queues'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a private, real RabbitMQ node for development, tests and CI'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consume' -d 'print messages, acknowledging each only after it has been written'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'completion' -d 'print the completion script for a shell'
+complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -d 'print the version'
+
+# rmq queue
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable queue, and bind it'
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'delete' -d 'delete a queue with its messages'
+
+# rmq broker
+complete -c rmq -n '__rmq_at "broker"; and __rmq_awaits_word' -a 'run' -d 'run a command against a throwaway RabbitMQ node and leave nothing behind'
+complete -c rmq -n '__rmq_at "broker"; and __rmq_awaits_word' -a 'start' -d 'start a RabbitMQ node in the background; other commands find it by themselves'
+complete -c rmq -n '__rmq_at "broker"; and __rmq_awaits_word' -a 'stop' -d 'stop the RabbitMQ node in the background and remove its data'
+complete -c rmq -n '__rmq_at "broker"; and __rmq_awaits_word' -a 'status' -d 'tell whether the RabbitMQ node in the background accepts connections'
+
+# rmq publish
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -q --queue' -l queue -s q -x -d 'queue to publish to'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -e --exchange' -l exchange -s e -x -d 'exchange to publish to'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -r --routing-key' -l routing-key -s r -x -d 'routing key'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --content-type' -l content-type -x -d 'MIME type of the body'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --content-encoding' -l content-encoding -x -d 'encoding of the body, such as gzip'
+complete -c rmq -n '__rmq_at "publish"' -l header -s H -x -d 'header; K:=JSON for numbers, booleans and typed values'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --priority' -l priority -x -d 'priority, 0 to 255'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --correlation-id' -l correlation-id -x -d 'correlation id'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --reply-to' -l reply-to -x -d 'queue for the reply'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --ttl' -l ttl -x -d 'the message expires in its queue after this long'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --message-id' -l message-id -x -d 'message id (one is made for each message)'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --timestamp' -l timestamp -x -d 'seconds since 1970'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --type' -l type -x -d 'type of the message'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --user-id' -l user-id -x -d 'user id; the broker checks it'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --app-id' -l app-id -x -d 'application id'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --transient' -l transient -d 'not persistent: may be lost when the broker restarts'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -f --file' -l file -s f -r -F -d 'read the body from a file (- is standard input)'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --lines' -l lines -d 'each line of the input is a message'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --envelopes' -l envelopes -d 'each line of the input is an envelope, as consume -o json prints it'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -n --count' -l count -s n -x -d 'publish the body N times; of lines or envelopes the first N'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --no-confirm' -l no-confirm -d 'do not wait for the broker to take responsibility'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --allow-unroutable' -l allow-unroutable -d 'accept that no queue is bound for the key'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
+
+# rmq consume
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a message'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --drain' -l drain -d 'stop at the depth that the queue has now'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --expect' -l expect -x -d 'fail unless exactly N messages come'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (1000)'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --requeue' -l requeue -d 'look, then give everything back'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --reject' -l reject -d 'reject what was printed: dead-letter it'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --no-ack' -l no-ack -d 'let the queue forget messages as it hands them out'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --exclusive' -l exclusive -d 'refuse other consumers beside this one'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --priority' -l priority -x -d 'consumer priority; a higher one is served first'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --offset' -l offset -x -d 'where to begin in a stream: first, last, next, N, a time or an age such as 1h'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+
+# rmq queue declare
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (classic)'
+complete -c rmq -n '__rmq_at "queue declare"' -l argument -x -d 'queue argument; K:=JSON for numbers and booleans'
+complete -c rmq -n '__rmq_at "queue declare"' -l bind -x -d 'bind it to EXCHANGE, with KEY'
+
+# rmq queue delete
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when it holds no messages'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when it has no consumers'
+
+# rmq broker run
+complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (default 1)'
+complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --boot-timeout' -l boot-timeout -x -d 'how long the boot may take (default 60s)'
+complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --install' -l install -d 'install RabbitMQ, with apt-get or brew, when there is nothing to run it with'
+complete -c rmq -n '__rmq_runs "broker run"' -a '(__rmq_complete_command)'
+
+# rmq broker start
+complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (default 1)'
+complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --boot-timeout' -l boot-timeout -x -d 'how long the boot may take (default 60s)'
+complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --install' -l install -d 'install RabbitMQ, with apt-get or brew, when there is nothing to run it with'
+complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --port' -l port -x -d 'the AMQP port of the first node, the others counting on from it (default: free ones)'
+
+# rmq broker stop
+
+# rmq broker status
+
+# rmq completion
+complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --write' -l write -x -a '(__fish_complete_directories)' -d 'write the scripts for all shells into a directory'
+complete -c rmq -n '__rmq_argument "completion" 1' -a 'bash zsh fish'

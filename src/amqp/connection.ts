@@ -1,0 +1,176 @@
+import type { Socket } from 'node:net';
+import { type ChannelModel, connect, credentials } from 'amqplib';
+import type { Emit, Role } from '../model/event.ts';
+import { abortFailure, Failure } from '../model/failure.ts';
+import { formatDuration } from '../model/quantity.ts';
+import type { Address } from './address.ts';
+import { channelFailure, replyCode } from './failures.ts';
+import { handshakeFailure, timeoutFailure, vhostFailure } from './login-failures.ts';
+import { hasCertificate, type TlsConfig, type TlsOptions, tlsOptions } from './tls.ts';
+
+export interface DialConfig extends TlsConfig {
+  /** Milliseconds; absent: what the URL says, else the default. */
+  readonly connectTimeout?: number | undefined;
+  readonly heartbeat?: number | undefined;
+  readonly blockedTimeout: number;
+  readonly name?: string | undefined;
+}
+
+/** An open connection. It is open until `lost` resolves, or until `close` is called. */
+export interface Connection {
+  readonly model: ChannelModel;
+  readonly address: Address;
+  /** The broker's version, such as `4.0.5`; empty when it does not say. */
+  readonly version: string;
+  /** False once it has ended, by itself or by `close`. */
+  readonly open: boolean;
+  /** Resolves with the reason when the connection ends by itself. */
+  readonly lost: Promise<Failure>;
+  /** True while an alarm of the broker keeps it from reading what this connection publishes. */
+  readonly blocked: boolean;
+  /** Called whenever `blocked` changes. */
+  onFlow: (() => void) | undefined;
+  /** Closes it, cleanly where the peer still answers, and never takes longer than a few seconds. */
+  readonly close: () => Promise<void>;
+}
+
+const CONNECT_TIMEOUT = 10_000;
+const HEARTBEAT = 60_000;
+const CLOSE_TIMEOUT = 3_000;
+/** Node tries the addresses of a name one after the other; its 250 ms each are too short for a slow link. */
+const ADDRESS_TIMEOUT = 2_000;
+
+/**
+ * Connects to one broker and logs in.
+ *
+ * @throws Failure `unavailable`, `denied`, `later` when a connection limit is reached, what `tlsOptions` throws, or what
+ * the signal was aborted with
+ */
+export async function dial(address: Address, config: DialConfig, role: Role, emit: Emit, signal: AbortSignal): Promise<Connection> {
+  if (signal.aborted) throw abortFailure(signal);
+  const timeout = config.connectTimeout ?? address.connectTimeout ?? CONNECT_TIMEOUT;
+  const tls = await tlsOptions(address, config);
+  // Aborting destroys the socket, in whichever phase it is: otherwise it would keep the process alive until its timeout.
+  const dialing = new AbortController();
+  const abandon = (): void => dialing.abort();
+  signal.addEventListener('abort', abandon, { once: true });
+  const timer = setTimeout(abandon, timeout);
+  try {
+    const model = await open(address, config, role, tls, dialing.signal);
+    return watch(model, address, config, role, emit);
+  } catch (error) {
+    const vhostRefused = error instanceof Error && error.message.includes('Expected ConnectionOpenOk; got <ConnectionClose');
+    const failure = vhostRefused
+      ? vhostFailure(address, await (await import('./vhost.ts')).askAboutVhost(address, tls, dialing.signal))
+      : handshakeFailure(error, address, hasCertificate(address, config));
+    if (signal.aborted) throw abortFailure(signal);
+    throw dialing.signal.aborted && !vhostRefused ? timeoutFailure(address, timeout) : failure;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abandon);
+  }
+}
+
+async function open(address: Address, config: DialConfig, role: Role, tls: TlsOptions | undefined, signal: AbortSignal): Promise<ChannelModel> {
+  const socketOptions = {
+    ...tls,
+    noDelay: true,
+    keepAlive: true,
+    highWaterMark: 1_048_576,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT,
+    signal,
+    // amqplib's own version and address would be taken for those of this program.
+    clientProperties: { product: 'rmq', version: undefined, information: undefined, connection_name: config.name ?? `rmq ${role}` },
+    ...(address.mechanism === 'external' && { credentials: credentials.external() }),
+  };
+  return connect(
+    {
+      protocol: address.tls ? 'amqps' : 'amqp',
+      hostname: address.host,
+      port: address.port,
+      username: address.username,
+      password: address.password,
+      // amqplib percent-decodes it once more.
+      vhost: encodeURIComponent(address.vhost),
+      heartbeat: (config.heartbeat ?? address.heartbeat ?? HEARTBEAT) / 1_000,
+      ...(address.channelMax !== undefined && { channelMax: address.channelMax }),
+    },
+    socketOptions,
+  );
+}
+
+function watch(model: ChannelModel, address: Address, config: DialConfig, role: Role, emit: Emit): Connection {
+  let open = true;
+  let blocked = false;
+  let reason: unknown;
+  let alarm: NodeJS.Timeout | undefined;
+  let lose: (failure: Failure) => void = () => undefined;
+  const lost = new Promise<Failure>((resolve) => {
+    lose = resolve;
+  });
+  const ended = new Promise<void>((resolve) => model.once('close', () => resolve()));
+  const socket = (model.connection as unknown as { stream?: Socket }).stream;
+  const flow = (now: boolean): void => {
+    blocked = now;
+    clearTimeout(alarm);
+    connection.onFlow?.();
+  };
+  model.on('error', (error) => {
+    reason ??= error;
+  });
+  // A close by the broker's operator comes without an 'error': everything is driven from 'close'.
+  model.on('close', (error) => {
+    open = false;
+    clearTimeout(alarm);
+    lose(channelFailure(reason ?? error ?? new Error('closed')));
+    // amqplib only half-closes it, and a peer that has gone silent would keep the process alive. A peer that said why it
+    // closes still gets its answer.
+    if (replyCode(error) === undefined) socket?.destroy();
+    else socket?.destroySoon();
+  });
+  model.on('blocked', (why) => {
+    flow(true);
+    emit({ kind: 'blocked', role, reason: String(why) });
+    alarm = setTimeout(() => {
+      open = false;
+      const waited = formatDuration(config.blockedTimeout);
+      lose(
+        new Failure('later', `the broker has blocked publishing for longer than ${waited}: ${why}`, {
+          hint: 'free memory or disk space on the broker, then try again',
+        }),
+      );
+    }, config.blockedTimeout);
+  });
+  model.on('unblocked', () => {
+    flow(false);
+    emit({ kind: 'unblocked', role });
+  });
+  const connection: Connection = {
+    model,
+    address,
+    version: String((model.connection.serverProperties as { version?: unknown } | undefined)?.version ?? ''),
+    lost,
+    get open() {
+      return open;
+    },
+    get blocked() {
+      return blocked;
+    },
+    onFlow: undefined,
+    close: async () => {
+      open = false;
+      clearTimeout(alarm);
+      // close() never settles when the peer dies before it answers.
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, CLOSE_TIMEOUT);
+      });
+      await Promise.race([Promise.resolve(model.close()).catch(() => undefined), ended, late]);
+      clearTimeout(timer);
+      // With an error, because amqplib does not notice otherwise, and its heartbeat timers would keep the process alive.
+      socket?.destroy(new Error('closed'));
+    },
+  };
+  return connection;
+}

@@ -1,0 +1,60 @@
+import type { Channel } from 'amqplib';
+import type { Topology } from '../model/topology.ts';
+import { onChannel, watchChannel } from './channel.ts';
+import type { Connection } from './connection.ts';
+import { encodable } from './frame-writer.ts';
+import type { Session } from './session.ts';
+
+/** Runs operations on a channel of a connection of its own: an operation that fails closes nothing that others use. */
+export async function withControl<T>(session: Session, use: (run: <R>(operation: (channel: Channel) => Promise<R>) => Promise<R>) => Promise<T>): Promise<T> {
+  const link = session.open('control');
+  const connection = await link.connect(session.signal);
+  try {
+    const channel = await openChannel(connection);
+    return await use((operation) => onChannel(operation(channel), connection));
+  } finally {
+    await link.close();
+  }
+}
+
+async function openChannel(connection: Connection): Promise<Channel> {
+  const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
+  watchChannel(channel, connection);
+  return channel;
+}
+
+/**
+ * Declares what is missing; declaring what exists with the same arguments changes nothing.
+ *
+ * @throws Failure `refused` when something exists with other arguments (AMQP 406): the broker's text names the first one
+ */
+export async function declare(session: Session, topology: Topology): Promise<void> {
+  const own = new Set(topology.exchanges.map(({ name }) => name));
+  await withControl(session, async (run) => {
+    // What is bound to must be there before anything is declared: half of a topology helps nobody.
+    for (const { exchange } of topology.bindings) if (!own.has(exchange)) await run((channel) => channel.checkExchange(exchange));
+    for (const { name, type, durable, arguments: args } of topology.exchanges) {
+      await run((channel) => channel.assertExchange(name, type, { durable, arguments: encodable(args) }));
+    }
+    for (const { name, durable, exclusive, autoDelete, arguments: args } of topology.queues) {
+      await run((channel) =>
+        channel.assertQueue(name, { durable, exclusive: exclusive === true, autoDelete: autoDelete === true, arguments: encodable(args) }),
+      );
+    }
+    for (const { exchange, queue, key, arguments: args } of topology.bindings) await run((channel) => channel.bindQueue(queue, exchange, key, encodable(args)));
+  });
+}
+
+/**
+ * Deletes a queue and resolves with the number of messages that went with it.
+ *
+ * @throws Failure `missing` when it does not exist, `refused` when it is not empty or not unused and must be
+ */
+export async function deleteQueue(session: Session, queue: string, options: { readonly ifEmpty: boolean; readonly ifUnused: boolean }): Promise<number> {
+  return withControl(session, async (run) => {
+    // RabbitMQ deletes a queue that never was without a word.
+    await run((channel) => channel.checkQueue(queue));
+    const { messageCount } = await run((channel) => channel.deleteQueue(queue, options));
+    return messageCount;
+  });
+}

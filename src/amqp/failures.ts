@@ -1,0 +1,82 @@
+import { Failure, type FailureKind } from '../model/failure.ts';
+
+/** The AMQP reply code that amqplib put on an error, where the broker gave one. */
+export function replyCode(error: unknown): number | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+}
+
+/** The code that Node or OpenSSL put on an error, such as `ECONNREFUSED`. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The broker's own words, out of amqplib's `Operation failed: QueueDeclare; 404 (NOT-FOUND) with message "…"`. */
+export function brokerText(message: string): string {
+  const text = /with message "(.*)"$/s.exec(message)?.[1] ?? message;
+  return text.replace(/^[A-Z_]+ - /, '');
+}
+
+const CHANNEL_KINDS: Readonly<Record<number, FailureKind>> = {
+  311: 'refused',
+  312: 'unroutable',
+  313: 'unavailable',
+  320: 'unavailable',
+  402: 'denied',
+  403: 'denied',
+  404: 'missing',
+  405: 'refused',
+  406: 'refused',
+  501: 'refused',
+  502: 'refused',
+  503: 'refused',
+  504: 'refused',
+  505: 'refused',
+  506: 'refused',
+  530: 'refused',
+  540: 'refused',
+  541: 'unavailable',
+};
+
+const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
+  [/^no queue /, 'rmq queue declare creates one'],
+  [/^no exchange /, 'check the name; publish and consume declare nothing'],
+  [/exclusive use|exclusive access|exclusive/, 'another connection holds that queue for itself'],
+  [/larger than configured max size|max_message_size/, 'the broker limits messages by max_message_size'],
+  [
+    /timed out waiting for a consumer ack|consumer_timeout|delivery acknowledgement/,
+    'the broker limits how long a message may stay unacknowledged (consumer_timeout)',
+  ],
+];
+
+/** A failure out of an error of a channel, or of a connection that was open. */
+export function channelFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const code = replyCode(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (code !== undefined) {
+    const text = brokerText(message);
+    const hint = HINTS.find(([pattern]) => pattern.test(text))?.[1];
+    const kind = CHANNEL_KINDS[code] ?? 'refused';
+    return new Failure(kind, `the broker says: ${text} (${code})`, {
+      code,
+      cause: error,
+      transient: code === 320 || code === 541,
+      ...(hint !== undefined && { hint }),
+    });
+  }
+  return lossFailure(error);
+}
+
+/** What the reasons mean that a connection can be lost for; amqplib and Node have only short words for them. */
+const LOSSES: readonly (readonly [pattern: RegExp, meaning: string])[] = [
+  [/^Unexpected close$/, 'the other side closed it without a word'],
+  [/^Heartbeat timeout$/, 'nothing was heard from the broker for two heartbeat intervals'],
+  [/ECONNRESET|EPIPE/, 'it was reset'],
+  [/ETIMEDOUT/, 'the network stopped carrying it'],
+];
+
+function lossFailure(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  const meaning = LOSSES.find(([pattern]) => pattern.test(message))?.[1] ?? message;
+  return new Failure('unavailable', `the connection was lost: ${meaning}`, { transient: true });
+}

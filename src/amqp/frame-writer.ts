@@ -1,0 +1,89 @@
+import type { Channel } from 'amqplib';
+import { isTyped } from '../model/field.ts';
+import type { FieldTable, FieldValue, Message } from '../model/message.ts';
+import type { Growing } from './field-table.ts';
+import { frameBytes, writeMessage } from './publish-frames.ts';
+import { type Wire, wireOf } from './wire.ts';
+
+/** Puts messages on a channel, many at a time. */
+export interface FrameWriter {
+  /**
+   * Adds a message; it leaves with the next flush at the latest.
+   *
+   * @throws Failure `data` when it cannot be encoded; nothing of it is sent then
+   */
+  readonly write: (message: Message) => void;
+  /** Sends what was added; `done` is called when the operating system has it. */
+  readonly flush: (done?: () => void) => void;
+}
+
+/** The fast way where amqplib's insides are as expected, its public way where they are not. */
+export function frameWriter(channel: Channel, mandatory: boolean): FrameWriter {
+  const wire = wireOf(channel);
+  return wire === undefined ? publicWriter(channel, mandatory) : batchWriter(wire, mandatory);
+}
+
+const BATCH = 65_536;
+const SPARE_BATCHES = 4;
+
+function batchWriter(wire: Wire, mandatory: boolean): FrameWriter {
+  const framing = { channel: wire.channel, frameMax: wire.frameMax, mandatory };
+  const spare: Buffer[] = [];
+  const next = (size: number): Growing => ({ bytes: (size <= BATCH ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(Math.max(size, BATCH)), length: 0 });
+  let batch = next(0);
+  const flush = (done?: () => void): void => {
+    const { bytes, length } = batch;
+    if (length === 0) {
+      done?.();
+      return;
+    }
+    batch = next(0);
+    wire.write(bytes.subarray(0, length), () => {
+      if (bytes.length === BATCH && spare.length < SPARE_BATCHES) spare.push(bytes);
+      done?.();
+    });
+  };
+  return {
+    write: (message) => {
+      const size = frameBytes(message);
+      if (batch.length + size > batch.bytes.length) {
+        flush();
+        if (size > BATCH) batch = next(size);
+      }
+      writeMessage(batch, message, framing);
+    },
+    flush,
+  };
+}
+
+/** Through `channel.publish`, one message at a time. */
+export function publicWriter(channel: Channel, mandatory: boolean): FrameWriter {
+  let full = false;
+  return {
+    write: ({ exchange, routingKey, properties, body }) => {
+      const { headers, ...rest } = properties;
+      const options = { ...rest, mandatory, headers: headers === undefined ? {} : encodable(headers) };
+      full = !channel.publish(exchange, routingKey, body, options);
+    },
+    flush: (done) => {
+      if (done === undefined) return;
+      if (full) channel.once('drain', done);
+      else setImmediate(done);
+    },
+  };
+}
+
+/** A table as amqplib encodes it: it knows no `bytes`, `longstr` and `table`. */
+export function encodable(table: FieldTable): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(table).map(([name, value]) => [name, encodableValue(value)]));
+}
+
+function encodableValue(value: FieldValue): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return (value as readonly FieldValue[]).map(encodableValue);
+  if (!isTyped(value as FieldTable)) return encodable(value as FieldTable);
+  const { '!': type, value: inner } = value as { '!': string; value: FieldValue };
+  if (type === 'bytes') return Buffer.from(inner as string, 'base64');
+  if (type === 'longstr') return Buffer.from(inner as string, 'base64').toString('utf8');
+  return type === 'table' ? encodable(inner as FieldTable) : value;
+}

@@ -1,0 +1,89 @@
+import { Failure } from '../model/failure.ts';
+import type { FieldTable, Properties } from '../model/message.ts';
+import { type Growing, readTable, reserve, writeTable } from './field-table.ts';
+
+/** The properties of the basic class in the order of their flag bits, the first at bit 15. */
+const LAYOUT = [
+  ['contentType', 'shortstr'],
+  ['contentEncoding', 'shortstr'],
+  ['headers', 'table'],
+  ['deliveryMode', 'octet'],
+  ['priority', 'octet'],
+  ['correlationId', 'shortstr'],
+  ['replyTo', 'shortstr'],
+  ['expiration', 'shortstr'],
+  ['messageId', 'shortstr'],
+  ['timestamp', 'timestamp'],
+  ['type', 'shortstr'],
+  ['userId', 'shortstr'],
+  ['appId', 'shortstr'],
+  ['clusterId', 'shortstr'],
+] as const satisfies readonly (readonly [keyof Properties, string])[];
+
+/** Writes a short string; `what` names it in the failure when it has more than 255 bytes. */
+export function writeShortString(to: Growing, text: string, what: string): void {
+  const size = Buffer.byteLength(text);
+  if (size > 255) throw new Failure('data', `the ${what} has ${size} bytes; AMQP allows 255`);
+  reserve(to, 1 + size)[to.length] = size;
+  if (size > 0) to.bytes.write(text, to.length + 1, 'utf8');
+  to.length += 1 + size;
+}
+
+/**
+ * Writes the property flags and the values that are there.
+ *
+ * @throws Failure `data` for a value that AMQP cannot hold
+ */
+export function writeProperties(to: Growing, properties: Properties): void {
+  const start = to.length;
+  reserve(to, 2);
+  to.length += 2;
+  let flags = 0;
+  for (let index = 0; index < LAYOUT.length; index++) {
+    const [name, type] = LAYOUT[index] as (typeof LAYOUT)[number];
+    const value = properties[name];
+    if (value === undefined) continue;
+    flags |= 0x8000 >> index;
+    if (type === 'shortstr') writeShortString(to, value as string, name);
+    else if (type === 'table') writeTable(to, value as FieldTable);
+    else if (type === 'octet') writeOctet(to, value as number, name);
+    else writeTimestamp(to, value as number);
+  }
+  to.bytes.writeUInt16BE(flags, start);
+}
+
+function writeOctet(to: Growing, value: number, name: string): void {
+  if (!(Number.isInteger(value) && value >= 0 && value <= 255)) throw new Failure('data', `${name} must be a whole number from 0 to 255, got ${value}`);
+  reserve(to, 1)[to.length++] = value;
+}
+
+function writeTimestamp(to: Growing, value: number): void {
+  if (!(Number.isSafeInteger(value) && value >= 0)) throw new Failure('data', `timestamp must be whole seconds since 1970, got ${value}`);
+  reserve(to, 8).writeBigUInt64BE(BigInt(value), to.length);
+  to.length += 8;
+}
+
+/** Reads property flags and values, headers exactly (see `readTable`). */
+export function readProperties(bytes: Buffer): Properties {
+  const flags = bytes.readUInt16BE(0);
+  const properties: Record<string, unknown> = {};
+  let offset = 2;
+  for (let index = 0; index < LAYOUT.length; index++) {
+    if ((flags & (0x8000 >> index)) === 0) continue;
+    const [name, type] = LAYOUT[index] as (typeof LAYOUT)[number];
+    if (type === 'octet') properties[name] = bytes.readUInt8(offset++);
+    else if (type === 'timestamp') {
+      properties[name] = Number(bytes.readBigUInt64BE(offset));
+      offset += 8;
+    } else if (type === 'shortstr') {
+      const size = bytes.readUInt8(offset);
+      properties[name] = bytes.toString('utf8', offset + 1, offset + 1 + size);
+      offset += 1 + size;
+    } else {
+      const size = bytes.readUInt32BE(offset);
+      properties[name] = readTable(bytes.subarray(offset + 4, offset + 4 + size));
+      offset += 4 + size;
+    }
+  }
+  return properties as Properties;
+}

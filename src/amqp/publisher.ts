@@ -1,0 +1,299 @@
+import type { Message as AmqplibMessage, Channel } from 'amqplib';
+import type { PublishCounts } from '../model/event.ts';
+import { Failure } from '../model/failure.ts';
+import type { Message } from '../model/message.ts';
+import { afterLogin, onChannel, watchChannel } from './channel.ts';
+import type { Connection } from './connection.ts';
+import { type FrameWriter, frameWriter } from './frame-writer.ts';
+import type { Link } from './link.ts';
+import type { PublisherConfig } from './publisher-config.ts';
+import { type Refusal, refusalOf } from './refusal.ts';
+import type { Session } from './session.ts';
+import { Silence } from './silence.ts';
+import { Tally } from './tally.ts';
+import { type Entry, type Outcome, Unconfirmed } from './unconfirmed.ts';
+import { Waiting } from './waiting.ts';
+
+/** A queue that is recovering with its broker nacks at first: milliseconds for which such a nack is not the last word. */
+const RECOVERY = 10_000;
+const INTERNAL_ERROR = 541;
+const MAX_INTERNAL_ERRORS = 3;
+const SOLO = 1_048_576; // a larger body travels alone
+
+/**
+ * Publishes messages and knows what became of each. Messages whose outcome a lost connection left open are sent again, in
+ * their order and with the same message id, before any new one: at least once, duplicates only within the window.
+ */
+export class Publisher {
+  readonly #session: Session;
+  readonly #config: PublisherConfig;
+  readonly #link: Link;
+  readonly #unconfirmed = new Unconfirmed();
+  readonly #refusals: Refusal[] = [];
+  readonly #tally: Tally;
+  #connection: Connection | undefined;
+  #channel: Channel | undefined;
+  #writer: FrameWriter | undefined;
+  #flushing = false;
+  #internalErrors = 0;
+  #starts = 0;
+  #since = 0;
+  readonly #silence: Silence;
+  #solo = false;
+  #failure: Failure | undefined;
+  readonly #waiting = new Waiting(() => this.#failure);
+  #stop: (failure: Failure) => void = () => undefined;
+  /** Resolves with the reason when it can go on no longer. */
+  readonly stopped: Promise<Failure> = new Promise((resolve) => {
+    this.#stop = resolve;
+  });
+  #running: Promise<void> = Promise.resolve();
+
+  /** Nothing is connected before `connect`. */
+  constructor(session: Session, config: PublisherConfig) {
+    this.#session = session;
+    this.#config = config;
+    this.#tally = new Tally(session.emit);
+    this.#silence = new Silence(config.confirmTimeout, {
+      due: () => this.#unconfirmed.count > 0 && !this.blocked && this.#channel !== undefined,
+      again: (what) => {
+        session.emit({ kind: 'note', text: `${what}; connecting again` });
+        void this.#connection?.close();
+      },
+      fail: (failure) => this.#fail(failure),
+    });
+    this.#link = session.open('publisher');
+  }
+
+  /**
+   * Connects.
+   *
+   * @throws Failure as the connection gives it
+   */
+  async connect(): Promise<void> {
+    const connection = await this.#link.connect(this.#session.signal);
+    const { ended } = await this.#start(connection).catch(afterLogin);
+    this.#running = this.#run(connection, ended);
+    // It may have been closed while it was connecting.
+    if (this.#config.confirm && this.#failure === undefined) this.#silence.watch();
+  }
+
+  get counts(): PublishCounts {
+    return this.#tally.counts;
+  }
+
+  /** What stopped the publisher, once something has. */
+  get failure(): Failure | undefined {
+    return this.#failure;
+  }
+
+  /** Messages in flight. */
+  get unconfirmed(): number {
+    return this.#unconfirmed.count;
+  }
+
+  /** True while an alarm of the broker keeps it from reading. */
+  get blocked(): boolean {
+    return this.#connection?.blocked === true;
+  }
+
+  /** True when a message of this size may be sent right away. */
+  isReadyFor(message: Message): boolean {
+    return this.#unconfirmed.count < this.#config.window && this.#open && !this.#solo && message.body.length <= SOLO;
+  }
+
+  get #open(): boolean {
+    return this.#channel !== undefined && this.#connection?.blocked !== true && this.#unconfirmed.bytes < this.#config.windowBytes;
+  }
+
+  /**
+   * Waits until every message that was sent has its outcome.
+   *
+   * @throws Failure when the publisher has stopped
+   */
+  async idle(): Promise<void> {
+    do await this.#waiting.until(() => this.#unconfirmed.count === 0 && (this.#config.confirm || this.#channel !== undefined));
+    while (!this.#config.confirm && !(await this.#answered()));
+  }
+
+  /** Without confirms, only the answer to some request on the channel proves that the broker has read everything before it. */
+  async #answered(): Promise<boolean> {
+    const channel = this.#channel;
+    if (channel === undefined) return false;
+    try {
+      await Promise.race([channel.prefetch(1), this.stopped]);
+      return true;
+    } catch {
+      // The channel is gone; what took it is noticed elsewhere.
+      return false;
+    }
+  }
+
+  /**
+   * Sends a message; its outcome is counted, and told to `settled`. Whoever sends many waits with `readyFor` before each.
+   *
+   * @throws Failure when the publisher has stopped, or `data` when the message cannot be encoded
+   */
+  send(message: Message, settled?: (outcome: Outcome) => void): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    const refusal = this.#refusals.find(({ concerns }) => concerns(message));
+    if (refusal === undefined) this.#writer?.write(message);
+    const entry: Entry = { message, record: this.#tally.published(), settled, returned: undefined, done: false };
+    this.#unconfirmed.push(entry);
+    if (refusal !== undefined) {
+      this.#finish(entry, { kind: 'refused', failure: refusal.failure(message) });
+      return;
+    }
+    this.#scheduleFlush();
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  /**
+   * Waits until this message may be sent: back-pressure for the source. A large one travels alone, so that no other is in
+   * doubt if the broker refuses it.
+   *
+   * @throws Failure when the publisher has stopped
+   */
+  async readyFor(message: Message): Promise<void> {
+    if (message.body.length > SOLO || this.#solo) await this.#waiting.until(() => this.#unconfirmed.count === 0 && this.#open);
+    else if (!this.isReadyFor(message)) {
+      // A quarter of the window at a time: one message per confirm would make one write per message.
+      const enough = this.#config.window - Math.max(1, this.#config.window >> 2);
+      await this.#waiting.until(() => this.#unconfirmed.count <= enough && this.#open);
+    }
+    this.#solo = message.body.length > SOLO;
+  }
+
+  /** Sends a message when there is room for it, and resolves with its outcome. */
+  async publish(message: Message): Promise<Outcome> {
+    await this.readyFor(message);
+    return new Promise((resolve) => this.send(message, resolve));
+  }
+
+  /** Gives up what has no outcome yet; it is counted as unknown. */
+  abandon(failure: Failure): void {
+    this.#fail(failure);
+  }
+
+  /** Closes the connection; messages without an outcome are counted as unknown. */
+  async close(): Promise<void> {
+    this.#fail(new Failure('unavailable', 'the publisher was closed'));
+    await this.#link.close();
+    await this.#running;
+  }
+
+  async #run(connection: Connection, ended: Promise<Failure>): Promise<void> {
+    let live = connection;
+    let end = ended;
+    for (;;) {
+      const failure = await Promise.race([end, this.stopped]);
+      if (this.#failure !== undefined) return;
+      try {
+        this.#tally.disconnected();
+        const refusal = refusalOf(failure);
+        if (refusal !== undefined) this.#refuse(refusal);
+        else if (!failure.transient || this.#isPoisoned(failure)) throw failure;
+        else live = await this.#link.connect(this.#session.signal);
+        end = (await this.#start(live)).ended;
+      } catch (error) {
+        if (error instanceof Failure && error.transient && !this.#session.signal.aborted) end = Promise.resolve(error);
+        else this.#fail(error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error }));
+      }
+    }
+  }
+
+  async #start(connection: Connection): Promise<{ ended: Promise<Failure> }> {
+    const { model } = connection;
+    const channel = await onChannel<Channel>(this.#config.confirm ? model.createConfirmChannel() : model.createChannel(), connection);
+    const { ended } = watchChannel(channel, connection);
+    const take = (outcome: Outcome) => {
+      const settle = (entry: Entry): void => {
+        if (outcome.kind === 'nacked' && this.#recovering) this.#again(entry);
+        else this.#tally.settle(entry, outcome);
+      };
+      return (fields: { deliveryTag: number; multiple: boolean }): void => {
+        this.#silence.broken();
+        this.#unconfirmed.take(fields.deliveryTag, fields.multiple, settle);
+        this.#waiting.wake();
+      };
+    };
+    channel.on('ack', take({ kind: 'confirmed' }));
+    channel.on('nack', take({ kind: 'nacked' }));
+    channel.on('return', (message: AmqplibMessage) => this.#tally.returned(message, this.#unconfirmed));
+    // At once, not when `ended` is noticed: a frame on a channel that is closed would cost the connection.
+    channel.once('close', () => {
+      this.#channel = undefined;
+      this.#writer = undefined;
+    });
+    connection.onFlow = () => this.#waiting.wake();
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#writer = (this.#config.writer ?? frameWriter)(channel, this.#config.mandatory);
+    this.#starts++;
+    this.#since = performance.now();
+    this.#silence.restart();
+    for (const { message } of this.#unconfirmed.restart()) this.#writer.write(message);
+    this.#flush();
+    this.#waiting.wake();
+    return { ended };
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    const channel = this.#channel;
+    if (channel === undefined || this.#writer === undefined) return;
+    if (this.#config.confirm) {
+      this.#writer.flush();
+      return;
+    }
+    const upTo = this.#unconfirmed.lastTag;
+    this.#writer.flush(() => {
+      if (this.#channel !== channel) return;
+      this.#unconfirmed.take(upTo, true, (entry) => this.#tally.settle(entry, { kind: 'sent' }));
+      this.#waiting.wake();
+    });
+  }
+
+  #finish(entry: Entry, outcome: Outcome): void {
+    this.#unconfirmed.finish(entry, () => this.#tally.settle(entry, outcome));
+    this.#waiting.wake();
+  }
+
+  #refuse(refusal: Refusal): void {
+    const concerned = this.#unconfirmed.left().filter(({ message }) => refusal.concerns(message));
+    if (concerned.length === 0) throw refusal.failure(undefined);
+    this.#refusals.push(refusal);
+    for (const entry of concerned) this.#finish(entry, { kind: 'refused', failure: refusal.failure(entry.message) });
+    if (refusal.ofExchange && this.#config.oneExchange) throw refusal.failure(undefined);
+  }
+
+  /** An internal error of the broker that comes again after each reconnect is about a message, not about the broker. */
+  #isPoisoned(failure: Failure): boolean {
+    return failure.code === INTERNAL_ERROR && ++this.#internalErrors > MAX_INTERNAL_ERRORS;
+  }
+
+  get #recovering(): boolean {
+    return this.#starts > 1 && performance.now() - this.#since < RECOVERY;
+  }
+
+  /** Sends a message once more on the same channel, where it gets a new tag. */
+  #again(entry: Entry): void {
+    this.#unconfirmed.push({ ...entry, returned: undefined, done: false });
+    this.#writer?.write(entry.message);
+    this.#scheduleFlush();
+  }
+
+  #fail(failure: Failure): void {
+    if (this.#failure !== undefined) return;
+    this.#silence.end();
+    this.#failure = failure;
+    for (const entry of this.#unconfirmed.left()) this.#finish(entry, { kind: 'unknown', failure });
+    this.#stop(failure);
+    this.#waiting.wake();
+  }
+}

@@ -1,0 +1,60 @@
+import { Failure } from '../model/failure.ts';
+import { formatDuration } from '../model/quantity.ts';
+
+/** Connections in a row that may bring no confirm at all. */
+const MAX_SILENT = 3;
+const CHECK = 500;
+
+interface Consequences {
+  /** True while a confirm is due. */
+  readonly due: () => boolean;
+  /** The connection is to be made anew. */
+  readonly again: (what: string) => void;
+  readonly fail: (failure: Failure) => void;
+}
+
+/** Watches for a broker that takes messages and confirms none: a quorum queue without its leader does that for ever. */
+export class Silence {
+  readonly #limit: number;
+  readonly #consequences: Consequences;
+  #since = 0;
+  #silent = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** The limit is in milliseconds. */
+  constructor(limit: number, consequences: Consequences) {
+    this.#limit = limit;
+    this.#consequences = consequences;
+  }
+
+  watch(): void {
+    this.#timer = setInterval(() => this.#check(), CHECK);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** A new channel has its full time. */
+  restart(): void {
+    this.#since = performance.now();
+  }
+
+  /** The broker has answered. */
+  broken(): void {
+    this.#since = performance.now();
+    this.#silent = 0;
+  }
+
+  #check(): void {
+    const { due, again, fail } = this.#consequences;
+    const now = performance.now();
+    if (!due()) this.#since = now;
+    if (now - this.#since < this.#limit) return;
+    this.#since = now;
+    this.#silent++;
+    const what = `the broker has confirmed nothing for ${formatDuration(this.#limit)}`;
+    if (this.#silent < MAX_SILENT) again(what);
+    else fail(new Failure('later', `${what}, ${MAX_SILENT} times in a row`, { hint: 'a quorum queue without a majority of its nodes does this' }));
+  }
+}

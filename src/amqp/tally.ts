@@ -1,0 +1,68 @@
+import type { Message as AmqplibMessage } from 'amqplib';
+import type { Emit, PublishCounts } from '../model/event.ts';
+import type { Entry, Outcome, Unconfirmed } from './unconfirmed.ts';
+
+/** Counts outcomes, each message once, and tells of those that went wrong. */
+export class Tally {
+  readonly #emit: Emit;
+  readonly #counts = { published: 0, confirmed: 0, returned: 0, nacked: 0, unknown: 0 };
+  /** Messages that went onto the present connection without asking for a confirm. */
+  #sent = 0;
+
+  constructor(emit: Emit) {
+    this.#emit = emit;
+  }
+
+  get counts(): PublishCounts {
+    return { ...this.#counts };
+  }
+
+  /** Counts a message that is sent for the first time; the answer is its number. */
+  published(): number {
+    return ++this.#counts.published;
+  }
+
+  /** A message came back. It says not which it was; its count waits for the confirm that follows. */
+  returned(message: AmqplibMessage, unconfirmed: Unconfirmed): void {
+    const { replyText, exchange, routingKey } = message.fields as unknown as { replyText: string; exchange: string; routingKey: string };
+    const { messageId } = message.properties as { messageId?: string };
+    const entry = unconfirmed.returned(
+      ({ exchange: to, routingKey: key, properties, body }) =>
+        to === exchange && key === routingKey && properties.messageId === messageId && body.equals(message.content),
+    );
+    if (entry === undefined) this.#counts.returned++;
+    else entry.returned = replyText;
+    this.#emit({ kind: 'returned', exchange, routingKey, messageId, reply: replyText });
+  }
+
+  settle(entry: Entry, outcome: Outcome): void {
+    const final: Outcome = entry.returned !== undefined && outcome.kind === 'confirmed' ? { kind: 'returned', reply: entry.returned } : outcome;
+    const { exchange, routingKey, properties } = entry.message;
+    switch (final.kind) {
+      case 'confirmed':
+      case 'returned':
+      case 'unknown':
+        this.#counts[final.kind]++;
+        break;
+      case 'sent':
+        this.#sent++;
+        if (entry.returned !== undefined) this.#counts.returned++;
+        break;
+      case 'nacked':
+        this.#counts.nacked++;
+        this.#emit({ kind: 'nacked', exchange, routingKey, messageId: properties.messageId });
+        break;
+      case 'refused':
+        this.#counts.nacked++;
+        this.#emit({ kind: 'refused', messageId: properties.messageId, record: entry.record, failure: final.failure });
+        break;
+    }
+    entry.settled?.(final);
+  }
+
+  /** A connection ended: what went onto it without asking for a confirm may be lost with it. */
+  disconnected(): void {
+    this.#counts.unknown += this.#sent;
+    this.#sent = 0;
+  }
+}

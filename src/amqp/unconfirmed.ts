@@ -1,0 +1,109 @@
+import type { Failure } from '../model/failure.ts';
+import type { Message } from '../model/message.ts';
+
+/** How a message that was handed to a publisher ended. */
+export type Outcome =
+  /** The broker took responsibility, and it reached a queue. */
+  | { readonly kind: 'confirmed' }
+  /** No queue was bound for it. */
+  | { readonly kind: 'returned'; readonly reply: string }
+  /** A queue refused it, or the broker failed to keep it. */
+  | { readonly kind: 'nacked' }
+  /** The broker does not take such a message: too large, or for another user. */
+  | { readonly kind: 'refused'; readonly failure: Failure }
+  /** Handed to the socket without asking for a confirm. */
+  | { readonly kind: 'sent' }
+  /** Nobody knows: the connection ended first. */
+  | { readonly kind: 'unknown'; readonly failure: Failure };
+
+/** A message between its sending and its outcome. */
+export interface Entry {
+  readonly message: Message;
+  /** Its number in the run, from 1. */
+  readonly record: number;
+  readonly settled: ((outcome: Outcome) => void) | undefined;
+  returned: string | undefined;
+  done: boolean;
+}
+
+/**
+ * The messages in flight, in the order they were sent. On a confirm channel the n-th message has the delivery tag n,
+ * so that a tag is a position; a new channel starts again at 1 with what is left.
+ */
+export class Unconfirmed {
+  #entries: Entry[] = [];
+  #head = 0;
+  #firstTag = 1;
+  #returns = 1;
+  count = 0;
+  bytes = 0;
+
+  push(entry: Entry): void {
+    this.#entries.push(entry);
+    this.count++;
+    this.bytes += entry.message.body.length;
+  }
+
+  /** The entries that an ack or a nack is about: one, or all up to the tag. */
+  take(tag: number, multiple: boolean, settle: (entry: Entry) => void): void {
+    const position = tag - this.#firstTag;
+    for (let index = multiple ? this.#head : position; index <= position && index < this.#entries.length; index++) this.#finish(this.#entries[index], settle);
+    this.#advance();
+  }
+
+  /** Finishes one entry out of turn. */
+  finish(entry: Entry, settle: (entry: Entry) => void): void {
+    this.#finish(entry, settle);
+    this.#advance();
+  }
+
+  /**
+   * The message that a basic.return is about. It carries no tag, but returns come in the order of publishing: the first
+   * one like it behind the last one that was returned.
+   */
+  returned(like: (message: Message) => boolean): Entry | undefined {
+    for (let index = Math.max(this.#head, this.#returns - this.#firstTag); index < this.#entries.length; index++) {
+      const entry = this.#entries[index];
+      if (entry === undefined || entry.done || !like(entry.message)) continue;
+      this.#returns = this.#firstTag + index + 1;
+      return entry;
+    }
+    return undefined;
+  }
+
+  /** What has no outcome yet, in order. */
+  left(): Entry[] {
+    return this.#entries.slice(this.#head).filter((entry) => !entry.done);
+  }
+
+  /** The tag of the message that was pushed last. */
+  get lastTag(): number {
+    return this.#firstTag + this.#entries.length - 1;
+  }
+
+  /** Starts over on a new channel with what is left, and returns it for sending. */
+  restart(): readonly Entry[] {
+    this.#entries = this.left();
+    for (const entry of this.#entries) entry.returned = undefined;
+    this.#head = 0;
+    this.#firstTag = 1;
+    this.#returns = 1;
+    return this.#entries;
+  }
+
+  #finish(entry: Entry | undefined, settle: (entry: Entry) => void): void {
+    if (entry === undefined || entry.done) return;
+    entry.done = true;
+    this.count--;
+    this.bytes -= entry.message.body.length;
+    settle(entry);
+  }
+
+  #advance(): void {
+    while (this.#entries[this.#head]?.done === true) this.#head++;
+    if (this.#head < 1_024 && this.#head < this.#entries.length) return;
+    this.#entries.splice(0, this.#head);
+    this.#firstTag += this.#head;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,165 @@
+import { mkdtempSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Emit } from '../model/event.ts';
+import { abortFailure, Failure } from '../model/failure.ts';
+import { managementUrl, PortTaken, untilReady } from './boot.ts';
+import { containerMachines } from './container.ts';
+import type { Environment, Server } from './find.ts';
+import { startGuardian } from './guardian.ts';
+import { localMachines } from './local.ts';
+import type { Machine } from './node.ts';
+import { portProblem } from './ports.ts';
+import { obtainServer } from './server.ts';
+import type { NodeSettings } from './settings.ts';
+
+/** How a private broker is to be. */
+export interface BrokerOptions extends NodeSettings {
+  /** 1 unless told otherwise; more of them form a cluster. */
+  readonly nodes?: number | undefined;
+  /** The AMQP port of the first node, the others counting on from it; free ones unless told otherwise. */
+  readonly port?: number | undefined;
+  /** How long its boot may take, in milliseconds; a minute unless told otherwise. */
+  readonly bootTimeout?: number | undefined;
+  /** Whether RabbitMQ may be installed when there is nothing to run it with. */
+  readonly install?: boolean | undefined;
+  /** Where it keeps its files; removed when it is stopped. A new temporary directory unless told otherwise. */
+  readonly directory?: string | undefined;
+  /** The environment in which programs are searched, and which nodes inherit; that of this process unless told otherwise. */
+  readonly environment?: Environment | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly emit?: Emit | undefined;
+}
+
+/** One node of a running broker. */
+export interface BrokerNode extends Machine {
+  /** `amqp://guest:guest@127.0.0.1:…` */
+  readonly url: string;
+  readonly managementUrl: string;
+  /** Starts it again after `kill` or `shutdown`, on the same ports with the same data; resolves once it accepts connections. */
+  restart(): Promise<void>;
+}
+
+/** A running broker that belongs to this process: when this process ends, however it does, so does the broker. */
+export interface Broker {
+  readonly nodes: readonly [BrokerNode, ...BrokerNode[]];
+  /** The URLs of all nodes, with commas between them. */
+  readonly url: string;
+  /** The management plugin of the first node. */
+  readonly managementUrl: string;
+  readonly version: string;
+  readonly server: Server;
+  /** Where its files are; it has none in containers. */
+  readonly directory: string | undefined;
+  /** Processes that belong to it besides its nodes. */
+  readonly companions: readonly number[];
+  /** The network of its containers. */
+  readonly network: string | undefined;
+  /** Has a process (a group, when negative) killed together with the broker should this process be killed. */
+  own(target: number): void;
+  /** Forgets such a process, since it has ended. */
+  disown(target: number): void;
+  /** Ends its processes and removes its files; resolves when both are gone. */
+  stop(): Promise<void>;
+  /** Lets it live on without this process. */
+  release(): Promise<void>;
+}
+
+const BOOT_TIMEOUT = 60_000;
+const ATTEMPTS = 3;
+
+/**
+ * Starts a private RabbitMQ broker on the loopback interface and resolves once it really accepts AMQP connections, and a
+ * cluster once all of its nodes are members.
+ *
+ * @throws Failure `unavailable` when there is nothing to run RabbitMQ with, or it does not start; what the signal carries when that aborts
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const { environment = process.env, signal = new AbortController().signal, emit = () => {} } = options;
+  const server = await obtainServer(environment, options.install ?? false, emit, signal);
+  for (let attempt = 1; ; attempt += 1) {
+    throwIfAborted(signal);
+    await checkPorts(options);
+    try {
+      return await boot(server, options, environment, signal);
+    } catch (error) {
+      if (!(error instanceof PortTaken)) throw error;
+      if (attempt === ATTEMPTS) throw new Failure('unavailable', `other programs took the ports of the node ${ATTEMPTS} times`, { cause: error });
+    }
+  }
+}
+
+async function boot(server: Server, options: BrokerOptions, environment: Environment, signal: AbortSignal): Promise<Broker> {
+  const nodes = options.nodes ?? 1;
+  const directory = server.kind === 'container' ? undefined : (options.directory ?? mkdtempSync(join(realpathSync(tmpdir()), 'rmq-')));
+  const guardian = startGuardian(directory, server.kind === 'container' ? server.engine : undefined);
+  try {
+    const { machines, companions, network, orphaned } =
+      server.kind === 'container'
+        ? await containerMachines(server.engine, nodes, options.port, options, guardian, signal)
+        : await localMachines(server, directory as string, nodes, options.port, options, environment, guardian);
+    const timeout = options.bootTimeout ?? BOOT_TIMEOUT;
+    await Promise.all(machines.map((machine) => machine.start()));
+    const version = await untilReady(machines, orphaned, timeout, signal);
+    const all = machines.map((machine) => brokerNode(machine, orphaned, timeout)) as [BrokerNode, ...BrokerNode[]];
+    return {
+      nodes: all,
+      url: all.map(({ url }) => url).join(','),
+      managementUrl: all[0].managementUrl,
+      version,
+      server,
+      directory,
+      companions,
+      network,
+      own: (target) => guardian.target(target),
+      disown: (target) => guardian.ended(target),
+      stop: () => guardian.clean(),
+      release: () => guardian.keep(),
+    };
+  } catch (error) {
+    await guardian.clean();
+    throw error;
+  }
+}
+
+/** `amqp://guest:guest@127.0.0.1:…`, where `guest` may do everything and only programs on this machine get to. */
+function amqpUrl(port: number): string {
+  return `amqp://guest:guest@127.0.0.1:${port}/`;
+}
+
+function brokerNode(machine: Machine, orphaned: Promise<void>, timeout: number): BrokerNode {
+  return {
+    name: machine.name,
+    port: machine.port,
+    managementPort: machine.managementPort,
+    url: amqpUrl(machine.port),
+    managementUrl: managementUrl(machine.managementPort),
+    get pid() {
+      return machine.pid;
+    },
+    get ended() {
+      return machine.ended;
+    },
+    start: () => machine.start(),
+    output: () => machine.output(),
+    kill: () => machine.kill(),
+    shutdown: (grace) => machine.shutdown(grace),
+    async restart() {
+      await machine.start();
+      await untilReady([machine], orphaned, timeout, new AbortController().signal);
+    },
+  };
+}
+
+async function checkPorts({ port, nodes = 1 }: BrokerOptions): Promise<void> {
+  if (port === undefined) return;
+  for (let taken = port; taken < port + nodes; taken += 1) {
+    const problem = await portProblem(taken);
+    if (problem !== undefined)
+      throw new Failure('unavailable', `port ${taken} ${problem}`, { hint: 'Choose another --port, or leave it out to have a free one taken.' });
+  }
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw abortFailure(signal);
+}

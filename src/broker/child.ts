@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Failure } from '../model/failure.ts';
+import { type Environment, findProgram, isExecutable } from './find.ts';
+import { within } from './within.ts';
+
+/** How long a command that was told to end may take, in milliseconds, before it is killed. */
+const GRACE = 10_000;
+const STEP = 50;
+
+/**
+ * The path of a command, as a shell would find it.
+ *
+ * @throws Failure `unfound` (127) or `unexecutable` (126), before anything has been started for it
+ */
+export function resolveCommand(name: string, env: Environment): string {
+  if (!name.includes('/')) {
+    const found = findProgram(name, env);
+    if (found !== undefined) return found;
+    throw new Failure('unfound', `${name}: command not found`, {
+      hint: 'It is neither in the PATH nor given as a path. No shell is involved: for built-ins and pipes, run sh -c "…".',
+    });
+  }
+  if (isExecutable(name)) return name;
+  const what = statSync(name, { throwIfNoEntry: false });
+  if (what === undefined) throw new Failure('unfound', `${name}: no such file`);
+  throw new Failure(
+    'unexecutable',
+    what.isDirectory() ? `${name} is a directory` : `${name} is not executable`,
+    what.isDirectory() ? {} : { hint: `Run: chmod +x ${name}` },
+  );
+}
+
+/** How a command has ended. */
+export interface Ending {
+  /** 128 and the number of the signal when one ended it, as shells have it. */
+  readonly code: number;
+  /** True when it ended after it had been told to, because this run was stopped. */
+  readonly stopped: boolean;
+}
+
+/**
+ * Runs a command with this process's stdin, stdout and stderr until it ends. When the signal aborts, it is told to end in
+ * the same way, and killed when it has not within ten seconds.
+ *
+ * With a terminal, the command stays in the foreground process group, or it could neither read nor be interrupted; Ctrl-C
+ * then reaches it without us. Otherwise it gets a group of its own, through which its children are reached too.
+ *
+ * @param own learns what to kill should this process have no time for it: a process, or a group when negative
+ */
+export async function runCommand(path: string, args: readonly string[], env: Environment, signal: AbortSignal, own: (target: number) => void): Promise<Ending> {
+  const leads = !hasTerminal();
+  const child = spawn(path, args, { env: env as NodeJS.ProcessEnv, stdio: 'inherit', detached: leads });
+  const ended = ending(child, path);
+  if (child.pid === undefined) return { code: await ended, stopped: false };
+  const target = leads ? -child.pid : child.pid;
+  own(target);
+  const aborted = new Promise<'aborted'>((resolve) => {
+    if (signal.aborted) resolve('aborted');
+    signal.addEventListener('abort', () => resolve('aborted'), { once: true });
+  });
+  const first = await Promise.race([ended, aborted]);
+  if (first !== 'aborted') return { code: first, stopped: false };
+
+  const interrupted = !(signal.reason instanceof Failure && signal.reason.kind === 'terminated');
+  if (leads || !interrupted) send(target, interrupted ? 'SIGINT' : 'SIGTERM');
+  const deadline = Date.now() + GRACE;
+  await within(GRACE, ended);
+  while (leads && exists(target) && Date.now() < deadline) await pause(STEP);
+  send(target, 'SIGKILL');
+  return { code: await ended, stopped: true };
+}
+
+function ending(child: ChildProcess, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      // The file is there: what is missing is the interpreter that its first line names.
+      reject(
+        new Failure(
+          'unexecutable',
+          `${path} cannot be started: ${error.code === 'ENOENT' ? 'the interpreter in its first line does not exist' : error.message}`,
+          { cause: error },
+        ),
+      );
+    });
+    child.once('exit', (code, name) => resolve(code ?? 128 + (name === null ? 0 : constants.signals[name])));
+  });
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function exists(target: number): boolean {
+  try {
+    process.kill(target, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function send(target: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(target, name);
+  } catch {
+    // It has ended meanwhile.
+  }
+}

@@ -1,0 +1,100 @@
+import packageJson from '../../package.json' with { type: 'json' };
+import type { Command, Context } from '../commands/command.ts';
+import { Failure } from '../model/failure.ts';
+import type { Output } from '../output/index.ts';
+import { BUG, EXIT_CODES } from './exit.ts';
+import { type Io, systemIo, writeText } from './io.ts';
+import type { Decoded } from './program.ts';
+
+/** Milliseconds that standard output gets for what is under way when a run has failed. */
+const OUTPUT_PATIENCE = 1_000;
+
+/** Runs a command line and resolves with its exit code; it never rejects and never ends the process itself. */
+export async function main(argv: readonly string[], io: Io = systemIo()): Promise<number> {
+  let code = 0;
+  const print = (text: string): void => {
+    if (!writeText(io.stdoutFd, text)) code = EXIT_CODES.io;
+  };
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+    print(`${packageJson.version}\n`);
+    return code;
+  }
+  const [{ runLine }, { commands, groups }, { globalFlags }] = await Promise.all([
+    import('./program.ts'),
+    import('../commands/index.ts'),
+    import('../commands/globals.ts'),
+  ]);
+  const run = async (command: Command, own: Decoded, globals: Decoded): Promise<void> => {
+    code = await runCommand(command, own, globals, io);
+  };
+  try {
+    await runLine(argv, { commands, groups, globals: globalFlags, version: packageJson.version, print, run });
+  } catch (error) {
+    const output = await openOutput({}, io, () => undefined);
+    code = report(output, error);
+    await output.close();
+  }
+  return code;
+}
+
+async function runCommand(command: Command, own: Decoded, globals: Decoded, io: Io): Promise<number> {
+  const { untilSignalled } = await import('./signals.ts');
+  const stop = untilSignalled((error) => output.failure(error, true));
+  const output = await openOutput(globals, io, stop.because);
+  let code: number;
+  try {
+    const execute = await command.prepare(own);
+    const { connectionOf } = await import('./connection.ts');
+    const context: Context = {
+      connection: connectionOf(globals, io.env, output.emit, command.readsStdin?.(own) === true),
+      env: io.env,
+      stdin: io.stdin,
+      stdinIsTerminal: io.stdinIsTerminal,
+      results: output.results,
+      json: formatOf(globals) === 'json',
+      yes: globals['yes'] === true,
+      emit: output.emit,
+      signal: stop.signal,
+    };
+    code = (await execute(context)) ?? 0;
+  } catch (error) {
+    code = report(output, error);
+  }
+  // What was not acknowledged need not be written: a reader that has stopped reading must not hold up a run that has failed.
+  const broken = await output.close(code === 0 ? undefined : OUTPUT_PATIENCE);
+  io.release();
+  stop.release();
+  if (code !== 0 || broken === undefined) return code;
+  if (broken.kind !== 'closed') writeText(io.stderrFd, `error: ${broken.message}\n`);
+  return EXIT_CODES[broken.kind];
+}
+
+function report(output: Output, error: unknown): number {
+  if (!(error instanceof Failure)) {
+    output.failure(error, true);
+    return BUG;
+  }
+  if (error.kind !== 'closed') output.failure(error, false);
+  return EXIT_CODES[error.kind];
+}
+
+function formatOf(globals: Decoded): 'text' | 'json' | 'raw' {
+  return globals['json'] === true ? 'json' : ((globals['output'] as 'text' | 'json' | 'raw' | undefined) ?? 'text');
+}
+
+async function openOutput(globals: Decoded, io: Io, onBroken: (failure: Failure) => void): Promise<Output> {
+  const { createOutput } = await import('../output/index.ts');
+  return createOutput({
+    format: formatOf(globals),
+    quiet: globals['quiet'] === true,
+    verbose: globals['verbose'] === true,
+    color: globals['color'] !== false,
+    env: io.env,
+    stdoutFd: io.stdoutFd,
+    stderrFd: io.stderrFd,
+    stdoutIsTerminal: io.stdoutIsTerminal,
+    stderrIsTerminal: io.stderrIsTerminal,
+    stderrColumns: io.stderrColumns,
+    onBroken,
+  });
+}

@@ -1,0 +1,128 @@
+import { Command as CommanderCommand, CommanderError, Option } from 'commander';
+import { type Command, type Group, longName, spelling } from '../commands/command.ts';
+import type { Argument, Flag } from '../commands/flag.ts';
+import { Failure } from '../model/failure.ts';
+
+/** Values as their flags decoded them; one that was not given is absent. */
+export type Decoded = Readonly<Record<string, unknown>>;
+
+export interface Program {
+  readonly commands: readonly Command[];
+  readonly groups: readonly Group[];
+  readonly globals: Readonly<Record<string, Flag<unknown>>>;
+  readonly version: string;
+  /** Receives the help that was asked for. */
+  readonly print: (text: string) => void;
+  /** Runs a command with what was decoded for it and for the global flags. */
+  readonly run: (command: Command, own: Decoded, globals: Decoded) => Promise<void>;
+}
+
+/**
+ * Parses a command line and runs the command that it names.
+ *
+ * @throws Failure `usage` for a line that makes no sense
+ */
+export async function runLine(argv: readonly string[], program: Program): Promise<void> {
+  const root = groupCommand(new CommanderCommand('rmq'), 'RabbitMQ messaging patterns from the shell', program);
+  root.version(program.version, '-V, --version', 'print the version');
+  root.usage('[flags] COMMAND');
+  for (const [key, flag] of Object.entries(program.globals)) addFlag(root, key, flag);
+  root.addHelpText('after', '\nrmq COMMAND --help tells more about a command.');
+  const parents = new Map([['', root]]);
+  for (const group of program.groups) {
+    parents.set(group.path.join(' '), groupCommand(parentOf(parents, group.path).command(group.path.at(-1) ?? ''), group.summary, program));
+  }
+  for (const command of program.commands) addCommand(parentOf(parents, command.path), command, argv, program);
+  try {
+    await root.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return;
+    if (error.code === 'commander.help') throw new Failure('usage', 'no command was given', { hint: 'rmq --help lists the commands' });
+    throw new Failure('usage', error.message.replace(/^error: /, ''), { hint: 'rmq COMMAND --help lists the flags of a command' });
+  }
+}
+
+function parentOf(parents: ReadonlyMap<string, CommanderCommand>, path: readonly string[]): CommanderCommand {
+  const parent = parents.get(path.slice(0, -1).join(' '));
+  if (parent === undefined) throw new Error(`no group for ${path.join(' ')}`);
+  return parent;
+}
+
+function groupCommand(command: CommanderCommand, summary: string, { print }: Program): CommanderCommand {
+  return command
+    .description(summary)
+    .exitOverride()
+    .configureOutput({ writeOut: print, writeErr: () => undefined, outputError: () => undefined })
+    .configureHelp({ showGlobalOptions: true })
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false);
+}
+
+function addCommand(parent: CommanderCommand, command: Command, argv: readonly string[], program: Program): void {
+  const name = command.path.at(-1) ?? '';
+  const child = groupCommand(parent.command(name), command.summary, program);
+  // Options are built only for commands whose name stands on the line: most of the start-up would go into the others.
+  if (!argv.includes(name)) return;
+  const inputs = Object.entries(command.inputs);
+  const positionals = inputs.filter((entry): entry is [string, Argument<unknown>] => entry[1].kind === 'argument');
+  for (const [key, argument] of positionals) child.argument(argumentSyntax(spelling(key, argument), argument), argument.help);
+  for (const [key, input] of inputs) if (input.kind === 'flag') addFlag(child, key, input);
+  const examples = command.examples.map(([line, does]) => `  ${line}\n      ${does}`);
+  if (examples.length > 0) child.addHelpText('after', `\nExamples:\n${examples.join('\n')}`);
+  child.action(async () => {
+    const given = child.optsWithGlobals<Record<string, unknown>>();
+    const own: Record<string, unknown> = decodeFlags(command.inputs, given);
+    positionals.forEach(([key, argument], index) => {
+      const value = argument.rest === true ? child.args.slice(index) : child.args.slice(index, index + 1);
+      if (value.length > 0) own[key] = decode(spelling(key, argument), argument, value);
+    });
+    await program.run(command, own, decodeFlags(program.globals, given));
+  });
+}
+
+function argumentSyntax(name: string, { optional, rest }: Argument<unknown>): string {
+  const inner = rest === true ? `${name}...` : name;
+  return optional === true ? `[${inner}]` : `<${inner}>`;
+}
+
+function addFlag(to: CommanderCommand, key: string, flag: Flag<unknown>): void {
+  const value = flag.value === undefined ? '' : ` <${flag.value}>`;
+  const short = flag.short === undefined ? '' : `-${flag.short}, `;
+  to.addOption(collecting(new Option(`${short}${longName(key, flag)}${value}`, flag.help), flag));
+  for (const alias of flag.aliases ?? []) to.addOption(collecting(new Option(`--${alias}${value}`).hideHelp(), flag));
+}
+
+/** Commander keeps every occurrence as text; the flag itself decodes them. */
+function collecting(option: Option, flag: Flag<unknown>): Option {
+  return flag.value === undefined ? option : option.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
+}
+
+function decodeFlags(inputs: Readonly<Record<string, Flag<unknown> | Argument<unknown>>>, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const decoded: Record<string, unknown> = {};
+  for (const [key, input] of Object.entries(inputs)) {
+    if (input.kind !== 'flag') continue;
+    const names = [input.long ?? key, ...(input.aliases ?? [])].map(attributeName);
+    if (input.value === undefined) {
+      if (names.some((name) => given[name] === (input.negated !== true))) decoded[key] = input.decode([]);
+      continue;
+    }
+    const occurrences = names.flatMap((name) => (given[name] as string[] | undefined) ?? []);
+    if (occurrences.length > 0) decoded[key] = decode(longName(key, input), input, occurrences);
+  }
+  return decoded;
+}
+
+/** The key under which commander stores `--some-flag`: `someFlag`. */
+function attributeName(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function decode(name: string, input: Flag<unknown> | Argument<unknown>, occurrences: readonly string[]): unknown {
+  try {
+    return input.decode(occurrences);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    throw new Failure(error.kind, `${name}: ${error.message}`, { ...(error.hint !== undefined && { hint: error.hint }) });
+  }
+}

@@ -1,0 +1,153 @@
+import type { Readable } from 'node:stream';
+import type * as z from 'zod/mini';
+import type { Emit } from '../model/event.ts';
+import { Failure } from '../model/failure.ts';
+import type { Delivery } from '../model/message.ts';
+import { formatDuration } from '../model/quantity.ts';
+import type { ConnectionConfig } from '../patterns/connection.ts';
+import type { Argument, Flag } from './flag.ts';
+
+/** An input for every key of the config, each decoding to exactly the type which that key takes. */
+export type InputsFor<I extends object> = { readonly [K in keyof I]-?: Flag<NonNullable<I[K]>> | Argument<NonNullable<I[K]>> };
+
+/** How deliveries are printed, besides the format. */
+export interface PrintStyle {
+  /** NUL instead of a newline after each body. */
+  readonly nul: boolean;
+  /** Bodies that are JSON as `bodyJson`. */
+  readonly jsonBody: boolean;
+}
+
+/** Where a command's results go; everything else it has to tell is an event. */
+export interface Results {
+  /**
+   * A function that prints a delivery and resolves once the operating system has taken all of its bytes. When it
+   * rejects, the bytes may not have been written; the run's signal is then aborted too.
+   */
+  printer(style: PrintStyle): (delivery: Delivery) => Promise<void>;
+  /** Prints one result: as a line of JSON with `-o json`, as the text otherwise. */
+  report(result: object, text: string): Promise<void>;
+}
+
+/** What a command may touch. */
+export interface Context {
+  readonly connection: ConnectionConfig;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: () => Readable;
+  readonly stdinIsTerminal: boolean;
+  readonly results: Results;
+  readonly json: boolean;
+  readonly yes: boolean;
+  readonly emit: Emit;
+  /** Aborts with the failure that stops the run: the first signal drains. */
+  readonly signal: AbortSignal;
+}
+
+/** Flags that no config holds: how to print, what to confirm. */
+export type Extras = Readonly<Record<string, Flag<unknown>>>;
+
+/** What the extras decode to; a flag that was not given is absent. */
+export type ExtraValues<X extends Extras> = { readonly [K in keyof X]?: X[K] extends Flag<infer T> ? T : never };
+
+/** The part of a command that is loaded only when it runs. */
+export interface Runnable<I extends object, C, X extends Extras> {
+  readonly config: z.ZodMiniType<C, I>;
+  /** Resolves when it is done, with an exit code of its own if it has one; throws a Failure otherwise. */
+  run(config: C, context: Context, extras: ExtraValues<X>): Promise<number | undefined>;
+}
+
+/** A command as data: help, completions, argument parsing and tests are loops over a list of these. */
+export interface CommandSpec<I extends object, C, X extends Extras> {
+  /** The words that call it, as in `['broker', 'run']`. */
+  readonly path: readonly string[];
+  readonly summary: string;
+  /** Command lines with what they do, for the help. */
+  readonly examples: readonly (readonly [line: string, does: string])[];
+  /** True when the command, given these values, will read standard input. */
+  readonly readsStdin?: (decoded: Readonly<Record<string, unknown>>) => boolean;
+  readonly inputs: InputsFor<I>;
+  readonly extras?: X;
+  readonly load: () => Promise<Runnable<I, C, X>>;
+}
+
+/** A command whose config type is no longer of interest, as the table holds them. */
+export interface Command extends Pick<CommandSpec<never, never, never>, 'path' | 'summary' | 'examples' | 'readsStdin'> {
+  readonly inputs: Readonly<Record<string, Flag<unknown> | Argument<unknown>>>;
+  /** Checks what was decoded and returns what runs it; only a valid config can be run. */
+  readonly prepare: (decoded: Readonly<Record<string, unknown>>) => Promise<(context: Context) => Promise<number | undefined>>;
+}
+
+/** Declares a command; the compiler refuses a config key without an input, and an input of another type. */
+export function defineCommand<I extends object, C, X extends Extras = Record<never, never>>(spec: CommandSpec<I, C, X>): Command {
+  const { path, summary, examples, readsStdin, extras = {} as X } = spec;
+  const inputs: Command['inputs'] = { ...(spec.inputs as Command['inputs']), ...extras };
+  return {
+    path,
+    summary,
+    examples,
+    ...(readsStdin === undefined ? {} : { readsStdin }),
+    inputs,
+    async prepare(decoded) {
+      const { config: schema, run } = await spec.load();
+      const isExtra = ([key]: readonly [string, unknown]): boolean => key in extras;
+      const given = Object.entries(decoded);
+      const config = check(schema, Object.fromEntries(given.filter((entry) => !isExtra(entry))), inputs);
+      return (context) => run(config, context, Object.fromEntries(given.filter(isExtra)) as ExtraValues<X>);
+    },
+  };
+}
+
+/**
+ * A valid config, with its defaults filled in.
+ *
+ * @throws Failure `usage`, naming each wrong input as the user typed it
+ */
+export function check<I, C>(schema: z.ZodMiniType<C, I>, decoded: object, inputs: Command['inputs']): C {
+  const parsed = schema.safeParse(decoded, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  throw new Failure('usage', parsed.error.issues.map((issue) => explain(issue, inputs)).join('\n'));
+}
+
+/** A command group, as `broker` is: the words that lead to it and what it is about. */
+export interface Group {
+  readonly path: readonly string[];
+  readonly summary: string;
+}
+
+/** How a flag is typed: `--max-reconnects`, `--no-confirm`. */
+export function longName(key: string, flag: Flag<unknown>): string {
+  const name = flag.long ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return flag.negated === true ? `--no-${name}` : `--${name}`;
+}
+
+/** How an input appears in usage lines and errors: `--prefetch` or `QUEUE`. */
+export function spelling(key: string, input: Flag<unknown> | Argument<unknown>): string {
+  return input.kind === 'flag' ? longName(key, input) : key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
+/** What is wrong with a decoded value, in the words that the user typed. */
+function explain(issue: z.core.$ZodIssue, inputs: Command['inputs']): string {
+  const key = String(issue.path[0] ?? '');
+  const input = inputs[key];
+  const name = input === undefined ? key : spelling(key, input);
+  switch (issue.code) {
+    case 'too_small':
+      if (issue.origin === 'string') return `${name} must not be empty`;
+      return `${name} must be ${issue.inclusive === false ? 'more than' : 'at least'} ${bound(Number(issue.minimum), input)}`;
+    case 'too_big':
+      return issue.origin === 'string'
+        ? `${name} must have at most ${issue.maximum} characters`
+        : `${name} must be at most ${bound(Number(issue.maximum), input)}`;
+    case 'custom':
+      return issue.message;
+    case 'invalid_type':
+      return issue.input === undefined ? `${name} is missing` : `${name} must be of type ${issue.expected}`;
+    default:
+      return `${name} is not valid`;
+  }
+}
+
+/** A limit in the unit that the user typed. */
+function bound(limit: number, input: Command['inputs'][string] | undefined): string {
+  return input?.value === 'DURATION' ? formatDuration(limit) : String(limit);
+}

@@ -1,0 +1,44 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure } from '../../model/failure.ts';
+import type { Command, Group } from '../command.ts';
+import type { Flag } from '../flag.ts';
+import { bashScript } from './bash.ts';
+import { fishScript } from './fish.ts';
+import { grammarOf } from './grammar.ts';
+import { FILES, SHELLS, type Shell } from './shell.ts';
+import { zshScript } from './zsh.ts';
+
+const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript } satisfies Record<Shell, unknown>;
+
+/** The completion script for a shell. It holds the whole table, so that completing a line never starts rmq. */
+export function completionScript(
+  shell: Shell,
+  commands: readonly Command[],
+  groups: readonly Group[],
+  globals: Readonly<Record<string, Flag<unknown>>>,
+): string {
+  return scripts[shell](grammarOf(commands, groups, globals));
+}
+
+/**
+ * Writes a script for each shell into a directory that exists. Resolves with the paths.
+ *
+ * @throws Failure `missing` or `io`
+ */
+export async function writeScripts(directory: string, scriptFor: (shell: Shell) => string): Promise<string[]> {
+  try {
+    return await Promise.all(
+      SHELLS.map(async (shell) => {
+        const path = join(directory, FILES[shell]);
+        await writeFile(path, scriptFor(shell));
+        return path;
+      }),
+    );
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw new Failure(missing ? 'missing' : 'io', missing ? `--write: there is no directory ${directory}` : `--write: cannot write into ${directory}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,37 @@
+import type * as z from 'zod/mini';
+import type { ConnectionConfig } from '../patterns/connection.ts';
+import type { InputsFor } from './command.ts';
+import { choice, duration, type Flag, integer, off, path, text, texts, toggle } from './flag.ts';
+
+type ConnectionInput = z.input<typeof ConnectionConfig>;
+
+/** Flags of the connection, one for each key of its config. */
+export const connectionFlags = {
+  url: texts('AMQP URL; repeat or separate with commas for failover', { short: 'u', value: 'URL', aliases: ['uri'] }),
+  connectTimeout: duration('give up on an address after this long (10s)'),
+  wait: duration('keep trying until the broker is up, at most this long'),
+  maxReconnects: integer('rounds of reconnecting, in a row, before giving up (12)'),
+  reconnect: off('give up as soon as the connection is lost'),
+  heartbeat: duration('heartbeat interval, 0s for none (60s)'),
+  blockedTimeout: duration('give up when an alarm blocks publishing for this long (300s)'),
+  cacert: path("CA certificates (PEM) to trust instead of the system's"),
+  cert: path('client certificate (PEM)'),
+  key: path('private key of the client certificate (PEM)'),
+  passphraseFile: path('file with the passphrase of the private key'),
+  servername: text("name expected in the broker's certificate", { value: 'NAME' }),
+  insecure: toggle('accept any certificate'),
+  name: text('connection name shown by the broker', { value: 'NAME' }),
+} as const satisfies InputsFor<ConnectionInput>;
+
+/** Flags that every command takes and that are not the connection's. */
+export const generalFlags = {
+  urlFile: path('read the URL from a file', { value: 'PATH' }),
+  output: choice(['text', 'json', 'raw'], 'output format', { short: 'o', value: 'FORMAT' }),
+  json: toggle('same as -o json'),
+  quiet: toggle('print results and errors only'),
+  verbose: toggle('say what is going on', { short: 'v' }),
+  color: off('no colours'),
+  yes: toggle('do not ask', { short: 'y' }),
+} as const satisfies Record<string, Flag<unknown>>;
+
+export const globalFlags: Readonly<Record<string, Flag<unknown>>> = { ...connectionFlags, ...generalFlags };

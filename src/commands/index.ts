@@ -1,0 +1,12 @@
+import { brokerCommands, brokerGroup } from './broker.ts';
+import type { Command, Group } from './command.ts';
+import { completionCommand } from './completion.ts';
+import { consumeCommand } from './consume.ts';
+import { publishCommand } from './publish.ts';
+import { declareQueueCommand, deleteQueueCommand } from './queue.ts';
+
+/** Every command, in the order of the help. */
+export const commands: readonly Command[] = [publishCommand, consumeCommand, declareQueueCommand, deleteQueueCommand, ...brokerCommands, completionCommand];
+
+/** The words that only group commands. */
+export const groups: readonly Group[] = [{ path: ['queue'], summary: 'declare and delete queues' }, brokerGroup];

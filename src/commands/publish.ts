@@ -1,0 +1,41 @@
+import { defineCommand } from './command.ts';
+import { argument, text } from './flag.ts';
+import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
+
+export const publishCommand = defineCommand({
+  path: ['publish'],
+  summary: 'publish messages to a queue or an exchange',
+  examples: [
+    ['rmq publish -q orders "hello"', 'one message, straight to a queue'],
+    ['rmq publish -e events -r order.created -H tenant=acme -f order.json', 'a file through an exchange, with a header'],
+    ['seq 1000 | rmq publish -q orders --lines', 'a message per line'],
+    ['rmq consume a -o json --drain | rmq publish --envelopes -q b', 'copy a queue, without loss'],
+  ],
+  readsStdin,
+  inputs: {
+    body: argument('the body; without it, --file or standard input', { optional: true }),
+    queue: text('queue to publish to', { short: 'q', value: 'QUEUE' }),
+    exchange: text('exchange to publish to', { short: 'e', value: 'EXCHANGE' }),
+    routingKey: text('routing key', { short: 'r', value: 'KEY' }),
+    ...messageInputs,
+    ...sourceInputs,
+    ...sendingInputs,
+  },
+  load: async () => {
+    const [{ checkTarget, PublishConfig, publish }, { openDrafts }, { withSession }] = await Promise.all([
+      import('../patterns/publish.ts'),
+      import('../patterns/source.ts'),
+      import('../patterns/connection.ts'),
+    ]);
+    return {
+      config: PublishConfig,
+      run: async (config, context) => {
+        const { connection, emit, signal } = context;
+        checkTarget(config);
+        const drafts = await openDrafts(config, context, signal);
+        await withSession(connection, (session) => publish(session, config, drafts), emit, signal);
+        return undefined;
+      },
+    };
+  },
+});

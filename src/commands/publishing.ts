@@ -1,0 +1,39 @@
+import { decimal, duration, fields, integer, off, path, text, toggle } from './flag.ts';
+
+/** The message flags that every publishing command takes. */
+export const messageInputs = {
+  contentType: text('MIME type of the body', { value: 'TYPE' }),
+  contentEncoding: text('encoding of the body, such as gzip', { value: 'ENCODING' }),
+  header: fields('header; K:=JSON for numbers, booleans and typed values', { short: 'H' }),
+  priority: integer('priority, 0 to 255'),
+  correlationId: text('correlation id', { value: 'ID' }),
+  replyTo: text('queue for the reply', { value: 'QUEUE' }),
+  ttl: duration('the message expires in its queue after this long'),
+  messageId: text('message id (one is made for each message)', { value: 'ID' }),
+  timestamp: integer('seconds since 1970', { value: 'SECONDS' }),
+  type: text('type of the message', { value: 'TYPE' }),
+  userId: text('user id; the broker checks it', { value: 'USER' }),
+  appId: text('application id', { value: 'ID' }),
+  transient: toggle('not persistent: may be lost when the broker restarts'),
+} as const;
+
+/** Where the bodies come from. */
+export const sourceInputs = {
+  file: path('read the body from a file (- is standard input)', { short: 'f' }),
+  lines: toggle('each line of the input is a message'),
+  envelopes: toggle('each line of the input is an envelope, as consume -o json prints it'),
+  count: integer('publish the body N times; of lines or envelopes the first N', { short: 'n' }),
+} as const;
+
+/** How they are sent. */
+export const sendingInputs = {
+  rate: decimal('at most N messages a second'),
+  window: integer('unconfirmed messages in flight (2000)'),
+  confirm: off('do not wait for the broker to take responsibility'),
+  allowUnroutable: toggle('accept that no queue is bound for the key'),
+  confirmTimeout: duration('connect again after this long without any confirm (30s)'),
+  timeout: duration('give up after this long'),
+} as const;
+
+/** Standard input is the body where no other is given. */
+export const readsStdin = ({ body, file }: Readonly<Record<string, unknown>>): boolean => body === undefined && (file === undefined || file === '-');

@@ -1,0 +1,16 @@
+/**
+ * RabbitMQ messaging patterns for TypeScript programs. Each pattern takes a session and a config; configs are zod schemas that
+ * hold every default and limit: `ConsumeConfig.parse({ queue: 'orders' })`.
+ */
+export { openSession, type Session, withSession } from './amqp/session.ts';
+export { type Envelope, formatEnvelope, parseEnvelope } from './model/envelope.ts';
+export type { ConsumeCounts, Emit, Event, PublishCounts, Role } from './model/event.ts';
+export { Failure, type FailureKind } from './model/failure.ts';
+export type { Delivery, FieldTable, FieldType, FieldValue, Message, Properties, TypedField } from './model/message.ts';
+export { plainHeaders } from './model/plain-headers.ts';
+export type { Verdict } from './model/verdict.ts';
+export { ConnectionConfig } from './patterns/connection.ts';
+export { consume } from './patterns/consume.ts';
+export { ConsumeConfig } from './patterns/consume-config.ts';
+export { DeclareQueueConfig, DeleteQueueConfig, declareQueue, removeQueue } from './patterns/queue.ts';
+export { type Batches, publishMessages, SendingConfig } from './patterns/sending.ts';

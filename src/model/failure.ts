@@ -1,0 +1,74 @@
+/**
+ * Why a run did not end as asked. The thrower says what happened; `cli/exit.ts` alone decides which number that is.
+ *
+ * - `negative`: a check, a match or an expectation is false
+ * - `partial`: some of it was done
+ * - `usage`: an unknown flag, a value out of range
+ * - `data`: an envelope or a body that cannot be read
+ * - `missing`: a file, queue or exchange that does not exist
+ * - `unroutable`: no queue is bound for that key
+ * - `unavailable`: no broker answers, or it was lost for good
+ * - `io`: reading input or writing output failed
+ * - `later`: nacked, or blocked by an alarm; the same may succeed later
+ * - `refused`: the broker does not do that (AMQP 405, 406, 540 …)
+ * - `denied`: wrong password, no permission, vhost not allowed
+ * - `config`: a configuration file is invalid
+ * - `deadline`: a deadline passed
+ * - `unexecutable`, `unfound`: a handler that cannot be started
+ * - `interrupted`, `terminated`: SIGINT, SIGTERM
+ * - `closed`: the reader of standard output went away; nothing is wrong
+ */
+export type FailureKind =
+  | 'negative'
+  | 'partial'
+  | 'usage'
+  | 'data'
+  | 'missing'
+  | 'unroutable'
+  | 'unavailable'
+  | 'io'
+  | 'later'
+  | 'refused'
+  | 'denied'
+  | 'config'
+  | 'deadline'
+  | 'unexecutable'
+  | 'unfound'
+  | 'interrupted'
+  | 'terminated'
+  | 'closed';
+
+export interface FailureDetail {
+  /** What to do next, as a sentence for the person at the shell. */
+  readonly hint?: string;
+  /** The AMQP reply code, when the broker gave one. */
+  readonly code?: number;
+  /** True when the same attempt may succeed a little later, so that a reconnect loop goes on. */
+  readonly transient?: boolean;
+  readonly cause?: unknown;
+}
+
+/**
+ * An expected failure: it carries a kind, a message for people and, where there is one, a hint.
+ * Anything else that is thrown is a bug of this program.
+ */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly kind: FailureKind;
+  readonly hint: string | undefined;
+  readonly code: number | undefined;
+  readonly transient: boolean;
+
+  constructor(kind: FailureKind, message: string, detail: FailureDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.kind = kind;
+    this.hint = detail.hint;
+    this.code = detail.code;
+    this.transient = detail.transient ?? false;
+  }
+}
+
+/** The failure that an aborted signal carries, or an interruption when it carries something else. */
+export function abortFailure(signal: AbortSignal): Failure {
+  return signal.reason instanceof Failure ? signal.reason : new Failure('interrupted', 'stopped');
+}

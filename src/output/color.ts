@@ -1,0 +1,28 @@
+import type { ChalkInstance } from 'chalk';
+
+/** How a part of a line is painted; the names say what it means. */
+export interface Palette {
+  readonly error: (text: string) => string;
+  readonly warning: (text: string) => string;
+  readonly name: (text: string) => string;
+  readonly faint: (text: string) => string;
+}
+
+const asIs = (text: string): string => text;
+
+export const COLORLESS: Palette = { error: asIs, warning: asIs, name: asIs, faint: asIs };
+
+/** Loads the colours. */
+export async function loadPalette(): Promise<Palette> {
+  const { Chalk } = await import('chalk');
+  const chalk: ChalkInstance = new Chalk({ level: 1 });
+  return { error: chalk.red.bold, warning: chalk.yellow, name: chalk.cyan, faint: chalk.dim };
+}
+
+/** Whether a stream gets colours. An explicit `--no-color` wins; then FORCE_COLOR, NO_COLOR and what the stream is. */
+export function wantsColor(env: Readonly<Record<string, string | undefined>>, allowed: boolean, isTerminal: boolean): boolean {
+  const { FORCE_COLOR: forced, NO_COLOR: refused, TERM: terminal } = env;
+  if (!allowed) return false;
+  if (forced !== undefined) return forced !== '0' && forced !== 'false';
+  return isTerminal && terminal !== 'dumb' && (refused === undefined || refused === '');
+}

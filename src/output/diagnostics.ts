@@ -1,0 +1,63 @@
+import { writeSync } from 'node:fs';
+import { COLORLESS, loadPalette, type Palette } from './color.ts';
+
+/** Lines for people on standard error. */
+export interface Diagnostics {
+  /** Writes a text, at once or as soon as the colours are there, always in order. */
+  print(paint: (palette: Palette) => string): void;
+  /** Resolves when everything has been written. */
+  close(): Promise<void>;
+}
+
+/** Opens standard error for people; nothing here throws, even if it is closed. */
+export function openDiagnostics(fd: number, colored: boolean): Diagnostics {
+  let palette = colored ? undefined : COLORLESS;
+  let loading: Promise<void> | undefined;
+  const waiting: ((palette: Palette) => string)[] = [];
+
+  function release(colors: Palette): void {
+    palette = colors;
+    process.off('exit', leave);
+    for (const paint of waiting.splice(0)) writeFully(fd, paint(colors));
+  }
+
+  /** Leaving in a hurry: colours come too late. */
+  function leave(): void {
+    release(COLORLESS);
+  }
+
+  async function load(): Promise<void> {
+    process.once('exit', leave);
+    release(await loadPalette());
+  }
+
+  return {
+    print(paint) {
+      if (palette !== undefined) writeFully(fd, paint(palette));
+      else {
+        waiting.push(paint);
+        loading ??= load();
+      }
+    },
+    close: async () => loading,
+  };
+}
+
+const PAUSE = 5;
+/** A reader of standard error that has stalled for so long must not stall us. */
+const PATIENCE = 2_000;
+
+/** Writes a short text whole; a standard error that is closed, full or gone is nobody's failure. */
+export function writeFully(fd: number, text: string): void {
+  let bytes: Uint8Array = Buffer.from(text);
+  for (let paused = 0; bytes.length > 0 && paused < PATIENCE; ) {
+    try {
+      bytes = bytes.subarray(writeSync(fd, bytes));
+      paused = 0;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+      paused += PAUSE;
+    }
+  }
+}

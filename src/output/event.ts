@@ -1,0 +1,88 @@
+import type { ConsumeCounts, Event, PublishCounts } from '../model/event.ts';
+import { formatCount, formatDuration, formatNumber } from '../model/quantity.ts';
+
+/** Something to say on standard error, and how much it matters. */
+export interface Remark {
+  readonly weight: 'warning' | 'note' | 'detail';
+  readonly text: string;
+}
+
+/** A remark for every kind of event; undefined for those that only drive the progress display. */
+type Remarks = { readonly [K in Event['kind']]: (event: Extract<Event, { readonly kind: K }>) => Remark | undefined };
+
+const warning = (text: string): Remark => ({ weight: 'warning', text });
+const note = (text: string): Remark => ({ weight: 'note', text });
+const detail = (text: string): Remark => ({ weight: 'detail', text });
+
+const REMARKS: Remarks = {
+  connecting: ({ role, address }) => detail(`connecting to ${address} (${role})`),
+  connected: ({ role, address, broker }) => detail(`connected to ${address} (${role})${broker === '' ? '' : `, broker version ${broker}`}`),
+  disconnected: ({ role, failure }) => warning(`lost the ${role} connection: ${failure.message}`),
+  reconnecting: ({ role, attempt, delay, failure }) =>
+    warning(`${role} connection: attempt ${attempt} ${delay === 0 ? 'now' : `in ${formatDuration(delay)}`}: ${failure.message}`),
+  blocked: ({ reason }) =>
+    warning(`the broker blocks publishers, because of a memory or disk alarm: ${reason}; waiting until it lifts or --blocked-timeout passes`),
+  unblocked: () => note('the broker accepts messages again'),
+  returned: ({ exchange, routingKey, messageId, reply }) => warning(`${message(messageId)} was returned: ${noQueue(exchange, routingKey)} (${reply})`),
+  nacked: ({ exchange, routingKey, messageId }) => warning(`${message(messageId)} to ${address(exchange, routingKey)} was refused by the broker (nack)`),
+  refused: ({ messageId, record, failure }) => warning(`${message(messageId, record)} was not sent: ${failure.message}`),
+  cancelled: ({ queue }) => warning(`the broker cancelled the consumer of "${queue}": the queue was deleted or its node went away`),
+  publishing: () => undefined,
+  published: ({ counts, seconds, target, confirms }) =>
+    note(
+      `published ${formatCount(counts.published, 'message')}${target === undefined ? '' : ` to ${target}`}: ${published(counts, confirms)}, in ${formatSeconds(seconds)}`,
+    ),
+  consuming: () => undefined,
+  consumed: ({ counts, seconds, queue }) =>
+    note(`consumed ${formatCount(counts.received, 'message')} from "${queue}" in ${formatSeconds(seconds)}${consumed(counts)}`),
+  note: ({ text }) => note(text),
+  detail: ({ text }) => detail(text),
+};
+
+/** What to say about an event. */
+export function remarkOn<K extends Event['kind']>(event: Extract<Event, { readonly kind: K }>): Remark | undefined {
+  return REMARKS[event.kind as K](event);
+}
+
+/** How long something took, to a tenth of a second. */
+export function formatSeconds(seconds: number): string {
+  return seconds < 59.95 ? `${seconds.toFixed(1)} s` : formatDuration(seconds * 1_000);
+}
+
+function message(id: string | undefined, record?: number): string {
+  const which = record === undefined ? 'a message' : `message ${record}`;
+  return id === undefined ? which : `${which} (id "${id}")`;
+}
+
+function noQueue(exchange: string, routingKey: string): string {
+  return exchange === '' ? `there is no queue "${routingKey}"` : `no queue is bound to exchange "${exchange}" for key "${routingKey}"`;
+}
+
+function address(exchange: string, routingKey: string): string {
+  return exchange === '' ? `queue "${routingKey}"` : `exchange "${exchange}" with key "${routingKey}"`;
+}
+
+function list(parts: readonly (readonly [count: number, what: string])[]): string[] {
+  return parts.filter(([count]) => count > 0).map(([count, what]) => `${formatNumber(count)} ${what}`);
+}
+
+function published({ confirmed, returned, nacked, unknown }: PublishCounts, confirms: boolean): string {
+  const parts = list([
+    [confirmed, 'confirmed'],
+    [returned, 'returned'],
+    [nacked, 'nacked'],
+    [unknown, 'unknown'],
+  ]);
+  if (!confirms) parts.unshift('not confirmed, as asked');
+  return parts.length === 0 ? 'none confirmed' : parts.join(', ');
+}
+
+function consumed({ acknowledged, rejected, requeued, returned }: ConsumeCounts): string {
+  const parts = list([
+    [acknowledged, 'acknowledged'],
+    [rejected, 'rejected'],
+    [requeued, 'given back'],
+    [returned, 'given back unseen or unfinished'],
+  ]);
+  return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
+}

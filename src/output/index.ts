@@ -1,0 +1,130 @@
+import type { Emit, Event, PublishCounts } from '../model/event.ts';
+import type { Failure } from '../model/failure.ts';
+import { formatCount, formatNumber } from '../model/quantity.ts';
+import { wantsColor } from './color.ts';
+import { openDiagnostics } from './diagnostics.ts';
+import { visibleText } from './escape.ts';
+import { describeFailure } from './failure.ts';
+import { openPrinter, type Print } from './printer.ts';
+import { NO_PROGRESS, openProgress, type Progress } from './progress.ts';
+import { openRemarks } from './remarks.ts';
+import { openWriter, type Writer } from './writer.ts';
+
+/** How to print, and where to. */
+export interface OutputOptions {
+  readonly format: 'text' | 'json' | 'raw';
+  /** Nothing but failures on standard error. */
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** False after `--no-color`. */
+  readonly color: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdoutFd: number;
+  readonly stderrFd: number;
+  readonly stdoutIsTerminal: boolean;
+  readonly stderrIsTerminal: boolean;
+  readonly stderrColumns: number;
+  /** Hears once, as soon as it is known, that standard output takes nothing any more. */
+  readonly onBroken: (failure: Failure) => void;
+}
+
+/** Everything that a run prints. */
+export interface Output {
+  readonly results: {
+    /** A function that prints a delivery and resolves once the operating system has taken all of its bytes. */
+    printer(style: { readonly nul: boolean; readonly jsonBody: boolean }): Print;
+    /** Prints one result: a line of JSON with `-o json`, the text otherwise. */
+    report(result: object, text: string): Promise<void>;
+  };
+  readonly emit: Emit;
+  /** Says why a run failed; `isBug` adds the stack and where to report it. */
+  failure(error: unknown, isBug: boolean): void;
+  /** Resolves when everything has been written; with what ended standard output, if anything did. */
+  close(patience?: number): Promise<Failure | undefined>;
+}
+
+/** Opens the output of a run; standard output is opened only when a result is printed. */
+export function createOutput(options: OutputOptions): Output {
+  const { format, quiet, verbose, color, env, stdoutIsTerminal, stderrIsTerminal } = options;
+  const stderrColored = wantsColor(env, color, stderrIsTerminal);
+  const diagnostics = openDiagnostics(options.stderrFd, stderrColored);
+  const progress = wantsProgress(options) ? openProgress(stderrColored) : NO_PROGRESS;
+  const remark = openRemarks(verbose, (text) => {
+    progress.clear();
+    diagnostics.print(text);
+  });
+  const describeProgress = rates();
+  let broken: Failure | undefined;
+  let writer: Writer | undefined;
+
+  function open(): Writer {
+    writer ??= openWriter(options.stdoutFd, (failure) => {
+      broken = failure;
+      options.onBroken(failure);
+    });
+    return writer;
+  }
+
+  function report(result: object, text: string): Promise<void> {
+    const line = format === 'json' ? JSON.stringify(result) : stdoutIsTerminal ? visibleText(text) : text;
+    const written = line === '' ? Promise.resolve() : open().write(line.endsWith('\n') ? line : `${line}\n`);
+    if (stdoutIsTerminal) progress.giveWay(written);
+    return written;
+  }
+
+  return {
+    results: {
+      printer(style) {
+        const print = openPrinter(open(), { format, ...style, toTerminal: stdoutIsTerminal, colored: wantsColor(env, color, stdoutIsTerminal) });
+        return stdoutIsTerminal ? givingWay(print, progress) : print;
+      },
+      report,
+    },
+    emit(event) {
+      if (event.kind === 'publishing' || event.kind === 'consuming') progress.show(describeProgress(event));
+      else if (event.kind === 'published' && format === 'json') void report(summary(event), '').catch(() => undefined);
+      else if (!quiet) remark(event);
+    },
+    failure(error, isBug) {
+      progress.stop();
+      diagnostics.print(describeFailure(error, isBug, verbose));
+    },
+    async close(patience) {
+      progress.stop();
+      await writer?.close(patience);
+      await diagnostics.close();
+      return broken;
+    },
+  };
+}
+
+/** A narrower terminal has no room for a progress line. */
+const NARROWEST = 40;
+
+function wantsProgress({ quiet, env, stderrIsTerminal, stderrFd, stderrColumns }: OutputOptions): boolean {
+  return stderrIsTerminal && stderrFd === 2 && stderrColumns >= NARROWEST && !quiet && (env['CI'] ?? '') === '' && env['TERM'] !== 'dumb';
+}
+
+function givingWay(print: Print, progress: Progress): Print {
+  return (delivery) => {
+    const written = print(delivery);
+    progress.giveWay(written);
+    return written;
+  };
+}
+
+function summary({ counts, seconds }: { readonly counts: PublishCounts; readonly seconds: number }): object {
+  const { published, confirmed, returned, nacked, unknown } = counts;
+  return { published, confirmed, returned, nacked, unknown, seconds: Math.round(seconds * 1_000) / 1_000 };
+}
+
+function rates(): (event: Extract<Event, { readonly kind: 'publishing' | 'consuming' }>) => string {
+  let started: number | undefined;
+  return (event) => {
+    started ??= performance.now();
+    const count = event.kind === 'publishing' ? event.counts.published : event.counts.received;
+    const seconds = (performance.now() - started) / 1_000;
+    const rate = seconds < 0.1 ? '' : `, ${formatNumber(Math.round(count / seconds))}/s`;
+    return `${event.kind} ${formatCount(count, 'message')}${rate}`;
+  };
+}

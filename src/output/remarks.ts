@@ -1,0 +1,29 @@
+import type { Event } from '../model/event.ts';
+import type { Palette } from './color.ts';
+import { visibleText } from './escape.ts';
+import { type Remark, remarkOn } from './event.ts';
+
+/** How many messages are complained about one by one, of each kind. */
+const ONE_BY_ONE = 10;
+const OF_ONE_MESSAGE: ReadonlySet<Event['kind']> = new Set<Event['kind']>(['returned', 'nacked', 'refused']);
+
+/** Comments on events for people; of many alike, only the first few. */
+export function openRemarks(verbose: boolean, print: (paint: (palette: Palette) => string) => void): (event: Event) => void {
+  const seen = new Map<Event['kind'], number>();
+  return (event) => {
+    if (OF_ONE_MESSAGE.has(event.kind)) {
+      const count = (seen.get(event.kind) ?? 0) + 1;
+      seen.set(event.kind, count);
+      if (count > ONE_BY_ONE + 1) return;
+      if (count > ONE_BY_ONE) return print(paint({ weight: 'warning', text: `further messages that are ${event.kind} are only counted` }));
+    }
+    const remark = remarkOn(event);
+    if (remark !== undefined && (verbose || remark.weight !== 'detail')) print(paint(remark));
+  };
+}
+
+/** Everything in a remark may come from a stranger, so it is made safe here, once; the colours come after. */
+function paint({ weight, text }: Remark): (palette: Palette) => string {
+  const safe = visibleText(text.trimEnd()).replaceAll('\n', '\n  ');
+  return ({ warning, faint }) => `${weight === 'warning' ? `${warning('warning:')} ${safe}` : weight === 'detail' ? faint(safe) : safe}\n`;
+}

@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../model/failure.ts';
+import { watchReader } from './reader.ts';
+import { openSink, type Sink } from './sink.ts';
+
+/** Results on their way to standard output. */
+export interface Writer {
+  /** Queues text or bytes, and one more byte behind them; resolves when the operating system has taken all of it. */
+  write(content: Buffer | string, end?: number): Promise<void>;
+  /** Resolves when nothing is under way any more, or when the patience (milliseconds), if any, is over: the rest is not written then. */
+  close(patience?: number): Promise<void>;
+}
+
+/** What arrived in the same tick, or while a write was under way; its messages share one promise. */
+interface Batch {
+  readonly parts: (Buffer | string | number)[];
+  readonly written: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (failure: Failure) => void;
+}
+
+/** Milliseconds since the last write within which messages count as a stream, and for which a stream is gathered into one write. */
+const STREAMING = 10;
+const GATHERING = 2;
+const STAGE = 256 * 1_024;
+const LARGE = 64 * 1_024;
+/** The most bytes that UTF-8 needs for one unit of a JavaScript string. */
+const UTF8_UNIT = 3;
+
+/**
+ * Opens the way to standard output. Nothing is written after the first error: everything pending rejects with it, and
+ * `onBroken` hears of it once.
+ */
+export function openWriter(fd: number, onBroken: (failure: Failure) => void): Writer {
+  const sink = openSink(fd);
+  const unwatch = watchReader(fd, () => fail(readerGone()));
+  let batch: Batch | undefined;
+  let flushing: Promise<void> | undefined;
+  let broken: Failure | undefined;
+  let stage: Buffer | undefined;
+  let lastWrite = Number.NEGATIVE_INFINITY;
+  const underWay = new Set<Batch>();
+  let giveUp: () => void = () => undefined;
+  const gone = new Promise<void>((resolve) => {
+    giveUp = resolve;
+  });
+
+  function fail(failure: Failure): void {
+    if (broken !== undefined) return;
+    broken = failure;
+    for (const pending of underWay) pending.reject(failure);
+    underWay.clear();
+    batch = undefined;
+    unwatch();
+    sink.close();
+    giveUp();
+    onBroken(failure);
+  }
+
+  async function flush(): Promise<void> {
+    // The rest of what this tick brings joins the batch; in a stream of messages, what the next moment brings does too.
+    await (performance.now() - lastWrite < STREAMING ? sleep(GATHERING) : new Promise((resolve) => setImmediate(resolve)));
+    stage ??= Buffer.allocUnsafeSlow(STAGE);
+    for (let current = batch; current !== undefined && broken === undefined; current = batch) {
+      batch = undefined;
+      try {
+        await drain(current.parts, stage, sink);
+        current.resolve();
+        underWay.delete(current);
+        lastWrite = performance.now();
+        if (batch !== undefined) await sleep(GATHERING);
+      } catch (error) {
+        fail(explain(error as NodeJS.ErrnoException));
+      }
+    }
+    flushing = undefined;
+  }
+
+  return {
+    write(content, end) {
+      if (broken !== undefined) return rejected(broken);
+      if (batch === undefined) {
+        batch = openBatch();
+        underWay.add(batch);
+        flushing ??= flush();
+      }
+      batch.parts.push(content);
+      if (end !== undefined) batch.parts.push(end);
+      return batch.written;
+    },
+    async close(patience) {
+      // A reader that has stopped reading would keep the process alive.
+      const late = (): void => fail(new Failure('io', 'standard output did not take everything in time'));
+      const timer = patience === undefined ? undefined : setTimeout(late, patience);
+      while (flushing !== undefined && broken === undefined) await Promise.race([flushing, gone]);
+      clearTimeout(timer);
+      unwatch();
+      sink.close();
+    },
+  };
+}
+
+function openBatch(): Batch {
+  let resolve = (): void => undefined;
+  let reject: (failure: Failure) => void = () => undefined;
+  const written = new Promise<void>((onTaken, onFailed) => {
+    resolve = onTaken;
+    reject = onFailed;
+  });
+  // A caller that does not look is no unhandled rejection: onBroken has been told.
+  written.catch(() => undefined);
+  return { parts: [], written, resolve, reject };
+}
+
+function rejected(failure: Failure): Promise<void> {
+  const never = Promise.reject(failure);
+  never.catch(() => undefined);
+  return never;
+}
+
+/** Copies small parts together, so that many messages cost one write; what is large goes out as it is. */
+async function drain(parts: Batch['parts'], stage: Buffer, sink: Sink): Promise<void> {
+  let used = 0;
+  for (const part of parts) {
+    const room = typeof part === 'number' ? 1 : typeof part === 'string' ? part.length * UTF8_UNIT : part.length;
+    const large = room > LARGE;
+    if (used > 0 && (large || used + room > STAGE)) {
+      await sink.take(stage.subarray(0, used));
+      used = 0;
+    }
+    if (typeof part === 'number') stage[used++] = part;
+    else if (large) await sink.take(typeof part === 'string' ? Buffer.from(part) : part);
+    else if (typeof part === 'string') used += stage.write(part, used);
+    else {
+      stage.set(part, used);
+      used += room;
+    }
+  }
+  if (used > 0) await sink.take(stage.subarray(0, used));
+}
+
+const readerGone = (cause?: unknown): Failure => new Failure('closed', 'the reader of standard output went away', { cause });
+
+const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  ENOSPC: ['the disk is full', 'free some space and run it again'],
+  EDQUOT: ['the disk quota is used up', 'free some space and run it again'],
+  EFBIG: ['the file is larger than is allowed', 'write to another file, or raise the limit (ulimit -f)'],
+  EBADF: ['it is closed', 'run it with standard output open, or with > /dev/null'],
+  EIO: ['the device or terminal reports an error', 'run it again with standard output elsewhere'],
+};
+
+function explain(error: NodeJS.ErrnoException): Failure {
+  if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return readerGone(error);
+  const [what, hint] = REASONS[error.code ?? ''] ?? [error.message, 'run it again with standard output elsewhere'];
+  return new Failure('io', `cannot write to standard output: ${what}`, { hint, cause: error });
+}

@@ -1,0 +1,48 @@
+import * as z from 'zod/mini';
+import { MAX_TIMER } from '../model/quantity.ts';
+
+const timer = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER));
+const filePath = z.optional(z.string().check(z.minLength(1)));
+
+/** How to reach a broker, and how long to go on trying. Durations are milliseconds. */
+export const ConnectionConfig = z.strictObject({
+  /** `amqp://` or `amqps://` URLs; with several, each is tried in turn. */
+  url: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
+  /** For one address: until the broker has accepted the login. Absent: what the URL says, else 10 s. */
+  connectTimeout: z.optional(timer()),
+  /** How long to go on trying before the first success; absent: one round over all addresses. */
+  wait: z.optional(timer()),
+  /** Rounds of reconnecting over all addresses until a connection has lived for 10 s; beyond them it is given up. */
+  maxReconnects: z._default(z.int().check(z.minimum(0), z.maximum(1_000_000)), 12),
+  /** False: a lost connection is given up at once. */
+  reconnect: z._default(z.boolean(), true),
+  /**
+   * Interval, in whole seconds; a peer that is silent for two of them is taken for dead. 0 turns heartbeats off.
+   * Absent: what the URL says, else 60 s.
+   */
+  heartbeat: z.optional(
+    z.int().check(
+      z.refine((value) => value === 0 || (value >= 1_000 && value % 1_000 === 0 && value <= 65_535_000), {
+        error: '--heartbeat must be whole seconds from 1s to 65535s, or 0s to turn it off',
+      }),
+    ),
+  ),
+  /** How long an alarm of the broker may block publishing before the run is given up. */
+  blockedTimeout: z._default(timer(), 300_000),
+  /** PEM files. */
+  cacert: filePath,
+  cert: filePath,
+  key: filePath,
+  /** A file with the passphrase of the key. */
+  passphraseFile: filePath,
+  /** The name that the broker's certificate must carry, where it is not the host's. */
+  servername: filePath,
+  /** True: any certificate will do. */
+  insecure: z._default(z.boolean(), false),
+  /** The connection's name, as the management page shows it. */
+  name: z.optional(z.string().check(z.minLength(1))),
+});
+
+export type ConnectionConfig = z.output<typeof ConnectionConfig>;
+
+export { withSession } from '../amqp/session.ts';

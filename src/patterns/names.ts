@@ -1,0 +1,12 @@
+import * as z from 'zod/mini';
+
+/** A name as AMQP holds it: at most 255 bytes. */
+export const shortText = (flag: string) =>
+  z.string().check(z.refine((text) => Buffer.byteLength(text) <= 255, { error: `${flag} must have at most 255 bytes` }));
+
+/** A queue's name. RabbitMQ drops line breaks from it when it declares or deletes, and would then mean another queue. */
+export const queueName = (flag: string) =>
+  shortText(flag).check(
+    z.minLength(1, { error: `${flag} must not be empty` }),
+    z.refine((text) => !/[\r\n]/.test(text), { error: `${flag} must not hold line breaks` }),
+  );

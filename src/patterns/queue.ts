@@ -1,0 +1,59 @@
+import * as z from 'zod/mini';
+import { declare, deleteQueue } from '../amqp/declare.ts';
+import type { Session } from '../amqp/session.ts';
+import { Failure } from '../model/failure.ts';
+import type { FieldTable } from '../model/message.ts';
+import type { Topology } from '../model/topology.ts';
+import { queueName } from './names.ts';
+
+/** A queue to declare: durable, of an explicit type, for the default type differs between brokers. */
+export const DeclareQueueConfig = z.strictObject({
+  queue: queueName('QUEUE'),
+  queueType: z._default(z.enum(['classic', 'quorum', 'stream']), 'classic'),
+  /** Further arguments, such as `x-max-length`. */
+  argument: z._default(z.custom<FieldTable>(), {}),
+  /** `EXCHANGE` or `EXCHANGE:KEY`, each a binding. */
+  bind: z._default(z.array(z.string().check(z.minLength(1))), []),
+});
+export type DeclareQueueConfig = z.output<typeof DeclareQueueConfig>;
+
+/** The queue and its bindings. The exchanges must exist. */
+export function queueTopology({ queue, queueType, argument, bind }: DeclareQueueConfig): Topology {
+  const type = argument['x-queue-type'];
+  if (type !== undefined && type !== queueType) throw new Failure('usage', '--queue-type sets the argument x-queue-type');
+  return {
+    exchanges: [],
+    queues: [{ name: queue, durable: true, arguments: { ...argument, 'x-queue-type': queueType } }],
+    bindings: bind.map((binding) => {
+      const colon = binding.indexOf(':');
+      return { queue, exchange: colon < 0 ? binding : binding.slice(0, colon), key: colon < 0 ? '' : binding.slice(colon + 1), arguments: {} };
+    }),
+  };
+}
+
+/**
+ * Declares a queue and binds it; doing it twice changes nothing.
+ *
+ * @throws Failure `refused` when it exists with other arguments, `missing` for an exchange that does not exist
+ */
+export async function declareQueue(session: Session, config: DeclareQueueConfig): Promise<void> {
+  await declare(session, queueTopology(config));
+}
+
+export const DeleteQueueConfig = z.strictObject({
+  queue: queueName('QUEUE'),
+  /** Only when it holds no messages. */
+  ifEmpty: z._default(z.boolean(), false),
+  /** Only when it has no consumers. */
+  ifUnused: z._default(z.boolean(), false),
+});
+export type DeleteQueueConfig = z.output<typeof DeleteQueueConfig>;
+
+/**
+ * Deletes a queue and resolves with the number of messages that went with it.
+ *
+ * @throws Failure `missing` when it does not exist, `refused` when a condition does not hold
+ */
+export async function removeQueue(session: Session, { queue, ifEmpty, ifUnused }: DeleteQueueConfig): Promise<number> {
+  return deleteQueue(session, queue, { ifEmpty, ifUnused });
+}

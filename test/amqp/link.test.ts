@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { parseAddress } from '../../src/amqp/address.ts';
+import { backoff, openLink } from '../../src/amqp/link.ts';
+import type { Event } from '../../src/model/event.ts';
+import { Failure } from '../../src/model/failure.ts';
+import { brokerUrl } from '../support/broker.ts';
+import { deadPort, proxy, silentPort } from '../support/faults.ts';
+
+const attempts = fc.nat({ max: 1_000_000 });
+const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+test('a pause is a whole number of milliseconds, never below 0, never above half a minute, whatever the attempt', () => {
+  fc.assert(
+    fc.property(attempts, chance, (attempt, random) => {
+      const pause = backoff(attempt, () => random);
+      assert.ok(Number.isInteger(pause) && pause >= 0 && pause <= 30_000, String(pause));
+    }),
+  );
+});
+
+test('the bound of the pause doubles from a quarter of a second, until it is half a minute', () => {
+  fc.assert(
+    fc.property(fc.nat({ max: 40 }), (attempt) => {
+      const bound = backoff(attempt, () => 1);
+      assert.equal(bound, Math.min(30_000, 250 * 2 ** attempt));
+    }),
+  );
+});
+
+test('a pause grows with chance and with the attempt, and can be anything from 0 on: clients do not return together', () => {
+  fc.assert(
+    fc.property(attempts, chance, chance, (attempt, one, other) => {
+      const [low, high] = [Math.min(one, other), Math.max(one, other)];
+      assert.ok(backoff(attempt, () => low) <= backoff(attempt, () => high));
+      assert.ok(backoff(attempt, () => one) <= backoff(attempt + 1, () => one));
+      assert.equal(
+        backoff(attempt, () => 0),
+        0,
+      );
+    }),
+  );
+  for (let round = 0; round < 1_000; round++) assert.ok(backoff(3) <= 2_000);
+});
+
+const config = { maxReconnects: 12, reconnect: true, blockedTimeout: 1_000, insecure: false };
+const never = new AbortController().signal;
+
+function link(urls: readonly string[], more: Partial<Parameters<typeof openLink>[1]> = {}, seen: Event[] = []): ReturnType<typeof openLink> {
+  return openLink('control', { ...config, addresses: urls.map(parseAddress), ...more }, (event) => seen.push(event));
+}
+
+const kind =
+  (expected: Failure['kind']) =>
+  (error: unknown): boolean =>
+    error instanceof Failure && error.kind === expected;
+
+test('a link connects, and connects again after its connection was lost', async (t) => {
+  const through = await proxy(t, brokerUrl());
+  const seen: Event[] = [];
+  const one = link([through.url], {}, seen);
+  t.after(() => one.close());
+  const connection = await one.connect(never);
+  assert.equal(connection.open, true);
+  assert.match(connection.version, /^\d+\./);
+  through.cut();
+  const failure = await connection.lost;
+  assert.deepEqual([failure.kind, failure.transient], ['unavailable', true]);
+  assert.equal(connection.open, false);
+  assert.equal((await one.connect(never)).open, true);
+  assert.deepEqual(
+    seen.map((event) => event.kind),
+    ['connecting', 'connected', 'disconnected', 'reconnecting', 'connecting', 'connected'],
+  );
+});
+
+test('a connection that is still open is closed before the next one is opened', async (t) => {
+  const through = await proxy(t, brokerUrl());
+  const one = link([through.url]);
+  t.after(() => one.close());
+  const first = await one.connect(never);
+  await one.connect(never);
+  assert.equal(first.open, false);
+  assert.equal(through.open, 1);
+});
+
+test('closing a link ends a connection attempt that is under way', async (t) => {
+  const silent = await silentPort(t);
+  const one = link([`amqp://127.0.0.1:${silent.port}`], { connectTimeout: 600_000 });
+  const connecting = assert.rejects(one.connect(never), kind('unavailable'));
+  await silent.visited();
+  await one.close();
+  await connecting;
+  await assert.rejects(one.connect(never), kind('unavailable'));
+});
+
+test('closing a link ends its reconnecting', async (t) => {
+  const through = await proxy(t, brokerUrl());
+  const seen: Event[] = [];
+  const one = link([through.url], { maxReconnects: 1_000_000 }, seen);
+  const { lost } = await one.connect(never);
+  await through.refuse();
+  await lost;
+  const connecting = assert.rejects(one.connect(never), kind('unavailable'));
+  await one.close();
+  await connecting;
+});
+
+test('a signal that was aborted carries its own failure out, before and during an attempt', async (t) => {
+  const silent = await silentPort(t);
+  const stop = new AbortController();
+  const one = link([`amqp://127.0.0.1:${silent.port}`], { connectTimeout: 600_000 });
+  const connecting = assert.rejects(one.connect(stop.signal), kind('interrupted'));
+  await silent.visited();
+  stop.abort(new Failure('interrupted', 'stopped'));
+  await connecting;
+  await assert.rejects(one.connect(stop.signal), kind('interrupted'));
+});
+
+test('a link that never connects leaves nothing behind, whatever it was pointed at', async () => {
+  const port = await deadPort();
+  await assert.rejects(
+    link([`amqp://localhost:${port}`]).connect(never),
+    (error) => error instanceof Failure && error.transient && /localhost/.test(error.message),
+  );
+  await assert.rejects(link([`amqps://localhost:${port}`], { cacert: '/nowhere/ca.pem' }).connect(never), kind('missing'));
+});

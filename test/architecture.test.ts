@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url));
+
+/** Each layer may import only these, and itself. */
+const BELOW: Readonly<Record<string, readonly string[]>> = {
+  cli: ['commands', 'output', 'patterns', 'broker', 'amqp', 'model'],
+  commands: ['patterns', 'broker', 'model'],
+  output: ['model'],
+  patterns: ['amqp', 'model'],
+  amqp: ['model'],
+  broker: ['model'],
+  model: [],
+  'index.ts': ['patterns', 'amqp', 'model'],
+};
+
+/** Each package has one way in. */
+const DOORS: Readonly<Record<string, readonly string[]>> = {
+  commander: ['cli/program.ts'],
+  amqplib: ['amqp/'],
+  chalk: ['output/'],
+  ora: ['output/'],
+  zod: ['patterns/', 'broker/', 'commands/command.ts', 'commands/globals.ts', 'commands/completion/config.ts'],
+};
+
+/** Who may touch the process: the layers that own it, its terminal, and other processes. */
+const PROCESS = ['cli/', 'output/', 'broker/'];
+
+interface File {
+  readonly path: string;
+  readonly text: string;
+  readonly imports: readonly { readonly specifier: string; readonly lazy: boolean }[];
+}
+
+const files: readonly File[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => {
+    const text = readFileSync(join(SRC, path), 'utf8');
+    const found = [...text.matchAll(/^(import|export)( type)? [^;]*?from '([^']+)'|\bimport\('([^']+)'\)|^import '([^']+)'/gm)];
+    return {
+      path,
+      text,
+      // What is imported lazily, or only as a type, closes no circle.
+      imports: found.map((match) => ({ specifier: match[3] ?? match[4] ?? match[5] ?? '', lazy: match[2] !== undefined || match[4] !== undefined })),
+    };
+  });
+
+const layerOf = (path: string): string => path.split('/')[0] ?? path;
+const targetOf = (file: File, specifier: string): string => relative(SRC, resolve(SRC, dirname(file.path), specifier));
+
+test('imports point down only', () => {
+  const wrong = files.flatMap((file) =>
+    file.imports
+      .filter(({ specifier }) => specifier.startsWith('.') && !specifier.endsWith('package.json'))
+      .map(({ specifier }) => targetOf(file, specifier))
+      .filter((target) => layerOf(target) !== layerOf(file.path) && !BELOW[layerOf(file.path)]?.includes(layerOf(target)))
+      .map((target) => `${file.path} -> ${target}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('each package has one door', () => {
+  const wrong = files.flatMap((file) =>
+    file.imports
+      .filter(({ specifier }) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
+      .filter(({ specifier }) => !DOORS[specifier.split('/')[0] ?? '']?.some((door) => file.path.startsWith(door)))
+      .map(({ specifier }) => `${file.path} -> ${specifier}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('there are no circles', () => {
+  const edges = new Map(
+    files.map((file) => [
+      file.path,
+      file.imports.filter(({ specifier, lazy }) => specifier.startsWith('.') && !lazy).map(({ specifier }) => targetOf(file, specifier)),
+    ]),
+  );
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]): void => {
+    assert.ok(!trail.includes(path), [...trail, path].join(' -> '));
+    if (done.has(path)) return;
+    for (const next of edges.get(path) ?? []) visit(next, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of edges.keys()) visit(path, []);
+});
+
+test('patterns, commands, the wire and the model never touch the process', () => {
+  const wrong = files.filter(
+    ({ path, text }) =>
+      /\bprocess\.(?!(resourceUsage|memoryUsage))|\bconsole\./.test(text.replace(/\/\/.*|\/\*[\s\S]*?\*\//g, '')) &&
+      !PROCESS.some((door) => path.startsWith(door)),
+  );
+  assert.deepEqual(
+    wrong.map(({ path }) => path),
+    [],
+  );
+});
+
+test('no file holds more than one question: none is longer than 300 lines', () => {
+  const long = files.map(({ path, text }) => [path, text.split('\n').length] as const).filter(([, lines]) => lines > 300);
+  assert.deepEqual(long, []);
+});

@@ -1,0 +1,28 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const script = (name: string): string => fileURLToPath(new URL(`peers/${name}`, import.meta.url));
+const answers = (command: string, args: readonly string[]): boolean => {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+export const RMQ = [process.execPath, fileURLToPath(new URL('../../bin/rmq.js', import.meta.url))] as const;
+export const NODE = [process.execPath, '-e', '0'] as const;
+export const BARE_PUBLISH = [process.execPath, script('publish-amqplib.mjs')] as const;
+export const BARE_CONSUME = [process.execPath, script('consume-amqplib.mjs')] as const;
+
+/** `amqp-publish` of amqp-tools, if it is there. */
+export function findAmqpPublish(): readonly string[] | undefined {
+  return answers('amqp-publish', ['--help']) ? ['amqp-publish'] : undefined;
+}
+
+/** The pika loop with the first Python that has pika, if one does. */
+export function findPikaConsume(): readonly string[] | undefined {
+  const python = ['python3', '/usr/bin/python3'].find((candidate) => answers(candidate, ['-c', 'import pika']));
+  return python === undefined ? undefined : [python, script('consume-pika.py')];
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { findServer } from '../../src/broker/find.ts';
+import { isAlive } from '../../src/broker/process.ts';
+import { processesOf, remains, rmq, scratch, until } from './rmq.ts';
+
+const NOTHING = { files: [], processes: [] };
+
+/** Speaks to the broker in its environment, prints what it finds, and ends with 7. */
+const ASK = `
+  const { RABBITMQ_URL, RABBITMQ_MANAGEMENT_URL, RMQ_URL } = process.env;
+  const { username, password, origin } = new URL(RABBITMQ_MANAGEMENT_URL);
+  const answer = await fetch(origin + '/api/nodes', { headers: { authorization: 'Basic ' + btoa(username + ':' + password) } });
+  const running = (await answer.json()).filter((node) => node.running).map((node) => node.name);
+  console.log(JSON.stringify({ urls: RABBITMQ_URL.split(','), running, other: RMQ_URL ?? null }));
+  process.exitCode = 7;
+`;
+
+test('broker run gives the command a broker, ends with its exit code, and leaves nothing behind', async (t) => {
+  const home = scratch(t);
+  const { code, stdout } = await rmq(home, ['broker', 'run', '--', process.execPath, '--input-type=module', '-e', ASK], { RMQ_URL: 'amqp://elsewhere/' }).ended;
+  const { urls, running, other } = JSON.parse(stdout);
+  assert.equal(code, 7);
+  assert.match(urls[0], /^amqp:\/\/guest:guest@127\.0\.0\.1:\d+\/$/);
+  assert.equal(running.length, 1);
+  assert.equal(other, null, 'RMQ_URL would lead an rmq inside to another broker');
+  assert.deepEqual(remains(home), NOTHING);
+});
+
+test('broker run --nodes 3 gives the command a cluster of three', async (t) => {
+  const home = scratch(t);
+  const { code, stdout } = await rmq(home, ['broker', 'run', '--nodes', '3', '--boot-timeout', '2m', '--', process.execPath, '--input-type=module', '-e', ASK])
+    .ended;
+  const { urls, running } = JSON.parse(stdout);
+  assert.equal(code, 7);
+  assert.equal(new Set(urls).size, 3);
+  assert.equal(running.length, 3);
+  assert.deepEqual(remains(home), NOTHING);
+});
+
+test('a command that a signal ends gives 128 and the number of the signal', async (t) => {
+  const home = scratch(t);
+  const { code } = await rmq(home, ['broker', 'run', '--', 'sh', '-c', 'kill -KILL $$']).ended;
+  assert.equal(code, 137);
+  assert.deepEqual(remains(home), NOTHING);
+});
+
+test('a command that does not exist gives 127, one that cannot be executed 126, and no broker is started for them', async (t) => {
+  const home = scratch(t);
+  const plain = join(home, 'plain');
+  writeFileSync(plain, 'not a program');
+  const none = { RMQ_RABBITMQ_SERVER: '/nonexistent' };
+  for (const [command, expected, says] of [
+    ['no-such-command', 127, /no-such-command: command not found/],
+    ['/no/such/command', 127, /no such file/],
+    [plain, 126, /is not executable/],
+    [home, 126, /is a directory/],
+  ] as const) {
+    const { code, stderr } = await rmq(home, ['broker', 'run', '--', command], none).ended;
+    assert.equal(code, expected, command);
+    assert.match(stderr, says);
+  }
+});
+
+test('a command whose interpreter is missing gives 126 and leaves no broker', async (t) => {
+  const home = scratch(t);
+  const directory = join(home, 'bin');
+  mkdirSync(directory);
+  writeFileSync(join(directory, 'script'), '#!/no/such/interpreter\n');
+  chmodSync(join(directory, 'script'), 0o755);
+  const { code, stderr } = await rmq(home, ['broker', 'run', '--', 'script'], { PATH: `${directory}:${process.env['PATH']}` }).ended;
+  assert.equal(code, 126, stderr);
+  assert.deepEqual(remains(home), { files: ['bin'], processes: [] });
+});
+
+test('SIGTERM reaches the command and its children; rmq waits for them, then ends with 143', async (t) => {
+  const home = scratch(t);
+  const file = join(home, 'said');
+  const run = rmq(home, ['broker', 'run', '--', 'sh', '-c', `trap 'sleep 0.3; echo goodbye > ${file}; exit 0' TERM; sleep 300 & echo "child $!"; wait`]);
+  await run.printed('child');
+  run.kill('SIGTERM');
+  const { code, stdout } = await run.ended;
+  assert.equal(code, 143);
+  assert.equal(readFileSync(file, 'utf8'), 'goodbye\n');
+  assert.equal(isAlive({ pid: Number(/child (\d+)/.exec(stdout)?.[1]) }), false);
+  assert.deepEqual(remains(home), { files: ['said'], processes: [] });
+});
+
+test('SIGINT that ends the command gives 130 and leaves nothing behind', async (t) => {
+  const home = scratch(t);
+  const program = 'process.on("SIGINT", () => { console.log("interrupted"); process.exit(0); }); console.log("ready"); setInterval(() => {}, 1000)';
+  const run = rmq(home, ['broker', 'run', '--', process.execPath, '-e', program]);
+  await run.printed('ready');
+  run.kill('SIGINT');
+  const { code, stdout } = await run.ended;
+  assert.equal(code, 130);
+  assert.equal(stdout, 'ready\ninterrupted\n');
+  assert.deepEqual(remains(home), NOTHING);
+});
+
+test('SIGINT while the node boots gives 130 and leaves nothing behind', async (t) => {
+  const home = scratch(t);
+  const run = rmq(home, ['broker', 'run', '--', 'true']);
+  await until(() => processesOf(home).some((line) => line.includes('beam')), 'the Erlang VM runs');
+  run.kill('SIGINT');
+  assert.equal((await run.ended).code, 130);
+  assert.deepEqual(remains(home), NOTHING);
+});
+
+test('when rmq itself is killed, node, epmd, files and command go too', async (t) => {
+  const home = scratch(t);
+  const run = rmq(home, ['broker', 'run', '--', 'sh', '-c', 'echo "command $$"; exec sleep 300']);
+  const command = Number(/command (\d+)\n/.exec(await run.printed('\n'))?.[1]);
+  assert.notDeepEqual(processesOf(home), []);
+  run.kill('SIGKILL');
+  await until(() => remains(home).files.length === 0, 'the files are gone');
+  assert.deepEqual(processesOf(home), []);
+  assert.equal(isAlive({ pid: command }), false);
+});
+
+test('a node that does not start gives 69 with what it said, and leaves nothing behind', async (t) => {
+  const home = scratch(t);
+  const bin = join(home, 'bin');
+  mkdirSync(bin);
+  const server = join(bin, 'rabbitmq-server');
+  writeFileSync(server, '#!/bin/sh\necho "the moon is in the wrong phase" >&2\nexit 1\n');
+  chmodSync(server, 0o755);
+  const { code, stderr } = await rmq(home, ['broker', 'run', '--', 'true'], { RMQ_RABBITMQ_SERVER: server }).ended;
+  assert.equal(code, 69);
+  assert.match(stderr, /the moon is in the wrong phase/);
+  assert.deepEqual(remains(home), { files: ['bin'], processes: [] });
+});
+
+test('a port that somebody else takes during the boot costs another attempt, not the run', async (t) => {
+  const home = scratch(t);
+  const bin = join(home, 'bin');
+  mkdirSync(bin);
+  const server = join(bin, 'rabbitmq-server');
+  const real = findServer(process.env);
+  assert.equal(real?.kind, 'script');
+  writeFileSync(
+    server,
+    `#!/bin/sh\n[ -e ${bin}/tried ] && exec ${real.path}\ntouch ${bin}/tried\necho "Failed to start Ranch listener: eaddrinuse (address already in use)"\nexit 1\n`,
+  );
+  chmodSync(server, 0o755);
+  const { code, stderr } = await rmq(home, ['broker', 'run', '--', 'true'], { RMQ_RABBITMQ_SERVER: server }).ended;
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(remains(home), { files: ['bin'], processes: [] });
+});
+
+test('a node that takes longer than --boot-timeout gives 69 and leaves nothing behind', async (t) => {
+  const home = scratch(t);
+  const { code, stderr } = await rmq(home, ['broker', 'run', '--boot-timeout', '500ms', '--', 'true']).ended;
+  assert.equal(code, 69);
+  assert.match(stderr, /did not accept connections within 500 ms/);
+  assert.deepEqual(remains(home), NOTHING);
+});
+
+test('an RMQ_RABBITMQ_SERVER that names nothing to execute gives 69 and says so', async (t) => {
+  const { code, stderr } = await rmq(scratch(t), ['broker', 'run', '--', 'true'], { RMQ_RABBITMQ_SERVER: '/nonexistent' }).ended;
+  assert.equal(code, 69);
+  assert.match(stderr, /RMQ_RABBITMQ_SERVER names \/nonexistent, which is not an executable file/);
+});

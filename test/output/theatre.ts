@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import type { Delivery } from '../../src/model/message.ts';
+import type { Script, Step } from './stage.ts';
+
+/** The stage as it would be installed: a loader that looks at process.stdout would make its pipe non-blocking. */
+const built = mkdtempSync(join(tmpdir(), 'rmq-stage-'));
+buildSync({
+  entryPoints: [fileURLToPath(new URL('./stage.ts', import.meta.url))],
+  outdir: built,
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  splitting: true,
+  platform: 'node',
+  format: 'esm',
+});
+after(() => rmSync(built, { recursive: true }));
+
+/** What a performance left behind. */
+export interface Performance {
+  readonly stdout: Buffer;
+  readonly stderr: string;
+  /** What the stage said of its promises. */
+  readonly told: readonly string[];
+  readonly code: number | null;
+  readonly milliseconds: number;
+}
+
+/** Environment variables that decide about colours and progress, unset unless a test sets them. */
+const NEUTRAL = { NO_COLOR: undefined, FORCE_COLOR: undefined, CI: undefined, TERM: 'xterm' };
+
+export const delivery = (body: string | Buffer, more: Partial<Delivery> = {}): Step => ({
+  print: {
+    queue: 'orders',
+    exchange: '',
+    routingKey: 'orders',
+    redelivered: false,
+    properties: {},
+    ...more,
+    body: Buffer.from(body as string).toString('base64'),
+  },
+});
+
+/**
+ * Plays a script in a process of its own. `shell` is what stands around it, with `STAGE` in the place of the process:
+ * real pipes, redirections and terminals. Descriptor 3 and standard error go to files.
+ */
+export async function perform(script: Script, shell = 'STAGE', env: Readonly<Record<string, string>> = {}): Promise<Performance> {
+  const folder = mkdtempSync(join(tmpdir(), 'rmq-output-'));
+  const file = (name: string): string => join(folder, name);
+  const [out, err, told] = ['out', 'err', 'told'].map((name) => openSync(file(name), 'w'));
+  // A stage that never ends would outlive the run.
+  const stage = `timeout --foreground 60 "$NODE" ${join(built, 'stage.mjs')} "$SCRIPT" 3>>"$TOLD"`;
+  writeFileSync(file('script'), JSON.stringify(script));
+  const started = performance.now();
+  try {
+    const child = spawn('bash', ['-o', 'pipefail', '-c', shell.replaceAll('STAGE', stage)], {
+      stdio: ['ignore', out, err],
+      env: { ...process.env, ...NEUTRAL, ...env, NODE: process.execPath, SCRIPT: file('script'), TOLD: file('told'), OUT: file('extra') },
+    });
+    const code = await ended(child);
+    return {
+      stdout: readFileSync(file('out')),
+      stderr: readFileSync(file('err'), 'utf8'),
+      told: readFileSync(file('told'), 'utf8').split('\n').slice(0, -1),
+      code,
+      milliseconds: performance.now() - started,
+    };
+  } finally {
+    for (const fd of [out, err, told]) if (fd !== undefined) closeSync(fd);
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function ended(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+}
+
+/** Runs the stage with standard output (and standard error) on a terminal of its own, and gives what appeared there. */
+export async function onTerminal(script: Script, env: Readonly<Record<string, string>> = {}): Promise<string> {
+  assert.ok(execFileSync('sh', ['-c', 'command -v script']).length > 0);
+  const { stdout } = await perform(script, `script -qefc 'stty cols 100 rows 30; STAGE' /dev/null </dev/null`, env);
+  return stdout.toString('utf8');
+}

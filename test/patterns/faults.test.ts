@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { peer } from '../support/broker.ts';
+import { ownBroker } from '../support/own-broker.ts';
+import { json, rmq, start } from '../support/rmq.ts';
+
+interface Summary {
+  readonly published: number;
+  readonly confirmed: number;
+  readonly nacked: number;
+  readonly unknown: number;
+}
+
+/** Bodies that say which line they are. */
+const lines = (count: number): string[] => Array.from({ length: count }, (_, index) => `line ${index}`.padEnd(60, '.'));
+
+const distinct = (output: string): Set<string> => new Set(output.split('\n').filter((line) => line !== ''));
+
+for (const type of ['classic']) {
+  test(`a broker that is killed while 200,000 messages are published to a ${type} queue, and started again, loses none`, async (t) => {
+    const broker = await ownBroker(t);
+    const [node] = broker.nodes;
+    assert.equal((await rmq(['queue', 'declare', 'q', '--queue-type', type, '--url', broker.url])).code, 0);
+    const bodies = lines(200_000);
+    const run = start(['publish', '-q', 'q', '--lines', '--json', '-v', '--url', broker.url], { input: bodies.join('\n'), timeout: 180_000 });
+    const other = await peer(t, broker.url);
+    while ((await other.depth('q')) < 20_000);
+    await node.kill();
+    await run.until('stderr', 'attempt 1');
+    await node.restart();
+    const result = await run.result;
+    assert.equal(result.code, 0, result.stderr);
+    const { published, confirmed, unknown } = json<Summary>(result);
+    assert.deepEqual([published, confirmed, unknown], [bodies.length, bodies.length, 0]);
+    const consumed = await rmq(['consume', 'q', '--drain', '--url', broker.url], { timeout: 120_000 });
+    assert.equal(consumed.code, 0, consumed.stderr);
+    const seen = distinct(consumed.stdout);
+    assert.equal(seen.size, bodies.length);
+    assert.ok(bodies.every((body) => seen.has(body)));
+  });
+}
+
+test('a consumer goes on after the broker was killed and started again, and nothing is missing from what it wrote', async (t) => {
+  const broker = await ownBroker(t);
+  const [node] = broker.nodes;
+  assert.equal((await rmq(['queue', 'declare', 'q', '--url', broker.url])).code, 0);
+  const bodies = lines(100_000);
+  assert.equal((await rmq(['publish', '-q', 'q', '--lines', '--url', broker.url], { input: bodies.join('\n') })).code, 0);
+  const run = start(['consume', 'q', '--idle', '20s', '--url', broker.url], { timeout: 180_000 });
+  let written = 0;
+  run.child.stdout.on('data', (chunk: Buffer) => {
+    written += chunk.length;
+  });
+  while (written < 500_000) await once(run.child.stdout, 'data');
+  await node.kill();
+  await node.restart();
+  const result = await run.result;
+  assert.equal(result.code, 0, result.stderr);
+  assert.equal(distinct(result.stdout).size, bodies.length);
+  const left = await rmq(['consume', 'q', '--drain', '--url', broker.url]);
+  assert.equal(left.stdout, '');
+});
+
+test('an alarm of the broker blocks publishing, is reported, and is exit 75 after --blocked-timeout; consuming goes on', async (t) => {
+  const broker = await ownBroker(t, { config: ['disk_free_limit.absolute = 100000GB'] });
+  assert.equal((await rmq(['queue', 'declare', 'q', '--url', broker.url])).code, 0);
+  const result = await rmq(['publish', '-q', 'q', 'x', '--blocked-timeout', '1s', '--json', '--url', broker.url]);
+  assert.equal(result.code, 75, result.stderr);
+  assert.match(result.stderr, /blocked/);
+  const { published, unknown } = json<Summary>(result);
+  assert.deepEqual([published, unknown], [1, 1]);
+  const consumed = await rmq(['consume', 'q', '--timeout', '500ms', '--url', broker.url]);
+  assert.equal(consumed.code, 124, consumed.stderr);
+});
+
+test('Ctrl-C ends a publish that an alarm blocks, and its message counts as unknown', async (t) => {
+  const broker = await ownBroker(t, { config: ['disk_free_limit.absolute = 100000GB'] });
+  assert.equal((await rmq(['queue', 'declare', 'q', '--url', broker.url])).code, 0);
+  const run = start(['publish', '-q', 'q', 'x', '--json', '--url', broker.url]);
+  await run.until('stderr', 'blocked');
+  run.child.kill('SIGINT');
+  const result = await run.result;
+  assert.equal(result.code, 130, result.stderr);
+  assert.equal(json<Summary>(result).unknown, 1);
+});
+
+test("a message above the broker's size limit is named, and the others still go", async (t) => {
+  const broker = await ownBroker(t, { config: ['max_message_size = 100000'] });
+  assert.equal((await rmq(['queue', 'declare', 'q', '--url', broker.url])).code, 0);
+  const bodies = Array.from({ length: 50 }, (_, index) => (index === 20 || index === 40 ? 'x'.repeat(100_001) : `small ${index}`));
+  const result = await rmq(['publish', '-q', 'q', '--lines', '--json', '--url', broker.url], { input: bodies.join('\n') });
+  assert.equal(result.code, 76, result.stderr);
+  assert.match(result.stderr, /message 21\b/);
+  assert.match(result.stderr, /message 41\b/);
+  const { published, confirmed, nacked } = json<Summary>(result);
+  assert.deepEqual([published, confirmed, nacked], [50, 48, 2]);
+  const seen = distinct((await rmq(['consume', 'q', '--drain', '--url', broker.url])).stdout);
+  assert.deepEqual([...seen].sort(), bodies.filter((body) => body.length < 100).sort());
+});

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import type { TestContext } from 'node:test';
+import { type Channel, type ChannelModel, connect, type GetMessage, type Options } from 'amqplib';
+
+/** The broker that the tests share; a missing one fails the run. */
+export function brokerUrl(): string {
+  return process.env['RABBITMQ_URL']?.split(',')[0] ?? assert.fail('RABBITMQ_URL is not set: run the tests with npm test');
+}
+
+/** An independent client, to set things up and to see what really happened. */
+export interface Peer {
+  readonly channel: Channel;
+  /** A queue of the test's own, deleted when the test ends. */
+  readonly queue: (options?: Options.AssertQueue, base?: string) => Promise<string>;
+  /** An exchange of the test's own. */
+  readonly exchange: (type: string, options?: Options.AssertExchange) => Promise<string>;
+  readonly publish: (queue: string, bodies: readonly (string | Buffer)[], options?: Options.Publish) => Promise<void>;
+  /** Takes everything that is ready in a queue. */
+  readonly take: (queue: string) => Promise<GetMessage[]>;
+  readonly depth: (queue: string) => Promise<number>;
+}
+
+/** A name that no other test and no other run uses. */
+export function unique(base: string): string {
+  return `test.${base}.${randomUUID().slice(0, 8)}`;
+}
+
+export async function peer(t: TestContext, url = brokerUrl()): Promise<Peer> {
+  const model: ChannelModel = await connect(url);
+  model.on('error', () => undefined);
+  const channel = await model.createConfirmChannel();
+  channel.on('error', () => undefined);
+  const cleanup: ((on: Channel) => Promise<unknown>)[] = [];
+  t.after(async () => {
+    // A test may have left the channel closed; the cleaning has one of its own.
+    const cleaner = await model.createChannel().catch(() => undefined);
+    if (cleaner !== undefined) for (const one of cleanup) await one(cleaner).catch(() => undefined);
+    await model.close().catch(() => undefined);
+  });
+  return {
+    channel,
+    queue: async (options = {}, base = 'queue') => {
+      const name = unique(base);
+      await channel.assertQueue(name, { durable: true, ...options });
+      cleanup.push((on) => on.deleteQueue(name));
+      return name;
+    },
+    exchange: async (type, options = {}) => {
+      const name = unique('exchange');
+      await channel.assertExchange(name, type, { durable: true, ...options });
+      cleanup.push((on) => on.deleteExchange(name));
+      return name;
+    },
+    publish: async (queue, bodies, options = {}) => {
+      for (const body of bodies) channel.sendToQueue(queue, Buffer.from(body as string), { persistent: true, ...options });
+      await channel.waitForConfirms();
+    },
+    take: async (queue) => {
+      const taken: GetMessage[] = [];
+      for (;;) {
+        const message = await channel.get(queue, { noAck: true });
+        if (message === false) return taken;
+        taken.push(message);
+      }
+    },
+    depth: async (queue) => (await channel.checkQueue(queue)).messageCount,
+  };
+}
