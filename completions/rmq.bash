@@ -8,11 +8,23 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --url-file -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'broker' 'publish' 'consume' 'completion')
+      commands=('queue' 'work' 'fanout' 'topic' 'rpc' 'broker' 'publish' 'consume' 'completion')
       flags+=('switch --version -V')
       ;;
     'queue')
       commands=('declare' 'delete')
+      ;;
+    'work')
+      commands=('publish' 'run')
+      ;;
+    'fanout')
+      commands=('publish' 'subscribe')
+      ;;
+    'topic')
+      commands=('publish' 'subscribe' 'match')
+      ;;
+    'rpc')
+      commands=('call' 'serve')
       ;;
     'broker')
       commands=('run' 'start' 'stop' 'status')
@@ -22,7 +34,7 @@ _rmq_level() {
       arguments=1
       ;;
     'consume')
-      flags+=('value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --prefetch -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -')
+      flags+=('value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -')
       arguments=1
       ;;
     'queue declare')
@@ -32,6 +44,48 @@ _rmq_level() {
     'queue delete')
       flags+=('switch --if-empty -' 'switch --if-unused -')
       arguments=1
+      ;;
+    'work publish')
+      flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'value --file -f' 'switch --lines -' 'switch --envelopes -' 'value --count -n' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
+      arguments=2
+      ;;
+    'work run')
+      flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --concurrency -' 'value --prefetch -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'value --count -n' 'value --idle -' 'switch --drain -' 'value --timeout -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
+      arguments=2
+      endless=1
+      command=2
+      ;;
+    'fanout publish')
+      flags+=('value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'value --file -f' 'switch --lines -' 'switch --envelopes -' 'value --count -n' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
+      arguments=2
+      ;;
+    'fanout subscribe')
+      flags+=('value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
+      arguments=2
+      ;;
+    'topic publish')
+      flags+=('value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'value --file -f' 'switch --lines -' 'switch --envelopes -' 'value --count -n' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
+      arguments=3
+      ;;
+    'topic subscribe')
+      flags+=('value --queue -' 'value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
+      arguments=2
+      endless=1
+      ;;
+    'topic match')
+      flags+=('switch --explain -')
+      arguments=2
+      endless=1
+      ;;
+    'rpc call')
+      flags+=('value --timeout -' 'value --concurrency -' 'switch --idempotent -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'value --file -f' 'switch --lines -' 'switch --envelopes -' 'value --count -n' 'switch --null -0' 'switch --json-body -')
+      arguments=2
+      ;;
+    'rpc serve')
+      flags+=('value --queue-type -' 'value --concurrency -' 'value --handler-timeout -' 'value --grace -' 'value --reply-content-type -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --fd3 -' 'value --max-reply -')
+      arguments=2
+      endless=1
+      command=2
       ;;
     'broker run')
       flags+=('value --nodes -' 'value --boot-timeout -' 'switch --install -')
@@ -60,6 +114,17 @@ _rmq_values() {
   case $1 in
     'publish --file') source=file ;;
     'queue declare --queue-type') choices=('classic' 'quorum' 'stream') ;;
+    'work publish --queue-type') choices=('classic' 'quorum') ;;
+    'work publish --file') source=file ;;
+    'work run --queue-type') choices=('classic' 'quorum') ;;
+    'work run 2') source=command ;;
+    'fanout publish --file') source=file ;;
+    'fanout subscribe --queue-type') choices=('classic' 'quorum') ;;
+    'topic publish --file') source=file ;;
+    'topic subscribe --queue-type') choices=('classic' 'quorum') ;;
+    'rpc call --file') source=file ;;
+    'rpc serve --queue-type') choices=('classic' 'quorum') ;;
+    'rpc serve 2') source=command ;;
     'broker run 1') source=command ;;
     'completion --write') source=directory ;;
     'completion 1') choices=('bash' 'zsh' 'fish') ;;

@@ -11,15 +11,42 @@ function __rmq_level
             set __rmq_below 1
         case 'queue'
             set __rmq_below 1
+        case 'work'
+            set __rmq_below 1
+        case 'fanout'
+            set __rmq_below 1
+        case 'topic'
+            set __rmq_below 1
+        case 'rpc'
+            set __rmq_below 1
         case 'broker'
             set __rmq_below 1
         case 'publish'
             set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
         case 'consume'
-            set -a __rmq_valued -n --count --idle --timeout --expect --prefetch --priority --offset
+            set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --priority --offset
         case 'queue declare'
             set -a __rmq_valued --queue-type --argument --bind
         case 'queue delete'
+        case 'work publish'
+            set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
+        case 'work run'
+            set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --concurrency --prefetch --handler-timeout --retries --backoff --requeue-delay --grace -n --count --idle --timeout --on-exit
+            set __rmq_command 2
+        case 'fanout publish'
+            set -a __rmq_valued -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
+        case 'fanout subscribe'
+            set -a __rmq_valued --queue-type --prefetch -n --count --idle --timeout --expect --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
+        case 'topic publish'
+            set -a __rmq_valued --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
+        case 'topic subscribe'
+            set -a __rmq_valued --queue --queue-type --prefetch -n --count --idle --timeout --expect --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
+        case 'topic match'
+        case 'rpc call'
+            set -a __rmq_valued --timeout --concurrency --content-type --content-encoding -H --header --priority --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count
+        case 'rpc serve'
+            set -a __rmq_valued --queue-type --concurrency --handler-timeout --grace --reply-content-type -n --count --idle --timeout --max-reply
+            set __rmq_command 2
         case 'broker run'
             set -a __rmq_valued --nodes --boot-timeout
             set __rmq_command 1
@@ -160,6 +187,10 @@ complete -c rmq -n '__rmq_lacks -h --help' -l help -s h -d 'print this help'
 
 # rmq
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'declare and delete queues'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'work' -d 'work queues: send tasks, run a handler for each'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'fanout' -d 'broadcast messages to every service that subscribed'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topic' -d 'route messages by the words of their keys'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'rpc' -d 'request and reply: call a service, or be one'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a private, real RabbitMQ node for development, tests and CI'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consume' -d 'print messages, acknowledging each only after it has been written'
@@ -169,6 +200,23 @@ complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -
 # rmq queue
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable queue, and bind it'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'delete' -d 'delete a queue with its messages'
+
+# rmq work
+complete -c rmq -n '__rmq_at "work"; and __rmq_awaits_word' -a 'publish' -d 'send tasks to a work queue, which is declared when it is missing'
+complete -c rmq -n '__rmq_at "work"; and __rmq_awaits_word' -a 'run' -d 'run a handler for each task, and settle it by the exit code'
+
+# rmq fanout
+complete -c rmq -n '__rmq_at "fanout"; and __rmq_awaits_word' -a 'publish' -d 'publish messages to every service'
+complete -c rmq -n '__rmq_at "fanout"; and __rmq_awaits_word' -a 'subscribe' -d 'print every message, as one of the services that get it'
+
+# rmq topic
+complete -c rmq -n '__rmq_at "topic"; and __rmq_awaits_word' -a 'publish' -d 'publish messages with a key that tells what they are about'
+complete -c rmq -n '__rmq_at "topic"; and __rmq_awaits_word' -a 'subscribe' -d 'print the messages whose key matches a pattern'
+complete -c rmq -n '__rmq_at "topic"; and __rmq_awaits_word' -a 'match' -d 'tell whether keys match a pattern, without a broker'
+
+# rmq rpc
+complete -c rmq -n '__rmq_at "rpc"; and __rmq_awaits_word' -a 'call' -d 'send a request and print its reply'
+complete -c rmq -n '__rmq_at "rpc"; and __rmq_awaits_word' -a 'serve' -d 'answer requests with what a program prints'
 
 # rmq broker
 complete -c rmq -n '__rmq_at "broker"; and __rmq_awaits_word' -a 'run' -d 'run a command against a throwaway RabbitMQ node and leave nothing behind'
@@ -205,12 +253,12 @@ complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --confirm-timeout' -l co
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 
 # rmq consume
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (1000)'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a message'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --drain' -l drain -d 'stop at the depth that the queue has now'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --expect' -l expect -x -d 'fail unless exactly N messages come'
-complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (1000)'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --requeue' -l requeue -d 'look, then give everything back'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --reject' -l reject -d 'reject what was printed: dead-letter it'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --no-ack' -l no-ack -d 'let the queue forget messages as it hands them out'
@@ -228,6 +276,217 @@ complete -c rmq -n '__rmq_at "queue declare"' -l bind -x -d 'bind it to EXCHANGE
 # rmq queue delete
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when it holds no messages'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when it has no consumers'
+
+# rmq work publish
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue that is declared'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long a queue that is declared keeps messages'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages a queue that is declared holds'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --dlx' -l dlx -x -d 'dead-letter exchange of a queue that is declared'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --dlx-routing-key' -l dlx-routing-key -x -d 'routing key of its dead letters (failed)'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --content-type' -l content-type -x -d 'MIME type of the body'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --content-encoding' -l content-encoding -x -d 'encoding of the body, such as gzip'
+complete -c rmq -n '__rmq_at "work publish"' -l header -s H -x -d 'header; K:=JSON for numbers, booleans and typed values'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --priority' -l priority -x -d 'priority, 0 to 255'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --correlation-id' -l correlation-id -x -d 'correlation id'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --reply-to' -l reply-to -x -d 'queue for the reply'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --ttl' -l ttl -x -d 'the message expires in its queue after this long'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --message-id' -l message-id -x -d 'message id (one is made for each message)'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --timestamp' -l timestamp -x -d 'seconds since 1970'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --type' -l type -x -d 'type of the message'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --user-id' -l user-id -x -d 'user id; the broker checks it'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --app-id' -l app-id -x -d 'application id'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --transient' -l transient -d 'not persistent: may be lost when the broker restarts'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks -f --file' -l file -s f -r -F -d 'read the body from a file (- is standard input)'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --lines' -l lines -d 'each line of the input is a message'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --envelopes' -l envelopes -d 'each line of the input is an envelope, as consume -o json prints it'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks -n --count' -l count -s n -x -d 'publish the body N times; of lines or envelopes the first N'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --no-confirm' -l no-confirm -d 'do not wait for the broker to take responsibility'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --allow-unroutable' -l allow-unroutable -d 'accept that no queue is bound for the key'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
+
+# rmq work run
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue that is declared'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long a queue that is declared keeps messages'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages a queue that is declared holds'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --dlx' -l dlx -x -d 'dead-letter exchange of a queue that is declared'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --dlx-routing-key' -l dlx-routing-key -x -d 'routing key of its dead letters (failed)'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --concurrency' -l concurrency -x -d 'handlers at a time (1)'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unanswered messages at a time (as many as handlers; 100 each with --stream)'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'kill a handler that takes longer, and count it as failed'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --retries' -l retries -x -d 'attempts after the first one (0)'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --backoff' -l backoff -x -d 'pause before the first retry, doubled up to the second (1s..1m)'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --requeue-delay' -l requeue-delay -x -d 'pause before a message is given back (1s)'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --grace' -l grace -x -d 'how long handlers may go on once the run is stopped (30s)'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --drop-dead' -l drop-dead -d 'drop what failed for good when the queue has no dead-letter exchange'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --policy-dlx' -l policy-dlx -d 'a policy of the broker dead-letters what is rejected'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a message'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --drain' -l drain -d 'stop at the depth that the queue has now'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --on-exit' -l on-exit -x -d 'what exit codes mean, such as 0=ack,3=dead,*=retry'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --fd3' -l fd3 -d 'the whole envelope on file descriptor 3'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --stream' -l stream -d 'one program for all messages: an envelope a line in, an answer a line out'
+complete -c rmq -n '__rmq_runs "work run"' -a '(__rmq_complete_command)'
+
+# rmq fanout publish
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks -r --routing-key' -l routing-key -s r -x -d 'routing key, which routes nothing here'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --content-type' -l content-type -x -d 'MIME type of the body'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --content-encoding' -l content-encoding -x -d 'encoding of the body, such as gzip'
+complete -c rmq -n '__rmq_at "fanout publish"' -l header -s H -x -d 'header; K:=JSON for numbers, booleans and typed values'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --priority' -l priority -x -d 'priority, 0 to 255'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --correlation-id' -l correlation-id -x -d 'correlation id'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --reply-to' -l reply-to -x -d 'queue for the reply'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --ttl' -l ttl -x -d 'the message expires in its queue after this long'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --message-id' -l message-id -x -d 'message id (one is made for each message)'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --timestamp' -l timestamp -x -d 'seconds since 1970'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --type' -l type -x -d 'type of the message'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --user-id' -l user-id -x -d 'user id; the broker checks it'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --app-id' -l app-id -x -d 'application id'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --transient' -l transient -d 'not persistent: may be lost when the broker restarts'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks -f --file' -l file -s f -r -F -d 'read the body from a file (- is standard input)'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --lines' -l lines -d 'each line of the input is a message'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --envelopes' -l envelopes -d 'each line of the input is an envelope, as consume -o json prints it'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks -n --count' -l count -s n -x -d 'publish the body N times; of lines or envelopes the first N'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --no-confirm' -l no-confirm -d 'do not wait for the broker to take responsibility'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --allow-unroutable' -l allow-unroutable -d 'accept that no queue is bound for the key'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
+
+# rmq fanout subscribe
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (10)'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a message'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --drain' -l drain -d 'stop at the depth that the queue has now'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --expect' -l expect -x -d 'fail unless exactly N messages come'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --requeue' -l requeue -d 'look, then give everything back'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --reject' -l reject -d 'reject what was printed: dead-letter it'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --no-ack' -l no-ack -d 'let the queue forget messages as it hands them out'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --exclusive' -l exclusive -d 'refuse other consumers beside this one'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --priority' -l priority -x -d 'consumer priority; a higher one is served first'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --offset' -l offset -x -d 'where to begin in a stream: first, last, next, N, a time or an age such as 1h'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --concurrency' -l concurrency -x -d 'handlers at a time (1)'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'kill a handler that takes longer, and count it as failed'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --retries' -l retries -x -d 'attempts after the first one (0)'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --backoff' -l backoff -x -d 'pause before the first retry, doubled up to the second (1s..1m)'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --requeue-delay' -l requeue-delay -x -d 'pause before a message is given back (1s)'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --grace' -l grace -x -d 'how long handlers may go on once the run is stopped (30s)'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --drop-dead' -l drop-dead -d 'drop what failed for good when the queue has no dead-letter exchange'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --policy-dlx' -l policy-dlx -d 'a policy of the broker dead-letters what is rejected'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue that is declared'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long a queue that is declared keeps messages'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages a queue that is declared holds'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --dlx' -l dlx -x -d 'dead-letter exchange of a queue that is declared'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --dlx-routing-key' -l dlx-routing-key -x -d 'routing key of its dead letters (failed)'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --on-exit' -l on-exit -x -d 'what exit codes mean, such as 0=ack,3=dead,*=retry'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --fd3' -l fd3 -d 'the whole envelope on file descriptor 3'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --stream' -l stream -d 'one program for all messages: an envelope a line in, an answer a line out'
+
+# rmq topic publish
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --content-type' -l content-type -x -d 'MIME type of the body'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --content-encoding' -l content-encoding -x -d 'encoding of the body, such as gzip'
+complete -c rmq -n '__rmq_at "topic publish"' -l header -s H -x -d 'header; K:=JSON for numbers, booleans and typed values'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --priority' -l priority -x -d 'priority, 0 to 255'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --correlation-id' -l correlation-id -x -d 'correlation id'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --reply-to' -l reply-to -x -d 'queue for the reply'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --ttl' -l ttl -x -d 'the message expires in its queue after this long'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --message-id' -l message-id -x -d 'message id (one is made for each message)'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --timestamp' -l timestamp -x -d 'seconds since 1970'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --type' -l type -x -d 'type of the message'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --user-id' -l user-id -x -d 'user id; the broker checks it'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --app-id' -l app-id -x -d 'application id'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --transient' -l transient -d 'not persistent: may be lost when the broker restarts'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks -f --file' -l file -s f -r -F -d 'read the body from a file (- is standard input)'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --lines' -l lines -d 'each line of the input is a message'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --envelopes' -l envelopes -d 'each line of the input is an envelope, as consume -o json prints it'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks -n --count' -l count -s n -x -d 'publish the body N times; of lines or envelopes the first N'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --no-confirm' -l no-confirm -d 'do not wait for the broker to take responsibility'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --allow-unroutable' -l allow-unroutable -d 'accept that no queue is bound for the key'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
+
+# rmq topic subscribe
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --queue' -l queue -x -d 'a durable queue of this name, declared when it is missing; without it, a temporary one'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (10)'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a message'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --drain' -l drain -d 'stop at the depth that the queue has now'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --expect' -l expect -x -d 'fail unless exactly N messages come'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --requeue' -l requeue -d 'look, then give everything back'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --reject' -l reject -d 'reject what was printed: dead-letter it'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --no-ack' -l no-ack -d 'let the queue forget messages as it hands them out'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --exclusive' -l exclusive -d 'refuse other consumers beside this one'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --priority' -l priority -x -d 'consumer priority; a higher one is served first'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --offset' -l offset -x -d 'where to begin in a stream: first, last, next, N, a time or an age such as 1h'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --concurrency' -l concurrency -x -d 'handlers at a time (1)'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'kill a handler that takes longer, and count it as failed'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --retries' -l retries -x -d 'attempts after the first one (0)'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --backoff' -l backoff -x -d 'pause before the first retry, doubled up to the second (1s..1m)'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --requeue-delay' -l requeue-delay -x -d 'pause before a message is given back (1s)'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --grace' -l grace -x -d 'how long handlers may go on once the run is stopped (30s)'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --drop-dead' -l drop-dead -d 'drop what failed for good when the queue has no dead-letter exchange'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --policy-dlx' -l policy-dlx -d 'a policy of the broker dead-letters what is rejected'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue that is declared'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long a queue that is declared keeps messages'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages a queue that is declared holds'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --dlx' -l dlx -x -d 'dead-letter exchange of a queue that is declared'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --dlx-routing-key' -l dlx-routing-key -x -d 'routing key of its dead letters (failed)'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --on-exit' -l on-exit -x -d 'what exit codes mean, such as 0=ack,3=dead,*=retry'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --fd3' -l fd3 -d 'the whole envelope on file descriptor 3'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --stream' -l stream -d 'one program for all messages: an envelope a line in, an answer a line out'
+
+# rmq topic match
+complete -c rmq -n '__rmq_at "topic match"; and __rmq_lacks --explain' -l explain -d 'say which word does not match'
+
+# rmq rpc call
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --timeout' -l timeout -x -d 'give a call up after this long (30s)'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --concurrency' -l concurrency -x -d 'calls at a time (10)'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --idempotent' -l idempotent -d 'send a request again when its reply may be lost with the connection'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --content-type' -l content-type -x -d 'MIME type of the body'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --content-encoding' -l content-encoding -x -d 'encoding of the body, such as gzip'
+complete -c rmq -n '__rmq_at "rpc call"' -l header -s H -x -d 'header; K:=JSON for numbers, booleans and typed values'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --priority' -l priority -x -d 'priority, 0 to 255'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --ttl' -l ttl -x -d 'the message expires in its queue after this long'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --message-id' -l message-id -x -d 'message id (one is made for each message)'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --timestamp' -l timestamp -x -d 'seconds since 1970'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --type' -l type -x -d 'type of the message'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --user-id' -l user-id -x -d 'user id; the broker checks it'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --app-id' -l app-id -x -d 'application id'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks -f --file' -l file -s f -r -F -d 'read the body from a file (- is standard input)'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --lines' -l lines -d 'each line of the input is a message'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --envelopes' -l envelopes -d 'each line of the input is an envelope, as consume -o json prints it'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks -n --count' -l count -s n -x -d 'make the call N times; of lines or envelopes the first N'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+
+# rmq rpc serve
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --concurrency' -l concurrency -x -d 'handlers at a time (1)'
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'kill a handler that takes longer, and answer with exit code 124'
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --grace' -l grace -x -d 'how long handlers may go on once the run is stopped (30s)'
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --reply-content-type' -l reply-content-type -x -d 'MIME type of the replies'
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N requests'
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a request'
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --fd3' -l fd3 -d 'the whole envelope on file descriptor 3'
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --max-reply' -l max-reply -x -d 'kill a handler that prints more, and answer with exit code 74 (16mb)'
+complete -c rmq -n '__rmq_runs "rpc serve"' -a '(__rmq_complete_command)'
 
 # rmq broker run
 complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (default 1)'

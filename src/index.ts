@@ -4,13 +4,16 @@
  */
 export { openSession, type Session, withSession } from './amqp/session.ts';
 export { type Envelope, formatEnvelope, parseEnvelope } from './model/envelope.ts';
-export type { ConsumeCounts, Emit, Event, PublishCounts, Role } from './model/event.ts';
+export type { ConsumeCounts, Emit, Event, PublishCounts, Role, WorkCounts } from './model/event.ts';
 export { Failure, type FailureKind } from './model/failure.ts';
+export type { Handler, HandlerContext } from './model/handler.ts';
 export type { Delivery, FieldTable, FieldType, FieldValue, Message, Properties, TypedField } from './model/message.ts';
 export { plainHeaders } from './model/plain-headers.ts';
-export type { Verdict } from './model/verdict.ts';
+export type { Judgement, Settlement, Verdict } from './model/verdict.ts';
 export { ConnectionConfig } from './patterns/connection.ts';
 export { consume } from './patterns/consume.ts';
 export { ConsumeConfig } from './patterns/consume-config.ts';
+export { type OpenPublisher, type Outgoing, openPublisher } from './patterns/open-publisher.ts';
 export { DeclareQueueConfig, DeleteQueueConfig, declareQueue, removeQueue } from './patterns/queue.ts';
 export { type Batches, publishMessages, SendingConfig } from './patterns/sending.ts';
+export { declareWorkQueue, WorkConfig, workQueue, workTopology } from './patterns/work.ts';

@@ -8,14 +8,15 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 
 /** Each layer may import only these, and itself. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
-  cli: ['commands', 'output', 'patterns', 'broker', 'amqp', 'model'],
-  commands: ['patterns', 'broker', 'model'],
+  cli: ['commands', 'output', 'patterns', 'handlers', 'broker', 'amqp', 'model'],
+  commands: ['patterns', 'handlers', 'broker', 'model'],
   output: ['model'],
   patterns: ['amqp', 'model'],
   amqp: ['model'],
   broker: ['model'],
+  handlers: ['model'],
   model: [],
-  'index.ts': ['patterns', 'amqp', 'model'],
+  'index.ts': ['patterns', 'handlers', 'amqp', 'model'],
 };
 
 /** Each package has one way in. */
@@ -28,7 +29,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Who may touch the process: the layers that own it, its terminal, and other processes. */
-const PROCESS = ['cli/', 'output/', 'broker/'];
+const PROCESS = ['cli/', 'output/', 'broker/', 'handlers/'];
 
 interface File {
   readonly path: string;

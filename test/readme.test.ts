@@ -39,6 +39,11 @@ test('the one-liners work as they stand, one after the other', async (t) => {
   assert.match(stdout, /^an event$/m, stderr);
   assert.match(stdout, /exit 67: no queue has that name/);
   assert.match(stdout, /a throwaway broker at amqp:/);
+  assert.match(stdout, /processing task 10/);
+  assert.match(stdout, /"x-rmq-stderr":"no such file"/);
+  assert.match(stdout, /an email for \{"event": "order.placed"/);
+  assert.match(stdout, /exit 1: it does not match/);
+  assert.match(stdout, /^42$/m);
   assert.equal((await readFile(join(directory, 'copy.txt'), 'utf8')).split('\n').length, 1_002);
 });
 

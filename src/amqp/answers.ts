@@ -1,5 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
-import type { Verdict } from '../model/verdict.ts';
+import type { Settlement } from '../model/verdict.ts';
 import { Ledger } from './ledger.ts';
 
 /** Answers that were sent to the broker. */
@@ -45,7 +45,7 @@ export class Answers {
     this.#ledger.opened(tag);
   }
 
-  decide(tag: number, verdict: Verdict): void {
+  decide(tag: number, verdict: Settlement): void {
     this.#ledger.settle(tag, verdict);
   }
 

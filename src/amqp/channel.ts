@@ -64,6 +64,15 @@ export async function onChannel<T>(operation: Promise<T>, connection: Connection
   }
 }
 
+/** Asks something on a channel of its own, which an error may close; everything else goes on. */
+export async function onOwnChannel<T>(connection: Connection, use: (channel: Channel) => Promise<T>): Promise<T> {
+  const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
+  watchChannel(channel, connection);
+  const answer = await onChannel(use(channel), connection);
+  await onChannel(channel.close(), connection);
+  return answer;
+}
+
 /** A connection that is lost between its login and its first channel is lost like any other: it comes back. */
 export function afterLogin(error: unknown): { ended: Promise<Failure> } {
   if (error instanceof Failure && error.transient) return { ended: Promise.resolve(error) };

@@ -2,10 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { Failure } from '../model/failure.ts';
 import type { FieldTable } from '../model/message.ts';
-import type { Verdict } from '../model/verdict.ts';
+import { type Topology, withQueueName } from '../model/topology.ts';
+import type { Settlement } from '../model/verdict.ts';
 import { type AnswerCounts, Answers } from './answers.ts';
 import { afterLogin, onChannel, watchChannel, withinPatience } from './channel.ts';
 import type { Connection } from './connection.ts';
+import { ensure } from './ensure.ts';
 import { channelFailure } from './failures.ts';
 import { encodable } from './frame-writer.ts';
 import type { Link } from './link.ts';
@@ -21,6 +23,10 @@ export interface ConsumerConfig {
   readonly noAck: boolean;
   readonly exclusive: boolean;
   readonly priority?: number | undefined;
+  /** Ensured on each connection of the consumer: an exclusive queue belongs to the connection that declares it. */
+  readonly topology?: Topology | undefined;
+  /** Called whenever a subscription stands, with what the queue is called on this connection. */
+  readonly onSubscribed?: ((queue: string) => void) | undefined;
 }
 
 /** Pause before subscribing again on a connection that is still there. */
@@ -40,6 +46,10 @@ export class Consumer {
   readonly #link: Link;
   readonly #answers = new Answers();
   #connection: Connection | undefined;
+  #prepared: Connection | undefined;
+  /** What the queue is called on this connection, and how many connections have had one of their own. */
+  #queue: string;
+  #names = 0;
   #tap: HeaderTap | undefined;
   #channel: Channel | undefined;
   #tag: string | undefined;
@@ -64,6 +74,7 @@ export class Consumer {
   constructor(session: Session, config: ConsumerConfig, onDelivery: (delivery: WireDelivery) => void) {
     this.#session = session;
     this.#config = config;
+    this.#queue = config.queue;
     this.#onDelivery = onDelivery;
     this.#link = session.open('consumer');
   }
@@ -88,7 +99,20 @@ export class Consumer {
 
   /** Asks something about the queue, on the consumer's own connection. */
   async ask<T>(question: (connection: Connection, queue: string) => Promise<T>): Promise<T> {
-    return question(this.#connected(), this.#config.queue);
+    const connection = this.#connected();
+    await this.#prepare(connection);
+    return question(connection, this.#queue);
+  }
+
+  /** What is to be there is ensured once on each connection; a queue that is deleted later on stays deleted. */
+  async #prepare(connection: Connection): Promise<void> {
+    const { topology, queue } = this.#config;
+    if (topology === undefined || this.#prepared === connection) return;
+    // The broker may not know yet that the connection is lost which holds the last one, and would keep that name locked.
+    const temporary = topology.queues.some(({ name, exclusive }) => name === queue && exclusive === true);
+    if (temporary && ++this.#names > 1) this.#queue = `${queue}.${this.#names}`;
+    await ensure(connection, withQueueName(topology, queue, this.#queue));
+    this.#prepared = connection;
   }
 
   /**
@@ -105,14 +129,20 @@ export class Consumer {
     void this.#run(connection, ended);
   }
 
-  /** Records what becomes of a delivery. One of an earlier channel is ignored: the broker hands it out again. */
-  settle(delivery: WireDelivery, verdict: Verdict): void {
-    if (delivery.generation !== this.#generation) return;
+  /** False for a delivery of an earlier channel: the broker hands it out again. */
+  isCurrent(delivery: WireDelivery): boolean {
+    return delivery.generation === this.#generation && this.#channel !== undefined;
+  }
+
+  /** Records what becomes of a delivery; one that is no longer current is ignored, and the result is false. */
+  settle(delivery: WireDelivery, verdict: Settlement): boolean {
+    if (!this.isCurrent(delivery)) return false;
     this.#answers.decide(delivery.tag, verdict);
     const { waiting } = this.#answers;
     // A part of the prefetch at a time keeps the queue busy; a frame per message would cost a write each.
     if (waiting >= this.#prefetch / 4) this.#flush();
     else if (waiting > 0) this.#flushing ??= setTimeout(() => this.#flush(), FLUSH_DELAY);
+    return true;
   }
 
   /** Stops the deliveries; those that were made can still be settled. */
@@ -193,7 +223,9 @@ export class Consumer {
   }
 
   async #start(connection: Connection): Promise<{ ended: Promise<Failure> }> {
-    const { queue, noAck, exclusive, priority } = this.#config;
+    const { noAck, exclusive, priority } = this.#config;
+    await this.#prepare(connection);
+    const queue = this.#queue;
     const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
     const { ended } = watchChannel(channel, connection);
     this.#answers.restart();
@@ -227,13 +259,14 @@ export class Consumer {
     const take = (message: ConsumeMessage | null): void => this.#take(message, generation);
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;
+    this.#config.onSubscribed?.(queue);
     if (this.#stopping || this.#delivered >= this.#wanted) void this.#cancelSubscription();
     return { ended: Promise.race([ended, cancelled]) };
   }
 
   #take(message: ConsumeMessage | null, generation: number): void {
     if (message === null || generation !== this.#generation) return;
-    const delivery = new WireDelivery(this.#config.queue, generation, message, this.#tap?.());
+    const delivery = new WireDelivery(this.#queue, generation, message, this.#tap?.());
     if (!this.#config.noAck) this.#answers.opened(delivery.tag);
     // Beyond what was asked for: it stays open and goes back when the channel closes. Streams deliver by the chunk.
     if (this.#stopping || this.#delivered >= this.#wanted) return;

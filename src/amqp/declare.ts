@@ -5,16 +5,22 @@ import type { Connection } from './connection.ts';
 import { encodable } from './frame-writer.ts';
 import type { Session } from './session.ts';
 
-/** Runs operations on a channel of a connection of its own: an operation that fails closes nothing that others use. */
-export async function withControl<T>(session: Session, use: (run: <R>(operation: (channel: Channel) => Promise<R>) => Promise<R>) => Promise<T>): Promise<T> {
+/** Hands out a connection of its own, and closes it: what fails there closes nothing that others use. */
+export async function withControlConnection<T>(session: Session, use: (connection: Connection) => Promise<T>): Promise<T> {
   const link = session.open('control');
-  const connection = await link.connect(session.signal);
   try {
-    const channel = await openChannel(connection);
-    return await use((operation) => onChannel(operation(channel), connection));
+    return await use(await link.connect(session.signal));
   } finally {
     await link.close();
   }
+}
+
+/** Runs operations, one after the other, on a channel of a connection of its own. */
+export async function withControl<T>(session: Session, use: (run: <R>(operation: (channel: Channel) => Promise<R>) => Promise<R>) => Promise<T>): Promise<T> {
+  return withControlConnection(session, async (connection) => {
+    const channel = await openChannel(connection);
+    return use((operation) => onChannel(operation(channel), connection));
+  });
 }
 
 async function openChannel(connection: Connection): Promise<Channel> {

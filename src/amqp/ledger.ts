@@ -1,4 +1,4 @@
-import type { Verdict } from '../model/verdict.ts';
+import type { Settlement } from '../model/verdict.ts';
 
 /** What to tell the broker: refusals one by one first, then everything up to a tag, then some beyond it one by one. */
 export interface Answers {
@@ -15,7 +15,7 @@ export interface Answers {
  */
 export class Ledger {
   /** One state per tag, from `#low` on. */
-  #states: (Verdict | 'open' | 'told')[] = [];
+  #states: (Settlement | 'open' | 'told')[] = [];
   /** The lowest tag that has not been answered. */
   #low = 1;
   #decided = 0;
@@ -40,7 +40,7 @@ export class Ledger {
   }
 
   /** Records a verdict; ignored when the delivery has a final one already. */
-  settle(tag: number, verdict: Verdict): void {
+  settle(tag: number, verdict: Settlement): void {
     const index = tag - this.#low;
     const state = this.#states[index];
     if (state !== 'open' && state !== 'hold') return;

@@ -9,7 +9,7 @@ import type { Link } from './link.ts';
 import type { PublisherConfig } from './publisher-config.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
 import type { Session } from './session.ts';
-import { Silence } from './silence.ts';
+import { backlog, Silence } from './silence.ts';
 import { Tally } from './tally.ts';
 import { type Entry, type Outcome, Unconfirmed } from './unconfirmed.ts';
 import { Waiting } from './waiting.ts';
@@ -56,8 +56,12 @@ export class Publisher {
     this.#tally = new Tally(session.emit);
     this.#silence = new Silence(config.confirmTimeout, {
       due: () => this.#unconfirmed.count > 0 && !this.blocked && this.#channel !== undefined,
+      backlog: () => backlog(this.#connection),
       again: (what) => {
         session.emit({ kind: 'note', text: `${what}; connecting again` });
+        // Not only once it is closed: a broker that has gone silent makes that last.
+        this.#channel = undefined;
+        this.#writer = undefined;
         void this.#connection?.close();
       },
       fail: (failure) => this.#fail(failure),
@@ -140,11 +144,8 @@ export class Publisher {
     if (refusal === undefined) this.#writer?.write(message);
     const entry: Entry = { message, record: this.#tally.published(), settled, returned: undefined, done: false };
     this.#unconfirmed.push(entry);
-    if (refusal !== undefined) {
-      this.#finish(entry, { kind: 'refused', failure: refusal.failure(message) });
-      return;
-    }
-    this.#scheduleFlush();
+    if (refusal === undefined) this.#scheduleFlush();
+    else this.#finish(entry, { kind: 'refused', failure: refusal.failure(message) });
   }
 
   #scheduleFlush(): void {

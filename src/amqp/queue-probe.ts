@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
 import { Failure } from '../model/failure.ts';
-import { onChannel, watchChannel } from './channel.ts';
+import type { FieldTable, FieldValue } from '../model/message.ts';
+import { onOwnChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 
 // What can be learned about a queue without the management API, each on a channel of its own: a question that the broker
@@ -18,19 +19,69 @@ export async function readyCount(connection: Connection, queue: string): Promise
 
 export type QueueType = 'classic' | 'quorum' | 'stream';
 
+/** What the broker tells about a queue by refusing to declare it differently. */
+export interface QueueDescription {
+  /** Undefined when the broker's words were cut off: they have 255 bytes at most. */
+  readonly type: QueueType | undefined;
+  readonly durable: boolean;
+  /** The arguments that it compares before the type: lifetimes, lengths and dead letters; not the ones of one type alone. */
+  readonly arguments: FieldTable;
+}
+
+/** A type that no broker has: a declaration with it is refused whether the queue exists or not, and so never creates one. */
+const NO_TYPE = 'rmq';
+const MOST_QUESTIONS = 32;
+
 /**
- * The type of a queue; undefined when the broker does not tell. A declaration with a type that does not exist is refused
- * whether the queue exists or not, and where it does, the refusal names its type.
+ * Describes a queue, or resolves with undefined when there is none. It is declared with a type that does not exist: the broker
+ * names the first argument that differs and its value, which the next declaration takes over, until only the type is left.
  */
+export async function describeQueue(connection: Connection, queue: string): Promise<QueueDescription | undefined> {
+  const args: Record<string, FieldValue> = {};
+  const flags = { durable: true, autoDelete: false, exclusive: false };
+  for (let question = 0; question < MOST_QUESTIONS; question++) {
+    const refusal = await refused(connection, (channel) => channel.assertQueue(queue, { ...flags, arguments: { ...args, 'x-queue-type': NO_TYPE } }));
+    if (refusal === undefined || /invalid (?:arg|property) 'x-queue-type'/.test(refusal)) return undefined;
+    const [, name, current = ''] = /inequivalent arg '(.*?)' for queue .*? but current is (.*) \(406\)$/s.exec(refusal) ?? [];
+    const value = shownValue(current);
+    if (name === 'x-queue-type') return { type: typeOf(value), durable: flags.durable, arguments: args };
+    if (name === 'durable' || name === 'auto_delete' || name === 'exclusive') flags[name === 'auto_delete' ? 'autoDelete' : name] = value === 'true';
+    else if (name !== undefined && value !== undefined && args[name] === undefined) args[name] = value;
+    else return { type: undefined, durable: flags.durable, arguments: args };
+  }
+  return { type: undefined, durable: flags.durable, arguments: args };
+}
+
+/** The type of a queue; undefined when there is none, or the broker does not tell. */
 export async function queueType(connection: Connection, queue: string): Promise<QueueType | undefined> {
+  return (await describeQueue(connection, queue))?.type;
+}
+
+/** A value as the broker prints it: `'text'`, `the value '5' of type 'signedint'`, `none`. */
+function shownValue(text: string): string | number | boolean | undefined {
+  const [, value, type] = /^the value '(.*)' of type '(\w+)'$/s.exec(text) ?? [];
+  if (type === undefined || value === undefined) return /^'(.*)'$/s.exec(text)?.[1];
+  if (type === 'longstr') return value;
+  return type === 'bool' ? value === 'true' : Number(value);
+}
+
+function typeOf(value: FieldValue | undefined): QueueType | undefined {
+  if (value === undefined) return 'classic';
+  return value === 'classic' || value === 'quorum' || value === 'stream' ? value : undefined;
+}
+
+/** The words with which the broker refuses; undefined when it does not. It tells nothing of an exclusive queue (405), and nothing to one who may not declare (403). */
+async function refused(connection: Connection, use: (channel: Channel) => Promise<unknown>): Promise<string | undefined> {
   try {
-    await onOwnChannel(connection, (channel) => channel.assertQueue(queue, { arguments: { 'x-queue-type': 'rmq' } }));
+    await onOwnChannel(connection, use);
     return undefined;
   } catch (error) {
-    if (!(error instanceof Failure) || error.code === undefined) throw error;
-    return /but current is '?(classic|quorum|stream|none)/.exec(error.message)?.[1]?.replace('none', 'classic') as QueueType | undefined;
+    if (error instanceof Failure && REFUSALS.has(error.code)) return error.message;
+    throw error;
   }
 }
+
+const REFUSALS: ReadonlySet<number | undefined> = new Set([403, 405, 406]);
 
 /** A chunk comes at once; silence after it is its end. */
 const CHUNK_SILENCE = 200;
@@ -56,12 +107,4 @@ export async function lastOffset(connection: Connection, queue: string): Promise
     while (performance.now() - since < CHUNK_SILENCE && performance.now() - start < CHUNK_PATIENCE) await delay(CHUNK_SILENCE / 4);
     return last;
   });
-}
-
-async function onOwnChannel<T>(connection: Connection, use: (channel: Channel) => Promise<T>): Promise<T> {
-  const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
-  watchChannel(channel, connection);
-  const answer = await onChannel(use(channel), connection);
-  await onChannel(channel.close(), connection);
-  return answer;
 }

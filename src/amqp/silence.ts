@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import { Failure } from '../model/failure.ts';
 import { formatDuration } from '../model/quantity.ts';
+import type { Connection } from './connection.ts';
 
 /** Connections in a row that may bring no confirm at all. */
 const MAX_SILENT = 3;
@@ -8,6 +10,8 @@ const CHECK = 500;
 interface Consequences {
   /** True while a confirm is due. */
   readonly due: () => boolean;
+  /** See `backlog`. */
+  readonly backlog: () => number;
   /** The connection is to be made anew. */
   readonly again: (what: string) => void;
   readonly fail: (failure: Failure) => void;
@@ -19,6 +23,7 @@ export class Silence {
   readonly #consequences: Consequences;
   #since = 0;
   #silent = 0;
+  #backlog = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** The limit is in milliseconds. */
@@ -47,9 +52,12 @@ export class Silence {
   }
 
   #check(): void {
-    const { due, again, fail } = this.#consequences;
+    const { due, backlog, again, fail } = this.#consequences;
     const now = performance.now();
-    if (!due()) this.#since = now;
+    const before = this.#backlog;
+    this.#backlog = backlog();
+    // A large message on a slow network is still on its way to the broker.
+    if (!due() || this.#backlog < before) this.#since = now;
     if (now - this.#since < this.#limit) return;
     this.#since = now;
     this.#silent++;
@@ -57,4 +65,11 @@ export class Silence {
     if (this.#silent < MAX_SILENT) again(what);
     else fail(new Failure('later', `${what}, ${MAX_SILENT} times in a row`, { hint: 'a quorum queue without a majority of its nodes does this' }));
   }
+}
+
+/** What the operating system has still to take of what was written to a connection: a number that falls with all it takes. */
+export function backlog(connection: Connection | undefined): number {
+  const stream = (connection?.model.connection as { stream?: Socket & { _handle?: { writeQueueSize?: number } | null } } | undefined)?.stream;
+  // The length counts a write until it is done; only the handle knows how far it has got.
+  return (stream?.writableLength ?? 0) + (stream?._handle?.writeQueueSize ?? 0);
 }

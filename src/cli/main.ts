@@ -75,7 +75,7 @@ function report(output: Output, error: unknown): number {
     return BUG;
   }
   if (error.kind !== 'closed') output.failure(error, false);
-  return EXIT_CODES[error.kind];
+  return error.exitCode ?? EXIT_CODES[error.kind];
 }
 
 function formatOf(globals: Decoded): 'text' | 'json' | 'raw' {

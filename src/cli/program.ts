@@ -32,15 +32,30 @@ export async function runLine(argv: readonly string[], program: Program): Promis
   for (const group of program.groups) {
     parents.set(group.path.join(' '), groupCommand(parentOf(parents, group.path).command(group.path.at(-1) ?? ''), group.summary, program));
   }
-  for (const command of program.commands) addCommand(parentOf(parents, command.path), command, argv, program);
+  const line = splitLine(argv, program.commands);
+  for (const command of program.commands) addCommand(parentOf(parents, command.path), command, line, program);
   try {
-    await root.parseAsync(argv, { from: 'user' });
+    await root.parseAsync([...line.words], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return;
     if (error.code === 'commander.help') throw new Failure('usage', 'no command was given', { hint: 'rmq --help lists the commands' });
     throw new Failure('usage', error.message.replace(/^error: /, ''), { hint: 'rmq COMMAND --help lists the flags of a command' });
   }
+}
+
+/** A command line, without what stands behind `--` where that is an argument of its own. */
+interface Line {
+  readonly words: readonly string[];
+  readonly trailing: readonly string[];
+}
+
+function splitLine(argv: readonly string[], commands: readonly Command[]): Line {
+  const end = argv.indexOf('--');
+  const words = end < 0 ? argv : argv.slice(0, end);
+  const calls = ({ path, inputs }: Command): boolean =>
+    Object.values(inputs).some((input) => input.kind === 'argument' && input.trailing === true) && path.every((word) => words.includes(word));
+  return end >= 0 && commands.some(calls) ? { words, trailing: argv.slice(end + 1) } : { words: argv, trailing: [] };
 }
 
 function parentOf(parents: ReadonlyMap<string, CommanderCommand>, path: readonly string[]): CommanderCommand {
@@ -59,14 +74,17 @@ function groupCommand(command: CommanderCommand, summary: string, { print }: Pro
     .helpCommand(false);
 }
 
-function addCommand(parent: CommanderCommand, command: Command, argv: readonly string[], program: Program): void {
+function addCommand(parent: CommanderCommand, command: Command, { words, trailing }: Line, program: Program): void {
   const name = command.path.at(-1) ?? '';
   const child = groupCommand(parent.command(name), command.summary, program);
   // Options are built only for commands whose name stands on the line: most of the start-up would go into the others.
-  if (!argv.includes(name)) return;
+  if (!words.includes(name)) return;
   const inputs = Object.entries(command.inputs);
   const positionals = inputs.filter((entry): entry is [string, Argument<unknown>] => entry[1].kind === 'argument');
-  for (const [key, argument] of positionals) child.argument(argumentSyntax(spelling(key, argument), argument), argument.help);
+  for (const [key, argument] of positionals) {
+    if (argument.trailing === true) child.usage(`${child.usage()} [-- ${spelling(key, argument)}...]`);
+    else child.argument(argumentSyntax(spelling(key, argument), argument), argument.help);
+  }
   for (const [key, input] of inputs) if (input.kind === 'flag') addFlag(child, key, input);
   const examples = command.examples.map(([line, does]) => `  ${line}\n      ${does}`);
   if (examples.length > 0) child.addHelpText('after', `\nExamples:\n${examples.join('\n')}`);
@@ -74,7 +92,7 @@ function addCommand(parent: CommanderCommand, command: Command, argv: readonly s
     const given = child.optsWithGlobals<Record<string, unknown>>();
     const own: Record<string, unknown> = decodeFlags(command.inputs, given);
     positionals.forEach(([key, argument], index) => {
-      const value = argument.rest === true ? child.args.slice(index) : child.args.slice(index, index + 1);
+      const value = argument.trailing === true ? trailing : argument.rest === true ? child.args.slice(index) : child.args.slice(index, index + 1);
       if (value.length > 0) own[key] = decode(spelling(key, argument), argument, value);
     });
     await program.run(command, own, decodeFlags(program.globals, given));

@@ -43,11 +43,11 @@ export interface Context {
   readonly signal: AbortSignal;
 }
 
-/** Flags that no config holds: how to print, what to confirm. */
-export type Extras = Readonly<Record<string, Flag<unknown>>>;
+/** Inputs that no config holds: how to print, what to confirm, which program to run. */
+export type Extras = Readonly<Record<string, Flag<unknown> | Argument<unknown>>>;
 
-/** What the extras decode to; a flag that was not given is absent. */
-export type ExtraValues<X extends Extras> = { readonly [K in keyof X]?: X[K] extends Flag<infer T> ? T : never };
+/** What the extras decode to; one that was not given is absent. */
+export type ExtraValues<X extends Extras> = { readonly [K in keyof X]?: X[K] extends Flag<infer T> | Argument<infer T> ? T : never };
 
 /** The part of a command that is loaded only when it runs. */
 export interface Runnable<I extends object, C, X extends Extras> {

@@ -29,11 +29,13 @@ export interface Flag<T> extends Input<T> {
   readonly negated?: boolean;
 }
 
-/** A positional argument; a rest argument takes everything that is left, as behind `--`. */
+/** A positional argument; a rest argument takes everything that is left. */
 export interface Argument<T> extends Input<T> {
   readonly kind: 'argument';
   readonly optional?: boolean;
   readonly rest?: boolean;
+  /** True for what can stand behind `--` only: the arguments before it have no fixed number. */
+  readonly trailing?: boolean;
 }
 
 type FlagExtra = Partial<Pick<Flag<never>, 'short' | 'long' | 'aliases' | 'completes' | 'value'>>;
@@ -144,6 +146,17 @@ export const rest = (help: string, extra: ArgumentExtra = {}): Argument<string[]
   help,
   rest: true,
   ...extra,
+  decode: (all) => [...all],
+});
+
+/** A command behind `--`, where there may be none. */
+export const trailing = (help: string): Argument<string[]> => ({
+  kind: 'argument',
+  help,
+  optional: true,
+  rest: true,
+  trailing: true,
+  completes: 'command',
   decode: (all) => [...all],
 });
 

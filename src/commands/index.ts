@@ -2,11 +2,26 @@ import { brokerCommands, brokerGroup } from './broker.ts';
 import type { Command, Group } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { consumeCommand } from './consume.ts';
+import { fanoutCommands, fanoutGroup } from './fanout.ts';
 import { publishCommand } from './publish.ts';
 import { declareQueueCommand, deleteQueueCommand } from './queue.ts';
+import { rpcCommands, rpcGroup } from './rpc.ts';
+import { topicCommands, topicGroup } from './topic.ts';
+import { workCommands, workGroup } from './work.ts';
 
 /** Every command, in the order of the help. */
-export const commands: readonly Command[] = [publishCommand, consumeCommand, declareQueueCommand, deleteQueueCommand, ...brokerCommands, completionCommand];
+export const commands: readonly Command[] = [
+  publishCommand,
+  consumeCommand,
+  declareQueueCommand,
+  deleteQueueCommand,
+  ...workCommands,
+  ...fanoutCommands,
+  ...topicCommands,
+  ...rpcCommands,
+  ...brokerCommands,
+  completionCommand,
+];
 
 /** The words that only group commands. */
-export const groups: readonly Group[] = [{ path: ['queue'], summary: 'declare and delete queues' }, brokerGroup];
+export const groups: readonly Group[] = [{ path: ['queue'], summary: 'declare and delete queues' }, workGroup, fanoutGroup, topicGroup, rpcGroup, brokerGroup];

@@ -1,7 +1,8 @@
 import type { Failure } from './failure.ts';
+import type { CallCounts, RoundTrips, ServeCounts } from './rpc-counts.ts';
 
 /** What a connection is for; publishing and consuming never share one (a blocked publisher would stall acknowledgements). */
-export type Role = 'publisher' | 'consumer' | 'control';
+export type Role = 'publisher' | 'consumer' | 'control' | 'rpc';
 
 /** What `publish` and its kind did with the messages they were given. */
 export interface PublishCounts {
@@ -30,6 +31,31 @@ export interface ConsumeCounts {
   readonly returned: number;
 }
 
+/** What a worker did with the messages that were delivered to it. */
+export interface WorkCounts {
+  /** Messages handed to a handler, each as often as that happened. */
+  readonly received: number;
+  readonly acknowledged: number;
+  /** Copies that were sent off for another attempt. */
+  readonly retried: number;
+  /** Messages that were dead-lettered. */
+  readonly dead: number;
+  /** Messages that failed for good and were dropped, for their queue has no dead-letter exchange. */
+  readonly dropped: number;
+  /** Messages given back to the queue after a handler had them. */
+  readonly requeued: number;
+  /** Messages that were delivered and went back to the queue unseen. */
+  readonly returned: number;
+}
+
+/** What a person who looks into a message that failed wants to know. */
+interface FailedMessage {
+  readonly messageId: string | undefined;
+  /** The attempt that failed, from 1. */
+  readonly attempt: number;
+  readonly reason: string;
+}
+
 /** Everything that a pattern or a connection has to tell; `output` renders each kind, and the compiler sees that it does. */
 export type Event =
   | { readonly kind: 'connecting'; readonly role: Role; readonly address: string }
@@ -53,6 +79,22 @@ export type Event =
     }
   | { readonly kind: 'consuming'; readonly counts: ConsumeCounts }
   | { readonly kind: 'consumed'; readonly counts: ConsumeCounts; readonly seconds: number; readonly queue: string }
+  /** Milliseconds until the next attempt. */
+  | ({ readonly kind: 'retried'; readonly delay: number } & FailedMessage)
+  | ({ readonly kind: 'requeued' } & FailedMessage)
+  /** `target` is undefined when the message was dropped. */
+  | ({ readonly kind: 'dead'; readonly target: string | undefined } & FailedMessage)
+  | { readonly kind: 'worked'; readonly counts: WorkCounts; readonly seconds: number; readonly queue: string }
+  /** A request that a server could not serve, and said so. */
+  | { readonly kind: 'request-failed'; readonly messageId: string | undefined; readonly reason: string }
+  | { readonly kind: 'served'; readonly counts: ServeCounts; readonly seconds: number; readonly queue: string }
+  /** Milliseconds. */
+  | { readonly kind: 'replied'; readonly roundTrip: number }
+  /** One of many calls, by its number from 1. */
+  | { readonly kind: 'call-failed'; readonly call: number; readonly reason: string; readonly stderr: string }
+  | { readonly kind: 'called'; readonly counts: CallCounts; readonly roundTrips: RoundTrips | undefined; readonly seconds: number; readonly queue: string }
+  /** Bytes that a handler's program has written to its standard error. */
+  | { readonly kind: 'handler-output'; readonly bytes: Buffer }
   | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'detail'; readonly text: string };
 

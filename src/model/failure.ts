@@ -45,6 +45,8 @@ export interface FailureDetail {
   readonly code?: number;
   /** True when the same attempt may succeed a little later, so that a reconnect loop goes on. */
   readonly transient?: boolean;
+  /** The exit code of a program at the other end, which is then the exit code of the run. */
+  readonly exitCode?: number;
   readonly cause?: unknown;
 }
 
@@ -58,6 +60,7 @@ export class Failure extends Error {
   readonly hint: string | undefined;
   readonly code: number | undefined;
   readonly transient: boolean;
+  readonly exitCode: number | undefined;
 
   constructor(kind: FailureKind, message: string, detail: FailureDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
@@ -65,6 +68,7 @@ export class Failure extends Error {
     this.hint = detail.hint;
     this.code = detail.code;
     this.transient = detail.transient ?? false;
+    this.exitCode = detail.exitCode;
   }
 }
 

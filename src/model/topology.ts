@@ -6,6 +6,8 @@ export interface QueueSpec {
   readonly exclusive?: boolean;
   readonly autoDelete?: boolean;
   readonly arguments: FieldTable;
+  /** Names of the arguments that a queue which exists already must have as they stand here; in everything else it is used as it is. */
+  readonly required?: readonly string[];
 }
 
 export interface ExchangeSpec {
@@ -27,4 +29,13 @@ export interface Topology {
   readonly exchanges: readonly ExchangeSpec[];
   readonly queues: readonly QueueSpec[];
   readonly bindings: readonly BindingSpec[];
+}
+
+/** The same with another name for one of its queues. */
+export function withQueueName({ exchanges, queues, bindings }: Topology, from: string, to: string): Topology {
+  return {
+    exchanges,
+    queues: queues.map((queue) => (queue.name === from ? { ...queue, name: to } : queue)),
+    bindings: bindings.map((binding) => (binding.queue === from ? { ...binding, queue: to } : binding)),
+  };
 }

@@ -1,9 +1,30 @@
 /**
- * What becomes of a delivery; each gets exactly one.
+ * What is told to the broker about a delivery; each gets exactly one.
  *
  * - `ack`: done, the queue may forget it
  * - `requeue`: back to the queue
  * - `dead`: rejected; dead-lettered where the queue has a dead-letter exchange, dropped where it has none
  * - `hold`: kept without an answer until the consumer closes, then back to the queue
  */
-export type Verdict = 'ack' | 'requeue' | 'dead' | 'hold';
+export type Settlement = 'ack' | 'requeue' | 'dead' | 'hold';
+
+/**
+ * What a handler decides about its message.
+ *
+ * - `ack`: done
+ * - `retry`: again later, while there are retries left; then `dead`
+ * - `requeue`: back to the queue after a pause, without counting as an attempt
+ * - `dead`: dead-lettered at once
+ */
+export type Verdict = 'ack' | 'retry' | 'requeue' | 'dead';
+
+/** A verdict and why; what is known travels in the headers of a dead letter. */
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** One line for people, such as `exit code 3`. */
+  readonly reason?: string;
+  /** The exit code of the handler's program; 128 + n when signal n ended it. */
+  readonly exitCode?: number;
+  /** The last lines that the program wrote to its standard error. */
+  readonly stderr?: string;
+}

@@ -3,8 +3,8 @@ import { COLORLESS, loadPalette, type Palette } from './color.ts';
 
 /** Lines for people on standard error. */
 export interface Diagnostics {
-  /** Writes a text, at once or as soon as the colours are there, always in order. */
-  print(paint: (palette: Palette) => string): void;
+  /** Writes a text, or bytes as they are, at once or as soon as the colours are there, always in order. */
+  print(paint: (palette: Palette) => string | Uint8Array): void;
   /** Resolves when everything has been written. */
   close(): Promise<void>;
 }
@@ -13,7 +13,7 @@ export interface Diagnostics {
 export function openDiagnostics(fd: number, colored: boolean): Diagnostics {
   let palette = colored ? undefined : COLORLESS;
   let loading: Promise<void> | undefined;
-  const waiting: ((palette: Palette) => string)[] = [];
+  const waiting: ((palette: Palette) => string | Uint8Array)[] = [];
 
   function release(colors: Palette): void {
     palette = colors;
@@ -47,9 +47,9 @@ const PAUSE = 5;
 /** A reader of standard error that has stalled for so long must not stall us. */
 const PATIENCE = 2_000;
 
-/** Writes a short text whole; a standard error that is closed, full or gone is nobody's failure. */
-export function writeFully(fd: number, text: string): void {
-  let bytes: Uint8Array = Buffer.from(text);
+/** Writes all of it; a standard error that is closed, full or gone is nobody's failure. */
+export function writeFully(fd: number, text: string | Uint8Array): void {
+  let bytes = typeof text === 'string' ? Buffer.from(text) : text;
   for (let paused = 0; bytes.length > 0 && paused < PATIENCE; ) {
     try {
       bytes = bytes.subarray(writeSync(fd, bytes));

@@ -1,5 +1,6 @@
-import type { ConsumeCounts, Event, PublishCounts } from '../model/event.ts';
+import type { ConsumeCounts, Event, PublishCounts, WorkCounts } from '../model/event.ts';
 import { formatCount, formatDuration, formatNumber } from '../model/quantity.ts';
+import type { CallCounts, RoundTrips, ServeCounts } from '../model/rpc-counts.ts';
 
 /** Something to say on standard error, and how much it matters. */
 export interface Remark {
@@ -35,6 +36,21 @@ const REMARKS: Remarks = {
   consuming: () => undefined,
   consumed: ({ counts, seconds, queue }) =>
     note(`consumed ${formatCount(counts.received, 'message')} from "${queue}" in ${formatSeconds(seconds)}${consumed(counts)}`),
+  retried: ({ messageId, attempt, delay, reason }) =>
+    warning(`${message(messageId)} failed (attempt ${attempt}): ${reason}; the next attempt is in ${formatDuration(delay)}`),
+  requeued: ({ messageId, attempt, reason }) => warning(`${message(messageId)} goes back to the queue (attempt ${attempt}): ${reason}`),
+  dead: ({ messageId, attempt, reason, target }) =>
+    warning(`${message(messageId)} failed for good (attempt ${attempt}): ${reason}; ${target === undefined ? 'it is dropped' : `dead-lettered to ${target}`}`),
+  worked: ({ counts, seconds, queue }) =>
+    note(`handled ${formatCount(counts.received, 'message')} from "${queue}" in ${formatSeconds(seconds)}${worked(counts)}`),
+  'request-failed': ({ messageId, reason }) => warning(`the request${messageId === undefined ? '' : ` (id "${messageId}")`} failed: ${reason}`),
+  served: ({ counts, seconds, queue }) =>
+    note(`served ${formatCount(counts.received, 'request')} from "${queue}" in ${formatSeconds(seconds)}${served(counts)}`),
+  replied: ({ roundTrip }) => note(`reply after ${formatMilliseconds(roundTrip)}`),
+  'call-failed': ({ call, reason, stderr }) => warning(`call ${formatNumber(call)} failed: ${reason}${stderr === '' ? '' : `\n${stderr}`}`),
+  called: ({ counts, roundTrips, seconds, queue }) =>
+    note(`made ${formatCount(counts.calls, 'call')} to "${queue}" in ${formatSeconds(seconds)}${called(counts, roundTrips)}`),
+  'handler-output': () => undefined,
   note: ({ text }) => note(text),
   detail: ({ text }) => detail(text),
 };
@@ -47,6 +63,11 @@ export function remarkOn<K extends Event['kind']>(event: Extract<Event, { readon
 /** How long something took, to a tenth of a second. */
 export function formatSeconds(seconds: number): string {
   return seconds < 59.95 ? `${seconds.toFixed(1)} s` : formatDuration(seconds * 1_000);
+}
+
+/** Round trips are short: 0.42 ms, 3.1 ms. */
+function formatMilliseconds(milliseconds: number): string {
+  return milliseconds < 1_000 ? `${milliseconds.toFixed(milliseconds < 1 ? 2 : 1)} ms` : formatDuration(milliseconds);
 }
 
 function message(id: string | undefined, record?: number): string {
@@ -75,6 +96,39 @@ function published({ confirmed, returned, nacked, unknown }: PublishCounts, conf
   ]);
   if (!confirms) parts.unshift('not confirmed, as asked');
   return parts.length === 0 ? 'none confirmed' : parts.join(', ');
+}
+
+function worked({ acknowledged, retried, dead, dropped, requeued, returned }: WorkCounts): string {
+  const parts = list([
+    [acknowledged, 'acknowledged'],
+    [retried, 'sent off for another attempt'],
+    [dead, 'dead-lettered'],
+    [dropped, 'dropped'],
+    [requeued, 'given back'],
+    [returned, 'given back unseen'],
+  ]);
+  return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
+}
+
+function served({ replied, failed, unaddressed, returned }: ServeCounts): string {
+  const parts = list([
+    [replied, 'answered'],
+    [failed, 'answered with an error'],
+    [unaddressed, 'without an address for the reply'],
+    [returned, 'given back'],
+  ]);
+  return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
+}
+
+function called({ replied, failed, unanswered }: CallCounts, roundTrips: RoundTrips | undefined): string {
+  const parts = list([
+    [replied, 'answered'],
+    [failed, 'answered with an error'],
+    [unanswered, 'without an answer'],
+  ]);
+  if (roundTrips === undefined) return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
+  const { p50, p99, max } = roundTrips;
+  return `: ${parts.join(', ')}; round trip p50 ${formatMilliseconds(p50)}, p99 ${formatMilliseconds(p99)}, max ${formatMilliseconds(max)}`;
 }
 
 function consumed({ acknowledged, rejected, requeued, returned }: ConsumeCounts): string {

@@ -1,4 +1,4 @@
-import type { Emit, Event, PublishCounts } from '../model/event.ts';
+import type { Emit, Event, PublishCounts, WorkCounts } from '../model/event.ts';
 import type { Failure } from '../model/failure.ts';
 import { formatCount, formatNumber } from '../model/quantity.ts';
 import { wantsColor } from './color.ts';
@@ -72,6 +72,12 @@ export function createOutput(options: OutputOptions): Output {
     return written;
   }
 
+  /** What a handler's program says is its own business, and no remark of ours. */
+  function pass(bytes: Buffer): void {
+    progress.clear();
+    diagnostics.print(() => bytes);
+  }
+
   return {
     results: {
       printer(style) {
@@ -82,7 +88,8 @@ export function createOutput(options: OutputOptions): Output {
     },
     emit(event) {
       if (event.kind === 'publishing' || event.kind === 'consuming') progress.show(describeProgress(event));
-      else if (event.kind === 'published' && format === 'json') void report(summary(event), '').catch(() => undefined);
+      else if ((event.kind === 'published' || event.kind === 'worked') && format === 'json') void report(summary(event), '').catch(() => undefined);
+      else if (event.kind === 'handler-output') pass(event.bytes);
       else if (!quiet) remark(event);
     },
     failure(error, isBug) {
@@ -113,9 +120,8 @@ function givingWay(print: Print, progress: Progress): Print {
   };
 }
 
-function summary({ counts, seconds }: { readonly counts: PublishCounts; readonly seconds: number }): object {
-  const { published, confirmed, returned, nacked, unknown } = counts;
-  return { published, confirmed, returned, nacked, unknown, seconds: Math.round(seconds * 1_000) / 1_000 };
+function summary({ counts, seconds }: { readonly counts: PublishCounts | WorkCounts; readonly seconds: number }): object {
+  return { ...counts, seconds: Math.round(seconds * 1_000) / 1_000 };
 }
 
 function rates(): (event: Extract<Event, { readonly kind: 'publishing' | 'consuming' }>) => string {

@@ -5,7 +5,7 @@ import { type Remark, remarkOn } from './event.ts';
 
 /** How many messages are complained about one by one, of each kind. */
 const ONE_BY_ONE = 10;
-const OF_ONE_MESSAGE: ReadonlySet<Event['kind']> = new Set<Event['kind']>(['returned', 'nacked', 'refused']);
+const OF_ONE_MESSAGE: ReadonlySet<Event['kind']> = new Set<Event['kind']>(['returned', 'nacked', 'refused', 'retried', 'requeued', 'dead']);
 
 /** Comments on events for people; of many alike, only the first few. */
 export function openRemarks(verbose: boolean, print: (paint: (palette: Palette) => string) => void): (event: Event) => void {

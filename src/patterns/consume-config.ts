@@ -6,44 +6,51 @@ const timer = z.optional(z.int().check(z.minimum(1), z.maximum(MAX_TIMER)));
 /** What AMQP can express. */
 export const MAX_PREFETCH = 65_535;
 
-/** What `consume` takes; durations are milliseconds. */
-export const ConsumeConfig = z
-  .strictObject({
-    queue: queueName('QUEUE'),
-    /** Stop after as many messages. */
-    count: z.optional(z.int().check(z.minimum(1))),
-    /** Stop after as long without a message. */
-    idle: timer,
-    /** Stop after as long, whatever has come. */
-    timeout: timer,
-    /** Stop at the depth that the queue had at the start. */
-    drain: z._default(z.boolean(), false),
-    /** How many messages there must be; more or fewer is a failure. */
-    expect: z.optional(z.int().check(z.minimum(0))),
-    /** Unanswered messages at a time. */
-    prefetch: z._default(z.int().check(z.minimum(1), z.maximum(MAX_PREFETCH)), 1_000),
-    /** Give everything back in the end. */
-    requeue: z._default(z.boolean(), false),
-    /** Reject instead of acknowledging: dead-letter. */
-    reject: z._default(z.boolean(), false),
-    /** False: the queue forgets messages as it hands them out. */
-    ack: z._default(z.boolean(), true),
-    /** No other consumer beside this one. */
-    exclusive: z._default(z.boolean(), false),
-    /** Consumer priority: a higher one is served first. */
-    priority: z.optional(z.int().check(z.minimum(-32_768), z.maximum(32_767))),
-    /** Where to begin in a stream. */
-    offset: z.optional(z.string()),
-  })
-  .check(
-    z.refine(({ requeue, reject, ack }) => Number(requeue) + Number(reject) + Number(!ack) <= 1, {
-      error: '--requeue, --reject and --no-ack exclude each other',
-    }),
-    z.refine(({ expect, count }) => expect === undefined || count === undefined, {
-      error: '--expect and --count exclude each other: --expect stops by itself',
-    }),
-    z.refine(({ expect, idle, timeout }) => expect !== 0 || idle !== undefined || timeout !== undefined, {
-      error: '--expect 0 needs --timeout or --idle: how long must it stay silent?',
-    }),
-  );
+/** Unanswered messages at a time. */
+export const prefetch = (most: number) => z._default(z.int().check(z.minimum(1), z.maximum(MAX_PREFETCH)), most);
+
+/** Which messages are taken and what becomes of them; durations are milliseconds. */
+export const limitsShape = {
+  /** Stop after as many messages. */
+  count: z.optional(z.int().check(z.minimum(1))),
+  /** Stop after as long without a message. */
+  idle: timer,
+  /** Stop after as long, whatever has come. */
+  timeout: timer,
+  /** Stop at the depth that the queue had at the start. */
+  drain: z._default(z.boolean(), false),
+  /** How many messages there must be; more or fewer is a failure. */
+  expect: z.optional(z.int().check(z.minimum(0))),
+  /** Give everything back in the end. */
+  requeue: z._default(z.boolean(), false),
+  /** Reject instead of acknowledging: dead-letter. */
+  reject: z._default(z.boolean(), false),
+  /** False: the queue forgets messages as it hands them out. */
+  ack: z._default(z.boolean(), true),
+  /** No other consumer beside this one. */
+  exclusive: z._default(z.boolean(), false),
+  /** Consumer priority: a higher one is served first. */
+  priority: z.optional(z.int().check(z.minimum(-32_768), z.maximum(32_767))),
+  /** Where to begin in a stream. */
+  offset: z.optional(z.string()),
+};
+
+const LimitsConfig = z.object(limitsShape);
+type LimitsConfig = z.output<typeof LimitsConfig>;
+
+/** What holds between limits: for `check` of every config that has them. */
+export const limitsRules = [
+  z.refine<LimitsConfig>(({ requeue, reject, ack }) => Number(requeue) + Number(reject) + Number(!ack) <= 1, {
+    error: '--requeue, --reject and --no-ack exclude each other',
+  }),
+  z.refine<LimitsConfig>(({ expect, count }) => expect === undefined || count === undefined, {
+    error: '--expect and --count exclude each other: --expect stops by itself',
+  }),
+  z.refine<LimitsConfig>(({ expect, idle, timeout }) => expect !== 0 || idle !== undefined || timeout !== undefined, {
+    error: '--expect 0 needs --timeout or --idle: how long must it stay silent?',
+  }),
+] as const;
+
+/** What `consume` takes. */
+export const ConsumeConfig = z.strictObject({ queue: queueName('QUEUE'), prefetch: prefetch(1_000), ...limitsShape }).check(...limitsRules);
 export type ConsumeConfig = z.output<typeof ConsumeConfig>;

@@ -10,3 +10,6 @@ export const queueName = (flag: string) =>
     z.minLength(1, { error: `${flag} must not be empty` }),
     z.refine((text) => !/[\r\n]/.test(text), { error: `${flag} must not hold line breaks` }),
   );
+
+/** The name of an exchange to declare; RabbitMQ treats line breaks as in a queue's. */
+export const exchangeName = queueName;

@@ -29,7 +29,7 @@ export const SendingConfig = z.strictObject(sendingShape);
 export type SendingConfig = z.output<typeof SendingConfig>;
 
 /** Bodies in flight; more would only move memory from the input to here. */
-const WINDOW_BYTES = 16 * 1_048_576;
+export const WINDOW_BYTES = 16 * 1_048_576;
 /** How long confirms are waited for once the run is stopped. */
 const STOP_GRACE = 5_000;
 /** How long they are waited for without a word. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Ledger } from '../../src/amqp/ledger.ts';
-import type { Verdict } from '../../src/model/verdict.ts';
+import type { Settlement } from '../../src/model/verdict.ts';
 
 function ledgerOf(count: number): Ledger {
   const ledger = new Ledger();
@@ -30,12 +30,12 @@ test('no more is told than allowed, and the rest later', () => {
 });
 
 test('whatever is decided in whatever order, each delivery is told exactly once, as decided, and nothing undecided ever', () => {
-  const verdict = fc.constantFrom<Verdict>('ack', 'dead', 'requeue', 'hold');
+  const verdict = fc.constantFrom<Settlement>('ack', 'dead', 'requeue', 'hold');
   const step = fc.record({ tag: fc.integer({ min: 1, max: 30 }), verdict, take: fc.option(fc.integer({ min: 0, max: 10 })) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
       const ledger = ledgerOf(30);
-      const decided = new Map<number, Verdict>();
+      const decided = new Map<number, Settlement>();
       const told = new Map<number, string>();
       const tell = (tag: number, how: string): void => {
         assert.ok(!told.has(tag), `${tag} is told twice`);

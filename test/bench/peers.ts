@@ -21,8 +21,24 @@ export function findAmqpPublish(): readonly string[] | undefined {
   return answers('amqp-publish', ['--help']) ? ['amqp-publish'] : undefined;
 }
 
-/** The pika loop with the first Python that has pika, if one does. */
-export function findPikaConsume(): readonly string[] | undefined {
-  const python = ['python3', '/usr/bin/python3'].find((candidate) => answers(candidate, ['-c', 'import pika']));
-  return python === undefined ? undefined : [python, script('consume-pika.py')];
+/** `amqp-consume` of amqp-tools, if it is there. */
+export function findAmqpConsume(): readonly string[] | undefined {
+  return answers('amqp-consume', ['--help']) ? ['amqp-consume'] : undefined;
 }
+
+export const STREAM_WORKER = script('stream-worker.py');
+
+export function findPython(): readonly string[] | undefined {
+  return answers('python3', ['-c', '']) ? ['python3'] : undefined;
+}
+
+/** The first Python that has pika with one of the scripts, if one does. */
+const pika =
+  (name: string): (() => readonly string[] | undefined) =>
+  () => {
+    const python = ['python3', '/usr/bin/python3'].find((candidate) => answers(candidate, ['-c', 'import pika']));
+    return python === undefined ? undefined : [python, script(name)];
+  };
+
+export const findPikaConsume = pika('consume-pika.py');
+export const findPikaRpc = pika('rpc-pika.py');

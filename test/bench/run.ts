@@ -7,12 +7,23 @@ import { startBroker } from '../../src/broker/broker.ts';
 import type { Bench } from './bench.ts';
 import { openQueue } from './queue.ts';
 import { consumeRows } from './rows/consume.ts';
+import { fanoutRows } from './rows/fanout.ts';
 import { memoryRows } from './rows/memory.ts';
 import { publishRows } from './rows/publish.ts';
+import { rpcRows } from './rows/rpc.ts';
 import { startRows } from './rows/start.ts';
+import { workRows } from './rows/work.ts';
 import { formatTable, type Row } from './table.ts';
 
-const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = { start: startRows, publish: publishRows, consume: consumeRows, memory: memoryRows };
+const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
+  start: startRows,
+  publish: publishRows,
+  consume: consumeRows,
+  work: workRows,
+  fanout: fanoutRows,
+  rpc: rpcRows,
+  memory: memoryRows,
+};
 const FULL = { rounds: { start: 40, load: 5, memory: 1 }, messages: 100_000, manyMessages: 1_000_000 };
 const QUICK = { rounds: { start: 10, load: 2, memory: 1 }, messages: 20_000, manyMessages: 200_000 };
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startBroker } from '../../src/broker/broker.ts';
 import { greet } from '../../src/broker/handshake.ts';
+import { untilKept } from '../support/own-broker.ts';
 import { scratch } from './rmq.ts';
 
 test('a killed node comes back on the same ports with the same data', async (t) => {
@@ -11,6 +12,7 @@ test('a killed node comes back on the same ports with the same data', async (t) 
   const [node] = broker.nodes;
   assert.match(broker.version, /^\d+\.\d+\.\d+/);
   assert.equal((await management(node.managementUrl, '/api/queues/%2F/kept', { method: 'PUT', body: '{"durable":true}' })).status, 201);
+  await untilKept(broker);
 
   const before = node.pid;
   await node.kill();

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { peer } from '../support/broker.ts';
-import { ownBroker } from '../support/own-broker.ts';
+import { ownBroker, untilHeld, untilKept } from '../support/own-broker.ts';
 import { json, rmq, start } from '../support/rmq.ts';
+
+// A run that hangs is killed by its own time limit, which fails the test.
+const timeout = 300_000;
 
 interface Summary {
   readonly published: number;
@@ -17,15 +19,15 @@ const lines = (count: number): string[] => Array.from({ length: count }, (_, ind
 
 const distinct = (output: string): Set<string> => new Set(output.split('\n').filter((line) => line !== ''));
 
-for (const type of ['classic']) {
+for (const type of ['classic', 'quorum']) {
   test(`a broker that is killed while 200,000 messages are published to a ${type} queue, and started again, loses none`, async (t) => {
     const broker = await ownBroker(t);
     const [node] = broker.nodes;
     assert.equal((await rmq(['queue', 'declare', 'q', '--queue-type', type, '--url', broker.url])).code, 0);
+    await untilKept(broker);
     const bodies = lines(200_000);
-    const run = start(['publish', '-q', 'q', '--lines', '--json', '-v', '--url', broker.url], { input: bodies.join('\n'), timeout: 180_000 });
-    const other = await peer(t, broker.url);
-    while ((await other.depth('q')) < 20_000);
+    const run = start(['publish', '-q', 'q', '--lines', '--json', '-v', '--url', broker.url], { input: bodies.join('\n'), timeout });
+    await untilHeld(broker, 'q', 20_000, run);
     await node.kill();
     await run.until('stderr', 'attempt 1');
     await node.restart();
@@ -33,7 +35,7 @@ for (const type of ['classic']) {
     assert.equal(result.code, 0, result.stderr);
     const { published, confirmed, unknown } = json<Summary>(result);
     assert.deepEqual([published, confirmed, unknown], [bodies.length, bodies.length, 0]);
-    const consumed = await rmq(['consume', 'q', '--drain', '--url', broker.url], { timeout: 120_000 });
+    const consumed = await rmq(['consume', 'q', '--drain', '--url', broker.url], { timeout });
     assert.equal(consumed.code, 0, consumed.stderr);
     const seen = distinct(consumed.stdout);
     assert.equal(seen.size, bodies.length);
@@ -45,9 +47,10 @@ test('a consumer goes on after the broker was killed and started again, and noth
   const broker = await ownBroker(t);
   const [node] = broker.nodes;
   assert.equal((await rmq(['queue', 'declare', 'q', '--url', broker.url])).code, 0);
+  await untilKept(broker);
   const bodies = lines(100_000);
   assert.equal((await rmq(['publish', '-q', 'q', '--lines', '--url', broker.url], { input: bodies.join('\n') })).code, 0);
-  const run = start(['consume', 'q', '--idle', '20s', '--url', broker.url], { timeout: 180_000 });
+  const run = start(['consume', 'q', '--idle', '20s', '--url', broker.url], { timeout });
   let written = 0;
   run.child.stdout.on('data', (chunk: Buffer) => {
     written += chunk.length;

@@ -49,8 +49,12 @@ export interface FaultyProxy extends Port {
   readonly stall: () => void;
   /** Stalls a connection as soon as its client sends these bytes, which are not forwarded any more. */
   readonly stallOn: (bytes: Buffer) => void;
+  /** Leaves the method frames that begin like this out of what the broker sends, on so many of the next connections. */
+  readonly leaveOut: (method: Buffer, connections?: number) => void;
   /** Holds everything back for so many milliseconds. */
   readonly delay: (milliseconds: number) => void;
+  /** Takes no more than so many bytes a second from each client. */
+  readonly throttle: (rate: number) => void;
   /** Refuses new connections, until `admit`. */
   readonly refuse: () => Promise<void>;
   readonly admit: () => Promise<void>;
@@ -65,22 +69,34 @@ export interface ProxyOptions {
   readonly admitting?: boolean;
 }
 
-/** The method frame with which a client closes its connection begins its payload like this. */
+/** How the payload of a method frame begins: its class and its number. */
 export const CONNECTION_CLOSE = Buffer.from([0, 10, 0, 50]);
+export const BASIC_PUBLISH = Buffer.from([0, 60, 0, 40]);
+export const BASIC_ACK = Buffer.from([0, 60, 0, 80]);
 
 export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.1', tls, admitting = true }: ProxyOptions = {}): Promise<FaultyProxy> {
   const broker = new URL(upstream);
   const pairs = new Set<{ client: Socket; server: Socket; stalled: boolean }>();
+  const toBroker: Socket[] = [];
   let held = 0;
+  let rate = Number.POSITIVE_INFINITY;
   let trap: Buffer | undefined;
+  let unwanted: { method: Buffer; connections: number } | undefined;
   const accept = (client: Socket): void => {
     const server = connect(Number(broker.port), broker.hostname);
+    toBroker.push(server);
     const pair = { client, server, stalled: false };
     pairs.add(pair);
+    const filter = unwanted !== undefined && unwanted.connections-- > 0 ? without(unwanted.method) : undefined;
     const relay = (from: Socket, to: Socket): void => {
-      from.on('data', (chunk: Buffer) => {
-        if (from === client && trap !== undefined && chunk.includes(trap)) pair.stalled = true;
+      from.on('data', (bytes: Buffer) => {
+        if (from === client && trap !== undefined && bytes.includes(trap)) pair.stalled = true;
         if (pair.stalled) return;
+        if (from === client && rate !== Number.POSITIVE_INFINITY) {
+          client.pause();
+          setTimeout(() => client.resume(), (bytes.length / rate) * 1_000);
+        }
+        const chunk = from === server && filter !== undefined ? filter(bytes) : bytes;
         if (held === 0) to.write(chunk);
         else setTimeout(() => to.destroyed || pair.stalled || to.write(chunk), held);
       });
@@ -112,7 +128,10 @@ export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.
     server.listen(port, host);
     await once(server, 'listening');
   };
-  t.after(cut);
+  // One whose client left while it was stalled is in no pair any more, and would keep the test's process alive.
+  t.after(() => {
+    for (const socket of toBroker) socket.destroy();
+  });
   if (!admitting) await refuse();
   const url = new URL(upstream);
   url.protocol = tls === undefined ? 'amqp:' : 'amqps:';
@@ -132,11 +151,37 @@ export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.
     stallOn: (bytes) => {
       trap = bytes;
     },
+    leaveOut: (method, connections = Number.POSITIVE_INFINITY) => {
+      unwanted = { method, connections };
+    },
     delay: (milliseconds) => {
       held = milliseconds;
     },
+    throttle: (bytesPerSecond) => {
+      rate = bytesPerSecond;
+    },
     refuse,
     admit,
+  };
+}
+
+const METHOD_FRAME = 1;
+/** Its type, its channel and the size of its payload; one byte comes after that. */
+const FRAME_HEADER = 7;
+
+/** Takes the method frames whose payload begins like this out of a stream of AMQP. */
+function without(method: Buffer): (bytes: Buffer) => Buffer {
+  let rest: Buffer = Buffer.alloc(0);
+  return (bytes) => {
+    rest = Buffer.concat([rest, bytes]);
+    const kept: Buffer[] = [];
+    for (;;) {
+      const size = rest.length < FRAME_HEADER ? FRAME_HEADER : FRAME_HEADER + rest.readUInt32BE(3) + 1;
+      if (rest.length < size) return Buffer.concat(kept);
+      const frame = rest.subarray(0, size);
+      if (frame[0] !== METHOD_FRAME || frame.indexOf(method) !== FRAME_HEADER) kept.push(frame);
+      rest = rest.subarray(size);
+    }
   };
 }
 

@@ -66,7 +66,7 @@ export function grammarOf(commands: readonly Command[], groups: readonly Group[]
         path,
         below: below(path),
         options: Object.entries(inputs).flatMap(([key, input]) => (input.kind === 'flag' ? [optionOf(key, input)] : [])),
-        positionals: Object.entries(inputs).flatMap(([key, input]) => (input.kind === 'argument' ? [positionalOf(key, input)] : [])),
+        positionals: Object.entries(inputs).flatMap(([key, input]) => (input.kind === 'argument' && input.trailing !== true ? [positionalOf(key, input)] : [])),
       })),
     ],
     globals: [...Object.entries(globals).map(([key, flag]) => optionOf(key, flag)), HELP],

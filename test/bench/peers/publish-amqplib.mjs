@@ -1,8 +1,8 @@
-// Bare amqplib: lines of standard input to a queue, persistent, with a sliding window of confirms.
+// Bare amqplib: lines of standard input to a queue, or an exchange, persistent, with a sliding window of confirms.
 import { connect } from 'amqplib';
 
 const WINDOW = 2_000;
-const [url, queue] = process.argv.slice(2);
+const [url, key, exchange = ''] = process.argv.slice(2);
 const connection = await connect(url, { noDelay: true });
 const channel = await connection.createConfirmChannel();
 let unconfirmed = 0;
@@ -16,7 +16,7 @@ const onConfirm = (error) => {
 
 const publish = (body) => {
   unconfirmed += 1;
-  channel.sendToQueue(queue, body, { persistent: true, mandatory: true }, onConfirm);
+  channel.publish(exchange, key, body, { persistent: true, mandatory: true }, onConfirm);
 };
 
 let rest = Buffer.alloc(0);

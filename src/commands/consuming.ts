@@ -1,0 +1,30 @@
+import type { Delivery } from '../model/message.ts';
+import type { Results } from './command.ts';
+import { duration, integer, off, text, toggle } from './flag.ts';
+
+/** Which messages a printing command takes, and what becomes of them. */
+export const limitInputs = {
+  count: integer('stop after N messages', { short: 'n' }),
+  idle: duration('stop after this long without a message'),
+  timeout: duration('stop after this long'),
+  drain: toggle('stop at the depth that the queue has now'),
+  expect: integer('fail unless exactly N messages come'),
+  requeue: toggle('look, then give everything back'),
+  reject: toggle('reject what was printed: dead-letter it'),
+  ack: off('let the queue forget messages as it hands them out'),
+  exclusive: toggle('refuse other consumers beside this one'),
+  priority: integer('consumer priority; a higher one is served first'),
+  offset: text('where to begin in a stream: first, last, next, N, a time or an age such as 1h', { value: 'OFFSET' }),
+} as const;
+
+/** How deliveries are printed. */
+export const printExtras = {
+  nul: toggle('NUL instead of a newline after each body', { short: '0', long: 'null' }),
+  jsonBody: toggle('bodies that are JSON as bodyJson in envelopes'),
+} as const;
+
+/** A handler that prints, and decides only once the operating system has what it printed. */
+export function printing(results: Results, { nul = false, jsonBody = false }: { nul?: boolean; jsonBody?: boolean }): (delivery: Delivery) => Promise<'ack'> {
+  const print = results.printer({ nul, jsonBody });
+  return (delivery) => print(delivery).then(() => 'ack');
+}

@@ -1,0 +1,84 @@
+import { type Command, check, defineCommand, type Group } from './command.ts';
+import { limitInputs, printExtras, printing } from './consuming.ts';
+import { argument, integer, text } from './flag.ts';
+import { handlingOf, queueInputs, subscriptionExtras, withProgram } from './handling.ts';
+import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
+
+export const fanoutGroup: Group = { path: ['fanout'], summary: 'broadcast messages to every service that subscribed' };
+
+const exchange = argument('the fanout exchange, declared when it is missing');
+
+const fanoutPublish = defineCommand({
+  path: ['fanout', 'publish'],
+  summary: 'publish messages to every service',
+  examples: [
+    [`rmq fanout publish order.events '{"event":"order.placed"}'`, 'one event; exit 67 when no service is there for it'],
+    ['rmq fanout publish order.events --lines --allow-unroutable < events.ndjson', 'an event per line, whether anybody listens or not'],
+  ],
+  readsStdin,
+  inputs: {
+    exchange,
+    body: argument('the body; without it, --file or standard input', { optional: true }),
+    routingKey: text('routing key, which routes nothing here', { short: 'r', value: 'KEY' }),
+    ...messageInputs,
+    ...sourceInputs,
+    ...sendingInputs,
+  },
+  load: async () => {
+    const [{ FanoutPublishConfig, publishFanout }, { openDrafts }, { withSession }] = await Promise.all([
+      import('../patterns/fanout.ts'),
+      import('../patterns/source.ts'),
+      import('../patterns/connection.ts'),
+    ]);
+    return {
+      config: FanoutPublishConfig,
+      run: async (config, context) => {
+        const { connection, emit, signal } = context;
+        const drafts = await openDrafts(config, context, signal);
+        await withSession(connection, (session) => publishFanout(session, config, drafts), emit, signal);
+        return undefined;
+      },
+    };
+  },
+});
+
+const fanoutSubscribe: Command = defineCommand({
+  path: ['fanout', 'subscribe'],
+  summary: 'print every message, as one of the services that get it',
+  examples: [
+    ['rmq fanout subscribe order.events email', 'as the service email, whose queue keeps what comes while it is away'],
+    ['rmq fanout subscribe order.events', 'just watch from now on, and leave nothing behind'],
+  ],
+  inputs: {
+    exchange,
+    service: argument('the service: its durable queue is EXCHANGE.SERVICE; without it, a temporary queue', { optional: true }),
+    queueType: queueInputs.queueType,
+    prefetch: integer('unacknowledged messages at a time (10)'),
+    ...limitInputs,
+  },
+  extras: { ...printExtras, ...subscriptionExtras },
+  load: async () => {
+    const [{ FanoutSubscribeConfig, FanoutWorkConfig, subscribeFanout, workFanout }, { withSession }] = await Promise.all([
+      import('../patterns/fanout.ts'),
+      import('../patterns/connection.ts'),
+    ]);
+    return {
+      config: FanoutSubscribeConfig,
+      run: async (config, { connection, emit, signal, results }, extras) => {
+        const handling = handlingOf(config, extras, fanoutSubscribe.inputs);
+        if (handling !== undefined) {
+          const work = check(FanoutWorkConfig, handling.worker, fanoutSubscribe.inputs);
+          await withProgram(work, handling.program, emit, (given, handler) =>
+            withSession(connection, (session) => workFanout(session, given, handler), emit, signal),
+          );
+          return undefined;
+        }
+        const handler = printing(results, extras);
+        await withSession(connection, (session) => subscribeFanout(session, config, handler), emit, signal);
+        return undefined;
+      },
+    };
+  },
+});
+
+export const fanoutCommands: readonly Command[] = [fanoutPublish, fanoutSubscribe];

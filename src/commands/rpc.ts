@@ -1,0 +1,126 @@
+import type { runProgram } from '../handlers/program.ts';
+import type { Emit } from '../model/event.ts';
+import { Failure } from '../model/failure.ts';
+import { formatSize } from '../model/quantity.ts';
+import { RpcError } from '../model/rpc.ts';
+import type { RpcHandler } from '../patterns/rpc/server.ts';
+import { type Command, defineCommand, type Group } from './command.ts';
+import { printExtras } from './consuming.ts';
+import { argument, duration, integer, rest, size, text, toggle } from './flag.ts';
+import { queueInputs } from './handling.ts';
+import { messageInputs, readsStdin, sourceInputs } from './publishing.ts';
+
+export const rpcGroup: Group = { path: ['rpc'], summary: 'request and reply: call a service, or be one' };
+
+const { correlationId, replyTo, transient, ...requestInputs } = messageInputs;
+
+const rpcCall = defineCommand({
+  path: ['rpc', 'call'],
+  summary: 'send a request and print its reply',
+  examples: [
+    ["rmq rpc call add '[1,2]'", 'prints the reply; exit 124 without one in 30s, 69 at once when nobody serves, else as the handler exits'],
+    ['rmq rpc call resize -f photo.jpg -o raw > small.jpg', 'bytes in, bytes out'],
+    ['rmq rpc call geocode --lines --concurrency 20 < addresses', 'a call per line over one connection, replies in the order of the lines'],
+  ],
+  readsStdin,
+  inputs: {
+    queue: argument('the queue that is served'),
+    body: argument('the body; without it, --file or standard input', { optional: true }),
+    timeout: duration('give a call up after this long (30s)'),
+    concurrency: integer('calls at a time (10)'),
+    idempotent: toggle('send a request again when its reply may be lost with the connection'),
+    ...requestInputs,
+    ...sourceInputs,
+    count: integer('make the call N times; of lines or envelopes the first N', { short: 'n' }),
+  },
+  extras: printExtras,
+  load: async () => {
+    const [{ callAll, RpcCallConfig }, { openDrafts }, { withSession }] = await Promise.all([
+      import('../patterns/rpc/calls.ts'),
+      import('../patterns/source.ts'),
+      import('../patterns/connection.ts'),
+    ]);
+    return {
+      config: RpcCallConfig,
+      run: async (config, context, { nul = false, jsonBody = false }) => {
+        const { connection, emit, signal, results, json } = context;
+        const drafts = await openDrafts(config, context, signal);
+        const print = results.printer({ nul, jsonBody });
+        // A handler that failed without a word has printed nothing, not an empty line.
+        const printReply = async (reply: Parameters<typeof print>[0], failed: boolean): Promise<void> => {
+          if (json || !failed || reply.body.length > 0) await print(reply);
+        };
+        await withSession(connection, (session) => callAll(session, config, drafts, printReply), emit, signal);
+        return undefined;
+      },
+    };
+  },
+});
+
+const rpcServe = defineCommand({
+  path: ['rpc', 'serve'],
+  summary: 'answer requests with what a program prints',
+  examples: [
+    ['rmq rpc serve add -- jq -c add', 'the request on standard input, the reply on standard output'],
+    [
+      'rmq rpc serve resize --concurrency 4 --handler-timeout 20s -- convert - -resize 50% -',
+      'four at a time; a caller is told when its request takes too long',
+    ],
+  ],
+  inputs: {
+    queue: argument('the queue, declared when it is missing'),
+    queueType: queueInputs.queueType,
+    concurrency: integer('handlers at a time (1)'),
+    handlerTimeout: duration('kill a handler that takes longer, and answer with exit code 124'),
+    grace: duration('how long handlers may go on once the run is stopped (30s)'),
+    replyContentType: text('MIME type of the replies', { value: 'TYPE' }),
+    count: integer('stop after N requests', { short: 'n' }),
+    idle: duration('stop after this long without a request'),
+    timeout: duration('stop after this long'),
+  },
+  extras: {
+    fd3: toggle('the whole envelope on file descriptor 3'),
+    maxReply: size('kill a handler that prints more, and answer with exit code 74 (16mb)'),
+    cmd: rest('the handler and its arguments', { completes: 'command' }),
+  },
+  load: async () => {
+    const [{ RpcServerConfig, rpcServer }, { withSession }, { runProgram }] = await Promise.all([
+      import('../patterns/rpc/server.ts'),
+      import('../patterns/connection.ts'),
+      import('../handlers/program.ts'),
+    ]);
+    return {
+      config: RpcServerConfig,
+      run: async (config, { connection, emit, signal, results, json }, { cmd = [], fd3 = false, maxReply = MAX_REPLY }) => {
+        if (config.concurrency > MOST_PROGRAMS) throw new Failure('usage', `--concurrency must be at most ${MOST_PROGRAMS}`);
+        const handler = programHandler(runProgram, { command: cmd, fd3, maxReply }, emit);
+        const counts = await withSession(connection, (session) => rpcServer(session, config, handler), emit, signal);
+        if (json) await results.report(counts, '');
+        return undefined;
+      },
+    };
+  },
+});
+
+export const rpcCommands: readonly Command[] = [rpcCall, rpcServe];
+
+const MAX_REPLY = 16 * 1_048_576;
+const MOST_PROGRAMS = 1_000;
+/** EX_IOERR of sysexits.h. */
+const OVERFLOWED = 74;
+
+interface Program {
+  readonly command: readonly string[];
+  readonly fd3: boolean;
+  readonly maxReply: number;
+}
+
+/** A handler that runs a program for each request; its standard output is the reply. */
+function programHandler(run: typeof runProgram, { command, fd3, maxReply }: Program, emit: Emit): RpcHandler {
+  return async (delivery, { signal }) => {
+    const { code, stdout, stderr, overflowed } = await run({ command, delivery, attempt: 1, fd3, signal, collect: { maxBytes: maxReply }, emit });
+    if (overflowed) throw new RpcError(`it printed more than ${formatSize(maxReply)}`, { exitCode: OVERFLOWED, stderr });
+    if (code !== 0) throw new RpcError(`exit code ${code}`, { exitCode: code, stderr, body: stdout });
+    return stdout;
+  };
+}

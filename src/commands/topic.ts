@@ -1,0 +1,118 @@
+import { describeMismatch, explainMatch } from '../model/topic-match.ts';
+import { type Command, check, defineCommand, type Group } from './command.ts';
+import { limitInputs, printExtras, printing } from './consuming.ts';
+import { argument, integer, rest, text, toggle } from './flag.ts';
+import { handlingOf, queueInputs, subscriptionExtras, withProgram } from './handling.ts';
+import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
+
+export const topicGroup: Group = { path: ['topic'], summary: 'route messages by the words of their keys' };
+
+const exchange = argument('the topic exchange, declared when it is missing');
+
+const topicPublish = defineCommand({
+  path: ['topic', 'publish'],
+  summary: 'publish messages with a key that tells what they are about',
+  examples: [
+    [`rmq topic publish events.topic order.europe.placed '{"id":1}'`, 'one event'],
+    ['rmq topic publish events.topic order.asia.cancelled --lines < orders.ndjson', 'an event per line'],
+  ],
+  readsStdin,
+  inputs: {
+    exchange,
+    key: argument('the routing key: words with dots in between'),
+    body: argument('the body; without it, --file or standard input', { optional: true }),
+    ...messageInputs,
+    ...sourceInputs,
+    ...sendingInputs,
+  },
+  load: async () => {
+    const [{ publishTopic, TopicPublishConfig }, { openDrafts }, { withSession }] = await Promise.all([
+      import('../patterns/topic.ts'),
+      import('../patterns/source.ts'),
+      import('../patterns/connection.ts'),
+    ]);
+    return {
+      config: TopicPublishConfig,
+      run: async (config, context) => {
+        const { connection, emit, signal } = context;
+        const drafts = await openDrafts(config, context, signal);
+        await withSession(connection, (session) => publishTopic(session, config, drafts), emit, signal);
+        return undefined;
+      },
+    };
+  },
+});
+
+const topicSubscribe: Command = defineCommand({
+  path: ['topic', 'subscribe'],
+  summary: 'print the messages whose key matches a pattern',
+  examples: [
+    ["rmq topic subscribe events.topic 'order.#'", 'every order event from now on'],
+    ["rmq topic subscribe events.topic '*.*.placed' --queue placed-orders", 'a durable queue that keeps them while nobody listens'],
+    ["rmq topic subscribe events.topic 'order.europe.*' 'order.asia.*' -n 1 --timeout 1m", 'wait for one of either kind'],
+  ],
+  inputs: {
+    exchange,
+    pattern: rest('what keys must look like: * is one word, # any number of them'),
+    queue: text('a durable queue of this name, declared when it is missing; without it, a temporary one', { value: 'QUEUE' }),
+    queueType: queueInputs.queueType,
+    prefetch: integer('unacknowledged messages at a time (10)'),
+    ...limitInputs,
+  },
+  extras: { ...printExtras, ...subscriptionExtras },
+  load: async () => {
+    const [{ subscribeTopic, TopicSubscribeConfig, TopicWorkConfig, workTopic }, { withSession }] = await Promise.all([
+      import('../patterns/topic.ts'),
+      import('../patterns/connection.ts'),
+    ]);
+    return {
+      config: TopicSubscribeConfig,
+      run: async (config, { connection, emit, signal, results }, extras) => {
+        const handling = handlingOf(config, extras, topicSubscribe.inputs);
+        if (handling !== undefined) {
+          const work = check(TopicWorkConfig, handling.worker, topicSubscribe.inputs);
+          await withProgram(work, handling.program, emit, (given, handler) =>
+            withSession(connection, (session) => workTopic(session, given, handler), emit, signal),
+          );
+          return undefined;
+        }
+        const handler = printing(results, extras);
+        await withSession(connection, (session) => subscribeTopic(session, config, handler), emit, signal);
+        return undefined;
+      },
+    };
+  },
+});
+
+const topicMatch = defineCommand({
+  path: ['topic', 'match'],
+  summary: 'tell whether keys match a pattern, without a broker',
+  examples: [
+    ["rmq topic match 'order.#' order.europe.placed order", 'exit 0: both match'],
+    ["rmq topic match --explain 'order.europe.*' order.asia.placed", 'exit 1: word 2: "asia" is not "europe"'],
+  ],
+  inputs: { pattern: argument('the pattern'), key: rest('the routing keys') },
+  extras: { explain: toggle('say which word does not match') },
+  load: async () => {
+    const { TopicMatchConfig } = await import('../patterns/topic.ts');
+    return {
+      config: TopicMatchConfig,
+      run: async ({ pattern, key: keys }, { results }, { explain }) => {
+        let all = true;
+        for (const key of keys) {
+          const mismatch = explainMatch(pattern, key);
+          const matches = mismatch === undefined;
+          const why = explain === true && !matches;
+          all &&= matches;
+          await results.report(
+            { pattern, key, matches, ...(why && { mismatch }) },
+            `${key}: ${matches ? 'matches' : 'does not match'}${why ? `: ${describeMismatch(mismatch)}` : ''}`,
+          );
+        }
+        return all ? 0 : 1;
+      },
+    };
+  },
+});
+
+export const topicCommands: readonly Command[] = [topicPublish, topicSubscribe, topicMatch];

@@ -1,0 +1,66 @@
+import { type Command, defineCommand, type Group } from './command.ts';
+import { argument, rest } from './flag.ts';
+import { programInputs, queueInputs, withProgram, workerInputs } from './handling.ts';
+import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
+
+export const workGroup: Group = { path: ['work'], summary: 'work queues: send tasks, run a handler for each' };
+
+const workPublish = defineCommand({
+  path: ['work', 'publish'],
+  summary: 'send tasks to a work queue, which is declared when it is missing',
+  examples: [
+    ['rmq work publish task_queue \'{"task_id": 1}\'', 'one task; the queue is durable, the message persistent'],
+    ['rmq work publish jobs --lines --dlx dlx < jobs.ndjson', 'a task per line; what fails for good will go to dead.letters'],
+  ],
+  readsStdin,
+  inputs: {
+    queue: argument('the work queue'),
+    body: argument('the body; without it, --file or standard input', { optional: true }),
+    ...queueInputs,
+    ...messageInputs,
+    ...sourceInputs,
+    ...sendingInputs,
+  },
+  load: async () => {
+    const [{ WorkPublishConfig, publishTasks }, { openDrafts }, { withSession }] = await Promise.all([
+      import('../patterns/work.ts'),
+      import('../patterns/source.ts'),
+      import('../patterns/connection.ts'),
+    ]);
+    return {
+      config: WorkPublishConfig,
+      run: async (config, context) => {
+        const { connection, emit, signal } = context;
+        const drafts = await openDrafts(config, context, signal);
+        await withSession(connection, (session) => publishTasks(session, config, drafts), emit, signal);
+        return undefined;
+      },
+    };
+  },
+});
+
+const workRun = defineCommand({
+  path: ['work', 'run'],
+  summary: 'run a handler for each task, and settle it by the exit code',
+  examples: [
+    ['rmq work run task_queue --drop-dead -- ./handle.sh', 'the task on standard input, one at a time; what fails is dropped'],
+    ['rmq work run jobs --dlx dlx --retries 5 --backoff 1s..1m --concurrency 4 -- python3 handle.py', 'retried later, then dead-lettered with the reason'],
+    ['rmq work run jobs --dlx dlx --stream -- python3 worker.py', 'one program for all tasks: an envelope a line in, {"id":…,"verdict":"ack"} a line out'],
+  ],
+  inputs: { queue: argument('the work queue'), ...queueInputs, ...workerInputs },
+  extras: { ...programInputs, cmd: rest('the handler and its arguments', { completes: 'command' }) },
+  load: async () => {
+    const [{ WorkConfig, workQueue }, { withSession }] = await Promise.all([import('../patterns/work.ts'), import('../patterns/connection.ts')]);
+    return {
+      config: WorkConfig,
+      run: async (config, { connection, emit, signal }, { cmd = [], ...program }) => {
+        await withProgram(config, { cmd, ...program }, emit, (given, handler) =>
+          withSession(connection, (session) => workQueue(session, given, handler), emit, signal),
+        );
+        return undefined;
+      },
+    };
+  },
+});
+
+export const workCommands: readonly Command[] = [workPublish, workRun];

@@ -1,0 +1,132 @@
+import type { Delivery, FieldTable, FieldValue, Message, Properties } from './message.ts';
+import type { Judgement } from './verdict.ts';
+
+/** The number of the attempt that a message is on, where it is not the first. */
+export const ATTEMPT_HEADER = 'x-rmq-attempt';
+/** What a copy that waits for its next attempt cannot carry in its place, and gets back when it is delivered. */
+export const ORIGIN_HEADER = 'x-rmq-origin';
+/** Why a message was dead-lettered: the reason, and the exit code and last words of the program that handled it. */
+export const REASON_HEADER = 'x-rmq-reason';
+export const EXIT_CODE_HEADER = 'x-rmq-exit-code';
+export const STDERR_HEADER = 'x-rmq-stderr';
+
+/** Headers with which the broker tells how a message died; with them on a copy it would see a circle, and drop the copy. */
+const DEATH = /^x-(death|first-death-\w+|last-death-\w+)$/;
+/** The broker routes a message to these as well. */
+const CARBON_COPIES = ['CC', 'BCC'];
+
+/** A delivery as it was before any retry, and which attempt at it this is. */
+export interface Attempt {
+  readonly number: number;
+  readonly original: Delivery;
+}
+
+/** Undoes what `retryCopy` did. */
+export function attemptOf(delivery: Delivery): Attempt {
+  const { [ATTEMPT_HEADER]: attempt, [ORIGIN_HEADER]: origin, ...headers } = delivery.properties.headers ?? {};
+  const number = typeof attempt === 'number' && Number.isInteger(attempt) && attempt > 1 ? attempt : 1;
+  if (attempt === undefined || !isTable(origin)) return { number, original: delivery };
+  const { exchange, routingKey, userId, expiration, headers: kept } = origin;
+  const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !DEATH.test(name)));
+  return {
+    number,
+    original: {
+      queue: delivery.queue,
+      redelivered: delivery.redelivered,
+      body: delivery.body,
+      exchange: typeof exchange === 'string' ? exchange : delivery.exchange,
+      routingKey: typeof routingKey === 'string' ? routingKey : delivery.routingKey,
+      properties: {
+        ...withHeaders(delivery.properties, isTable(kept) ? { ...own, ...kept } : own),
+        ...(typeof userId === 'string' && { userId }),
+        ...(typeof expiration === 'string' && { expiration }),
+      },
+    },
+  };
+}
+
+/** The copy of a message that waits in a queue for its next attempt. Its user id, which may be another's login, its expiration and what would route it elsewhere wait in a header. */
+export function retryCopy(original: Delivery, next: number, waitingIn: string): Message {
+  const { userId, expiration, ...properties } = original.properties;
+  const [kept, own] = partition(original.properties.headers ?? {}, (name) => DEATH.test(name) || CARBON_COPIES.includes(name));
+  const origin: FieldTable = {
+    exchange: original.exchange,
+    routingKey: original.routingKey,
+    ...(userId !== undefined && { userId }),
+    ...(expiration !== undefined && { expiration }),
+    headers: kept,
+  };
+  return {
+    exchange: '',
+    routingKey: waitingIn,
+    body: original.body,
+    properties: { ...properties, headers: { ...own, [ATTEMPT_HEADER]: next, [ORIGIN_HEADER]: origin } },
+  };
+}
+
+/**
+ * A message as a dead letter: with the history that the broker would have written if it had been rejected, and with what is
+ * known of the reason. What cannot be published again in its place, such as another's user id, is kept in the origin header.
+ */
+export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'routingKey'>, judgement: Judgement, seconds: number): Message {
+  const { original, number } = attempt;
+  const { userId, expiration, ...properties } = original.properties;
+  const [copies, headers] = partition(original.properties.headers ?? {}, (name) => CARBON_COPIES.includes(name));
+  const left: FieldTable = { ...(userId !== undefined && { userId }), ...(Object.keys(copies).length > 0 && { headers: copies }) };
+  const { reason, exitCode, stderr } = judgement;
+  return {
+    ...to,
+    body: original.body,
+    properties: {
+      ...properties,
+      headers: {
+        ...headers,
+        ...died(original, expiration, seconds),
+        [ATTEMPT_HEADER]: number,
+        ...(reason !== undefined && { [REASON_HEADER]: reason }),
+        ...(exitCode !== undefined && { [EXIT_CODE_HEADER]: exitCode }),
+        ...(stderr !== undefined && stderr !== '' && { [STDERR_HEADER]: stderr }),
+        ...(Object.keys(left).length > 0 && { [ORIGIN_HEADER]: left }),
+      },
+    },
+  };
+}
+
+/** The death headers after a rejection: newest first, one entry for each queue and reason. */
+function died({ queue, exchange, routingKey, properties }: Delivery, expiration: string | undefined, seconds: number): FieldTable {
+  const { headers = {} } = properties;
+  const before = Array.isArray(headers['x-death']) ? (headers['x-death'] as readonly FieldValue[]) : [];
+  const isSame = (entry: FieldValue): boolean => isTable(entry) && entry['queue'] === queue && entry['reason'] === 'rejected';
+  const same = before.find(isSame);
+  const carbonCopies = Array.isArray(headers['CC']) ? (headers['CC'] as readonly FieldValue[]) : [];
+  const entry: FieldTable = {
+    count: { '!': 'int64', value: countOf(same) + 1 },
+    reason: 'rejected',
+    queue,
+    time: isTable(same) && same['time'] !== undefined ? same['time'] : { '!': 'timestamp', value: seconds },
+    exchange,
+    'routing-keys': [routingKey, ...carbonCopies],
+    ...(expiration !== undefined && { 'original-expiration': expiration }),
+  };
+  const first = { 'x-first-death-exchange': exchange, 'x-first-death-queue': queue, 'x-first-death-reason': 'rejected' };
+  return { ...(headers['x-first-death-queue'] === undefined && first), 'x-death': [entry, ...before.filter((one) => !isSame(one))] };
+}
+
+function countOf(entry: FieldValue | undefined): number {
+  const count = isTable(entry) ? entry['count'] : undefined;
+  const value = isTable(count) ? count['value'] : count;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
+
+function withHeaders({ headers, ...properties }: Properties, own: FieldTable): Properties {
+  return headers === undefined || Object.keys(own).length === 0 ? properties : { ...properties, headers: own };
+}
+
+function isTable(value: FieldValue | undefined): value is FieldTable {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function partition(table: FieldTable, isFirst: (name: string) => boolean): readonly [FieldTable, FieldTable] {
+  const entries = Object.entries(table);
+  return [Object.fromEntries(entries.filter(([name]) => isFirst(name))), Object.fromEntries(entries.filter(([name]) => !isFirst(name)))];
+}

@@ -1,0 +1,70 @@
+import { EXIT_CODE_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
+import { Failure } from './failure.ts';
+import type { Delivery, Properties } from './message.ts';
+import { plainHeaders } from './plain-headers.ts';
+
+/** What a server answers: a body, or a body with properties. The correlation id is not its business. */
+export type RpcAnswer = Buffer | string | { readonly body: Buffer | string; readonly properties?: Properties };
+
+/** A reply, and how many milliseconds after its request it came. */
+export interface RpcReply extends Delivery {
+  readonly roundTrip: number;
+}
+
+export interface RpcErrorDetail {
+  /** 1 to 255; 1 unless told otherwise. */
+  readonly exitCode?: number;
+  /** The last lines of what the handler has to say about it. */
+  readonly stderr?: string;
+  /** What it had to answer all the same. */
+  readonly body?: Buffer;
+  /** The reply that said so, where there was one. */
+  readonly reply?: RpcReply;
+}
+
+/** A request that its handler could not serve: thrown by a handler to say so, and by a call that gets this for an answer. */
+export class RpcError extends Failure {
+  override readonly exitCode: number;
+  readonly stderr: string;
+  readonly body: Buffer;
+  readonly reply: RpcReply | undefined;
+
+  constructor(message: string, { exitCode = 1, stderr = '', body = Buffer.alloc(0), reply }: RpcErrorDetail = {}) {
+    super('negative', message, stderr === '' ? {} : { cause: stderr });
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+    this.body = body;
+    this.reply = reply;
+  }
+}
+
+/** Text in headers must fit into a frame with everything else. */
+const LONGEST_TEXT = 4_096;
+
+/** The reply that tells of an error: its headers carry the reason, the exit code and the last lines of standard error. */
+export function errorReply({ message, exitCode, stderr, body }: RpcError): { readonly body: Buffer; readonly properties: Properties } {
+  const headers = {
+    [REASON_HEADER]: message.slice(0, LONGEST_TEXT),
+    [EXIT_CODE_HEADER]: isExitCode(exitCode) ? exitCode : 1,
+    ...(stderr !== '' && { [STDERR_HEADER]: stderr.slice(-LONGEST_TEXT) }),
+  };
+  return { body, properties: { headers } };
+}
+
+/** The error that a reply tells of; undefined when it is an answer. An exit code in the headers makes the difference. */
+export function errorIn(reply: RpcReply, queue: string): RpcError | undefined {
+  const { headers } = reply.properties;
+  if (headers?.[EXIT_CODE_HEADER] === undefined) return undefined;
+  const { [EXIT_CODE_HEADER]: code, [REASON_HEADER]: reason, [STDERR_HEADER]: stderr } = plainHeaders(headers);
+  if (typeof code !== 'number' || code === 0) return undefined;
+  return new RpcError(`the handler of "${queue}" failed: ${typeof reason === 'string' ? reason : `exit code ${code}`}`, {
+    exitCode: isExitCode(code) ? code : 1,
+    body: reply.body,
+    reply,
+    ...(typeof stderr === 'string' && { stderr }),
+  });
+}
+
+function isExitCode(code: number): boolean {
+  return Number.isInteger(code) && code >= 1 && code <= 255;
+}

@@ -1,0 +1,102 @@
+import * as z from 'zod/mini';
+import type { Session } from '../amqp/session.ts';
+import type { ConsumeCounts, PublishCounts, WorkCounts } from '../model/event.ts';
+import type { Handler } from '../model/handler.ts';
+import { limitsRules, limitsShape, prefetch } from './consume-config.ts';
+import { publishDrafts } from './drafts.ts';
+import { exchangeName, queueName, shortText } from './names.ts';
+import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-shape.ts';
+import { sendingShape } from './sending.ts';
+import { type Draft, messageShape, sourceShape } from './source.ts';
+import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
+import type { Take } from './take-options.ts';
+import { workerShape } from './worker-config.ts';
+
+const exchange = z._default(exchangeName('EXCHANGE'), 'order.events');
+
+/** A durable fanout exchange. The routing key is not looked at, but arrives with the message. */
+export const FanoutPublishConfig = z.strictObject({
+  exchange,
+  routingKey: z.optional(shortText('--routing-key')),
+  ...messageShape,
+  ...sourceShape,
+  ...sendingShape,
+});
+export type FanoutPublishConfig = z.output<typeof FanoutPublishConfig>;
+
+interface Service {
+  readonly exchange: string;
+  readonly service?: string | undefined;
+  readonly queueType?: string | undefined;
+}
+
+const serviceRules = [
+  z.refine<Service>(({ exchange, service }) => service === undefined || Buffer.byteLength(serviceQueue(exchange, service)) <= 255, {
+    error: 'EXCHANGE.SERVICE, the name of the queue, must have at most 255 bytes',
+  }),
+  z.refine<Service>(({ exchange, service }) => service === undefined || !exchange.startsWith('amq.'), {
+    error: 'EXCHANGE.SERVICE is the name of the queue, and the broker keeps names that begin with amq. to itself',
+  }),
+  z.refine<Service>(({ service, queueType }) => service !== undefined || queueType === undefined, {
+    error: '--queue-type needs a SERVICE: a temporary queue has no choice',
+  }),
+] as const;
+
+/** A service has a durable queue of its own, `EXCHANGE.SERVICE`; without a name, a temporary one of this connection. */
+export const FanoutSubscribeConfig = z
+  .strictObject({
+    exchange,
+    service: z.optional(queueName('SERVICE')),
+    queueType: queueShape.queueType,
+    prefetch: prefetch(10),
+    ...limitsShape,
+  })
+  .check(
+    ...limitsRules,
+    ...serviceRules,
+    z.refine(({ service, drain, requeue }) => service !== undefined || !(drain || requeue), {
+      error: '--drain and --requeue need a SERVICE: a temporary queue begins empty and ends with the run',
+    }),
+  );
+export type FanoutSubscribeConfig = z.output<typeof FanoutSubscribeConfig>;
+
+/** A service that hands each event to a handler; prefetch 10 unless told otherwise. */
+export const FanoutWorkConfig = z
+  .strictObject({ exchange, service: z.optional(queueName('SERVICE')), ...queueShape, ...workerShape, prefetch: prefetch(10) })
+  .check(...queueRules, ...serviceRules);
+export type FanoutWorkConfig = z.output<typeof FanoutWorkConfig>;
+
+function serviceQueue(exchange: string, service: string): string {
+  return `${exchange}.${service}`;
+}
+
+/** The exchange, and the queue of a service, which is bound to it. */
+export function fanoutSubscription(config: Pick<FanoutSubscribeConfig, 'exchange' | 'service'> & QueueConfig): Subscription {
+  const { exchange, service } = config;
+  const queue = service === undefined ? temporaryQueue(exchange, config) : queueSpec(serviceQueue(exchange, service), config);
+  return subscriptionTo(exchange, 'fanout', queue, ['']);
+}
+
+/**
+ * Publishes drafts to a fanout exchange, which is declared when it is missing. Envelopes keep their routing key unless the
+ * config has one. See `publishMessages` for its failures: `unroutable` when no service is bound.
+ *
+ * @throws Failure `refused` for an exchange of another type
+ */
+export async function publishFanout(session: Session, config: FanoutPublishConfig, drafts: AsyncIterable<readonly Draft[]>): Promise<PublishCounts> {
+  const { exchange, routingKey } = config;
+  await declareMissing(session, exchangeTopology(exchange, 'fanout'));
+  return publishDrafts(session, config, drafts, { exchange, routingKey });
+}
+
+/** Hands the handler every event, those too that came while the service was away; see `subscribe` for its failures. */
+export async function subscribeFanout(session: Session, config: FanoutSubscribeConfig, handler: Take): Promise<ConsumeCounts> {
+  const { exchange, service, queueType, ...limits } = config;
+  return subscribe(session, fanoutSubscription(config), limits, handler);
+}
+
+/** Hands each event to the handler, which decides what becomes of it; see `workQueue`. */
+export async function workFanout(session: Session, config: FanoutWorkConfig, handler: Handler): Promise<WorkCounts> {
+  const { exchange, service, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
+  return workOn(session, fanoutSubscription(config), worker, handler);
+}

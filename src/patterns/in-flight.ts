@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Items that are being handled, so many at a time; the others wait for their turn. */
+export class InFlight<T> {
+  readonly #most: number;
+  /** Begins the work on an item, unless it is no longer wanted: then undefined. */
+  readonly #begin: (item: T) => Promise<void> | undefined;
+  readonly #waiting: T[] = [];
+  #running = 0;
+  #stopped = false;
+  #idle: () => void = () => undefined;
+
+  /** What `begin` returns never rejects. */
+  constructor(most: number, begin: (item: T) => Promise<void> | undefined) {
+    this.#most = most;
+    this.#begin = begin;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  add(item: T): void {
+    if (this.#stopped) return;
+    if (this.#running < this.#most) this.#start(item);
+    else this.#waiting.push(item);
+  }
+
+  /** Begins nothing more; resolves with true when everything that runs has ended within so many milliseconds. */
+  async endWithin(milliseconds: number): Promise<boolean> {
+    this.#stopped = true;
+    if (this.#running === 0) return true;
+    const idle = new Promise<true>((resolve) => {
+      this.#idle = () => resolve(true);
+    });
+    const timer = new AbortController();
+    const inTime = await Promise.race([idle, delay(milliseconds, false, { signal: timer.signal }).catch(() => false)]);
+    timer.abort();
+    return inTime;
+  }
+
+  #start(item: T): void {
+    const work = this.#begin(item);
+    if (work === undefined) return;
+    this.#running++;
+    void work.then(() => this.#ended());
+  }
+
+  #ended(): void {
+    this.#running--;
+    while (!this.#stopped && this.#waiting.length > 0 && this.#running < this.#most) this.#start(this.#waiting.shift() as T);
+    if (this.#running === 0) this.#idle();
+  }
+}

@@ -1,0 +1,194 @@
+import * as z from 'zod/mini';
+import { Requester } from '../../amqp/rpc-requester.ts';
+import type { Session } from '../../amqp/session.ts';
+import { Waiting } from '../../amqp/waiting.ts';
+import { abortFailure, Failure } from '../../model/failure.ts';
+import { formatCount } from '../../model/quantity.ts';
+import { RpcError, type RpcReply } from '../../model/rpc.ts';
+import { type CallCounts, Stopwatch } from '../../model/rpc-counts.ts';
+import { type Draft, messageShape, propertiesOf, sourceShape } from '../source.ts';
+import { callOver, clientShape, type RequestProperties } from './client.ts';
+import { fewOf } from './complaints.ts';
+
+/** Where replies go and that nothing is kept is not for flags to say. */
+const { correlationId, replyTo, transient, ...requestShape } = messageShape;
+
+/** What `callAll` takes. */
+export const RpcCallConfig = z.strictObject({
+  ...clientShape,
+  ...requestShape,
+  ...sourceShape,
+  /** Calls at a time. */
+  concurrency: z._default(z.int().check(z.minimum(1), z.maximum(10_000)), 10),
+});
+export type RpcCallConfig = z.output<typeof RpcCallConfig>;
+
+/** Prints a reply; one that tells of an error is `failed`. */
+type Print = (reply: RpcReply, failed: boolean) => Promise<void>;
+
+/** Replies that wait for an earlier one, for each call that may be under way; a call that takes long does not hold up the others at once. */
+const AHEAD = 16;
+
+/**
+ * Makes a call for each draft over one connection, and hands the replies, error replies too, to `print` in the order of the
+ * requests. A call that fails stops no other.
+ *
+ * @throws RpcError or Failure of a single call as it is; of many, `partial` when they failed for different reasons
+ */
+export async function callAll(session: Session, config: RpcCallConfig, drafts: AsyncIterable<readonly Draft[]>, print: Print): Promise<CallCounts> {
+  return new Calls(session, config, print).run(drafts);
+}
+
+class Calls {
+  readonly #session: Session;
+  readonly #config: RpcCallConfig;
+  readonly #print: Print;
+  readonly #requester: Requester;
+  readonly #complete: (draft: Draft) => RequestProperties;
+  readonly #counts = { calls: 0, replied: 0, failed: 0, unanswered: 0 };
+  readonly #stopwatch = new Stopwatch();
+  readonly #complain;
+  /** The first failure of each kind, and how often it came. */
+  readonly #failures = new Map<string, { readonly first: Failure; count: number }>();
+  readonly #waiting: Waiting;
+  #underWay = 0;
+  #unprinted = 0;
+
+  constructor(session: Session, config: RpcCallConfig, print: Print) {
+    this.#session = session;
+    this.#config = config;
+    this.#print = print;
+    this.#requester = new Requester(session, config);
+    this.#complete = completing(config);
+    this.#complain = fewOf(session.emit, 'further calls that fail are only counted');
+    this.#waiting = new Waiting(() => this.#requester.failure);
+  }
+
+  async run(drafts: AsyncIterable<readonly Draft[]>): Promise<CallCounts> {
+    const started = performance.now();
+    const { queue } = this.#config;
+    const connecting = this.#requester.connect();
+    connecting.catch(() => undefined);
+    let failure: unknown;
+    try {
+      failure = await this.#callEach(drafts);
+      if (this.#counts.calls === 0 && failure === undefined) await connecting;
+    } finally {
+      await this.#requester.close();
+    }
+    const { roundTrips } = this.#stopwatch;
+    if (!this.#single) {
+      const seconds = (performance.now() - started) / 1_000;
+      this.#session.emit({ kind: 'called', counts: { ...this.#counts }, roundTrips, seconds, queue });
+    } else if (roundTrips !== undefined) this.#session.emit({ kind: 'replied', roundTrip: roundTrips.max });
+    if (failure !== undefined) throw failure;
+    if (this.#session.signal.aborted) throw abortFailure(this.#session.signal);
+    const verdict = this.#judge();
+    if (verdict !== undefined) throw verdict;
+    return { ...this.#counts };
+  }
+
+  get #single(): boolean {
+    const { lines, envelopes, count } = this.#config;
+    return !lines && !envelopes && count === undefined;
+  }
+
+  /** Resolves once every reply has been printed; with what ended the input early, if anything did. */
+  async #callEach(drafts: AsyncIterable<readonly Draft[]>): Promise<unknown> {
+    let failure: unknown;
+    let printed = Promise.resolve();
+    try {
+      for await (const draft of untilStopped(drafts, this.#requester)) {
+        await this.#waiting.until(() => this.#underWay < this.#config.concurrency && this.#unprinted < this.#config.concurrency * AHEAD);
+        printed = this.#call(draft, printed);
+        printed.catch(() => undefined);
+      }
+    } catch (error) {
+      failure = error;
+    }
+    await printed;
+    // What stopped the client is then also what its calls ended with.
+    return [...this.#failures.values()].some(({ first }) => first === failure) ? undefined : failure;
+  }
+
+  /** Makes a call, and prints its reply after the one before. */
+  async #call(draft: Draft, before: Promise<void>): Promise<void> {
+    const number = ++this.#counts.calls;
+    this.#underWay++;
+    this.#unprinted++;
+    let reply: RpcReply | undefined;
+    let failure: Failure | undefined;
+    try {
+      reply = await callOver(this.#requester, this.#config, draft.body, this.#complete(draft));
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      failure = error;
+      if (error instanceof RpcError) reply = error.reply;
+    } finally {
+      this.#underWay--;
+      this.#waiting.wake();
+    }
+    await before;
+    if (reply !== undefined) {
+      this.#stopwatch.add(reply.roundTrip);
+      await this.#print(reply, failure !== undefined);
+    }
+    if (failure === undefined) this.#counts.replied++;
+    else this.#failed(number, failure);
+    this.#unprinted--;
+    this.#waiting.wake();
+  }
+
+  #failed(call: number, failure: Failure): void {
+    this.#counts[failure instanceof RpcError ? 'failed' : 'unanswered']++;
+    const kind = String(failure.exitCode ?? failure.kind);
+    const same = this.#failures.get(kind);
+    if (same === undefined) this.#failures.set(kind, { first: failure, count: 1 });
+    else same.count++;
+    if (!this.#single && failure !== this.#requester.failure) {
+      this.#complain({ kind: 'call-failed', call, reason: failure.message, stderr: failure instanceof RpcError ? failure.stderr : '' });
+    }
+  }
+
+  /** The failure of the run: of one kind when all failures are, else a part was done. */
+  #judge(): Failure | undefined {
+    const kinds = [...this.#failures.values()];
+    const [only] = kinds;
+    if (only === undefined || this.#single || only.first === this.#requester.failure) return only?.first;
+    const told = kinds.map(({ first, count }) => `${formatCount(count, 'call')} failed; the first one: ${first.message}`);
+    if (kinds.length > 1) return new Failure('partial', told.join('\n'));
+    const { kind, exitCode, hint } = only.first;
+    return new Failure(kind, told.join('\n'), { ...(exitCode !== undefined && { exitCode }), ...(hint !== undefined && { hint }) });
+  }
+}
+
+/** The drafts one by one. A source that has nothing to say must not hide that the client has stopped. */
+async function* untilStopped(drafts: AsyncIterable<readonly Draft[]>, requester: Requester): AsyncGenerator<Draft> {
+  const iterator = drafts[Symbol.asyncIterator]();
+  let stop: (failure: Failure) => void = () => undefined;
+  void requester.stopped.then((failure) => stop(failure));
+  const next = (): Promise<IteratorResult<readonly Draft[], void>> =>
+    new Promise((resolve, reject) => {
+      stop = reject;
+      if (requester.failure !== undefined) reject(requester.failure);
+      iterator.next().then(resolve, reject);
+    });
+  try {
+    for (;;) {
+      const { done, value: batch } = await next();
+      if (done === true) return;
+      yield* batch;
+    }
+  } finally {
+    void iterator.return?.(undefined).catch(() => undefined);
+  }
+}
+
+/** The properties of a request: a flag wins over the envelope, headers are merged one by one. */
+function completing(config: RpcCallConfig): (draft: Draft) => RequestProperties {
+  const flags = propertiesOf({ ...config, correlationId: undefined, replyTo: undefined, transient: true });
+  return ({ properties }) => {
+    const headers = flags.headers === undefined ? properties.headers : { ...properties.headers, ...flags.headers };
+    return { ...properties, ...flags, ...(headers !== undefined && { headers }) };
+  };
+}

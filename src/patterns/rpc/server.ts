@@ -1,0 +1,204 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod/mini';
+import { withControlConnection } from '../../amqp/declare.ts';
+import { ensure } from '../../amqp/ensure.ts';
+import { Publisher } from '../../amqp/publisher.ts';
+import { queueType as typeOf } from '../../amqp/queue-probe.ts';
+import type { Session } from '../../amqp/session.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Delivery, Message } from '../../model/message.ts';
+import { formatDuration, MAX_TIMER } from '../../model/quantity.ts';
+import { errorReply, type RpcAnswer, RpcError } from '../../model/rpc.ts';
+import type { ServeCounts } from '../../model/rpc-counts.ts';
+import type { Settlement } from '../../model/verdict.ts';
+import { ConsumeConfig, MAX_PREFETCH } from '../consume-config.ts';
+import { queueName, shortText } from '../names.ts';
+import { queueShape, queueSpec } from '../queue-shape.ts';
+import { take } from '../take.ts';
+import type { TakeContext } from '../take-options.ts';
+import { fewOf } from './complaints.ts';
+
+const timer = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER));
+
+/** What `rpcServer` takes; durations are milliseconds. */
+export const RpcServerConfig = z.strictObject({
+  /** Durable, declared when it is missing; servers share it. */
+  queue: queueName('QUEUE'),
+  queueType: queueShape.queueType,
+  /** Handlers at a time. */
+  concurrency: z._default(z.int().check(z.minimum(1), z.maximum(MAX_PREFETCH)), 1),
+  /** How long a handler may take for a request; its caller is told when it takes longer. */
+  handlerTimeout: z.optional(timer()),
+  /** How long handlers may go on once the run is stopped. */
+  grace: z._default(timer(0), 30_000),
+  /** Of replies whose handler does not say. */
+  replyContentType: z.optional(shortText('--reply-content-type')),
+  /** Stop after as many requests. */
+  count: z.optional(z.int().check(z.minimum(1))),
+  /** Stop after as long without a request. */
+  idle: z.optional(timer()),
+  /** Stop after as long, whatever has come. */
+  timeout: z.optional(timer()),
+});
+export type RpcServerConfig = z.output<typeof RpcServerConfig>;
+
+/**
+ * Serves one request. What it throws reaches the caller as an error: an {@link RpcError} with its exit code, anything else with 1. A
+ * Failure of the kinds `unfound` and `unexecutable` stops the server instead: it cannot serve anything. The signal is aborted when
+ * the time of the handler is over; its answer then no longer counts.
+ */
+export type RpcHandler = (request: Delivery, context: { readonly signal: AbortSignal }) => Promise<RpcAnswer>;
+
+/** Replies in flight. */
+const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
+/** How long a handler that was told to give up may take to do so. */
+const GIVE_UP = 10_000;
+/** What `timeout` of coreutils exits with, then EX_TEMPFAIL and EX_PROTOCOL of sysexits.h. */
+const TIMED_OUT = 124;
+const LATER = 75;
+const REFUSED = 76;
+
+/**
+ * Answers the requests of a queue. A request is acknowledged once the broker has its reply, and goes back to the queue when the
+ * server cannot finish it. A run that is interrupted or terminated lets handlers finish within the grace, and is then no failure.
+ *
+ * @throws Failure `refused` for a stream, or a queue of another type than asked for, `deadline`, `unavailable`, and what the handler
+ * throws to stop the server
+ */
+export async function rpcServer(session: Session, config: RpcServerConfig, handler: RpcHandler): Promise<ServeCounts> {
+  return new Server(session, config, handler).run();
+}
+
+class Server {
+  readonly #session: Session;
+  readonly #config: RpcServerConfig;
+  readonly #handler: RpcHandler;
+  readonly #publisher: Publisher;
+  readonly #counts = { received: 0, replied: 0, failed: 0, unaddressed: 0 };
+  readonly #complain;
+
+  constructor(session: Session, config: RpcServerConfig, handler: RpcHandler) {
+    this.#session = session;
+    this.#config = config;
+    this.#handler = handler;
+    // A caller that has gone is no business of the server: its reply need not find a queue.
+    this.#publisher = new Publisher(session, { ...WINDOW, confirm: true, mandatory: false, oneExchange: true });
+    this.#complain = fewOf(session.emit, 'further requests that fail are only counted');
+  }
+
+  async run(): Promise<ServeCounts> {
+    const { queue, queueType, concurrency, grace, count, idle, timeout } = this.#config;
+    const topology = { exchanges: [], queues: [queueSpec(queue, { queueType })], bindings: [] };
+    await withControlConnection(this.#session, async (connection) => {
+      if ((await typeOf(connection, queue)) === 'stream') throw new Failure('refused', `"${queue}" is a stream: every server would answer every request`);
+      await ensure(connection, topology);
+    });
+    let before = false;
+    const onSubscribed = (): void => {
+      this.#session.emit({ kind: 'note', text: `serving queue "${queue}"${before ? ' again' : ''}` });
+      before = true;
+    };
+    try {
+      await this.#publisher.connect();
+      const taken = await take(
+        this.#session,
+        ConsumeConfig.parse({ queue, count, idle, timeout, prefetch: concurrency }),
+        (request, context) => this.#serve(request, context),
+        { topology, concurrency, grace, graceful: true, onSubscribed },
+      );
+      const counts = { ...this.#counts, returned: taken.counts.requeued + taken.counts.returned };
+      this.#session.emit({ kind: 'served', counts, seconds: taken.seconds, queue });
+      if (taken.failure !== undefined) throw taken.failure;
+      return counts;
+    } finally {
+      await this.#publisher.close();
+    }
+  }
+
+  async #serve(request: Delivery, context: TakeContext): Promise<Settlement> {
+    this.#counts.received++;
+    const answer = await this.#answer(request, context.kill);
+    // A request that comes again, for its connection is gone, is answered then.
+    if (!context.isCurrent() || context.kill.aborted) return 'hold';
+    const { replyTo, messageId } = request.properties;
+    if (answer instanceof RpcError) this.#complain({ kind: 'request-failed', messageId, reason: answer.message });
+    if (replyTo === undefined) this.#counts.unaddressed++;
+    else {
+      await this.#send(request, replyTo, answer);
+      this.#counts[answer instanceof RpcError ? 'failed' : 'replied']++;
+    }
+    return 'ack';
+  }
+
+  /** What the handler answers within its time. */
+  async #answer(request: Delivery, kill: AbortSignal): Promise<RpcAnswer | RpcError> {
+    const { handlerTimeout } = this.#config;
+    const stop = new AbortController();
+    const abort = (): void => stop.abort(kill.reason);
+    kill.addEventListener('abort', abort, { once: true });
+    const late = new RpcError(`took longer than ${formatDuration(handlerTimeout ?? 0)}`, { exitCode: TIMED_OUT });
+    const timeout = handlerTimeout === undefined ? undefined : setTimeout(() => stop.abort(late), handlerTimeout);
+    try {
+      const answer = await Promise.race([this.#handler(request, { signal: stop.signal }), givenUp(stop.signal)]);
+      return stop.signal.reason === late ? late : answer;
+    } catch (error) {
+      if (error instanceof Failure && (error.kind === 'unfound' || error.kind === 'unexecutable')) throw error;
+      const given = asRpcError(error);
+      return stop.signal.reason === late ? new RpcError(late.message, { exitCode: TIMED_OUT, stderr: given.stderr }) : given;
+    } finally {
+      clearTimeout(timeout);
+      kill.removeEventListener('abort', abort);
+    }
+  }
+
+  async #send(request: Delivery, replyTo: string, answer: RpcAnswer | RpcError): Promise<void> {
+    const refused = await this.#publish(this.#reply(request, replyTo, answer));
+    if (refused === undefined) return;
+    // The caller learns that there was a reply which the broker does not take.
+    const failure = await this.#publish(this.#reply(request, replyTo, new RpcError(refused.message, { exitCode: REFUSED })));
+    if (failure !== undefined) throw failure;
+  }
+
+  #reply({ properties: { correlationId } }: Delivery, replyTo: string, answer: RpcAnswer | RpcError): Message {
+    const { body, properties = {} } =
+      answer instanceof RpcError ? errorReply(answer) : typeof answer === 'string' || Buffer.isBuffer(answer) ? { body: answer } : answer;
+    const { replyContentType: contentType } = this.#config;
+    return {
+      exchange: '',
+      routingKey: replyTo,
+      // The caller is gone after a restart of the broker: there is nothing to persist for.
+      properties: {
+        deliveryMode: 1,
+        ...(contentType !== undefined && !(answer instanceof RpcError) && { contentType }),
+        ...properties,
+        ...(correlationId !== undefined && { correlationId }),
+      },
+      body: typeof body === 'string' ? Buffer.from(body) : body,
+    };
+  }
+
+  /** Why the broker does not take a reply; undefined when it does, or when it is too late for it to matter. */
+  async #publish(reply: Message): Promise<Failure | undefined> {
+    try {
+      const outcome = await this.#publisher.publish(reply);
+      if (outcome.kind === 'unknown') throw outcome.failure;
+      return outcome.kind === 'refused' ? outcome.failure : undefined;
+    } catch (error) {
+      if (error instanceof Failure && error.kind === 'data') return error;
+      throw error;
+    }
+  }
+}
+
+function asRpcError(error: unknown): RpcError {
+  if (error instanceof RpcError) return error;
+  const exitCode = error instanceof Failure && error.kind === 'later' ? LATER : 1;
+  return new RpcError(error instanceof Error ? error.message : String(error), { exitCode });
+}
+
+/** Rejects some time after the signal: a handler that does not listen must not hold its place for ever. */
+async function givenUp(signal: AbortSignal): Promise<never> {
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await delay(GIVE_UP, undefined, { ref: false });
+  throw new RpcError('did not end');
+}

@@ -1,0 +1,29 @@
+import type { Delivery } from '../model/message.ts';
+import type { Topology } from '../model/topology.ts';
+import type { Settlement } from '../model/verdict.ts';
+
+/** What a pattern asks of the engine beside the limits of its config. */
+export interface TakeOptions {
+  /** Ensured before each subscription, on the consumer's own connection. */
+  readonly topology?: Topology;
+  /** Handlers at a time; absent: as many as the prefetch lets through. */
+  readonly concurrency?: number;
+  /** Milliseconds that handlers have to finish once the run is stopped; 5 s unless told otherwise. */
+  readonly grace?: number;
+  /** True: a run that was interrupted or terminated is no failure when every handler has finished in its grace. */
+  readonly graceful?: boolean;
+  /** Called whenever a subscription stands, also after a reconnect. */
+  readonly onSubscribed?: (queue: string) => void;
+}
+
+/** What a handler of the engine is told beside the delivery. */
+export interface TakeContext {
+  /** Aborted when the run is about to end: what only waits has to stop. */
+  readonly stopping: AbortSignal;
+  /** Aborted when the grace is over too. */
+  readonly kill: AbortSignal;
+  /** False once the connection that the delivery came on is lost: the broker hands it out again, and nothing may be done about this copy. */
+  readonly isCurrent: () => boolean;
+}
+
+export type Take = (delivery: Delivery, context: TakeContext) => Promise<Settlement>;

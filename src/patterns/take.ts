@@ -1,0 +1,279 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Consumer } from '../amqp/consumer.ts';
+import { lastOffset, queueType, readyCount } from '../amqp/queue-probe.ts';
+import type { Session } from '../amqp/session.ts';
+import type { WireDelivery } from '../amqp/wire-delivery.ts';
+import type { ConsumeCounts } from '../model/event.ts';
+import { abortFailure, Failure } from '../model/failure.ts';
+import type { FieldTable } from '../model/message.ts';
+import { formatCount, formatDuration } from '../model/quantity.ts';
+import type { Settlement } from '../model/verdict.ts';
+import { type ConsumeConfig, MAX_PREFETCH } from './consume-config.ts';
+import { type End, judgeEnd, judgeSurplus } from './expectation.ts';
+import { InFlight } from './in-flight.ts';
+import { parseOffset } from './offset.ts';
+import type { Take, TakeOptions } from './take-options.ts';
+
+/** How often a queue is asked whether it is empty, when its messages stopped coming before the depth at the start was reached. */
+const DRAIN_CHECK = 500;
+const EXPECT_CHECK = 100;
+/** A stream hands out what it has at once; silence of so many milliseconds means that there is nothing from there on. */
+const STREAM_SILENCE = 3_000;
+/** How long handlers may take to finish once the run is stopped. */
+const STOP_GRACE = 5_000;
+
+/** How long a handler that was told to give up may take to do so. */
+const KILL_GRACE = 10_000;
+
+/** How a run ended; its failure is not thrown, for the counts matter all the same. */
+export interface Taken {
+  readonly counts: ConsumeCounts;
+  readonly seconds: number;
+  readonly failure: Failure | undefined;
+}
+
+/**
+ * Takes messages off a queue, within the limits of the config, and hands each to the handler.
+ *
+ * @throws Failure when it never came to a subscription; later ones are in the result
+ */
+export async function take(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions = {}): Promise<Taken> {
+  return new Run(session, config, handler, options).execute();
+}
+
+/** A failure as it is; anything else is a bug, which nothing here may hide. */
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  throw error;
+}
+
+class Run {
+  readonly #session: Session;
+  readonly #config: ConsumeConfig;
+  readonly #handler: Take;
+  readonly #options: TakeOptions;
+  readonly #started = performance.now();
+  #limit = Number.POSITIVE_INFINITY;
+  #stream = false;
+  /** Of a stream: where to stop, and where the last delivery stood. */
+  #lastOffset = Number.POSITIVE_INFINITY;
+  #offset = -1;
+  #received = 0;
+  /** Those whose settlement still meant something to the broker. */
+  #settled = 0;
+  #handling = new InFlight<WireDelivery>(0, () => undefined);
+  #lastDelivery = performance.now();
+  #lastProgress = performance.now();
+  #end: (end: End | Failure) => void = () => undefined;
+  readonly #ended: Promise<End | Failure> = new Promise((resolve) => {
+    this.#end = resolve;
+  });
+  /** Aborted when the run has ended, for everything that waits. */
+  readonly #over = new AbortController();
+  readonly #stopping = new AbortController();
+  readonly #kill = new AbortController();
+
+  constructor(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions) {
+    this.#session = session;
+    this.#config = config;
+    this.#handler = handler;
+    this.#options = options;
+  }
+
+  async execute(): Promise<Taken> {
+    const { queue, count, expect, requeue, ack, exclusive, priority, offset, idle, timeout } = this.#config;
+    const forgets = !ack && count === undefined && expect === undefined && !this.#drains;
+    if (offset !== undefined) parseOffset(offset);
+    const consumer = new Consumer(
+      this.#session,
+      {
+        queue,
+        prefetch: requeue ? MAX_PREFETCH : this.#config.prefetch,
+        noAck: forgets,
+        exclusive,
+        priority,
+        topology: this.#options.topology,
+        onSubscribed: this.#options.onSubscribed,
+      },
+      (delivery) => this.#handling.add(delivery),
+    );
+    this.#handling = new InFlight(this.#options.concurrency ?? Number.POSITIVE_INFINITY, (delivery) => this.#take(consumer, delivery));
+    const { signal } = this.#session;
+    const abort = (): void => this.#end(abortFailure(signal));
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    const deadline = timeout === undefined ? undefined : setTimeout(() => this.#end('timeout'), timeout);
+    let connected = false;
+    const connecting = consumer.connect().then(() => {
+      connected = true;
+      return this.#subscribe(consumer);
+    });
+    connecting.catch((error) => this.#end(asFailure(error)));
+    void consumer.ended.then((failure) => failure !== undefined && this.#end(failure));
+    const watch = idle === undefined ? undefined : this.#watchIdle(consumer, idle);
+    const end = await this.#ended;
+    signal.removeEventListener('abort', abort);
+    clearTimeout(deadline);
+    clearInterval(watch);
+    let failure = end instanceof Failure ? end : connected ? await this.#judge(consumer, end).catch(asFailure) : judgeEnd(this.#config, end, 0);
+    this.#over.abort();
+    failure = await this.#finish(consumer, failure);
+    if (!connected && failure !== undefined) throw failure;
+    // A stream takes nothing back, for nothing is taken from it.
+    const counts = { received: this.#received, ...consumer.counts, ...(this.#offset >= 0 && { requeued: 0, returned: 0 }) };
+    return { counts, seconds: (performance.now() - this.#started) / 1_000, failure };
+  }
+
+  /** Looking without any other limit means: at what is there now. */
+  get #drains(): boolean {
+    const { drain, requeue, count, idle, timeout, expect } = this.#config;
+    return drain || (requeue && count === undefined && idle === undefined && timeout === undefined && expect === undefined);
+  }
+
+  async #subscribe(consumer: Consumer): Promise<void> {
+    const { count, expect, requeue } = this.#config;
+    this.#limit = Math.min(count ?? Number.POSITIVE_INFINITY, expect ?? Number.POSITIVE_INFINITY);
+    if (this.#drains || expect !== undefined || this.#config.reject) this.#stream = (await consumer.ask(queueType)) === 'stream';
+    if (this.#stream && this.#config.reject) throw new Failure('refused', 'a stream keeps its messages: there is nothing to reject');
+    if (this.#drains) await this.#limitToDepth(consumer);
+    if (requeue && this.#limit > MAX_PREFETCH && this.#limit !== Number.POSITIVE_INFINITY) {
+      this.#session.emit({ kind: 'note', text: `a channel can hold ${MAX_PREFETCH} messages at a time: looking at the first ${MAX_PREFETCH}` });
+      this.#limit = MAX_PREFETCH;
+    }
+    // What a stream has now begins at its beginning, not with what comes next. Other queues refuse the argument.
+    const start = this.#config.offset ?? (this.#stream && this.#drains ? 'first' : undefined);
+    const args: FieldTable = start === undefined ? {} : { 'x-stream-offset': parseOffset(start) };
+    if (this.#limit > 0) await consumer.subscribe(this.#limit, args);
+    else if (expect === 0) void this.#expectSilence(consumer).catch((error) => this.#end(asFailure(error)));
+    else this.#end('drained');
+  }
+
+  async #limitToDepth(consumer: Consumer): Promise<void> {
+    if (this.#stream) {
+      this.#lastOffset = await consumer.ask(lastOffset);
+      const { offset } = this.#config;
+      if (this.#lastOffset < 0 || offset === 'next' || Number(offset) > this.#lastOffset) this.#limit = 0;
+      else void this.#watchStream();
+      return;
+    }
+    this.#limit = Math.min(this.#limit, await consumer.ask(readyCount));
+    if (this.#limit > 0) void this.#watchDrain(consumer);
+  }
+
+  #take(consumer: Consumer, delivery: WireDelivery): Promise<void> | undefined {
+    const offset = delivery.offset ?? -1;
+    if (offset > this.#lastOffset) {
+      this.#end('drained');
+      return undefined;
+    }
+    // It waited for its turn, and its connection is gone meanwhile: it comes again.
+    if (!consumer.isCurrent(delivery)) return undefined;
+    this.#offset = offset;
+    this.#received++;
+    if (offset === this.#lastOffset) this.#limit = this.#settled + this.#handling.running + 1;
+    this.#lastDelivery = performance.now();
+    if (this.#lastDelivery - this.#lastProgress > 100) {
+      this.#lastProgress = this.#lastDelivery;
+      this.#session.emit({ kind: 'consuming', counts: { received: this.#received, ...consumer.counts } });
+    }
+    if (!this.#config.ack) consumer.settle(delivery, 'ack');
+    const context = { stopping: this.#stopping.signal, kill: this.#kill.signal, isCurrent: () => consumer.isCurrent(delivery) };
+    return this.#handler(delivery, context).then(
+      (settlement) => {
+        if (consumer.settle(delivery, this.#settlement(settlement))) this.#settled++;
+        if (this.#settled >= this.#limit) this.#end('count');
+      },
+      (error) => {
+        this.#end(
+          error instanceof Failure ? error : new Failure('io', `the handler failed: ${error instanceof Error ? error.message : error}`, { cause: error }),
+        );
+      },
+    );
+  }
+
+  #settlement(given: Settlement): Settlement {
+    if (given !== 'ack') return given;
+    if (this.#config.requeue) return 'hold';
+    return this.#config.reject ? 'dead' : 'ack';
+  }
+
+  #watchIdle(consumer: Consumer, idle: number): NodeJS.Timeout {
+    let since = performance.now();
+    return setInterval(
+      () => {
+        const now = performance.now();
+        // A slow handler is no silence of the queue, and neither is a connection that is being made.
+        if (!consumer.subscribed || this.#handling.running > 0) since = now;
+        else if (now - Math.max(since, this.#lastDelivery) >= idle) this.#end('idle');
+      },
+      Math.min(idle, Math.max(10, idle / 10)),
+    );
+  }
+
+  /** Another consumer may take some of what was there at the start; then the queue is empty before the limit is reached. */
+  async #watchDrain(consumer: Consumer): Promise<void> {
+    while (await this.#pause(DRAIN_CHECK)) {
+      const before = this.#received;
+      if (performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
+      const depth = await consumer.ask(readyCount).catch(() => undefined);
+      if (depth === 0 && this.#received === before && this.#handling.running === 0) this.#end('drained');
+    }
+  }
+
+  /** A time or an age may lie behind the last message, which then never comes. */
+  async #watchStream(): Promise<void> {
+    while (await this.#pause(STREAM_SILENCE)) if (this.#received === 0) this.#end('drained');
+  }
+
+  async #expectSilence(consumer: Consumer): Promise<void> {
+    if (this.#stream) this.#offset = await consumer.ask(lastOffset);
+    do {
+      if ((await this.#left(consumer)) > 0) this.#end('count');
+    } while (await this.#pause(EXPECT_CHECK));
+  }
+
+  /** True after that long, false at once when the run has ended. */
+  #pause(milliseconds: number): Promise<boolean> {
+    return delay(milliseconds, true, { signal: this.#over.signal }).catch(() => false);
+  }
+
+  async #judge(consumer: Consumer, end: End): Promise<Failure | undefined> {
+    const { expect, idle } = this.#config;
+    if (expect === undefined || this.#received < expect) return judgeEnd(this.#config, end, this.#received);
+    // More may still come while it is to stay silent.
+    if (end === 'count' && idle !== undefined && expect > 0) await delay(idle);
+    return judgeSurplus(expect, await this.#left(consumer));
+  }
+
+  /** Messages that are there beyond those that were taken. */
+  async #left(consumer: Consumer): Promise<number> {
+    return this.#stream ? Math.max(0, (await consumer.ask(lastOffset)) - this.#offset) : consumer.ask(readyCount);
+  }
+
+  /** Lets handlers finish, or makes them; sends what they decided and closes; the first failure wins. */
+  async #finish(consumer: Consumer, failure: Failure | undefined): Promise<Failure | undefined> {
+    await consumer.cancel();
+    this.#stopping.abort(failure);
+    const { grace = STOP_GRACE, graceful = false } = this.#options;
+    const { running } = this.#handling;
+    if (graceful && running > 0 && grace > 0) {
+      this.#session.emit({
+        kind: 'note',
+        text: `waiting for ${formatCount(running, 'handler')}, ${formatDuration(grace)} at most; a second signal leaves at once`,
+      });
+    }
+    const inTime = await this.#handling.endWithin(grace);
+    if (!inTime) {
+      this.#kill.abort(failure);
+      await this.#handling.endWithin(KILL_GRACE);
+    }
+    const stopped = failure?.kind === 'interrupted' || failure?.kind === 'terminated';
+    const verdict = graceful && inTime && stopped ? undefined : failure;
+    try {
+      await consumer.close();
+      return verdict;
+    } catch (error) {
+      return verdict ?? asFailure(error);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import * as z from 'zod/mini';
+import type { Session } from '../amqp/session.ts';
+import type { PublishCounts, WorkCounts } from '../model/event.ts';
+import type { Handler } from '../model/handler.ts';
+import type { Topology } from '../model/topology.ts';
+import { publishDrafts } from './drafts.ts';
+import { queueName } from './names.ts';
+import { queueRules, queueShape, queueSpec } from './queue-shape.ts';
+import { sendingShape } from './sending.ts';
+import { type Draft, messageShape, sourceShape } from './source.ts';
+import { runWorker } from './worker.ts';
+import { workerShape } from './worker-config.ts';
+import { prepareQueue, prepareWorker } from './worker-setup.ts';
+
+/** What `workQueue` takes: the queue, how it is declared when it is missing, and how it is worked on. */
+export const WorkConfig = z.strictObject({ queue: queueName('QUEUE'), ...queueShape, ...workerShape }).check(...queueRules);
+export type WorkConfig = z.output<typeof WorkConfig>;
+
+/** One durable queue, which any number of workers share. */
+export function workTopology(config: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Topology {
+  return { exchanges: [], queues: [queueSpec(config.queue, config)], bindings: [] };
+}
+
+/**
+ * Declares a work queue, and what its dead letters need, where they are missing: for those who publish before any worker is there.
+ *
+ * @throws Failure `refused` when the queue exists with other arguments
+ */
+export async function declareWorkQueue(session: Session, config: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Promise<void> {
+  await prepareQueue(session, queueSpec(config.queue, config));
+}
+
+/** What `publishTasks` takes: the queue, how it is declared when it is missing, and the messages. */
+export const WorkPublishConfig = z
+  .strictObject({ queue: queueName('QUEUE'), ...queueShape, ...messageShape, ...sourceShape, ...sendingShape })
+  .check(...queueRules);
+export type WorkPublishConfig = z.output<typeof WorkPublishConfig>;
+
+/**
+ * Sends tasks to a work queue, which is declared when it is missing; see `publishMessages` for what that means and for its failures.
+ *
+ * @throws Failure `refused` when the queue exists with other arguments
+ */
+export async function publishTasks(session: Session, config: WorkPublishConfig, drafts: AsyncIterable<readonly Draft[]>): Promise<PublishCounts> {
+  await declareWorkQueue(session, config);
+  return publishDrafts(session, config, drafts, { exchange: '', routingKey: config.queue });
+}
+
+/**
+ * Works on a queue: each message goes to one handler of one worker, which decides what becomes of it. See `runWorker`.
+ *
+ * @throws Failure `usage` when messages that fail for good would be lost, `refused` when the queue exists with other arguments
+ */
+export async function workQueue(session: Session, config: WorkConfig, handler: Handler): Promise<WorkCounts> {
+  const { queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
+  const spec = queueSpec(queue, config);
+  const setup = await prepareWorker(session, worker, { queue: spec, topology: { exchanges: [], queues: [spec], bindings: [] } });
+  return runWorker(session, worker, setup, handler);
+}

@@ -1,0 +1,120 @@
+import type { Connection } from '../amqp/connection.ts';
+import { withControlConnection } from '../amqp/declare.ts';
+import { ensure, ensureQueue, exchangeExists } from '../amqp/ensure.ts';
+import { describeQueue, type QueueDescription } from '../amqp/queue-probe.ts';
+import type { Session } from '../amqp/session.ts';
+import { Failure } from '../model/failure.ts';
+import type { QueueSpec, Topology } from '../model/topology.ts';
+import { DEAD_QUEUE, type DeadLetterRoute, deadLetterTopology, type PublishedRoute, routeOf } from './dead-letters.ts';
+import { pauses, type WorkerConfig } from './worker-config.ts';
+
+/** Where messages wait for another attempt, and for how many milliseconds. */
+export interface RetryLevel {
+  readonly pause: number;
+  readonly queue: string;
+}
+
+/** What a worker relies on once everything is there. */
+export interface WorkerSetup {
+  readonly queue: string;
+  /** What belongs to the worker's own connection, and is declared there. */
+  readonly topology: Topology | undefined;
+  readonly route: DeadLetterRoute;
+  /** The level of each retry, the first one first. */
+  readonly levels: readonly RetryLevel[];
+}
+
+/** A queue to work on, and what else has to be there for it. */
+export interface WorkPlace {
+  readonly queue: QueueSpec;
+  readonly topology: Topology;
+}
+
+/**
+ * Declares what is missing, uses what exists, and finds out what becomes of messages that fail for good. Nothing is declared
+ * when the worker cannot start.
+ *
+ * @throws Failure `usage` when such messages would be lost, `refused` for a stream or a queue with other arguments, `missing` for a dead-letter exchange that does not exist
+ */
+export async function prepareWorker(session: Session, config: WorkerConfig, { queue, topology }: WorkPlace): Promise<WorkerSetup> {
+  const temporary = queue.exclusive === true;
+  if (temporary && config.retries > 0) {
+    throw new Failure('usage', '--retries needs a queue that stays: a message that waits for its next attempt must find its way back');
+  }
+  return withControlConnection(session, async (connection) => {
+    const existing = temporary ? undefined : await describeQueue(connection, queue.name);
+    if (existing?.type === 'stream') throw new Failure('refused', `"${queue.name}" is a stream: it keeps its messages, and there is nothing to settle`);
+    // A queue that contradicts what is asked for is told before anything is declared.
+    if (existing !== undefined) await ensureQueue(connection, queue);
+    const route = routeFor(queue, existing, config);
+    if (route.kind === 'publish') await ensureDeadLetters(session, connection, queue, route);
+    if (!temporary) await ensure(connection, topology);
+    const type = existing?.type ?? queue.arguments['x-queue-type'];
+    const levels = pauses(config).map((pause) => ({ pause, queue: `${queue.name}.retry.${pause}` }));
+    await ensure(connection, retryTopology(queue.name, levels, type === 'quorum'));
+    return { queue: queue.name, topology: temporary ? topology : undefined, route, levels };
+  });
+}
+
+/**
+ * Declares a queue for those who only send to it, and what its dead letters need.
+ *
+ * @throws Failure `refused` when it exists with other arguments than asked for, `missing` for a dead-letter exchange that does not exist
+ */
+export async function prepareQueue(session: Session, queue: QueueSpec): Promise<void> {
+  await withControlConnection(session, async (connection) => {
+    await ensureQueue(connection, queue);
+    const route = routeOf(queue.arguments);
+    if (route !== undefined) await ensureDeadLetters(session, connection, queue, route);
+  });
+}
+
+/** A dead-letter exchange that was asked for is set up where it is missing; one that was not is its owner's business. */
+async function ensureDeadLetters(session: Session, connection: Connection, queue: QueueSpec, { exchange, routingKey = '' }: PublishedRoute): Promise<void> {
+  const asked = queue.required?.includes('x-dead-letter-exchange') === true;
+  if (exchange === '') {
+    if (asked) await ensure(connection, deadLetterTopology('', routingKey));
+    return;
+  }
+  if (await exchangeExists(connection, exchange)) return;
+  if (!asked) {
+    throw new Failure('missing', `the dead-letter exchange "${exchange}" of the queue "${queue.name}" does not exist`, {
+      hint: `its dead letters would be lost; --dlx ${exchange} declares it, with the queue "${DEAD_QUEUE}" behind it`,
+    });
+  }
+  await ensure(connection, deadLetterTopology(exchange, routingKey));
+  session.emit({ kind: 'note', text: `declared the exchange "${exchange}" and behind it the queue "${DEAD_QUEUE}" for dead letters` });
+}
+
+/** The queues in which messages wait: the broker hands each back when its time is over. */
+export function retryTopology(queue: string, levels: readonly RetryLevel[], quorum: boolean): Topology {
+  const distinct = new Map(levels.map((level) => [level.queue, level]));
+  // A quorum queue can wait for the work queue to take a message back; a classic one cannot.
+  const type = quorum ? { 'x-queue-type': 'quorum', 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' } : { 'x-queue-type': 'classic' };
+  return {
+    exchanges: [],
+    queues: [...distinct.values()].map(({ queue: name, pause }) => {
+      if (Buffer.byteLength(name) > 255) throw new Failure('usage', `the name of the queue is too long for --retries: "${name}" has more than 255 bytes`);
+      return {
+        name,
+        durable: true,
+        arguments: { ...type, 'x-message-ttl': pause, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue },
+        required: ['x-message-ttl', 'x-dead-letter-exchange', 'x-dead-letter-routing-key'],
+      };
+    }),
+    bindings: [],
+  };
+}
+
+function routeFor(queue: QueueSpec, existing: QueueDescription | undefined, { policyDlx, dropDead }: WorkerConfig): DeadLetterRoute {
+  const route = routeOf(existing?.arguments ?? queue.arguments);
+  if (route !== undefined) return route;
+  if (policyDlx) return { kind: 'reject' };
+  if (dropDead) return { kind: 'drop' };
+  throw new Failure('usage', `the queue "${queue.name}" has no dead-letter exchange: what its handler cannot handle would be lost`, {
+    hint:
+      existing === undefined
+        ? 'give it one with --dlx EXCHANGE, or drop such messages with --drop-dead'
+        : 'use --policy-dlx when a policy of the broker dead-letters it, or drop such messages with --drop-dead',
+  });
+}

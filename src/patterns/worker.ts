@@ -1,0 +1,195 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Publisher } from '../amqp/publisher.ts';
+import type { Session } from '../amqp/session.ts';
+import type { Outcome } from '../amqp/unconfirmed.ts';
+import { type Attempt, attemptOf, deadLetter, retryCopy } from '../model/attempt.ts';
+import type { WorkCounts } from '../model/event.ts';
+import { Failure } from '../model/failure.ts';
+import type { Handler } from '../model/handler.ts';
+import type { Delivery, Message } from '../model/message.ts';
+import { formatDuration } from '../model/quantity.ts';
+import type { Judgement, Settlement, Verdict } from '../model/verdict.ts';
+import { ConsumeConfig } from './consume-config.ts';
+import { take } from './take.ts';
+import type { TakeContext } from './take-options.ts';
+import type { WorkerConfig } from './worker-config.ts';
+import type { WorkerSetup } from './worker-setup.ts';
+
+/** Milliseconds that a handler has to end once it was told to. */
+const GIVE_UP = 10_000;
+const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
+
+/**
+ * Hands messages to a handler and does what it decides: acknowledges, sends a copy off for another attempt, dead-letters, or gives back.
+ * A copy is confirmed before its original is acknowledged; nothing is lost, and after a crash in between there are two.
+ * A run that is interrupted or terminated lets handlers finish within the grace, and is then no failure.
+ *
+ * @throws Failure `unfound` or `unexecutable` when the handler cannot work at all, `unroutable` when no queue takes the dead letters, `deadline`, `unavailable`
+ */
+export async function runWorker(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler): Promise<WorkCounts> {
+  const worker = new Worker(session, config, setup, handler);
+  return worker.run();
+}
+
+class Worker {
+  readonly #session: Session;
+  readonly #config: WorkerConfig;
+  readonly #setup: WorkerSetup;
+  readonly #handler: Handler;
+  readonly #counts = { received: 0, acknowledged: 0, retried: 0, dead: 0, dropped: 0, requeued: 0 };
+  #publisher: Publisher | undefined;
+
+  constructor(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler) {
+    this.#session = session;
+    this.#config = config;
+    this.#setup = setup;
+    this.#handler = handler;
+  }
+
+  async run(): Promise<WorkCounts> {
+    const { count, idle, timeout, drain, concurrency, prefetch = concurrency, grace } = this.#config;
+    const { queue, topology, levels, route } = this.#setup;
+    if (levels.length > 0 || route.kind === 'publish') {
+      this.#publisher = new Publisher(this.#session, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
+      await this.#publisher.connect();
+    }
+    try {
+      const taken = await take(
+        this.#session,
+        ConsumeConfig.parse({ queue, count, idle, timeout, drain, prefetch }),
+        (delivery, context) => this.#work(delivery, context),
+        {
+          concurrency,
+          grace,
+          graceful: true,
+          onSubscribed: () => this.#session.emit({ kind: 'note', text: `working on the queue "${queue}"` }),
+          ...(topology !== undefined && { topology }),
+        },
+      );
+      const counts = { ...this.#counts, returned: taken.counts.returned };
+      this.#session.emit({ kind: 'worked', counts, seconds: taken.seconds, queue });
+      if (taken.failure !== undefined) throw taken.failure;
+      return counts;
+    } finally {
+      await this.#publisher?.close();
+    }
+  }
+
+  async #work(delivery: Delivery, context: TakeContext): Promise<Settlement> {
+    this.#counts.received++;
+    const attempt = attemptOf(delivery);
+    const judgement = await this.#judge(attempt, context.kill);
+    // A message that comes again, for its connection is gone, is judged then: nothing may be done about it twice.
+    if (!context.isCurrent()) return 'hold';
+    const settlement = context.kill.aborted ? 'hold' : await this.#settle(attempt, judgement, context);
+    if (context.isCurrent() && settlement !== 'dead') {
+      if (settlement !== 'ack') this.#counts.requeued++;
+      else if (judgement.verdict === 'ack') this.#counts.acknowledged++;
+    }
+    return settlement;
+  }
+
+  async #settle(attempt: Attempt, judgement: Judgement, context: TakeContext): Promise<Settlement> {
+    switch (judgement.verdict) {
+      case 'ack':
+        return 'ack';
+      case 'requeue':
+        this.#session.emit({ kind: 'requeued', ...told(attempt, judgement) });
+        return this.#giveBack(context.stopping);
+      case 'retry':
+        return this.#retry(attempt, judgement, context);
+      case 'dead':
+        return this.#bury(attempt, judgement, context);
+    }
+  }
+
+  /** What the handler decides, within its time. */
+  async #judge({ original, number }: Attempt, kill: AbortSignal): Promise<Judgement> {
+    const { handlerTimeout } = this.#config;
+    const handle = async (signal: AbortSignal): Promise<Judgement> => {
+      try {
+        const verdict: Verdict | Judgement = await this.#handler(original, { signal, attempt: number });
+        return typeof verdict === 'string' ? { verdict } : verdict;
+      } catch (error) {
+        if (error instanceof Failure && (error.kind === 'unfound' || error.kind === 'unexecutable')) throw error;
+        return { verdict: 'retry', reason: error instanceof Error ? error.message : String(error) };
+      }
+    };
+    if (handlerTimeout === undefined) return handle(kill);
+    const late = new AbortController();
+    const reason = `took longer than ${formatDuration(handlerTimeout)}`;
+    const timer = setTimeout(() => late.abort(new Failure('deadline', reason)), handlerTimeout);
+    const abort = (): void => late.abort(kill.reason);
+    kill.addEventListener('abort', abort, { once: true });
+    try {
+      const judgement = await Promise.race([handle(late.signal), givenUp(late.signal)]);
+      return late.signal.aborted && !kill.aborted ? { ...judgement, verdict: 'retry', reason } : judgement;
+    } finally {
+      clearTimeout(timer);
+      kill.removeEventListener('abort', abort);
+    }
+  }
+
+  async #retry(attempt: Attempt, judgement: Judgement, context: TakeContext): Promise<Settlement> {
+    const level = this.#setup.levels[attempt.number - 1];
+    if (level === undefined) return this.#bury(attempt, judgement, context);
+    const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue));
+    if (outcome.kind !== 'confirmed') return this.#unplaced(outcome, `the queue "${level.queue}"`, context.stopping);
+    this.#session.emit({ kind: 'retried', delay: level.pause, ...told(attempt, judgement) });
+    this.#counts.retried++;
+    return 'ack';
+  }
+
+  async #bury(attempt: Attempt, judgement: Judgement, context: TakeContext): Promise<Settlement> {
+    const { route } = this.#setup;
+    if (route.kind !== 'publish') {
+      this.#session.emit({ kind: 'dead', target: route.kind === 'drop' ? undefined : 'where a policy of the broker says', ...told(attempt, judgement) });
+      this.#counts[route.kind === 'drop' ? 'dropped' : 'dead']++;
+      return 'dead';
+    }
+    const { exchange, routingKey = attempt.original.routingKey } = route;
+    const target = exchange === '' ? `the queue "${routingKey}"` : `the exchange "${exchange}" with the key "${routingKey}"`;
+    const outcome = await this.#publish(deadLetter(attempt, { exchange, routingKey }, judgement, Math.floor(Date.now() / 1_000)));
+    if (outcome.kind !== 'confirmed') return this.#unplaced(outcome, target, context.stopping);
+    this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
+    this.#counts.dead++;
+    return 'ack';
+  }
+
+  async #publish(message: Message): Promise<Outcome> {
+    if (this.#publisher === undefined) throw new Error('a worker that publishes has a publisher');
+    return this.#publisher.publish(message);
+  }
+
+  /** The copy is nowhere: the original stays. Where no queue is bound, no waiting helps. */
+  #unplaced(outcome: Outcome, target: string, stopping: AbortSignal): Promise<Settlement> {
+    if (outcome.kind === 'returned') {
+      throw new Failure('unroutable', `a message that failed found no way to ${target}: no queue took it`, {
+        hint: 'nothing is lost: it is back in its queue; bind a queue there, and start the worker again',
+      });
+    }
+    if (outcome.kind === 'refused' || outcome.kind === 'unknown') throw outcome.failure;
+    return this.#giveBack(stopping);
+  }
+
+  /** Back to the queue, but not at once: it would come again at once. */
+  async #giveBack(stopping: AbortSignal): Promise<Settlement> {
+    await delay(this.#config.requeueDelay, undefined, { signal: stopping }).catch(() => undefined);
+    return 'requeue';
+  }
+}
+
+/** What is told about a message that failed. */
+function told(
+  { original, number }: Attempt,
+  { reason = 'the handler said so' }: Judgement,
+): { messageId: string | undefined; attempt: number; reason: string } {
+  return { messageId: original.properties.messageId, attempt: number, reason };
+}
+
+/** Resolves some time after the signal: a handler that does not listen must not hold its place for ever. */
+async function givenUp(signal: AbortSignal): Promise<Judgement> {
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  await delay(GIVE_UP, undefined, { ref: false });
+  return { verdict: 'retry' };
+}

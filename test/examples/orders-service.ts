@@ -1,0 +1,45 @@
+// A web service that queues orders, and a consumer beside it that works them off. Both come back by themselves when the
+// connection is lost; orders that were answered with "queued" are in the queue, whatever happens next.
+import Fastify, { type FastifyInstance } from 'fastify';
+import { ConnectionConfig, declareWorkQueue, openPublisher, openSession, WorkConfig, workQueue } from 'rmq';
+
+export interface OrdersService {
+  readonly app: FastifyInstance;
+  /** Resolves when the consumer has stopped. */
+  readonly worked: Promise<unknown>;
+}
+
+export interface Options {
+  readonly url: string;
+  readonly queue: string;
+  readonly dlx: string;
+  readonly process: (order: unknown) => Promise<void>;
+}
+
+export async function ordersService({ url, queue, dlx, process }: Options): Promise<OrdersService> {
+  const stop = new AbortController();
+  // A service outlives its broker's restarts: it goes on trying.
+  const connection = ConnectionConfig.parse({ url: [url], heartbeat: 600_000, maxReconnects: 1_000_000, name: 'orders-service' });
+  const session = openSession(connection, undefined, stop.signal);
+
+  // The queue is declared when it is missing; an order that cannot be processed is dead-lettered after its third attempt.
+  const config = WorkConfig.parse({ queue, dlx, retries: 2, concurrency: 5 });
+  await declareWorkQueue(session, config);
+  const worked = workQueue(session, config, async ({ body }) => {
+    await process(JSON.parse(body.toString()));
+    return 'ack';
+  });
+
+  const app = Fastify();
+  const publisher = await openPublisher(session);
+  app.post('/orders', async (request) => {
+    await publisher.publish({ routingKey: queue, body: JSON.stringify(request.body), properties: { contentType: 'application/json' } });
+    return { status: 'queued' };
+  });
+  app.addHook('onClose', async () => {
+    stop.abort();
+    await worked;
+    await session.close();
+  });
+  return { app, worked };
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PublishCounts } from '../../src/model/event.ts';
+import { brokerUrl, peer } from '../support/broker.ts';
+import { BASIC_ACK, BASIC_PUBLISH, type FaultyProxy, proxy } from '../support/faults.ts';
+import { ownBroker, untilHeld, untilKept } from '../support/own-broker.ts';
+import { json, type Result, rmq, start } from '../support/rmq.ts';
+
+// A run that hangs is killed by its own time limit, which fails the test.
+const timeout = 120_000;
+
+const lines = (count: number): string[] => Array.from({ length: count }, (_, index) => `line ${index}`);
+
+const distinct = (output: string): Set<string> => new Set(output.split('\n').filter((line) => line !== ''));
+
+const counts = (result: Result): number[] => {
+  const { published, confirmed, returned, nacked, unknown } = json<PublishCounts>(result);
+  return [published, confirmed, returned, nacked, unknown];
+};
+
+const connections = ({ stderr }: Result): number => stderr.match(/^connected to /gm)?.length ?? 0;
+
+const SILENT: Record<string, (between: FaultyProxy) => void> = {
+  'a broker that takes messages and confirms none': (between) => between.leaveOut(BASIC_ACK),
+  'a network that goes silent with the first message': (between) => between.stallOn(BASIC_PUBLISH),
+};
+
+for (const [what, spoil] of Object.entries(SILENT)) {
+  test(`${what} is exit 75 after three connections, and every message counts as unknown`, async (t) => {
+    const { queue } = await peer(t);
+    const name = await queue();
+    const between = await proxy(t, brokerUrl());
+    spoil(between);
+    const line = ['publish', '-q', name, '--lines', '--json', '-v', '--confirm-timeout', '1s', '--url', between.url];
+    const result = await rmq(line, { input: lines(300).join('\n'), timeout });
+    assert.equal(result.code, 75, result.stderr);
+    assert.match(result.stderr, /confirmed nothing for 1 s, 3 times in a row/);
+    assert.deepEqual(counts(result), [300, 0, 0, 0, 300]);
+    assert.equal(connections(result), 3, result.stderr);
+  });
+}
+
+test('when the next connection brings confirms again, all is confirmed, and nothing is missing from the queue', async (t) => {
+  const { queue } = await peer(t);
+  const name = await queue();
+  const between = await proxy(t, brokerUrl());
+  between.leaveOut(BASIC_ACK, 1);
+  // More than the window: what was not yet sent follows what is sent again.
+  const bodies = lines(5_000);
+  const line = ['publish', '-q', name, '--lines', '--json', '-v', '--confirm-timeout', '5s', '--url', between.url];
+  const result = await rmq(line, { input: bodies.join('\n'), timeout });
+  assert.equal(result.code, 0, result.stderr);
+  assert.deepEqual(counts(result), [5_000, 5_000, 0, 0, 0]);
+  assert.equal(connections(result), 2, result.stderr);
+  const consumed = await rmq(['consume', name, '--drain', '--url', brokerUrl()], { timeout });
+  assert.deepEqual(distinct(consumed.stdout), new Set(bodies));
+});
+
+test('a large message that takes longer than --confirm-timeout on a slow network is no silence', async (t) => {
+  const { queue } = await peer(t);
+  const name = await queue();
+  const between = await proxy(t, brokerUrl());
+  between.throttle(3_000_000);
+  const line = ['publish', '-q', name, '--json', '-v', '--confirm-timeout', '6s', '--url', between.url];
+  const result = await rmq(line, { input: Buffer.alloc(40_000_000, 'x'), timeout });
+  assert.equal(result.code, 0, result.stderr);
+  assert.deepEqual(counts(result), [1, 1, 0, 0, 0]);
+  assert.equal(connections(result), 1, result.stderr);
+});
+
+test('a quorum queue that loses the majority of its nodes is exit 75, and has what was confirmed when they are back', async (t) => {
+  const broker = await ownBroker(t, { nodes: 3 });
+  const [{ url }, ...others] = broker.nodes;
+  assert.equal((await rmq(['queue', 'declare', 'q', '--queue-type', 'quorum', '--url', url])).code, 0);
+  await untilKept(broker);
+  const bodies = lines(500_000);
+  const line = ['publish', '-q', 'q', '--lines', '--json', '-v', '--confirm-timeout', '3s', '--url', url];
+  const run = start(line, { input: bodies.join('\n'), timeout });
+  await untilHeld(broker, 'q', 5_000, run);
+  await Promise.all(others.map((node) => node.kill()));
+  const result = await run.result;
+  assert.equal(result.code, 75, result.stderr);
+  const [published = 0, confirmed = 0, returned, nacked, unknown = 0] = counts(result);
+  assert.ok(confirmed >= 5_000 && unknown > 0, result.stdout);
+  assert.deepEqual([published, returned, nacked], [confirmed + unknown, 0, 0]);
+
+  await Promise.all(others.map((node) => node.restart()));
+  const after = await rmq(['publish', '-q', 'q', 'after', '--url', url], { timeout });
+  assert.equal(after.code, 0, after.stderr);
+  const seen = distinct((await rmq(['consume', 'q', '--drain', '--url', url], { timeout })).stdout);
+  assert.ok(bodies.slice(0, confirmed).every((body) => seen.has(body)));
+});
