@@ -64,3 +64,16 @@ export async function deleteQueue(session: Session, queue: string, options: { re
     return messageCount;
   });
 }
+
+/**
+ * Deletes an exchange with its bindings.
+ *
+ * @throws Failure `missing` when it does not exist, `refused` when it is not unused and must be
+ */
+export async function deleteExchange(session: Session, exchange: string, options: { readonly ifUnused: boolean }): Promise<void> {
+  await withControl(session, async (run) => {
+    // As with queues: one that never was is deleted without a word.
+    await run((channel) => channel.checkExchange(exchange));
+    await run((channel) => channel.deleteExchange(exchange, options));
+  });
+}

@@ -67,9 +67,16 @@ export class Silence {
   }
 }
 
+interface Handle {
+  readonly writeQueueSize?: number;
+  /** The handle below that of TLS. */
+  readonly _parent?: Handle | null;
+}
+
 /** What the operating system has still to take of what was written to a connection: a number that falls with all it takes. */
 export function backlog(connection: Connection | undefined): number {
-  const stream = (connection?.model.connection as { stream?: Socket & { _handle?: { writeQueueSize?: number } | null } } | undefined)?.stream;
-  // The length counts a write until it is done; only the handle knows how far it has got.
-  return (stream?.writableLength ?? 0) + (stream?._handle?.writeQueueSize ?? 0);
+  const stream = (connection?.model.connection as { stream?: Socket & { _handle?: Handle | null } } | undefined)?.stream;
+  const handle = stream?._handle;
+  // The length counts a write until it is done; only a handle knows how far it has got.
+  return (stream?.writableLength ?? 0) + (handle?.writeQueueSize ?? 0) + (handle?._parent?.writeQueueSize ?? 0);
 }

@@ -57,6 +57,8 @@ export interface Broker {
   readonly network: string | undefined;
   /** Has a process (a group, when negative) killed together with the broker should this process be killed. */
   own(target: number): void;
+  /** Announces such a process before it is started, since this one may be killed before it can name it: the mark is in no other environment. */
+  expect(mark: string): void;
   /** Forgets such a process, since it has ended. */
   disown(target: number): void;
   /** Ends its processes and removes its files; resolves when both are gone. */
@@ -111,6 +113,7 @@ async function boot(server: Server, options: BrokerOptions, environment: Environ
       directory,
       companions,
       network,
+      expect: (mark) => guardian.expect(mark),
       own: (target) => guardian.target(target),
       disown: (target) => guardian.ended(target),
       stop: () => guardian.clean(),

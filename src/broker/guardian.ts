@@ -7,21 +7,22 @@ import { type ChildProcess, spawn } from 'node:child_process';
  * Process groups reach a server script that did not replace itself by the Erlang VM. The search through `/proc` finds what
  * is in no group of ours: Erlang gives each of its helpers a session of its own, and the short-lived VM with which RabbitMQ
  * makes sure that epmd runs would otherwise start one right after ours has been killed. All of them, and only they, carry
- * the directory in their environment.
+ * the directory in their environment. A process that is expected is found in the same way until it is a target.
  */
 const SCRIPT = `
-directory=$1 engine=$2 targets= containers= network=
+directory=$1 engine=$2 targets= containers= network= expected=
 without() { left=; for one in $2; do [ "$one" = "$1" ] || left="$left $one"; done; }
 while read -r verb name; do
   case $verb in
-    target) targets="$targets $name" ;;
+    expect) expected=$name ;;
+    target) targets="$targets $name" expected= ;;
     ended) without "$name" "$targets"; targets=$left ;;
     container) containers="$containers $name" ;;
     network) network=$name ;;
     keep) exit 0 ;;
   esac
 done
-strays() { [ -n "$directory" ] && grep -lsF "HOME=$directory/home" /proc/[0-9]*/environ; }
+strays() { for mark in "\${directory:+HOME=$directory/home}" "$expected"; do [ -z "$mark" ] || grep -lsF "$mark" /proc/[0-9]*/environ; done; }
 running() { for target in $targets; do kill -0 "$target" && return; done; return 1; }
 exec 2>/dev/null
 tries=0
@@ -40,6 +41,8 @@ done
 
 /** Cleans up behind a broker, whatever happens to this process: the only place where that is done. */
 export interface Guardian {
+  /** Has the next target killed even before it is named, by something that only its environment holds. */
+  expect(mark: string): void;
   /** Has a process killed in the end, or a process group when the number is negative, as in kill(2). */
   target(pid: number): void;
   /** Forgets a target that has ended: its number may be given to others. */
@@ -74,6 +77,7 @@ export function startGuardian(directory: string | undefined, engine?: string): G
     return exited;
   };
   return {
+    expect: (mark) => tell(`expect ${mark}`),
     target: (pid) => tell(`target ${pid}`),
     ended: (pid) => tell(`ended ${pid}`),
     container: (name) => tell(`container ${name}`),

@@ -55,6 +55,7 @@ export async function runWithBroker(config: BrokerRunConfig, { env, emit, signal
     });
   }
   try {
+    broker.expect(`RABBITMQ_URL=${broker.url}`);
     const { code, stopped } = await runCommand(path, args, commandEnvironment(env, broker), signal, (started) => {
       target = started;
       broker.own(started);

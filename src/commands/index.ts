@@ -2,6 +2,7 @@ import { brokerCommands, brokerGroup } from './broker.ts';
 import type { Command, Group } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { consumeCommand } from './consume.ts';
+import { deleteExchangeCommand, exchangeGroup } from './exchange.ts';
 import { fanoutCommands, fanoutGroup } from './fanout.ts';
 import { publishCommand } from './publish.ts';
 import { declareQueueCommand, deleteQueueCommand } from './queue.ts';
@@ -15,6 +16,7 @@ export const commands: readonly Command[] = [
   consumeCommand,
   declareQueueCommand,
   deleteQueueCommand,
+  deleteExchangeCommand,
   ...workCommands,
   ...fanoutCommands,
   ...topicCommands,
@@ -24,4 +26,12 @@ export const commands: readonly Command[] = [
 ];
 
 /** The words that only group commands. */
-export const groups: readonly Group[] = [{ path: ['queue'], summary: 'declare and delete queues' }, workGroup, fanoutGroup, topicGroup, rpcGroup, brokerGroup];
+export const groups: readonly Group[] = [
+  { path: ['queue'], summary: 'declare and delete queues' },
+  exchangeGroup,
+  workGroup,
+  fanoutGroup,
+  topicGroup,
+  rpcGroup,
+  brokerGroup,
+];

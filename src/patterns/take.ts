@@ -203,7 +203,7 @@ class Run {
       () => {
         const now = performance.now();
         // A slow handler is no silence of the queue, and neither is a connection that is being made.
-        if (!consumer.subscribed || this.#handling.running > 0) since = now;
+        if ((!consumer.subscribed && this.#limit > 0) || this.#handling.running > 0) since = now;
         else if (now - Math.max(since, this.#lastDelivery) >= idle) this.#end('idle');
       },
       Math.min(idle, Math.max(10, idle / 10)),

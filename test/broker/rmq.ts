@@ -81,7 +81,7 @@ export function processesOf(home: string): string[] {
 }
 
 /** Resolves once a condition holds that nothing announces, such as the end of somebody else's process. */
-export async function until(condition: () => boolean, what: string, within = 20_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, within = 120_000): Promise<void> {
   for (const deadline = Date.now() + within; !condition(); await pause(20)) {
     if (Date.now() > deadline) throw new Error(`waited ${within} ms in vain until ${what}`);
   }

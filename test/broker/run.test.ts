@@ -117,7 +117,7 @@ test('when rmq itself is killed, node, epmd, files and command go too', async (t
   run.kill('SIGKILL');
   await until(() => remains(home).files.length === 0, 'the files are gone');
   assert.deepEqual(processesOf(home), []);
-  assert.equal(isAlive({ pid: command }), false);
+  await until(() => !isAlive({ pid: command }), 'the command has ended');
 });
 
 test('a node that does not start gives 69 with what it said, and leaves nothing behind', async (t) => {

@@ -2,10 +2,14 @@
 // come back, counted and compared. Ends with 1 and says why as soon as something is not as it must be.
 import { envelopesScene } from './scenes/envelopes.ts';
 import { expectScene } from './scenes/expect.ts';
+import { fanoutScene } from './scenes/fanout.ts';
 import { ordersScene } from './scenes/orders.ts';
 import { quorumScene } from './scenes/quorum.ts';
+import { rpcScene } from './scenes/rpc.ts';
 import { streamScene } from './scenes/stream.ts';
+import { topicScene } from './scenes/topic.ts';
 import { unroutableScene } from './scenes/unroutable.ts';
+import { workScene } from './scenes/work.ts';
 import { Mismatch, startTour, type Tour } from './tour.ts';
 
 const SCENES: readonly (readonly [title: string, scene: (tour: Tour) => Promise<void>])[] = [
@@ -15,6 +19,10 @@ const SCENES: readonly (readonly [title: string, scene: (tour: Tour) => Promise<
   ['Expectations, for scripts and smoke tests', expectScene],
   ['A quorum queue', quorumScene],
   ['A stream, read more than once', streamScene],
+  ['A work queue, and a task that fails', workScene],
+  ['Fanout: every service gets every event', fanoutScene],
+  ['Topics: routing by the words of a key', topicScene],
+  ['RPC: requests and replies', rpcScene],
 ];
 
 const started = performance.now();

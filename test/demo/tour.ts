@@ -17,6 +17,8 @@ export interface Tour {
   readonly say: (text: string) => void;
   /** A queue name that nobody else uses; the queue is deleted in the end, should the scene not come to it. */
   readonly queue: (base: string) => string;
+  /** An exchange name that nobody else uses; the exchange is deleted in the end. */
+  readonly exchange: (base: string) => string;
   /** Runs a command line, as typed, and shows what came out of it; ends the tour when its exit code is another one than this. */
   readonly run: (line: string, code?: number) => Promise<string>;
   /** Says that something holds, or ends the tour. */
@@ -31,7 +33,7 @@ export function startTour(): Tour {
   copyFileSync(ORDERS, join(directory, 'orders.ndjson'));
   const shell = openShell(directory);
   const prefix = `demo-${randomUUID().slice(0, 4)}`;
-  const queues: string[] = [];
+  const left: string[] = [];
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   const check = (claim: string, holds: boolean): void => {
     if (!holds) throw new Mismatch(`it does not hold that ${claim}`);
@@ -42,7 +44,12 @@ export function startTour(): Tour {
     check,
     queue: (base) => {
       const name = `${prefix}.${base}`;
-      queues.push(name);
+      left.push(`queue delete ${name}`);
+      return name;
+    },
+    exchange: (base) => {
+      const name = `${prefix}.${base}`;
+      left.push(`exchange delete ${name}`);
       return name;
     },
     run: async (line, expected = 0) => {
@@ -56,7 +63,7 @@ export function startTour(): Tour {
     },
     bytes: (file) => readFileSync(join(directory, file)),
     close: async () => {
-      for (const queue of queues) await shell.run(`rmq queue delete ${queue} --quiet`);
+      for (const what of left) await shell.run(`rmq ${what} --quiet`);
       shell.close();
       rmSync(directory, { recursive: true, force: true });
     },

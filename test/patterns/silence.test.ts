@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import type { TlsOptions } from 'node:tls';
 import type { PublishCounts } from '../../src/model/event.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
+import { makeAuthority } from '../support/certificates.ts';
 import { BASIC_ACK, BASIC_PUBLISH, type FaultyProxy, proxy } from '../support/faults.ts';
 import { ownBroker, untilHeld, untilKept } from '../support/own-broker.ts';
 import { json, type Result, rmq, start } from '../support/rmq.ts';
@@ -56,16 +59,22 @@ test('when the next connection brings confirms again, all is confirmed, and noth
   assert.deepEqual(distinct(consumed.stdout), new Set(bodies));
 });
 
-test('a large message that takes longer than --confirm-timeout on a slow network is no silence', async (t) => {
+test('a large message that takes longer than --confirm-timeout on a slow network is no silence, with TLS or without', async (t) => {
+  const authority = makeAuthority('An Authority');
+  t.after(authority.remove);
+  const { cert, key } = authority.issue('server', { names: 'IP:127.0.0.1' });
   const { queue } = await peer(t);
-  const name = await queue();
-  const between = await proxy(t, brokerUrl());
-  between.throttle(3_000_000);
-  const line = ['publish', '-q', name, '--json', '-v', '--confirm-timeout', '6s', '--url', between.url];
-  const result = await rmq(line, { input: Buffer.alloc(40_000_000, 'x'), timeout });
-  assert.equal(result.code, 0, result.stderr);
-  assert.deepEqual(counts(result), [1, 1, 0, 0, 0]);
-  assert.equal(connections(result), 1, result.stderr);
+  const publish = async (tls?: TlsOptions): Promise<void> => {
+    const name = await queue();
+    const between = await proxy(t, brokerUrl(), tls === undefined ? {} : { tls });
+    between.throttle(3_000_000);
+    const line = ['publish', '-q', name, '--json', '-v', '--confirm-timeout', '6s', '--cacert', authority.cacert, '--url', between.url];
+    const result = await rmq(line, { input: Buffer.alloc(40_000_000, 'x'), timeout });
+    assert.equal(result.code, 0, result.stderr);
+    assert.deepEqual(counts(result), [1, 1, 0, 0, 0]);
+    assert.equal(connections(result), 1, result.stderr);
+  };
+  await Promise.all([publish(), publish({ cert: readFileSync(cert), key: readFileSync(key) })]);
 });
 
 test('a quorum queue that loses the majority of its nodes is exit 75, and has what was confirmed when they are back', async (t) => {

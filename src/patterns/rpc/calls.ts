@@ -53,6 +53,8 @@ class Calls {
   readonly #waiting: Waiting;
   #underWay = 0;
   #unprinted = 0;
+  /** The last reply that was handed to `print`, which writes in order. */
+  #printed = Promise.resolve();
 
   constructor(session: Session, config: RpcCallConfig, print: Print) {
     this.#session = session;
@@ -96,19 +98,24 @@ class Calls {
   /** Resolves once every reply has been printed; with what ended the input early, if anything did. */
   async #callEach(drafts: AsyncIterable<readonly Draft[]>): Promise<unknown> {
     let failure: unknown;
-    let printed = Promise.resolve();
+    let before = Promise.resolve();
     try {
       for await (const draft of untilStopped(drafts, this.#requester)) {
-        await this.#waiting.until(() => this.#underWay < this.#config.concurrency && this.#unprinted < this.#config.concurrency * AHEAD);
-        printed = this.#call(draft, printed);
-        printed.catch(() => undefined);
+        if (!this.#hasRoom()) await this.#waiting.until(() => this.#hasRoom());
+        before = this.#call(draft, before);
       }
     } catch (error) {
       failure = error;
     }
-    await printed;
+    await before;
+    await this.#printed;
     // What stopped the client is then also what its calls ended with.
     return [...this.#failures.values()].some(({ first }) => first === failure) ? undefined : failure;
+  }
+
+  #hasRoom(): boolean {
+    const { concurrency } = this.#config;
+    return this.#underWay < concurrency && this.#unprinted < concurrency * AHEAD;
   }
 
   /** Makes a call, and prints its reply after the one before. */
@@ -116,27 +123,31 @@ class Calls {
     const number = ++this.#counts.calls;
     this.#underWay++;
     this.#unprinted++;
-    let reply: RpcReply | undefined;
-    let failure: Failure | undefined;
-    try {
-      reply = await callOver(this.#requester, this.#config, draft.body, this.#complete(draft));
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      failure = error;
-      if (error instanceof RpcError) reply = error.reply;
-    } finally {
-      this.#underWay--;
-      this.#waiting.wake();
-    }
+    const [reply, failure] = await this.#ask(draft);
+    this.#underWay--;
+    this.#waiting.wake();
     await before;
-    if (reply !== undefined) {
-      this.#stopwatch.add(reply.roundTrip);
-      await this.#print(reply, failure !== undefined);
-    }
     if (failure === undefined) this.#counts.replied++;
     else this.#failed(number, failure);
-    this.#unprinted--;
-    this.#waiting.wake();
+    if (reply === undefined) this.#unprinted--;
+    else {
+      this.#stopwatch.add(reply.roundTrip);
+      this.#printed = this.#print(reply, failure !== undefined).finally(() => {
+        this.#unprinted--;
+        this.#waiting.wake();
+      });
+      // Standard output that takes nothing any more ends the run.
+      this.#printed.catch(() => undefined);
+    }
+  }
+
+  async #ask(draft: Draft): Promise<readonly [reply: RpcReply | undefined, failure?: Failure]> {
+    try {
+      return [await callOver(this.#requester, this.#config, draft.body, this.#complete(draft))];
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      return [error instanceof RpcError ? error.reply : undefined, error];
+    }
   }
 
   #failed(call: number, failure: Failure): void {

@@ -1,0 +1,28 @@
+import { defineCommand, type Group } from './command.ts';
+import { argument, toggle } from './flag.ts';
+
+export const exchangeGroup: Group = { path: ['exchange'], summary: 'delete exchanges' };
+
+export const deleteExchangeCommand = defineCommand({
+  path: ['exchange', 'delete'],
+  summary: 'delete an exchange with its bindings; the queues stay',
+  examples: [['rmq exchange delete order.events --if-unused', 'only when nothing is bound to it']],
+  inputs: {
+    exchange: argument('the exchange'),
+    ifUnused: toggle('only when nothing is bound to it'),
+  },
+  load: async () => {
+    const [{ DeleteExchangeConfig, removeExchange }, { withSession }] = await Promise.all([
+      import('../patterns/exchange.ts'),
+      import('../patterns/connection.ts'),
+    ]);
+    return {
+      config: DeleteExchangeConfig,
+      run: async (config, { connection, emit, signal, results }) => {
+        await withSession(connection, (session) => removeExchange(session, config), emit, signal);
+        await results.report({ exchange: config.exchange }, `exchange "${config.exchange}" is deleted`);
+        return undefined;
+      },
+    };
+  },
+});
