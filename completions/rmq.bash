@@ -8,11 +8,14 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --url-file -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'work' 'fanout' 'topic' 'rpc' 'broker' 'publish' 'consume' 'completion')
+      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'broker' 'publish' 'consume' 'completion')
       flags+=('switch --version -V')
       ;;
     'queue')
       commands=('declare' 'delete')
+      ;;
+    'exchange')
+      commands=('delete')
       ;;
     'work')
       commands=('publish' 'run')
@@ -43,6 +46,10 @@ _rmq_level() {
       ;;
     'queue delete')
       flags+=('switch --if-empty -' 'switch --if-unused -')
+      arguments=1
+      ;;
+    'exchange delete')
+      flags+=('switch --if-unused -')
       arguments=1
       ;;
     'work publish')

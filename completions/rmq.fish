@@ -11,6 +11,8 @@ function __rmq_level
             set __rmq_below 1
         case 'queue'
             set __rmq_below 1
+        case 'exchange'
+            set __rmq_below 1
         case 'work'
             set __rmq_below 1
         case 'fanout'
@@ -28,6 +30,7 @@ function __rmq_level
         case 'queue declare'
             set -a __rmq_valued --queue-type --argument --bind
         case 'queue delete'
+        case 'exchange delete'
         case 'work publish'
             set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
         case 'work run'
@@ -187,6 +190,7 @@ complete -c rmq -n '__rmq_lacks -h --help' -l help -s h -d 'print this help'
 
 # rmq
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'declare and delete queues'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'exchange' -d 'delete exchanges'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'work' -d 'work queues: send tasks, run a handler for each'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'fanout' -d 'broadcast messages to every service that subscribed'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topic' -d 'route messages by the words of their keys'
@@ -200,6 +204,9 @@ complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -
 # rmq queue
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable queue, and bind it'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'delete' -d 'delete a queue with its messages'
+
+# rmq exchange
+complete -c rmq -n '__rmq_at "exchange"; and __rmq_awaits_word' -a 'delete' -d 'delete an exchange with its bindings; the queues stay'
 
 # rmq work
 complete -c rmq -n '__rmq_at "work"; and __rmq_awaits_word' -a 'publish' -d 'send tasks to a work queue, which is declared when it is missing'
@@ -276,6 +283,9 @@ complete -c rmq -n '__rmq_at "queue declare"' -l bind -x -d 'bind it to EXCHANGE
 # rmq queue delete
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when it holds no messages'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when it has no consumers'
+
+# rmq exchange delete
+complete -c rmq -n '__rmq_at "exchange delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when nothing is bound to it'
 
 # rmq work publish
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'

@@ -173,6 +173,7 @@ test('--expect is 0 for as many, 124 for fewer, 1 for more', async (t) => {
   assert.equal((await rmq(['consume', name, '--expect', '0', '--timeout', '300ms'])).code, 1);
   await rmq(['consume', name, '--drain']);
   assert.equal((await rmq(['consume', name, '--expect', '0', '--timeout', '300ms'])).code, 0);
+  assert.equal((await rmq(['consume', name, '--expect', '0', '--idle', '300ms'])).code, 0);
 });
 
 test('--no-ack with a limit takes no more than that', async (t) => {

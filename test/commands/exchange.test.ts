@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { peer } from '../support/broker.ts';
+import { rmq } from '../support/rmq.ts';
+
+test('exchange delete deletes an exchange, one that is used only without --if-unused, and 66 is for one that is not there', async (t) => {
+  const { exchange, queue, channel } = await peer(t);
+  const [name, bound] = [await exchange('fanout'), await queue()];
+  await channel.bindQueue(bound, name, '');
+  const used = await rmq(['exchange', 'delete', name, '--if-unused']);
+  assert.equal(used.code, 76, used.stderr);
+  await channel.checkExchange(name);
+  const deleted = await rmq(['exchange', 'delete', name, '--json']);
+  assert.equal(deleted.code, 0, deleted.stderr);
+  assert.deepEqual(JSON.parse(deleted.stdout), { exchange: name });
+  const missing = await rmq(['exchange', 'delete', name]);
+  assert.equal(missing.code, 66, missing.stderr);
+});
