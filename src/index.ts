@@ -3,17 +3,33 @@
  * hold every default and limit: `ConsumeConfig.parse({ queue: 'orders' })`.
  */
 export { openSession, type Session, withSession } from './amqp/session.ts';
+export { type Handlers, type ProgramHandlerConfig, programHandler } from './handlers/each.ts';
+export { type StreamHandlerConfig, streamHandler } from './handlers/stream.ts';
 export { type Envelope, formatEnvelope, parseEnvelope } from './model/envelope.ts';
 export type { ConsumeCounts, Emit, Event, PublishCounts, Role, WorkCounts } from './model/event.ts';
+export { DEFAULT_EXIT_TABLE, type ExitTable, parseExitTable } from './model/exit-table.ts';
 export { Failure, type FailureKind } from './model/failure.ts';
 export type { Handler, HandlerContext } from './model/handler.ts';
 export type { Delivery, FieldTable, FieldType, FieldValue, Message, Properties, TypedField } from './model/message.ts';
 export { plainHeaders } from './model/plain-headers.ts';
+export { type RpcAnswer, RpcError, type RpcReply } from './model/rpc.ts';
+export { matchTopic } from './model/topic-match.ts';
 export type { Judgement, Settlement, Verdict } from './model/verdict.ts';
 export { ConnectionConfig } from './patterns/connection.ts';
 export { consume } from './patterns/consume.ts';
 export { ConsumeConfig } from './patterns/consume-config.ts';
+export {
+  FanoutSubscribeConfig,
+  FanoutWorkConfig,
+  fanoutSubscription,
+  subscribeFanout,
+  workFanout,
+} from './patterns/fanout.ts';
 export { type OpenPublisher, type Outgoing, openPublisher } from './patterns/open-publisher.ts';
 export { DeclareQueueConfig, DeleteQueueConfig, declareQueue, removeQueue } from './patterns/queue.ts';
+export { type RpcClient, RpcClientConfig, rpcClient } from './patterns/rpc/client.ts';
+export { type RpcHandler, RpcServerConfig, rpcServer } from './patterns/rpc/server.ts';
 export { type Batches, publishMessages, SendingConfig } from './patterns/sending.ts';
+export { declareMissing, exchangeTopology, type Subscription } from './patterns/subscription.ts';
+export { subscribeTopic, TopicSubscribeConfig, TopicWorkConfig, topicSubscription, workTopic } from './patterns/topic.ts';
 export { declareWorkQueue, WorkConfig, workQueue, workTopology } from './patterns/work.ts';

@@ -14,7 +14,7 @@ import { Tally } from './tally.ts';
 import { type Entry, type Outcome, Unconfirmed } from './unconfirmed.ts';
 import { Waiting } from './waiting.ts';
 
-/** A queue that is recovering with its broker nacks at first: milliseconds for which such a nack is not the last word. */
+/** A queue that recovers with its broker nacks at first: milliseconds for which such a nack is not the last word. */
 const RECOVERY = 10_000;
 const INTERNAL_ERROR = 541;
 const MAX_INTERNAL_ERRORS = 3;
@@ -189,9 +189,7 @@ export class Publisher {
   }
 
   async #run(connection: Connection, ended: Promise<Failure>): Promise<void> {
-    let live = connection;
-    let end = ended;
-    for (;;) {
+    for (let [live, end] = [connection, ended]; ; ) {
       const failure = await Promise.race([end, this.stopped]);
       if (this.#failure !== undefined) return;
       try {
