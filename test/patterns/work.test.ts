@@ -181,18 +181,6 @@ test('a queue without a dead-letter exchange is not worked on, unless what fails
   void channel;
 });
 
-test('a policy that dead-letters can be relied on with policyDlx: the message is rejected', async (t) => {
-  const { queue, dead, publish, take } = await workplace(t);
-  const plain = await (await peer(t)).queue({ deadLetterExchange: '', deadLetterRoutingKey: dead }, 'policy');
-  void queue;
-  await publish(plain, ['x']);
-  const { session } = testSession(t);
-  // The argument stands for the policy here: what is asked of the broker is the same.
-  const counts = await workQueue(session, WorkConfig.parse({ queue: plain, count: 1, policyDlx: true }), async () => 'dead');
-  assert.equal(counts.dead, 1);
-  assert.equal((await take(dead)).length, 1);
-});
-
 test('what a queue is asked to be and is not is named, argument by argument', async (t) => {
   const { queue: make } = await peer(t);
   const queue = await make({ maxLength: 10, messageTtl: 60_000 });
