@@ -2,6 +2,7 @@ import { brokerCommands, brokerGroup } from './broker.ts';
 import type { Command, Group } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { consumeCommand } from './consume.ts';
+import { dlxCommands, dlxGroup } from './dlx/index.ts';
 import { fanoutCommands, fanoutGroup } from './fanout.ts';
 import { publishCommand } from './publish.ts';
 import { declareQueueCommand, deleteQueueCommand } from './queue.ts';
@@ -19,9 +20,18 @@ export const commands: readonly Command[] = [
   ...fanoutCommands,
   ...topicCommands,
   ...rpcCommands,
+  ...dlxCommands,
   ...brokerCommands,
   completionCommand,
 ];
 
 /** The words that only group commands. */
-export const groups: readonly Group[] = [{ path: ['queue'], summary: 'declare and delete queues' }, workGroup, fanoutGroup, topicGroup, rpcGroup, brokerGroup];
+export const groups: readonly Group[] = [
+  { path: ['queue'], summary: 'declare and delete queues' },
+  workGroup,
+  fanoutGroup,
+  topicGroup,
+  rpcGroup,
+  dlxGroup,
+  brokerGroup,
+];
