@@ -102,20 +102,23 @@ function statusFailure(status: number, root: string, username: string, vhost: st
   const cause = reason === '' ? {} : { cause: new Error(`the broker says: ${reason}`) };
   switch (status) {
     case 401:
-      // A user without a management tag is refused with 401 as well, and only the reason tells.
-      return /management user|policymaker|administrator|tag/i.test(reason)
-        ? new Failure('denied', `the user "${username}" may not use the management API at ${root}`, {
-            ...cause,
-            hint: 'it needs a tag: rabbitmqctl set_user_tags USER management (policymaker, to set policies)',
-          })
-        : new Failure('denied', `the management API at ${root} refused the user name or password of "${username}"`, {
-            ...cause,
-            hint: "without a user in --management-url, the one of the broker's URL is taken; guest may log in only from the broker's own machine",
-          });
     case 403:
-      return new Failure('denied', `the user "${username}" may not do that in the vhost "${vhost}", says the management API at ${root}`, {
+      // The API says 401 to all who may not, too; only the reason tells them from those who are not known.
+      if (/management user/i.test(reason)) {
+        return new Failure('denied', `the user "${username}" may not use the management API at ${root}`, {
+          ...cause,
+          hint: `it needs a tag: rabbitmqctl set_user_tags ${username} management (policymaker, to set policies)`,
+        });
+      }
+      if (status === 403 || /access/i.test(reason)) {
+        return new Failure('denied', `the user "${username}" may not do that in the vhost "${vhost}", says the management API at ${root}`, {
+          ...cause,
+          hint: 'it needs permissions for the vhost (rabbitmqctl set_permissions), and the tag policymaker to set policies',
+        });
+      }
+      return new Failure('denied', `the management API at ${root} refused the user "${username}" or the password`, {
         ...cause,
-        hint: 'it needs a permission for the vhost, and the tag policymaker to set policies',
+        hint: "without a user in --management-url, the one of the broker's URL is taken; guest may log in only from the broker's own machine",
       });
     case 404:
       return new Failure('missing', `the management API at ${root} knows no such thing in the vhost "${vhost}"`, {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import type { GetMessage } from 'amqplib';
 import { type Peer, peer, unique } from '../support/broker.ts';
 import { exchangeName, queueExists, queueName } from '../support/names.ts';
 import { json, rmq } from '../support/rmq.ts';
@@ -174,11 +175,10 @@ test('flags that make no sense together are refused before anything is connected
 
 test('a management API that was named must answer, and its password is never printed', async (t) => {
   const { names } = place(t);
-  const silent = createServer((socket) => socket.destroy());
-  silent.listen(0, '127.0.0.1');
-  await once(silent, 'listening');
-  t.after(() => silent.close());
-  const { port } = silent.address() as { port: number };
+  const closed = createServer().listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const { port } = closed.address() as AddressInfo;
+  await new Promise((resolve) => closed.close(resolve));
   const refused = await rmq(['dlx', 'setup', ...names, '--plan', '-v', '--management-url', `http://me:s3cret@127.0.0.1:${port}`]);
   assert.equal(refused.code, 69);
   assert.match(refused.stderr, /the management API at http:\/\/127\.0\.0\.1:\d+ cannot be reached/);
@@ -250,4 +250,71 @@ const policy = (method: string, name: string, body?: object): Promise<unknown> =
 /** Resolves once a policy holds for a queue: it is applied after it has been set. */
 async function policyHolds(queue: string, name: string): Promise<void> {
   while (((await manage('GET', `queues/%2F/${queue}`)) as { policy?: unknown } | undefined)?.policy !== name);
+}
+
+test('a ladder brings what is rejected back after each pause, and then lets it be dead: consumers do no more than reject', async (t) => {
+  const other = await peer(t);
+  const { channel } = other;
+  const { queue, dead, names } = place(t);
+  ladderIsGone(t, queue, '20ms-30ms', 2);
+  const made = await rmq(['dlx', 'setup', ...names, '--retry', '20ms,30ms']);
+  assert.equal(made.code, 0, made.stderr);
+  const again = await rmq(['dlx', 'setup', ...names, '--retry', '20ms,30ms', '-o', 'json']);
+  assert.deepEqual([...new Set(Object.values(actions(json<Plan>(again))))], ['keep'], again.stdout);
+  const seen: string[] = [];
+  await channel.consume(queue, (message) => {
+    if (message === null) return;
+    seen.push(message.content.toString());
+    channel.reject(message, false);
+  });
+  const source = await other.exchange('topic');
+  await channel.bindQueue(queue, source, 'order.#');
+  channel.publish(source, 'order.placed', Buffer.from('never good'));
+  const letter = await new Promise<GetMessage>((resolve) => {
+    void channel.consume(dead, (message) => message !== null && resolve(message as unknown as GetMessage), { noAck: true });
+  });
+  assert.deepEqual(seen, ['never good', 'never good', 'never good']);
+  assert.equal(letter.fields.routingKey, 'failed');
+  const deaths = letter.properties.headers?.['x-death'] as { queue: string; reason: string; count: number; exchange: string; 'routing-keys': string[] }[];
+  const [death] = deaths.filter((one) => one.queue === queue);
+  assert.deepEqual([death?.reason, death?.count, death?.exchange, death?.['routing-keys']], ['rejected', 3, source, ['order.placed']]);
+  assert.deepEqual(
+    // RabbitMQ 3.10 does not keep the order of those that did not die last.
+    deaths
+      .filter(({ reason }) => reason === 'expired')
+      .map((one) => `${one.queue} ${one.count}`)
+      .sort(),
+    [`${queue}.retry.20ms-30ms.1 1`, `${queue}.retry.20ms-30ms.2 1`],
+  );
+});
+
+test('a message that expires on a ladder goes straight to the dead letters: back in its queue the broker would drop it', async (t) => {
+  const other = await peer(t);
+  const { queue, dead, names } = place(t);
+  ladderIsGone(t, queue, '20ms', 1);
+  assert.equal((await rmq(['dlx', 'setup', ...names, '--retry', '20ms'])).code, 0);
+  await other.publish(queue, ['late'], { expiration: '1' });
+  assert.deepEqual(await arrival(other, dead), { reason: 'expired', from: queue, key: queue, body: 'late' });
+});
+
+test('a queue that lets messages die of age cannot have a ladder', async (t) => {
+  const { channel } = await peer(t);
+  const { queue, dlx, names } = place(t);
+  ladderIsGone(t, queue, '10s', 1);
+  assert.equal((await rmq(['dlx', 'setup', ...names])).code, 0);
+  const refused = await rmq(['dlx', 'setup', ...names, '--retry', '10s']);
+  assert.equal(refused.code, 76);
+  assert.match(refused.stderr, new RegExp(`x-dead-letter-exchange is "${dlx}", not "${queue}.retry.10s"`));
+  assert.match(refused.stderr, /x-dead-letter-routing-key is "failed", and must not be set/);
+  assert.match(refused.stderr, /x-message-ttl is 3600000, and must not be set/);
+  await assert.rejects(channel.checkExchange(`${queue}.retry.10s`));
+});
+
+/** Deletes the ladder of a queue when the test ends. */
+function ladderIsGone(t: TestContext, queue: string, pauses: string, rungs: number): void {
+  t.after(async () => {
+    const { channel } = await peer(t);
+    for (let rung = 1; rung <= rungs; rung++) await channel.deleteQueue(`${queue}.retry.${pauses}.${rung}`);
+    for (const suffix of ['', '.first', '.back']) await channel.deleteExchange(`${queue}.retry.${pauses}${suffix}`);
+  });
 }
