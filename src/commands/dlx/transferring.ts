@@ -13,6 +13,7 @@ export const transferInputs = {
   rate: decimal('at most N messages a second'),
   dryRun: toggle('only say what would go where'),
   copy: toggle('leave the originals where they are'),
+  force: toggle('give messages of a quorum queue back even near its delivery limit'),
   journal: path('append a line of JSON for each message that is chosen, before it is acknowledged'),
 } as const;
 

@@ -1,5 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Failure } from '../../model/failure.ts';
+import type { Delivery, Message } from '../../model/message.ts';
+import type { StayReason } from '../../model/transfer.ts';
+import type { TransferJob } from './transfer-job.ts';
 
 /** A file with a line for every message and what became of it. */
 export interface Journal {
@@ -54,6 +57,19 @@ export async function openJournal(path: string, onFailure: (failure: Failure) =>
       await writing;
       await file.close();
     },
+  };
+}
+
+/** What became of a message: it was moved, or it stays, and why. */
+export function journalLine({ queue, run, copy }: TransferJob, { properties }: Delivery, sent: Message | undefined, reason: StayReason | undefined): object {
+  return {
+    time: new Date().toISOString(),
+    run,
+    queue,
+    outcome: reason === undefined ? (copy ? 'copied' : 'moved') : 'stays',
+    ...(reason !== undefined && { reason }),
+    ...(properties.messageId !== undefined && { messageId: properties.messageId }),
+    ...(sent !== undefined && { exchange: sent.exchange, routingKey: sent.routingKey }),
   };
 }
 

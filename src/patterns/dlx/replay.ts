@@ -7,7 +7,8 @@ import { queueName } from '../names.ts';
 import { uniqueId } from '../unique.ts';
 import { filterOf, filterRules, filterShape, isFiltered } from './filter.ts';
 import { checkTarget, targetOf, targetRules, targetShape } from './target.ts';
-import { type Transferred, transfer, type Verdict } from './transfer.ts';
+import { transfer } from './transfer.ts';
+import type { Transferred, Verdict } from './transfer-job.ts';
 
 /** How messages are taken from one queue to another. */
 export const transferShape = {
@@ -19,6 +20,8 @@ export const transferShape = {
   dryRun: z._default(z.boolean(), false),
   /** True: the originals stay. */
   copy: z._default(z.boolean(), false),
+  /** True: messages of a quorum queue are given back even where that costs them one of their last attempts. */
+  force: z._default(z.boolean(), false),
   /** A file with a line for each message that is chosen and what became of it. */
   journal: z.optional(z.string().check(z.minLength(1))),
 };

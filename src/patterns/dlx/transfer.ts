@@ -1,49 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../../amqp/connection.ts';
+import { deliveryLimit } from '../../amqp/delivery-limit.ts';
 import { Publisher } from '../../amqp/publisher.ts';
-import { queueType, readyCount } from '../../amqp/queue-probe.ts';
+import { readyCount } from '../../amqp/queue-probe.ts';
 import type { Session } from '../../amqp/session.ts';
 import type { Outcome } from '../../amqp/unconfirmed.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
-import type { Delivery, Message } from '../../model/message.ts';
-import type { StayReason, TransferCounts } from '../../model/transfer.ts';
+import type { Message } from '../../model/message.ts';
+import type { StayReason } from '../../model/transfer.ts';
 import { pacing } from '../sending.ts';
-import { type Journal, openJournal } from './journal.ts';
+import { type Journal, journalLine, openJournal } from './journal.ts';
+import { type Attempts, attemptsOf } from './read-attempts.ts';
+import type { TransferJob, Transferred } from './transfer-job.ts';
 import { type Taken, TransferSource } from './transfer-source.ts';
-
-/** What a transfer does with a message that is chosen: the copy to send, or why it stays. */
-export type Verdict = Message | StayReason;
-
-/** Which messages go where. */
-export interface TransferJob {
-  readonly queue: string;
-  /** At most as many of those that are chosen. */
-  readonly count?: number | undefined;
-  /** Messages a second. */
-  readonly rate?: number | undefined;
-  /** True: the originals stay. */
-  readonly copy: boolean;
-  /** True: nothing is sent. */
-  readonly dryRun: boolean;
-  /** A file with a line for each message that is chosen. */
-  readonly journal?: string | undefined;
-  /** True when every message is chosen: then no message beyond the count is asked of the queue. */
-  readonly all: boolean;
-  readonly isChosen: (delivery: Delivery) => boolean;
-  /** Called once for each message that is chosen, in order; one that is given again after a lost connection, again. */
-  readonly decide: (delivery: Delivery) => Verdict | Promise<Verdict>;
-  /** Stands in each line of the journal. */
-  readonly run: string;
-}
-
-/** How a transfer ended; its failure is not thrown, for the counts matter all the same. */
-export interface Transferred {
-  readonly counts: TransferCounts;
-  readonly seconds: number;
-  readonly failure: Failure | undefined;
-  /** Why the broker did not take a message, the first time. */
-  readonly refusal: Failure | undefined;
-}
 
 const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 /** How often a queue is asked whether it is empty, when messages stopped coming that were there at the start. */
@@ -75,6 +44,7 @@ class Transfer {
   #refusal: Failure | undefined;
   #publisher: Publisher | undefined;
   #journal: Journal | undefined;
+  #attempts: Attempts | undefined;
   #pace: (() => Promise<void>) | undefined;
   #source: TransferSource | undefined;
   /** What was chosen on this connection and waits for its turn, how many are to come, and how many have no outcome yet. */
@@ -94,14 +64,16 @@ class Transfer {
   }
 
   async execute(): Promise<Transferred> {
-    const { queue, copy, dryRun, journal, rate } = this.#job;
+    const { queue, copy, dryRun, journal, rate, force } = this.#job;
     const { signal } = this.#session;
     const link = this.#session.open('consumer');
     let failure: Failure | undefined;
     const abort = (): void => this.#end(abortFailure(signal));
     try {
       let connection = await link.connect(signal);
-      if ((await queueType(connection, queue)) === 'stream')
+      const { type, limit } = await deliveryLimit(connection, queue);
+      if (type === 'quorum' && !force) this.#attempts = attemptsOf(connection.version, limit);
+      if (type === 'stream')
         throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, { hint: 'rmq consume --offset reads one' });
       if (journal !== undefined) this.#journal = await openJournal(journal, (why) => this.#end(why));
       if (!dryRun) {
@@ -166,12 +138,21 @@ class Transfer {
   }
 
   #take(taken: Taken): void {
-    const { isChosen, count } = this.#job;
+    const { queue, isChosen, count, copy, dryRun } = this.#job;
     if (this.#stopping || this.#left === 0) return;
+    const chosen = isChosen(taken.delivery);
+    if (this.#attempts !== undefined && (!chosen || copy || dryRun)) {
+      const refusal = this.#attempts.refusal(taken.delivery.properties.headers, queue);
+      if (refusal !== undefined) {
+        this.#stopping = true;
+        this.#end(refusal);
+        return;
+      }
+    }
     this.#left--;
     this.#counts.seen++;
     this.#lastTaken = performance.now();
-    if (isChosen(taken.delivery)) {
+    if (chosen) {
       this.#counts.chosen++;
       this.#open++;
       this.#pending.push(taken);
@@ -247,18 +228,7 @@ class Transfer {
       this.#answer(source, taken, reason);
       return;
     }
-    const { queue, run, copy } = this.#job;
-    const { messageId } = taken.delivery.properties;
-    const outcome = reason === undefined ? (copy ? 'copied' : 'moved') : 'stays';
-    const line = {
-      time: new Date().toISOString(),
-      run,
-      queue,
-      outcome,
-      ...(reason !== undefined && { reason }),
-      ...(messageId !== undefined && { messageId }),
-      ...(message !== undefined && { exchange: message.exchange, routingKey: message.routingKey }),
-    };
+    const line = journalLine(this.#job, taken.delivery, message, reason);
     this.#journal.add(line, () => this.#answer(source, taken, reason));
   }
 
