@@ -20,10 +20,10 @@ export interface Window {
   readonly cancel: () => Promise<void>;
   /** Tells a stream that everything up to here has been read; it sends more then. */
   readonly credit: (tag: number) => void;
-  /** Takes these messages off the queue; in the order of their tags. */
+  /** Takes these messages off the queue; the broker has heard of it when `close` says so. */
   readonly acknowledge: (tags: readonly number[]) => void;
-  /** Closes it; what was not acknowledged is back in its place when this resolves. */
-  readonly close: () => Promise<void>;
+  /** Closes it: what was not acknowledged goes back to its place. False when the broker may not have heard of the acknowledgements. */
+  readonly close: () => Promise<boolean>;
 }
 
 export interface WindowConfig {
@@ -86,19 +86,25 @@ export function windowsOf(connection: Connection, queue: string): WindowOpener {
       cancel,
       credit: (tag) => channel.ack(tagged(tag), true),
       acknowledge: (tags) => {
-        const last = tags.at(-1);
-        if (last !== undefined && tags.length === last) channel.ack(tagged(last), true);
-        else for (const tag of tags) channel.ack(tagged(tag), false);
+        const sorted = [...tags].sort((a, b) => a - b);
+        const last = sorted.at(-1);
+        try {
+          if (last !== undefined && sorted.length === last) channel.ack(tagged(last), true);
+          else for (const tag of sorted) channel.ack(tagged(tag), false);
+        } catch (error) {
+          throw new Failure('unavailable', 'the broker has closed the channel before it was told what to remove', { cause: error });
+        }
       },
       close: async () => {
-        if (!connection.open) return;
+        if (!connection.open) return false;
         try {
           // Otherwise what is given back would come once more.
           await cancel();
           answers.giveBack(channel, connection.version);
-          await withinPatience(onChannel(channel.close(), connection));
+          return (await withinPatience(onChannel(channel.close(), connection))) !== 'late';
         } catch {
-          // It is closed, and with that everything has been given back.
+          // It is closed already, and with that everything has been given back.
+          return false;
         }
       },
     };

@@ -47,6 +47,7 @@ const PATIENCE = 10_000;
 /** How long a quorum queue may take to put messages back; others may have taken them at once, so that nobody sees it. */
 const RETURN_PATIENCE = 1_000;
 const RETURN_CHECK = 10;
+const MOST_WINDOWS = 1_000;
 const STREAM_CREDIT = 2_000;
 const PROGRESS = 100;
 
@@ -106,7 +107,8 @@ class Reading {
 
   async queue(type: QueueType | undefined, depth: number, attempts: Attempts | undefined): Promise<ReadSummary> {
     this.#isQuorum = type === 'quorum';
-    const most = Math.min(this.#options.window ?? MAX_PREFETCH, MAX_PREFETCH);
+    // A connection has 2,047 channels at most.
+    const most = Math.min(Math.max(this.#options.window ?? MAX_PREFETCH, Math.ceil(depth / MOST_WINDOWS)), MAX_PREFETCH);
     await this.#whileRunning(async () => {
       // The first one tells whether looking at the others would cost them their last attempt.
       let size = attempts === undefined ? most : 1;
@@ -124,8 +126,8 @@ class Reading {
       await take(this.#chosen);
       for (const { window, chosen } of this.#windows) window.acknowledge(chosen);
       this.#acknowledged = true;
-      await this.#close();
-      if (!this.#connection.open) throw await this.#connection.lost;
+      if (await this.#close()) return;
+      throw this.#connection.open ? unheard() : await this.#connection.lost;
     });
     return { type, depth, read: this.#read, chosen: this.#chosen };
   }
@@ -247,13 +249,16 @@ class Reading {
     }
   }
 
-  async #close(): Promise<void> {
+  /** True when the broker has heard everything that it was told. */
+  async #close(): Promise<boolean> {
+    let clean = true;
     for (const { window, chosen } of this.#windows.splice(0)) {
       const held = window.received - (this.#acknowledged ? chosen.length : 0);
       const before = this.#isQuorum && held > 0 ? await this.#ready() : undefined;
-      await window.close();
+      clean = (await window.close()) && clean;
       if (before !== undefined) await this.#untilReady(before + held);
     }
+    return clean;
   }
 
   /** A quorum queue learns a little later that a channel is gone; the next window's messages belong behind these. */
@@ -275,6 +280,10 @@ function stuck(queue: string, ready: number): Failure {
   return new Failure('later', `"${queue}" holds ${formatCount(ready, 'message')} and hands out none`, {
     hint: 'a queue with a single active consumer serves only that one: stop it, then look again',
   });
+}
+
+function unheard(): Failure {
+  return new Failure('unavailable', 'the broker may not have heard of everything that was to be removed', { hint: 'look what is still there' });
 }
 
 function lost(error: unknown): Failure {
