@@ -46,7 +46,7 @@ export const dlxSetupCommand: Command = defineCommand({
   },
   extras: deskExtras,
   load: async () => {
-    const [{ DlxSetupConfig }, { planText }, { setupDeadLetters }, { withSession }] = await Promise.all([
+    const [{ DlxSetupConfig }, { setupText }, { setupDeadLetters }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/setup-config.ts'),
       import('../../patterns/dlx/plan-text.ts'),
       import('../../patterns/dlx/setup.ts'),
@@ -57,9 +57,9 @@ export const dlxSetupCommand: Command = defineCommand({
       run: async (config, context, { managementUrl }) => {
         const { connection, emit, signal, results } = context;
         const place = { connection, management: deskPlace(managementUrl, context) };
-        const { queue, steps, notes } = await withSession(connection, (session) => setupDeadLetters(session, config, place), emit, signal);
-        await results.report({ queue, planned: config.plan, steps, notes }, planText({ queue, steps, notes }, config.plan ? 'plan' : 'done'));
-        return config.plan && steps.some(({ action }) => action === 'conflict') ? 1 : 0;
+        const done = await withSession(connection, (session) => setupDeadLetters(session, config, place), emit, signal);
+        await results.report({ planned: config.plan, ...done }, setupText(done, config));
+        return config.plan && done.steps.some(({ action }) => action === 'conflict') ? 1 : 0;
       },
     };
   },

@@ -1,12 +1,22 @@
 import type { FieldTable } from '../../model/message.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import { describeDifference, type Plan, type PlanStep } from './plan.ts';
+import type { SetUp } from './setup.ts';
 
 const SIGNS: Readonly<Record<PlanStep['action'], string>> = { create: '+', change: '~', keep: '=', bind: '?', conflict: '!' };
 const WORDS: Readonly<Record<'plan' | 'done', Readonly<Record<PlanStep['action'], string>>>> = {
   plan: { create: 'create', change: 'change', keep: 'is there', bind: 'bind', conflict: 'CONFLICT' },
   done: { create: 'created', change: 'changed', keep: 'is there', bind: 'bound', conflict: 'CONFLICT' },
 };
+
+/** What a setup did, or would do, and how its test went. */
+export function setupText(setUp: SetUp, { plan, deadQueue }: { readonly plan: boolean; readonly deadQueue: string }): string {
+  const text = planText(setUp, plan ? 'plan' : 'done');
+  if (setUp.verified === undefined) return text;
+  const { through, reason, exchange, routingKey, milliseconds } = setUp.verified;
+  const way = through === 'queue' ? 'the queue' : 'a twin of the queue, which is in use,';
+  return `${text}\nverified: a marked message went through ${way} and arrived in "${deadQueue}" after ${formatDuration(milliseconds)} (${reason}, from exchange "${exchange}" with key "${routingKey}")`;
+}
 
 /** A plan for people: one line for each thing, what differs below it, and the sum at the end. */
 export function planText({ steps, notes }: Plan, tense: keyof typeof WORDS): string {

@@ -9,6 +9,7 @@ import { conflictFailure, type Plan, planSetup } from './plan.ts';
 import type { DlxSetupConfig } from './setup-config.ts';
 import { type PolicyPlan, planPolicy } from './setup-policy.ts';
 import { type DeadLetterSetup, setupTopology } from './setup-topology.ts';
+import { type Verified, verifySetup } from './setup-verify.ts';
 
 /** What the setup of dead letters has to reach. */
 export interface SetupPlace {
@@ -17,23 +18,29 @@ export interface SetupPlace {
   readonly management: DeskPlace;
 }
 
+/** What was done, or would be, and how the marked message went through. */
+export interface SetUp extends Plan {
+  readonly verified?: Verified;
+}
+
 /**
  * Sets up the dead letters of a queue: what is missing is declared, the queue itself last, so that it never dead-letters into
  * nothing. Doing it twice changes nothing. With `plan`, nothing is touched at all, and conflicts are in the plan.
  *
  * @throws Failure `refused` that names each argument in conflict, and then nothing was declared; `missing` for a policy on a
- * queue that is not there; `unavailable` for one without the management API
+ * queue that is not there; `unavailable` for one without the management API; with `verify`, as `verifySetup` does
  */
-export async function setupDeadLetters(session: Session, config: DlxSetupConfig, { connection: target, management }: SetupPlace): Promise<Plan> {
+export async function setupDeadLetters(session: Session, config: DlxSetupConfig, { connection: target, management }: SetupPlace): Promise<SetUp> {
   const setup = setupTopology(config);
   return withControlConnection(session, async (connection) => {
     const desk = await deskIfThere(target, management, connection, session.signal, session.emit);
     const plan = config.policy ? await planPolicy(connection, desk, setup) : await planSetup(connection, desk, setup);
-    if (config.plan) return plan;
+    const told = { queue: plan.queue, steps: plan.steps, notes: plan.notes };
+    if (config.plan) return told;
     const conflict = conflictFailure(plan);
     if (conflict !== undefined) throw conflict;
     await apply(connection, desk, setup, plan);
-    return plan;
+    return config.verify ? { ...told, verified: await verifySetup(session, connection, desk, config, setup) } : told;
   });
 }
 
