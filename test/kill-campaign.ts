@@ -1,4 +1,4 @@
-// Fifty kills of `rmq dlx replay` over a queue of 20,000, on a broker of its own: node --import tsx test/kill-campaign.ts [KILLS] [MESSAGES]
+// Fifty kills of `rmq dlx replay` over a queue of 20,000, on a broker of its own: node --import tsx test/kill-campaign.ts [KILLS] [MESSAGES] [TYPE]
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,13 +7,14 @@ import { startBroker } from '../src/broker/broker.ts';
 import { type AfterKill, fill, killReplay } from './support/kill-campaign.ts';
 import { rmq } from './support/rmq.ts';
 
-const [kills = 50, messages = 20_000] = process.argv.slice(2).map(Number);
+const [kills = 50, messages = 20_000] = process.argv.slice(2, 4).map(Number);
+const types = process.argv[4] === undefined ? ['classic', 'quorum'] : [process.argv[4]];
 const broker = await startBroker();
 const url = broker.nodes[0].url;
 const journal = join(tmpdir(), `rmq-kills-${process.pid}`);
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 try {
-  for (const type of ['classic', 'quorum']) {
+  for (const type of types) {
     const model = await connect(url);
     const channel = await model.createChannel();
     const [source, target] = [`dead.${type}`, `target.${type}`];

@@ -80,16 +80,14 @@ async function idsIn(url: string, queue: string): Promise<Set<string>> {
   try {
     const channel = await model.createChannel();
     while ((await channel.checkQueue(queue)).consumerCount > 0) await delay(10);
-    const { messageCount } = await channel.checkQueue(queue);
     const ids = new Set<string>();
-    if (messageCount === 0) return ids;
-    let count = 0;
-    await new Promise<void>((resolve) => {
-      void channel.consume(queue, (message) => {
-        ids.add(message?.properties.messageId as string);
-        if (++count === messageCount) resolve();
-      });
-    });
+    await channel.consume(queue, (message) => ids.add(message?.properties.messageId as string));
+    // The last answers of a killed client may still be on their way into a quorum queue: how many there are is known only in the end.
+    for (let before = -1, left = 1; left > 0 || ids.size > before; ) {
+      before = ids.size;
+      await delay(SETTLE);
+      left = (await channel.checkQueue(queue)).messageCount;
+    }
     // Closing gives everything back in its place.
     await channel.close();
     return ids;
@@ -97,6 +95,8 @@ async function idsIn(url: string, queue: string): Promise<Set<string>> {
     await model.close();
   }
 }
+
+const SETTLE = 200;
 
 /** Puts messages with these ids into a queue. */
 export async function fill(url: string, queue: string, ids: readonly string[]): Promise<void> {

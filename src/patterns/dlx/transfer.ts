@@ -14,7 +14,7 @@ import { type Attempts, attemptsOf } from './read-attempts.ts';
 import type { TransferJob, Transferred } from './transfer-job.ts';
 import { type Taken, TransferSource } from './transfer-source.ts';
 
-const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
+const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 /** How often a queue is asked whether it is empty, when messages stopped coming that were there at the start. */
 const EMPTY_CHECK = 500;
 /** How long confirms are waited for once the run is stopped. */
