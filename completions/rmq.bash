@@ -8,7 +8,7 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --url-file -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'broker' 'publish' 'consume' 'completion')
+      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'broker' 'publish' 'consume' 'completion')
       flags+=('switch --version -V')
       ;;
     'queue')
@@ -28,6 +28,9 @@ _rmq_level() {
       ;;
     'rpc')
       commands=('call' 'serve')
+      ;;
+    'dlx')
+      commands=('setup' 'list' 'inspect' 'replay' 'move' 'export' 'import' 'purge')
       ;;
     'broker')
       commands=('run' 'start' 'stop' 'status')
@@ -94,6 +97,39 @@ _rmq_level() {
       endless=1
       command=2
       ;;
+    'dlx setup')
+      flags+=('value --dlx -' 'value --dlx-routing-key -' 'value --dead-queue -' 'value --dead-ttl -' 'value --dead-queue-type -' 'value --queue-type -' 'value --message-ttl -' 'switch --no-ttl -' 'value --max-length -' 'switch --no-limit -' 'switch --at-least-once -' 'value --delivery-limit -' 'value --retry -' 'switch --policy -' 'switch --plan -' 'switch --verify -' 'value --management-url -')
+      arguments=1
+      ;;
+    'dlx list')
+      flags+=('value --management-url -')
+      arguments=1
+      endless=1
+      ;;
+    'dlx inspect')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'values --group-by -' 'value --show -' 'switch --force -')
+      arguments=1
+      ;;
+    'dlx replay')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --to-queue -' 'value --to-exchange -' 'value --routing-key -r' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'value --journal -' 'value --max-replays -' 'value --to-url -' 'switch --edit -')
+      arguments=1
+      ;;
+    'dlx move')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'value --journal -' 'value --to-url -' 'switch --edit -')
+      arguments=2
+      ;;
+    'dlx export')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'value --directory -d' 'value --file-size -' 'switch --force -')
+      arguments=1
+      ;;
+    'dlx import')
+      flags+=('value --queue -q' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
+      arguments=1
+      ;;
+    'dlx purge')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'value --export-to -' 'switch --force -')
+      arguments=1
+      ;;
     'broker run')
       flags+=('value --nodes -' 'value --boot-timeout -' 'switch --install -')
       arguments=1
@@ -132,6 +168,13 @@ _rmq_values() {
     'rpc call --file') source=file ;;
     'rpc serve --queue-type') choices=('classic' 'quorum') ;;
     'rpc serve 2') source=command ;;
+    'dlx setup --dead-queue-type') choices=('classic' 'quorum') ;;
+    'dlx setup --queue-type') choices=('classic' 'quorum') ;;
+    'dlx replay --journal') source=file ;;
+    'dlx move --journal') source=file ;;
+    'dlx export --directory') source=directory ;;
+    'dlx import 1') source=directory ;;
+    'dlx purge --export-to') source=directory ;;
     'broker run 1') source=command ;;
     'completion --write') source=directory ;;
     'completion 1') choices=('bash' 'zsh' 'fish') ;;

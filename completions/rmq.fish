@@ -21,6 +21,8 @@ function __rmq_level
             set __rmq_below 1
         case 'rpc'
             set __rmq_below 1
+        case 'dlx'
+            set __rmq_below 1
         case 'broker'
             set __rmq_below 1
         case 'publish'
@@ -50,6 +52,22 @@ function __rmq_level
         case 'rpc serve'
             set -a __rmq_valued --queue-type --concurrency --handler-timeout --grace --reply-content-type -n --count --idle --timeout --max-reply
             set __rmq_command 2
+        case 'dlx setup'
+            set -a __rmq_valued --dlx --dlx-routing-key --dead-queue --dead-ttl --dead-queue-type --queue-type --message-ttl --max-length --delivery-limit --retry --management-url
+        case 'dlx list'
+            set -a __rmq_valued --management-url
+        case 'dlx inspect'
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --group-by --show
+        case 'dlx replay'
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --to-queue --to-exchange -r --routing-key -n --count --rate --journal --max-replays --to-url
+        case 'dlx move'
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --rate --journal --to-url
+        case 'dlx export'
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count -d --directory --file-size
+        case 'dlx import'
+            set -a __rmq_valued -q --queue --rate --window --confirm-timeout --timeout
+        case 'dlx purge'
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --export-to
         case 'broker run'
             set -a __rmq_valued --nodes --boot-timeout
             set __rmq_command 1
@@ -195,6 +213,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'work' -d 'work queue
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'fanout' -d 'broadcast messages to every service that subscribed'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topic' -d 'route messages by the words of their keys'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'rpc' -d 'request and reply: call a service, or be one'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'dlx' -d 'dead letters: set up, list, inspect, replay, export, purge'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a private, real RabbitMQ node for development, tests and CI'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consume' -d 'print messages, acknowledging each only after it has been written'
@@ -224,6 +243,16 @@ complete -c rmq -n '__rmq_at "topic"; and __rmq_awaits_word' -a 'match' -d 'tell
 # rmq rpc
 complete -c rmq -n '__rmq_at "rpc"; and __rmq_awaits_word' -a 'call' -d 'send a request and print its reply'
 complete -c rmq -n '__rmq_at "rpc"; and __rmq_awaits_word' -a 'serve' -d 'answer requests with what a program prints'
+
+# rmq dlx
+complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'setup' -d 'set up a queue whose failed messages are kept as dead letters'
+complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'list' -d 'list the queues that dead-letter, where to, and what dangles'
+complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'inspect' -d 'look at dead letters, and leave them where they are'
+complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'replay' -d 'publish dead letters again, each where it was published to at first'
+complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'move' -d 'take messages from one queue to another, as they are'
+complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'export' -d 'write dead letters to files, and leave them where they are'
+complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'import' -d 'publish the messages of a bundle that dlx export has written'
+complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'purge' -d 'remove dead letters for good'
 
 # rmq broker
 complete -c rmq -n '__rmq_at "broker"; and __rmq_awaits_word' -a 'run' -d 'run a command against a throwaway RabbitMQ node and leave nothing behind'
@@ -497,6 +526,109 @@ complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --timeout' -l timeout 
 complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --fd3' -l fd3 -d 'the whole envelope on file descriptor 3'
 complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --max-reply' -l max-reply -x -d 'kill a handler that prints more, and answer with exit code 74 (16mb)'
 complete -c rmq -n '__rmq_runs "rpc serve"' -a '(__rmq_complete_command)'
+
+# rmq dlx setup
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dlx' -l dlx -x -d 'the dead-letter exchange, direct (dlx)'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dlx-routing-key' -l dlx-routing-key -x -d 'the routing key of its dead letters (failed)'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dead-queue' -l dead-queue -x -d 'the queue that keeps dead letters (dead.letters)'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dead-ttl' -l dead-ttl -x -d 'how long they are kept (7d)'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dead-queue-type' -l dead-queue-type -x -a 'classic quorum' -d 'the type of that queue (classic)'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'the type of QUEUE (classic)'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'messages of QUEUE that are older are dead (1h)'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --no-ttl' -l no-ttl -d 'messages of QUEUE do not expire'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --max-length' -l max-length -x -d 'the most messages in QUEUE; beyond it the oldest ones are dead (100000)'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --no-limit' -l no-limit -d 'any number of messages in QUEUE'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --at-least-once' -l at-least-once -d 'a quorum queue that keeps a dead letter until its target has it, and refuses messages when it is full'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --delivery-limit' -l delivery-limit -x -d 'a message of a quorum queue is dead after so many failed deliveries'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --retry' -l retry -x -d 'bring what is rejected back after each of these pauses, and only then let it be dead'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --policy' -l policy -d 'through a policy instead of arguments: for a queue that is there; sets no TTL and no length unless they are given'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --plan' -l plan -d 'only say what would be done'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --verify' -l verify -d 'then send a marked message through, reject it, and see it arrive'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+
+# rmq dlx list
+complete -c rmq -n '__rmq_at "dlx list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+
+# rmq dlx inspect
+complete -c rmq -n '__rmq_at "dlx inspect"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'
+complete -c rmq -n '__rmq_at "dlx inspect"' -l from-queue -x -d 'only those that died last in this queue'
+complete -c rmq -n '__rmq_at "dlx inspect"' -l header -s H -x -d 'only those with this header; K:=JSON for typed values'
+complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --older-than' -l older-than -x -d 'only those whose newest death is longer ago'
+complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only those whose newest death is not as long ago'
+complete -c rmq -n '__rmq_at "dlx inspect"' -l id -x -d 'only the message with this id'
+complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks -n --count' -l count -s n -x -d 'look at N messages (100; all with -o json)'
+complete -c rmq -n '__rmq_at "dlx inspect"' -l group-by -x -d 'count messages by reason, queue, exchange, routingKey, type or header:NAME'
+complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --show' -l show -x -d 'one whole message, by its number in the queue, and how it died'
+complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --force' -l force -d 'look even where that may cost messages their last delivery'
+
+# rmq dlx replay
+complete -c rmq -n '__rmq_at "dlx replay"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'
+complete -c rmq -n '__rmq_at "dlx replay"' -l from-queue -x -d 'only those that died last in this queue'
+complete -c rmq -n '__rmq_at "dlx replay"' -l header -s H -x -d 'only those with this header; K:=JSON for typed values'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --older-than' -l older-than -x -d 'only those whose newest death is longer ago'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only those whose newest death is not as long ago'
+complete -c rmq -n '__rmq_at "dlx replay"' -l id -x -d 'only the message with this id'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-queue' -l to-queue -x -d 'send all of them to this queue'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-exchange' -l to-exchange -x -d 'send all of them to this exchange'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks -r --routing-key' -l routing-key -s r -x -d 'with this key instead of each message\'s own'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks -n --count' -l count -s n -x -d 'at most N of those that are chosen'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --dry-run' -l dry-run -d 'only say what would go where'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --copy' -l copy -d 'leave the originals where they are'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --force' -l force -d 'give messages of a quorum queue back even near its delivery limit'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --journal' -l journal -r -F -d 'append a line of JSON for each message that is chosen, before it is acknowledged'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --max-replays' -l max-replays -x -d 'leave what has been replayed N times (3)'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send each body through the program behind --, and what it prints instead'
+
+# rmq dlx move
+complete -c rmq -n '__rmq_at "dlx move"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'
+complete -c rmq -n '__rmq_at "dlx move"' -l from-queue -x -d 'only those that died last in this queue'
+complete -c rmq -n '__rmq_at "dlx move"' -l header -s H -x -d 'only those with this header; K:=JSON for typed values'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --older-than' -l older-than -x -d 'only those whose newest death is longer ago'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only those whose newest death is not as long ago'
+complete -c rmq -n '__rmq_at "dlx move"' -l id -x -d 'only the message with this id'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks -n --count' -l count -s n -x -d 'at most N of those that are chosen'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --dry-run' -l dry-run -d 'only say what would go where'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --copy' -l copy -d 'leave the originals where they are'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --force' -l force -d 'give messages of a quorum queue back even near its delivery limit'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --journal' -l journal -r -F -d 'append a line of JSON for each message that is chosen, before it is acknowledged'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send each body through the program behind --, and what it prints instead'
+
+# rmq dlx export
+complete -c rmq -n '__rmq_at "dlx export"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'
+complete -c rmq -n '__rmq_at "dlx export"' -l from-queue -x -d 'only those that died last in this queue'
+complete -c rmq -n '__rmq_at "dlx export"' -l header -s H -x -d 'only those with this header; K:=JSON for typed values'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --older-than' -l older-than -x -d 'only those whose newest death is longer ago'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only those whose newest death is not as long ago'
+complete -c rmq -n '__rmq_at "dlx export"' -l id -x -d 'only the message with this id'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -n --count' -l count -s n -x -d 'export at most N messages'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -d --directory' -l directory -s d -x -a '(__fish_complete_directories)' -d 'the bundle: a new or empty directory'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --file-size' -l file-size -x -d 'begin another file of the bundle after this much (64mb)'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
+
+# rmq dlx import
+complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks -q --queue' -l queue -s q -x -d 'send all of them to this queue; without it, each to the exchange and with the key it had'
+complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
+complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
+complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --no-confirm' -l no-confirm -d 'do not wait for the broker to take responsibility'
+complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --allow-unroutable' -l allow-unroutable -d 'accept that no queue is bound for the key'
+complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
+complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
+complete -c rmq -n '__rmq_argument "dlx import" 1' -a '(__fish_complete_directories)'
+
+# rmq dlx purge
+complete -c rmq -n '__rmq_at "dlx purge"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'
+complete -c rmq -n '__rmq_at "dlx purge"' -l from-queue -x -d 'only those that died last in this queue'
+complete -c rmq -n '__rmq_at "dlx purge"' -l header -s H -x -d 'only those with this header; K:=JSON for typed values'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --older-than' -l older-than -x -d 'only those whose newest death is longer ago'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only those whose newest death is not as long ago'
+complete -c rmq -n '__rmq_at "dlx purge"' -l id -x -d 'only the message with this id'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks -n --count' -l count -s n -x -d 'remove at most N messages'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --export-to' -l export-to -x -a '(__fish_complete_directories)' -d 'a new bundle that has them before they are removed'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
 
 # rmq broker run
 complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (default 1)'

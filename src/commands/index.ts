@@ -2,6 +2,7 @@ import { brokerCommands, brokerGroup } from './broker.ts';
 import type { Command, Group } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { consumeCommand } from './consume.ts';
+import { dlxCommands, dlxGroup } from './dlx/index.ts';
 import { deleteExchangeCommand, exchangeGroup } from './exchange.ts';
 import { fanoutCommands, fanoutGroup } from './fanout.ts';
 import { publishCommand } from './publish.ts';
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   ...fanoutCommands,
   ...topicCommands,
   ...rpcCommands,
+  ...dlxCommands,
   ...brokerCommands,
   completionCommand,
 ];
@@ -33,5 +35,6 @@ export const groups: readonly Group[] = [
   fanoutGroup,
   topicGroup,
   rpcGroup,
+  dlxGroup,
   brokerGroup,
 ];

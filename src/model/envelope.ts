@@ -14,7 +14,8 @@ export interface Envelope extends Pick<Message, 'properties' | 'body'> {
 }
 
 const BODY_KEYS = ['body', 'bodyBase64', 'bodyJson'] as const;
-const KEYS = ['queue', 'exchange', 'routingKey', 'redelivered', 'properties', 'types', ...BODY_KEYS] as const;
+/** `death` is what `dlx inspect` has read from the headers: for people, and passed over here. */
+const KEYS = ['queue', 'exchange', 'routingKey', 'redelivered', 'properties', 'types', ...BODY_KEYS, 'death'] as const;
 
 const wrong = (what: string, hint?: string): Failure => new Failure('data', what, hint === undefined ? {} : { hint });
 

@@ -1,5 +1,6 @@
 import type { Failure } from './failure.ts';
 import type { CallCounts, RoundTrips, ServeCounts } from './rpc-counts.ts';
+import type { TransferCounts } from './transfer.ts';
 
 /** What a connection is for; publishing and consuming never share one (a blocked publisher would stall acknowledgements). */
 export type Role = 'publisher' | 'consumer' | 'control' | 'rpc';
@@ -93,6 +94,10 @@ export type Event =
   /** One of many calls, by its number from 1. */
   | { readonly kind: 'call-failed'; readonly call: number; readonly reason: string; readonly stderr: string }
   | { readonly kind: 'called'; readonly counts: CallCounts; readonly roundTrips: RoundTrips | undefined; readonly seconds: number; readonly queue: string }
+  /** Of the messages that were there at the start: looked at, and moved. */
+  | { readonly kind: 'transferring'; readonly moved: number; readonly seen: number; readonly total: number }
+  /** `verb` is what was done with them, as in "replayed". */
+  | { readonly kind: 'transferred'; readonly counts: TransferCounts; readonly seconds: number; readonly queue: string; readonly verb: string }
   /** Bytes that a handler's program has written to its standard error. */
   | { readonly kind: 'handler-output'; readonly bytes: Buffer }
   | { readonly kind: 'note'; readonly text: string }

@@ -1,6 +1,7 @@
 import type { ConsumeCounts, Event, PublishCounts, WorkCounts } from '../model/event.ts';
 import { formatCount, formatDuration, formatNumber } from '../model/quantity.ts';
 import type { CallCounts, RoundTrips, ServeCounts } from '../model/rpc-counts.ts';
+import { describeTransfer } from '../model/transfer.ts';
 
 /** Something to say on standard error, and how much it matters. */
 export interface Remark {
@@ -50,6 +51,8 @@ const REMARKS: Remarks = {
   'call-failed': ({ call, reason, stderr }) => warning(`call ${formatNumber(call)} failed: ${reason}${stderr === '' ? '' : `\n${stderr}`}`),
   called: ({ counts, roundTrips, seconds, queue }) =>
     note(`made ${formatCount(counts.calls, 'call')} to "${queue}" in ${formatSeconds(seconds)}${called(counts, roundTrips)}`),
+  transferring: () => undefined,
+  transferred: ({ counts, seconds, queue, verb }) => note(`${describeTransfer(counts, queue, verb)}, in ${formatSeconds(seconds)}`),
   'handler-output': () => undefined,
   note: ({ text }) => note(text),
   detail: ({ text }) => detail(text),

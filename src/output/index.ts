@@ -1,6 +1,7 @@
 import type { Emit, Event, PublishCounts, WorkCounts } from '../model/event.ts';
 import type { Failure } from '../model/failure.ts';
 import { formatCount, formatNumber } from '../model/quantity.ts';
+import { describeProgress } from '../model/transfer.ts';
 import { wantsColor } from './color.ts';
 import { openDiagnostics } from './diagnostics.ts';
 import { visibleText } from './escape.ts';
@@ -53,7 +54,7 @@ export function createOutput(options: OutputOptions): Output {
     progress.clear();
     diagnostics.print(text);
   });
-  const describeProgress = rates();
+  const describe = rates();
   let broken: Failure | undefined;
   let writer: Writer | undefined;
 
@@ -87,7 +88,7 @@ export function createOutput(options: OutputOptions): Output {
       report,
     },
     emit(event) {
-      if (event.kind === 'publishing' || event.kind === 'consuming') progress.show(describeProgress(event));
+      if (event.kind === 'publishing' || event.kind === 'consuming' || event.kind === 'transferring') progress.show(describe(event));
       else if ((event.kind === 'published' || event.kind === 'worked') && format === 'json') void report(summary(event), '').catch(() => undefined);
       else if (event.kind === 'handler-output') pass(event.bytes);
       else if (!quiet) remark(event);
@@ -124,10 +125,11 @@ function summary({ counts, seconds }: { readonly counts: PublishCounts | WorkCou
   return { ...counts, seconds: Math.round(seconds * 1_000) / 1_000 };
 }
 
-function rates(): (event: Extract<Event, { readonly kind: 'publishing' | 'consuming' }>) => string {
+function rates(): (event: Extract<Event, { readonly kind: 'publishing' | 'consuming' | 'transferring' }>) => string {
   let started: number | undefined;
   return (event) => {
     started ??= performance.now();
+    if (event.kind === 'transferring') return describeProgress(event, (performance.now() - started) / 1_000);
     const count = event.kind === 'publishing' ? event.counts.published : event.counts.received;
     const seconds = (performance.now() - started) / 1_000;
     const rate = seconds < 0.1 ? '' : `, ${formatNumber(Math.round(count / seconds))}/s`;

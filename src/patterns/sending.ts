@@ -124,7 +124,7 @@ async function* batchesOf(batches: Batches): AsyncGenerator<readonly Message[]> 
 }
 
 /** Spreads messages evenly; a source that fell behind does not catch up in a burst. */
-function pacing(rate: number | undefined, signal: AbortSignal): (() => Promise<void>) | undefined {
+export function pacing(rate: number | undefined, signal: AbortSignal): (() => Promise<void>) | undefined {
   if (rate === undefined) return undefined;
   const interval = 1_000 / rate;
   let next = performance.now();

@@ -7,6 +7,7 @@ import { startBroker } from '../../src/broker/broker.ts';
 import type { Bench } from './bench.ts';
 import { openQueue } from './queue.ts';
 import { consumeRows } from './rows/consume.ts';
+import { dlxRows } from './rows/dlx.ts';
 import { fanoutRows } from './rows/fanout.ts';
 import { memoryRows } from './rows/memory.ts';
 import { publishRows } from './rows/publish.ts';
@@ -22,6 +23,7 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   work: workRows,
   fanout: fanoutRows,
   rpc: rpcRows,
+  dlx: dlxRows,
   memory: memoryRows,
 };
 const FULL = { rounds: { start: 40, load: 5, memory: 1 }, messages: 100_000, manyMessages: 1_000_000 };

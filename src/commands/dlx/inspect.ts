@@ -1,0 +1,59 @@
+import { defineCommand } from '../command.ts';
+import { argument, type Flag, integer, texts, toggle } from '../flag.ts';
+import { filterInputs } from './filtering.ts';
+
+const keys = texts('count messages by reason, queue, exchange, routingKey, type or header:NAME', { value: 'KEY,…' });
+const groupBy: Flag<string[]> = { ...keys, decode: (all) => all.flatMap((one) => one.split(',')).map((key) => key.trim()) };
+
+export const inspectCommand = defineCommand({
+  path: ['dlx', 'inspect'],
+  summary: 'look at dead letters, and leave them where they are',
+  examples: [
+    ['rmq dlx inspect dead.letters', 'a table: why each died, where, and what it was'],
+    ['rmq dlx inspect dead.letters --group-by reason,queue', 'what there is, counted'],
+    ['rmq dlx inspect dead.letters --show 3', 'the third message, and how it came there'],
+    ['rmq dlx inspect dead.letters --reason rejected --newer-than 1h -o json', 'envelopes with a decoded death, for jq'],
+  ],
+  inputs: {
+    queue: argument('the queue with the dead letters'),
+    ...filterInputs,
+    count: integer('look at N messages (100; all with -o json)', { short: 'n' }),
+    groupBy,
+    show: integer('one whole message, by its number in the queue, and how it died'),
+    force: toggle('look even where that may cost messages their last delivery'),
+  },
+  load: async () => {
+    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { withSession }, views] = await Promise.all([
+      import('../../patterns/dlx/inspect.ts'),
+      import('../../patterns/connection.ts'),
+      import('./inspecting.ts'),
+    ]);
+    return {
+      config: InspectConfig,
+      run: async (config, { connection, emit, signal, results, json }) => {
+        const now = Date.now();
+        const { groupBy: by, show, queue } = config;
+        await withSession(
+          connection,
+          async (session) => {
+            if (show !== undefined) await inspectOne(session, { ...config, show }, views.oneView(results, json, show, now));
+            else if (by !== undefined) {
+              const grouped = await inspectGroups(session, { ...config, groupBy: by }, now);
+              await views.groupsView(results, json, by, grouped, now);
+              emit({ kind: 'note', text: views.countNote(queue, grouped) });
+            } else {
+              const count = config.count ?? (json ? undefined : views.FEW);
+              const view = json ? views.envelopesView(results) : views.tableView(results, now);
+              const inspected = await inspect(session, { ...config, count }, now, view.letter);
+              await view.end();
+              emit({ kind: 'note', text: views.countNote(queue, inspected) });
+            }
+          },
+          emit,
+          signal,
+        );
+        return undefined;
+      },
+    };
+  },
+});

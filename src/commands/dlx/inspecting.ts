@@ -1,0 +1,108 @@
+import type { DeathGroups } from '../../model/death-groups.ts';
+import { deathStory, decodeDeath, isoTime } from '../../model/death-story.ts';
+import { type Cells, formatTable, LETTER_HEADS, letterCells } from '../../model/death-table.ts';
+import { shortLine } from '../../model/death-text.ts';
+import { formatEnvelope } from '../../model/envelope.ts';
+import type { Delivery } from '../../model/message.ts';
+import { formatCount, formatDuration, formatNumber } from '../../model/quantity.ts';
+import type { Inspected } from '../../patterns/dlx/inspect.ts';
+import type { Results } from '../command.ts';
+
+/** Lines of a table that nobody asked to be longer. */
+export const FEW = 100;
+/** Lines that are laid out together. */
+const PAGE = 500;
+const VALUE = 60;
+
+/** How dead letters are shown while they come. */
+export interface View {
+  readonly letter: (delivery: Delivery, number: number) => Promise<void> | undefined;
+  readonly end: () => Promise<void>;
+}
+
+/** A line each; the columns are laid out by the first page. */
+export function tableView(results: Results, now: number): View {
+  const right: ReadonlySet<number> = new Set([0, 6, 7]);
+  const widths: number[] = [];
+  let rows: Cells[] = [LETTER_HEADS];
+  let any = false;
+  const print = (): Promise<void> => {
+    const page = formatTable(rows, right, widths);
+    rows = [];
+    return results.report({}, page);
+  };
+  return {
+    letter: (delivery, number) => {
+      any = true;
+      rows.push(letterCells(delivery, number, now));
+      return rows.length >= PAGE ? print() : undefined;
+    },
+    end: async () => {
+      if (any && rows.length > 0) await print();
+    },
+  };
+}
+
+/** An envelope each, with what its headers tell of its death. */
+export function envelopesView(results: Results): View {
+  return { letter: (delivery) => results.report(envelopeOf(delivery), ''), end: () => Promise.resolve() };
+}
+
+/** One whole message: how it died, then all of it. */
+export function oneView(results: Results, json: boolean, number: number, now: number): (delivery: Delivery) => Promise<void> {
+  return async (delivery) => {
+    if (json) return results.report(envelopeOf(delivery), '');
+    await results.report({}, `message ${formatNumber(number)}\n${deathStory(delivery, now)}\n`);
+    return results.printer({ nul: false, jsonBody: false })(delivery);
+  };
+}
+
+function envelopeOf(delivery: Delivery): object {
+  const envelope = JSON.parse(formatEnvelope(delivery, { jsonBody: false })) as object;
+  return { ...envelope, death: decodeDeath(delivery) };
+}
+
+/** The groups, the largest first. */
+export async function groupsView(
+  results: Results,
+  json: boolean,
+  keys: readonly string[],
+  { groups }: { readonly groups: DeathGroups },
+  now: number,
+): Promise<void> {
+  const { sorted, ungrouped } = groups;
+  if (json) {
+    for (const { values, count, oldest, newest } of sorted) {
+      const named = Object.fromEntries(keys.map((key, index) => [key, values[index] ?? null]));
+      await results.report({ count, ...named, ...times({ oldest, newest }) }, '');
+    }
+    if (ungrouped > 0) await results.report({ count: ungrouped, others: true }, '');
+    return;
+  }
+  if (sorted.length === 0) return;
+  const ago = (time: number | undefined): string => (time === undefined ? '?' : formatDuration(Math.max(0, now - time * 1_000)));
+  const rows: Cells[] = [
+    ['COUNT', ...keys.map((key) => shortLine(key, VALUE).toUpperCase()), 'OLDEST', 'NEWEST'],
+    ...sorted.map(({ values, count, oldest, newest }) => [
+      formatNumber(count),
+      ...values.map((value) => (value === undefined ? '?' : value === '' ? '(empty)' : shortLine(value, VALUE))),
+      ago(oldest),
+      ago(newest),
+    ]),
+    ...(ungrouped > 0 ? [[formatNumber(ungrouped), 'in further groups']] : []),
+  ];
+  await results.report({}, formatTable(rows, new Set([0]), []));
+}
+
+function times({ oldest, newest }: { readonly oldest: number | undefined; readonly newest: number | undefined }): object {
+  return { ...(oldest !== undefined && { oldest: isoTime(oldest) }), ...(newest !== undefined && { newest: isoTime(newest) }) };
+}
+
+/** What was looked at, and what was not. */
+export function countNote(queue: string, { matched, read, depth }: Inspected): string {
+  const all = depth === undefined ? read : Math.max(depth, read);
+  const looked = matched === read ? formatCount(read, 'message') : `${formatNumber(matched)} of ${formatCount(read, 'message')}`;
+  const left = all - read;
+  const more = left > 0 ? `; ${formatNumber(left)} more ${left === 1 ? 'was' : 'were'} not looked at (-n N)` : '';
+  return `${looked} in "${queue}"${more}; nothing was changed`;
+}

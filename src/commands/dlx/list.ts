@@ -1,0 +1,34 @@
+import { type Command, defineCommand } from '../command.ts';
+import { rest } from '../flag.ts';
+import { deskExtras, deskPlace } from './desk.ts';
+
+export const dlxListCommand: Command = defineCommand({
+  path: ['dlx', 'list'],
+  summary: 'list the queues that dead-letter, where to, and what dangles',
+  examples: [
+    ['rmq dlx list', 'every queue of the vhost; exit 1 when dead letters of one are lost or pile up'],
+    ['rmq dlx list orders payments', 'only these; one that does not dead-letter at all dangles too'],
+    ['rmq dlx list -o json --management-url https://rabbit.example:15671', 'for scripts, from another management API'],
+  ],
+  inputs: { queue: rest('queues to look at (all that dead-letter)', { optional: true }) },
+  extras: deskExtras,
+  load: async () => {
+    const [{ DlxListConfig }, { listDeadLetters }, { listText }, { deskBeside }] = await Promise.all([
+      import('../../patterns/dlx/list-config.ts'),
+      import('../../patterns/dlx/list.ts'),
+      import('../../patterns/dlx/list-text.ts'),
+      import('../../patterns/dlx/list-desk.ts'),
+    ]);
+    return {
+      config: DlxListConfig,
+      run: async (config, context, { managementUrl }) => {
+        const desk = deskBeside(context.connection, deskPlace(managementUrl, context), context.signal);
+        context.emit({ kind: 'detail', text: `asking the management API at ${desk.root}` });
+        const queues = await listDeadLetters(desk, config);
+        const dangling = queues.filter((one) => one.dangling.length > 0).length;
+        await context.results.report({ vhost: desk.vhost, queues, dangling }, listText(queues, desk.vhost));
+        return dangling > 0 ? 1 : 0;
+      },
+    };
+  },
+});

@@ -1,0 +1,38 @@
+import { defineCommand } from '../command.ts';
+import { argument, integer, text } from '../flag.ts';
+import { filterInputs } from './filtering.ts';
+import { transferExtras, transferInputs, transferring } from './transferring.ts';
+
+export const replayCommand = defineCommand({
+  path: ['dlx', 'replay'],
+  summary: 'publish dead letters again, each where it was published to at first',
+  examples: [
+    ['rmq dlx replay dead.letters --dry-run', 'what would go where; nothing is sent'],
+    ['rmq dlx replay dead.letters --reason rejected --journal replay.ndjson', 'what was rejected, with a line of JSON for each'],
+    ['rmq dlx replay dead.letters -n 10 --rate 1', 'the first ten, slowly: does the worker take them now?'],
+    ['rmq dlx replay dead.letters --id order-7 --edit -- jq .amount=0', 'one message, repaired'],
+  ],
+  inputs: {
+    queue: argument('the queue with the dead letters'),
+    ...filterInputs,
+    toQueue: text('send all of them to this queue', { value: 'QUEUE' }),
+    toExchange: text('send all of them to this exchange', { value: 'EXCHANGE' }),
+    routingKey: text("with this key instead of each message's own", { short: 'r', value: 'KEY' }),
+    ...transferInputs,
+    maxReplays: integer('leave what has been replayed N times (3)'),
+  },
+  extras: transferExtras,
+  load: async () => {
+    const { ReplayConfig, replay } = await import('../../patterns/dlx/replay.ts');
+    return {
+      config: ReplayConfig,
+      run: async (config, context, extras) => {
+        const { queue, copy, dryRun } = config;
+        await transferring(context, extras, { queue, dryRun, verb: copy ? 'copied' : 'replayed' }, (source, target, options) =>
+          replay(source, target, config, options),
+        );
+        return undefined;
+      },
+    };
+  },
+});

@@ -1,0 +1,110 @@
+import { Failure } from '../../model/failure.ts';
+import type { Delivery } from '../../model/message.ts';
+import { formatNumber } from '../../model/quantity.ts';
+import { describeStayed, transferFailure } from '../../model/transfer.ts';
+import type { ConnectionConfig } from '../../patterns/connection.ts';
+import type { Replayed, replay, TransferOptions } from '../../patterns/dlx/replay.ts';
+import type { Context } from '../command.ts';
+import { decimal, integer, path, text, toggle, trailing } from '../flag.ts';
+
+/** How messages are taken from one queue to another. */
+export const transferInputs = {
+  count: integer('at most N of those that are chosen', { short: 'n' }),
+  rate: decimal('at most N messages a second'),
+  dryRun: toggle('only say what would go where'),
+  copy: toggle('leave the originals where they are'),
+  force: toggle('give messages of a quorum queue back even near its delivery limit'),
+  journal: path('append a line of JSON for each message that is chosen, before it is acknowledged'),
+} as const;
+
+/** What no config holds. */
+export const transferExtras = {
+  toUrl: text('AMQP URL of another broker to send them to', { value: 'URL' }),
+  edit: toggle('send each body through the program behind --, and what it prints instead'),
+  cmd: trailing('the program for --edit: the body on standard input, the new one on standard output'),
+} as const;
+
+type Session = Parameters<typeof replay>[0];
+
+interface Extras {
+  readonly toUrl?: string | undefined;
+  readonly edit?: boolean | undefined;
+  readonly cmd?: readonly string[] | undefined;
+}
+
+/** A body from a program that says more is refused: the broker would refuse it too. */
+const MOST_BYTES = 128 * 1_048_576;
+/** How many failures of the program are told one by one. */
+const ONE_BY_ONE = 10;
+const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
+
+/**
+ * Connects what a transfer needs, runs it and tells what became of it.
+ *
+ * @throws Failure for what was chosen and stays, and whatever `use` throws
+ */
+export async function transferring(
+  { connection, emit, signal, results, json }: Context,
+  { toUrl, edit = false, cmd }: Extras,
+  { queue, verb, dryRun }: { readonly queue: string; readonly verb: string; readonly dryRun: boolean },
+  use: (source: Session, target: Session, options: TransferOptions) => Promise<Replayed>,
+): Promise<void> {
+  if (edit !== (cmd !== undefined)) throw new Failure('usage', edit ? '--edit needs a program: -- CMD' : 'a program behind -- needs --edit');
+  const { withSession } = await import('../../patterns/connection.ts');
+  const targetConnection: ConnectionConfig = toUrl === undefined ? connection : { ...connection, url: toUrl.trim().split(NEXT_URL) };
+  const program = cmd === undefined ? {} : { edit: await editor(cmd, emit, signal) };
+  const elsewhere = toUrl !== undefined && toUrl !== connection.url.join(',');
+  const { counts, seconds, failure, refusal, destinations } = await withSession(
+    connection,
+    (source) => {
+      if (toUrl === undefined) return use(source, source, program);
+      return withSession(targetConnection, (target) => use(source, target, { ...program, elsewhere }), emit, signal);
+    },
+    emit,
+    signal,
+  );
+  const rounded = Math.round(seconds * 1_000) / 1_000;
+  if (dryRun) {
+    const lines = destinations.map(({ exchange, routingKey, messages }) => `${formatNumber(messages).padStart(12)}  ${place(exchange, routingKey)}`);
+    const stay = describeStayed(counts.stayed).map((words) => `  ${words}`);
+    const rest = counts.seen - counts.chosen;
+    const text = [`would go from "${queue}" to`, ...(lines.length > 0 ? lines : ['           0  nowhere']), ...stay, `  ${formatNumber(rest)} not chosen`].join(
+      '\n',
+    );
+    const { moved: would, seen, chosen, depth, stayed } = counts;
+    await results.report({ dryRun: true, queue, depth, seen, chosen, would, stayed, destinations, seconds: rounded }, text);
+    if (failure !== undefined) throw failure;
+    return;
+  }
+  if (json) await results.report({ queue, ...counts, seconds: rounded }, '');
+  else emit({ kind: 'transferred', counts, seconds, queue, verb });
+  const why = failure ?? transferFailure(counts, refusal);
+  if (why !== undefined) throw why;
+}
+
+function place(exchange: string, routingKey: string): string {
+  return exchange === '' ? `queue "${routingKey}"` : `exchange "${exchange}" with key "${routingKey}"`;
+}
+
+/** Edits a body with a program; one that fails, or says too much, leaves the message where it is. */
+async function editor(command: readonly string[], emit: Context['emit'], signal: AbortSignal): Promise<(delivery: Delivery) => Promise<Buffer | undefined>> {
+  const { runProgram } = await import('../../handlers/program.ts');
+  let failures = 0;
+  return async (delivery) => {
+    const { code, stdout, overflowed } = await runProgram({
+      command,
+      delivery,
+      attempt: 1,
+      fd3: false,
+      signal,
+      collect: { maxBytes: MOST_BYTES },
+      emit,
+    });
+    if (code === 0 && !overflowed) return stdout;
+    const { messageId } = delivery.properties;
+    const which = messageId === undefined ? 'a message' : `the message "${messageId}"`;
+    if (++failures <= ONE_BY_ONE)
+      emit({ kind: 'note', text: `${which} stays: the program that edits it ${overflowed ? 'said too much' : `ended with ${code}`}` });
+    return undefined;
+  };
+}

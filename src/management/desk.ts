@@ -1,0 +1,94 @@
+import { Failure } from '../model/failure.ts';
+import { type BindingFacts, bindingFacts, type ExchangeFacts, exchangeFacts, type Policy, policyFacts, type QueueFacts, queueFacts } from './facts.ts';
+import { type Ask, type DeskConfig, openRequests } from './request.ts';
+
+/** One vhost, as RabbitMQ's management API shows it (https://www.rabbitmq.com/docs/http-api-reference). */
+export interface Desk {
+  /** Where it is, without a password. */
+  readonly root: string;
+  readonly vhost: string;
+  /** The version of the broker and the name of its cluster. */
+  readonly overview: () => Promise<{ readonly version: string; readonly cluster: string }>;
+  readonly queues: () => Promise<readonly QueueFacts[]>;
+  readonly queue: (name: string) => Promise<QueueFacts | undefined>;
+  readonly exchanges: () => Promise<readonly ExchangeFacts[]>;
+  readonly bindings: () => Promise<readonly BindingFacts[]>;
+  readonly policies: () => Promise<readonly Policy[]>;
+  /** Empty for a user who may not see them. */
+  readonly operatorPolicies: () => Promise<readonly Policy[]>;
+  readonly setPolicy: (policy: Policy) => Promise<void>;
+}
+
+/** The most that the API gives at a time. */
+const PAGE = 500;
+
+/**
+ * Opens the management API. Nothing is asked yet; every question may throw a Failure.
+ *
+ * @throws Failure `usage` for a URL that cannot be read; later `denied` (401, 403), `missing` (404), `unavailable`
+ */
+export function openDesk(config: DeskConfig): Desk {
+  const { root, ask } = openRequests(config);
+  const vhost = encodeURIComponent(config.vhost);
+  const list = async (path: string): Promise<readonly Readonly<Record<string, unknown>>[]> => itemsOf(await ask('GET', path), root);
+  return {
+    root,
+    vhost: config.vhost,
+    overview: async () => {
+      const { rabbitmq_version: version, cluster_name: cluster } = ((await ask('GET', 'overview?columns=rabbitmq_version,cluster_name')) ?? {}) as Record<
+        string,
+        unknown
+      >;
+      return { version: String(version ?? ''), cluster: String(cluster ?? '') };
+    },
+    // Without statistics, which cost the broker most of the answer, but with the depths.
+    queues: async () => (await pages(ask, root, `queues/${vhost}?disable_stats=true&enable_queue_totals=true`)).map(queueFacts),
+    queue: async (name) => {
+      const answer = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
+      return answer === undefined ? undefined : queueFacts(answer as Readonly<Record<string, unknown>>);
+    },
+    exchanges: async () => (await pages(ask, root, `exchanges/${vhost}?columns=name,type,arguments,policy`)).map(exchangeFacts),
+    bindings: async () => (await list(`bindings/${vhost}?columns=source,destination,destination_type,routing_key,arguments`)).map(bindingFacts),
+    policies: async () => (await list(`policies/${vhost}`)).map(policyFacts),
+    operatorPolicies: async () => (await orHidden(list(`operator-policies/${vhost}`))).map(policyFacts),
+    setPolicy: async ({ name, pattern, applyTo, priority, definition }) => {
+      await ask('PUT', `policies/${vhost}/${encodeURIComponent(name)}`, { pattern, definition, priority, 'apply-to': applyTo });
+    },
+  };
+}
+
+async function pages(ask: Ask, root: string, path: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const all: Readonly<Record<string, unknown>>[] = [];
+  for (let page = 1; ; page++) {
+    const answer = (await ask('GET', `${path}&page=${page}&page_size=${PAGE}`)) as { page_count?: unknown } | undefined;
+    all.push(...itemsOf(answer, root));
+    if (page >= Number(answer?.page_count ?? 1)) return all;
+  }
+}
+
+/** The items of an answer: paging wraps them. */
+function itemsOf(answer: unknown, root: string): readonly Readonly<Record<string, unknown>>[] {
+  const items = Array.isArray(answer) ? answer : (answer as { items?: unknown } | undefined)?.items;
+  if (Array.isArray(items)) return items as readonly Readonly<Record<string, unknown>>[];
+  throw new Failure('unavailable', `what answers at ${root} is not RabbitMQ's management API`, {
+    hint: 'the management plugin usually listens on port 15672; --management-url names another place',
+  });
+}
+
+async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'missing') return undefined;
+    throw error;
+  }
+}
+
+async function orHidden<T>(answer: Promise<readonly T[]>): Promise<readonly T[]> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Failure && (error.kind === 'denied' || error.kind === 'missing')) return [];
+    throw error;
+  }
+}

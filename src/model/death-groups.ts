@@ -1,0 +1,70 @@
+import { deathHistory } from './death.ts';
+import type { Delivery } from './message.ts';
+import { plainHeaders } from './plain-headers.ts';
+
+/** What dead letters can be grouped by; `header:NAME` is one more. */
+export const GROUP_KEYS = ['reason', 'queue', 'exchange', 'routingKey', 'type'] as const;
+export type GroupKey = (typeof GROUP_KEYS)[number] | `header:${string}`;
+
+/** Dead letters that have something in common. */
+export interface DeathGroup {
+  /** In the order of the keys; undefined where a message does not tell. */
+  readonly values: readonly (string | undefined)[];
+  count: number;
+  /** The newest deaths of its messages: of the oldest and of the newest message, in seconds since 1970. */
+  oldest: number | undefined;
+  newest: number | undefined;
+}
+
+/** Groups beyond these are only counted: grouping a million messages by their id is a mistake that must not cost the memory. */
+const MOST_GROUPS = 10_000;
+
+/** Counts dead letters by what they have in common; `queue` and `reason` are those of the newest death, `exchange` and `routingKey` the original ones. */
+export class DeathGroups {
+  readonly #keys: readonly GroupKey[];
+  readonly #groups = new Map<string, DeathGroup>();
+  /** Messages of further groups. */
+  ungrouped = 0;
+
+  constructor(keys: readonly GroupKey[]) {
+    this.#keys = keys;
+  }
+
+  add(delivery: Delivery): void {
+    const { deaths, first } = deathHistory(delivery.properties.headers);
+    const [newest] = deaths;
+    const values = this.#keys.map((key): string | undefined => {
+      if (key === 'reason' || key === 'queue') return newest?.[key];
+      if (key === 'exchange') return first?.exchange ?? delivery.exchange;
+      if (key === 'routingKey') return first?.routingKeys[0] ?? delivery.routingKey;
+      return key === 'type' ? delivery.properties.type : headerOf(delivery, key.slice('header:'.length));
+    });
+    const id = values.length === 1 ? `${values[0] === undefined ? '' : `=${values[0]}`}` : JSON.stringify(values);
+    let group = this.#groups.get(id);
+    if (group === undefined) {
+      if (this.#groups.size >= MOST_GROUPS) {
+        this.ungrouped++;
+        return;
+      }
+      group = { values, count: 0, oldest: undefined, newest: undefined };
+      this.#groups.set(id, group);
+    }
+    group.count++;
+    const time = newest?.time;
+    if (time === undefined) return;
+    if (group.oldest === undefined || time < group.oldest) group.oldest = time;
+    if (group.newest === undefined || time > group.newest) group.newest = time;
+  }
+
+  /** The largest first. */
+  get sorted(): readonly DeathGroup[] {
+    return [...this.#groups.values()].sort((a, b) => b.count - a.count);
+  }
+}
+
+function headerOf({ properties: { headers = {} } }: Delivery, name: string): string | undefined {
+  const field = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  if (field === undefined) return undefined;
+  const { value } = plainHeaders({ value: field });
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,97 @@
+import { ATTEMPT_HEADER, EXIT_CODE_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
+import { type Death, deathHistory } from './death.ts';
+import { oneLine } from './death-text.ts';
+import type { Delivery } from './message.ts';
+import { plainHeaders } from './plain-headers.ts';
+import { formatCount, formatDuration } from './quantity.ts';
+import { replaysOf } from './replay.ts';
+
+/** What the headers of a dead letter tell, for programs: the `death` of an envelope. */
+export interface DecodedDeath {
+  /** The newest first. */
+  readonly deaths: readonly (Omit<Death, 'time' | 'originalExpiration'> & { readonly time?: string; readonly originalExpiration?: string })[];
+  /** Where it died first, and where it had been published to. */
+  readonly first?: { readonly queue: string; readonly reason: string; readonly exchange: string; readonly routingKey: string };
+  /** How often it was replayed before. */
+  readonly replays: number;
+  /** Entries of `x-death` that no broker writes. */
+  readonly malformed: number;
+}
+
+/** Decodes the death of a message; whatever its headers hold. */
+export function decodeDeath({ properties }: Delivery): DecodedDeath {
+  const { deaths, first, malformed } = deathHistory(properties.headers);
+  return {
+    deaths: deaths.map(({ time, originalExpiration, ...death }) => ({
+      ...death,
+      ...(time !== undefined && { time: isoTime(time) }),
+      ...(originalExpiration !== undefined && { originalExpiration }),
+    })),
+    ...(first !== undefined && {
+      first: { queue: first.queue, reason: first.reason, exchange: first.exchange, routingKey: first.routingKeys[0] ?? '' },
+    }),
+    replays: replaysOf(properties),
+    malformed,
+  };
+}
+
+/** The way of a dead letter from its first death to where it is now, for people. `now` is in milliseconds since 1970. */
+export function deathStory(delivery: Delivery, now: number): string {
+  const { queue, exchange, routingKey, properties } = delivery;
+  const { deaths, malformed } = deathHistory(properties.headers);
+  const hops = [...deaths].reverse().map((death, index) => `${index + 1}. ${hop(death, now)}`);
+  const lines = [
+    ...hops,
+    `${deaths.length === 0 ? 'Nothing tells that it died. It' : 'Then it'} came into ${name(queue)}, published to ${target(exchange, routingKey)}.`,
+    ...worker(delivery),
+    ...replayed(replaysOf(properties)),
+    ...(malformed > 0 ? [`${formatCount(malformed, 'entry', 'entries')} of x-death ${malformed === 1 ? 'is' : 'are'} not what a broker writes: forged?`] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function hop({ queue, reason, count, time, exchange, routingKeys, originalExpiration }: Death, now: number): string {
+  const [key = '', ...copies] = routingKeys;
+  const when = time === undefined ? '' : `, ${count > 1 ? 'first ' : ''}${isoTime(time)} (${formatDuration(Math.max(0, now - time * 1_000))} ago)`;
+  const also = copies.length === 0 ? '' : `, and to ${copies.map(name).join(', ')} (CC)`;
+  const expiration = originalExpiration === undefined ? '' : `; it carried an expiration of ${originalExpiration} ms`;
+  return `Published to ${target(exchange, key)}${also}, it ${how(reason)} ${name(queue)}${times(count)}${when}${expiration}.`;
+}
+
+const HOW: Readonly<Record<string, string>> = {
+  rejected: 'was rejected in',
+  expired: 'expired in',
+  maxlen: 'was pushed out of the full queue',
+  delivery_limit: 'reached the delivery limit of',
+};
+
+function how(reason: string): string {
+  return Object.hasOwn(HOW, reason) ? (HOW[reason] ?? '') : `died (${oneLine(reason)}) in`;
+}
+
+function times(count: number): string {
+  return count === 1 ? '' : count === 2 ? ' twice' : ` ${formatCount(count, 'time')}`;
+}
+
+/** What a worker of ours has left in the headers. */
+function worker({ properties: { headers = {} } }: Delivery): string[] {
+  const plain = plainHeaders(headers);
+  const { [ATTEMPT_HEADER]: attempt, [REASON_HEADER]: reason, [EXIT_CODE_HEADER]: code, [STDERR_HEADER]: stderr } = plain;
+  if (typeof reason !== 'string') return [];
+  const which = typeof attempt === 'number' ? ` on attempt ${attempt}` : '';
+  const exit = typeof code === 'number' ? ` (exit code ${code})` : '';
+  const said = typeof stderr === 'string' ? [`  ${stderr.trimEnd().split('\n').map(oneLine).join('\n  ')}`] : [];
+  return [`Its worker gave up${which}: ${oneLine(reason)}${exit}${said.length > 0 ? '; its last words:' : '.'}`, ...said];
+}
+
+function replayed(replays: number): string[] {
+  return replays === 0 ? [] : [`It was replayed${times(replays) || ' once'} before.`];
+}
+
+const name = (text: string): string => `"${oneLine(text)}"`;
+const target = (exchange: string, key: string): string => (exchange === '' ? `the queue ${name(key)}` : `exchange ${name(exchange)} with key ${name(key)}`);
+
+/** Seconds since 1970 as ISO 8601. */
+export function isoTime(seconds: number): string {
+  return new Date(seconds * 1_000).toISOString().replace('.000Z', 'Z');
+}

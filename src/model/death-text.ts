@@ -1,0 +1,28 @@
+/** What a terminal would obey rather than show. */
+const CONTROLS = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+const NAMED: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+/** Text that anybody may have chosen, on one line and without what a terminal would obey. */
+export function oneLine(text: string): string {
+  return text.replace(CONTROLS, (control) => NAMED[control] ?? `\\u${(control.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+}
+
+/** The same, cut to so many characters. */
+export function shortLine(text: string, most: number): string {
+  // A megabyte of text is not looked through for the sake of a few characters.
+  const characters = [...oneLine(text.slice(0, most * 4))];
+  return characters.length <= most && text.length <= most * 4 ? characters.join('') : `${characters.slice(0, most - 1).join('')}…`;
+}
+
+const BYTES_SHOWN = 16;
+
+/** How a body begins: its text, or its bytes where it is none. */
+export function previewOf(body: Buffer, most: number): string {
+  const start = body.subarray(0, most * 4);
+  const cut = start.length < body.length;
+  // The cut may be inside a character.
+  const text = cut ? start.toString('utf8').replace(/\ufffd{1,3}$/, '') : start.toString('utf8');
+  if (!/[\0\ufffd]/.test(text)) return shortLine(cut ? `${text}${' '.repeat(most * 4)}` : text, most).trimEnd();
+  const hex = [...body.subarray(0, BYTES_SHOWN)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  return body.length > BYTES_SHOWN ? `${hex} …` : hex;
+}

@@ -1,0 +1,70 @@
+import type { FieldTable, FieldValue } from './message.ts';
+
+/** One way in which a message died: of one reason in one queue, once or several times. */
+export interface Death {
+  readonly queue: string;
+  /** `rejected`, `expired`, `maxlen` or `delivery_limit`, as the broker names it. */
+  readonly reason: string;
+  readonly count: number;
+  /** When it died so for the first time, in seconds since 1970; undefined where that is not told. */
+  readonly time: number | undefined;
+  /** Where it had been published to when it came into the queue, and with which keys (the first one is its routing key). */
+  readonly exchange: string;
+  readonly routingKeys: readonly string[];
+  /** The expiration, in milliseconds as digits, that the broker took off. */
+  readonly originalExpiration: string | undefined;
+}
+
+/** What the headers of a message tell about its deaths. */
+export interface DeathHistory {
+  /** The newest first. */
+  readonly deaths: readonly Death[];
+  /** Where it died first: in the queue that it was meant for. Undefined when nothing is told. */
+  readonly first: Death | undefined;
+  /** How many entries are not what a broker writes: anybody can put such headers on a message. */
+  readonly malformed: number;
+}
+
+/** More entries than any broker writes; what is beyond is not looked at. */
+const MOST_ENTRIES = 1_000;
+/** The year 10000, in seconds. */
+const END_OF_TIME = 253_402_300_800;
+
+/** Reads the `x-death` headers. They may be forged: nothing in them is taken for granted, and nothing makes this throw. */
+export function deathHistory(headers: FieldTable = {}): DeathHistory {
+  const { 'x-death': entries } = headers;
+  if (entries === undefined) return { deaths: [], first: undefined, malformed: 0 };
+  if (!Array.isArray(entries)) return { deaths: [], first: undefined, malformed: 1 };
+  const deaths = (entries as readonly FieldValue[])
+    .slice(0, MOST_ENTRIES)
+    .map(readDeath)
+    .filter((death) => death !== undefined);
+  const [queue, reason] = [headers['x-first-death-queue'], headers['x-first-death-reason']];
+  // A message that dies again moves its entry to the front: the last entry need not be the first death.
+  const first = deaths.find((death) => death.queue === queue && death.reason === reason) ?? deaths.at(-1);
+  return { deaths, first, malformed: entries.length - deaths.length };
+}
+
+function readDeath(entry: FieldValue): Death | undefined {
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return undefined;
+  const { queue, reason, count, time, exchange, 'routing-keys': keys, 'original-expiration': expiration } = entry as FieldTable;
+  if (typeof queue !== 'string' || queue === '' || typeof reason !== 'string' || typeof exchange !== 'string') return undefined;
+  if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string')) return undefined;
+  const times = numberOf(count);
+  const seconds = numberOf(time);
+  return {
+    queue,
+    reason,
+    count: times !== undefined && Number.isSafeInteger(times) && times > 0 ? times : 1,
+    time: seconds !== undefined && seconds >= 0 && seconds < END_OF_TIME ? seconds : undefined,
+    exchange,
+    routingKeys: keys as readonly string[],
+    originalExpiration: typeof expiration === 'string' && /^\d{1,20}$/.test(expiration) ? expiration : undefined,
+  };
+}
+
+/** A number, with or without its AMQP type. */
+function numberOf(value: FieldValue | undefined): number | undefined {
+  const plain = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as FieldTable)['value'] : value;
+  return typeof plain === 'number' && Number.isFinite(plain) ? plain : undefined;
+}

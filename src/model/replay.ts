@@ -1,0 +1,89 @@
+import { ATTEMPT_HEADER, EXIT_CODE_HEADER, ORIGIN_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
+import type { Delivery, FieldTable, FieldValue, Message, Properties } from './message.ts';
+
+/** How often a message has been replayed. */
+export const REPLAYS_HEADER = 'x-rmq-replays';
+/** Which run replayed a message last, out of which queue, and what it had that its copy could not carry in its place. */
+export const REPLAYED_HEADER = 'x-rmq-replayed';
+/** What a message that was moved could not carry in its place. */
+export const MOVED_HEADER = 'x-rmq-moved';
+
+/** With these on a copy the broker would see a circle, and drop it, or would count on. */
+const DEATH = /^x-(death|first-death-\w+|last-death-\w+)$/;
+/** The broker routes a message to these as well. */
+const CARBON_COPIES: ReadonlySet<string> = new Set(['CC', 'BCC']);
+/** What the broker adds on a delivery. */
+const OF_DELIVERY: ReadonlySet<string> = new Set(['x-delivery-count', 'x-acquired-count', 'x-opt-enqueue-attempts']);
+/** What a worker of ours adds to a message that fails. */
+const OF_ATTEMPT: ReadonlySet<string> = new Set([ATTEMPT_HEADER, ORIGIN_HEADER, REASON_HEADER, EXIT_CODE_HEADER, STDERR_HEADER]);
+
+export type Address = Pick<Message, 'exchange' | 'routingKey'>;
+
+/** How often a message has been replayed; what is no count is none. */
+export function replaysOf({ headers = {} }: Properties): number {
+  const replays = headers[REPLAYS_HEADER];
+  return typeof replays === 'number' && Number.isSafeInteger(replays) && replays > 0 ? replays : 0;
+}
+
+/** The run that replayed a message last. */
+export function replayedBy({ headers = {} }: Properties): FieldValue | undefined {
+  const replayed = headers[REPLAYED_HEADER];
+  return isTable(replayed) ? replayed['run'] : undefined;
+}
+
+/** Where a copy that waits for its next attempt was published to at first; see `retryCopy`. */
+export function retriedFrom({ headers = {} }: Properties): Address | undefined {
+  const origin = headers[ORIGIN_HEADER];
+  if (headers[ATTEMPT_HEADER] === undefined || !isTable(origin)) return undefined;
+  const { exchange, routingKey } = origin;
+  return typeof exchange === 'string' && typeof routingKey === 'string' ? { exchange, routingKey } : undefined;
+}
+
+/**
+ * A dead letter as a message that begins anew: at its first attempt, without a history. What would make the broker drop it, refuse
+ * it or route it elsewhere, and an expiration that would begin again, is kept in a header.
+ */
+export function replayCopy(delivery: Delivery, to: Address, run: string): Message {
+  const { userId, expiration, headers = {}, ...properties } = delivery.properties;
+  const [left, own] = partition(headers, (name) => DEATH.test(name) || CARBON_COPIES.has(name) || OF_ATTEMPT.has(name));
+  const replayed: FieldTable = { run, queue: delivery.queue, ...before(headers), ...kept(userId, expiration, left) };
+  const marks: FieldTable = { [REPLAYS_HEADER]: replaysOf(delivery.properties) + 1, [REPLAYED_HEADER]: replayed };
+  return { ...to, body: delivery.body, properties: { ...properties, headers: { ...own, ...marks } } };
+}
+
+/** The same message for another queue, with its history; only what the broker would refuse or route elsewhere is kept in a header. */
+export function movedCopy(delivery: Delivery, to: Address): Message {
+  const { userId, headers, ...properties } = delivery.properties;
+  const [left, own] = partition(headers ?? {}, (name) => CARBON_COPIES.has(name));
+  const moved = kept(userId, undefined, left);
+  const all: FieldTable = Object.keys(moved).length > 0 ? { ...own, [MOVED_HEADER]: moved } : own;
+  return { ...to, body: delivery.body, properties: headers === undefined && all === own ? properties : { ...properties, headers: all } };
+}
+
+/** The headers that are kept aside and those that stay; what the broker adds on a delivery is in neither. */
+function partition(headers: FieldTable, isLeft: (name: string) => boolean): readonly [FieldTable, FieldTable] {
+  const left: [string, FieldValue][] = [];
+  const own: [string, FieldValue][] = [];
+  for (const entry of Object.entries(headers)) if (!OF_DELIVERY.has(entry[0])) (isLeft(entry[0]) ? left : own).push(entry);
+  return [Object.fromEntries(left), Object.fromEntries(own)];
+}
+
+function kept(userId: string | undefined, expiration: string | undefined, headers: FieldTable): FieldTable {
+  return {
+    ...(userId !== undefined && { userId }),
+    ...(expiration !== undefined && { expiration }),
+    ...(Object.keys(headers).length > 0 && { headers }),
+  };
+}
+
+/** What an earlier replay has kept and this one does not find any more. */
+function before(headers: FieldTable): FieldTable {
+  const replayed = headers[REPLAYED_HEADER];
+  if (!isTable(replayed)) return {};
+  const { userId, expiration } = replayed;
+  return kept(typeof userId === 'string' ? userId : undefined, typeof expiration === 'string' ? expiration : undefined, {});
+}
+
+function isTable(value: FieldValue | undefined): value is FieldTable {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,105 @@
+import { Failure, type FailureKind } from './failure.ts';
+import { formatCount, formatDuration, formatNumber } from './quantity.ts';
+
+/** Why a message that was chosen stays where it is. */
+export type StayReason =
+  /** No queue is bound for where it would go. */
+  | 'unroutable'
+  /** The broker refused it: its queue is full. */
+  | 'nacked'
+  /** The exchange is missing or forbidden, or the message is too large. */
+  | 'refused'
+  /** It does not tell where it was published to. */
+  | 'originless'
+  /** What it tells of its deaths cannot be read. */
+  | 'malformed'
+  /** It would go to the queue that it is in. */
+  | 'circular'
+  /** It has been replayed too often. */
+  | 'exhausted'
+  /** This run has replayed it already. */
+  | 'again'
+  /** The program that was to edit it failed. */
+  | 'unedited';
+
+/** What became of the messages of a queue that were to go elsewhere. */
+export interface TransferCounts {
+  /** Messages in the queue at the start: no other is touched. */
+  readonly depth: number;
+  /** Of these, those that were looked at. */
+  readonly seen: number;
+  readonly chosen: number;
+  /** Confirmed by the target, and acknowledged unless the originals were to stay. */
+  readonly moved: number;
+  /** Confirmed by the target, but the connection was lost before the original could be acknowledged: these are in both places. */
+  readonly doubled: number;
+  /** Nobody knows whether the target has them; the originals stay. */
+  readonly unknown: number;
+  readonly stayed: Readonly<Partial<Record<StayReason, number>>>;
+}
+
+const WORDS: Readonly<Record<StayReason, string>> = {
+  unroutable: 'no queue is bound for it',
+  nacked: 'refused by the broker (nack)',
+  refused: 'not taken by the broker',
+  originless: 'without an origin in its headers',
+  malformed: 'with death headers that cannot be read',
+  circular: 'it came from this very queue',
+  exhausted: 'replayed too often already (--max-replays)',
+  again: 'replayed by this run already, and back',
+  unedited: 'the program that edits it failed',
+};
+
+/** The failure kind when nothing else kept messages where they are. */
+const KINDS: Readonly<Partial<Record<StayReason, FailureKind>>> = { unroutable: 'unroutable', nacked: 'later', circular: 'usage' };
+const HINTS: Readonly<Partial<Record<StayReason, string>>> = {
+  unroutable: 'bind a queue there, or say where to with --to-queue',
+  nacked: 'the target queue is full and refuses more (overflow=reject-publish): try again later',
+  originless: 'say where to with --to-queue, or --to-exchange and --routing-key',
+  malformed: 'say where to with --to-queue, or --to-exchange and --routing-key',
+  circular: 'say where to with --to-queue, or --to-exchange and --routing-key',
+};
+
+/** What kept messages where they are, the most frequent first, in words. */
+export function describeStayed(stayed: TransferCounts['stayed']): string[] {
+  return reasonsOf(stayed).map(([reason, count]) => `${formatNumber(count)} ${count === 1 ? 'stays' : 'stay'}: ${WORDS[reason]}`);
+}
+
+/** One line for people. */
+export function describeTransfer({ depth, seen, chosen, moved, doubled, unknown, stayed }: TransferCounts, queue: string, verb: string): string {
+  const parts = [
+    ...(chosen < seen ? [`${formatNumber(seen - chosen)} not chosen`] : []),
+    ...describeStayed(stayed),
+    ...(doubled > 0 ? [`${formatNumber(doubled)} sent twice, for the connection was lost`] : []),
+    ...(unknown > 0 ? [`${formatNumber(unknown)} of which nobody knows whether they arrived`] : []),
+    ...(seen < depth ? [`${formatNumber(depth - seen)} not looked at`] : []),
+  ];
+  return `${verb} ${formatNumber(moved)} of ${formatCount(depth, 'message')} in "${queue}"${parts.length === 0 ? '' : `: ${parts.join(', ')}`}`;
+}
+
+/** How far a transfer has come, how fast, and how long it will take at that rate. */
+export function describeProgress({ moved, seen, total }: { readonly moved: number; readonly seen: number; readonly total: number }, seconds: number): string {
+  const far = `moved ${formatNumber(moved)}, seen ${formatNumber(seen)} of ${formatNumber(total)}`;
+  if (seconds < 0.5 || seen === 0) return far;
+  const rate = seen / seconds;
+  return `${far}, ${formatNumber(Math.round(rate))}/s, ${formatDuration(((total - seen) / rate) * 1_000)} left`;
+}
+
+/** The failure that messages which were chosen and stay come to; undefined when there are none. The first one that the broker refused tells why. */
+export function transferFailure({ moved, stayed }: TransferCounts, refusal: Failure | undefined): Failure | undefined {
+  const reasons = reasonsOf(stayed);
+  const [first] = reasons;
+  if (first === undefined) return undefined;
+  const [reason] = first;
+  const all = reasons.reduce((sum, [, count]) => sum + count, 0);
+  const told = refusal === undefined ? '' : `; the first one that the broker did not take: ${refusal.message}`;
+  const message = `${formatCount(all, 'message')} that ${all === 1 ? 'was' : 'were'} chosen ${all === 1 ? 'is' : 'are'} still there: ${describeStayed(stayed).join(', ')}${told}`;
+  const hint = HINTS[reason] ?? refusal?.hint;
+  const detail = { ...(hint !== undefined && { hint }), ...(refusal !== undefined && { cause: refusal }) };
+  if (reasons.length > 1 || (moved > 0 && reason !== 'unroutable')) return new Failure('partial', message, detail);
+  return new Failure((reason === 'refused' ? refusal?.kind : KINDS[reason]) ?? 'partial', message, detail);
+}
+
+function reasonsOf(stayed: TransferCounts['stayed']): (readonly [StayReason, number])[] {
+  return (Object.entries(stayed) as [StayReason, number][]).filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
+}

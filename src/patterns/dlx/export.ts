@@ -1,0 +1,68 @@
+import * as z from 'zod/mini';
+import type { Session } from '../../amqp/session.ts';
+import type { Delivery } from '../../model/message.ts';
+import { queueName } from '../names.ts';
+import { type Manifest, openBundle } from './export-bundle.ts';
+import { filterOf, filterRules, filterShape } from './filter.ts';
+import { type ReadSummary, readThrough } from './read.ts';
+
+/** Bytes after which a bundle goes on in another file, and how many messages are written at a time. */
+export const FILE_SIZE = 64 * 1_048_576;
+export const WRITING_WINDOW = 250;
+
+/** What `dlx export` takes. */
+export const ExportConfig = z
+  .strictObject({
+    queue: queueName('QUEUE'),
+    ...filterShape,
+    /** At most as many messages. */
+    count: z.optional(z.int().check(z.minimum(1))),
+    /** Where the bundle goes: a directory that does not exist, or is empty. */
+    directory: z.optional(z.string().check(z.minLength(1, { error: '--directory must not be empty' }))),
+    /** Bytes after which the bundle goes on in another file. */
+    fileSize: z._default(z.int().check(z.minimum(1_024)), FILE_SIZE),
+    /** Reads where that may cost messages. */
+    force: z._default(z.boolean(), false),
+  })
+  .check(...filterRules);
+export type ExportConfig = z.output<typeof ExportConfig>;
+
+export interface Exported extends ReadSummary {
+  readonly exported: number;
+}
+
+/**
+ * Hands the dead letters that are meant to a writer, and leaves the queue as it is.
+ *
+ * @throws Failure as `readThrough` and the writer do
+ */
+export async function exportTo(session: Session, config: ExportConfig, now: number, write: (delivery: Delivery) => Promise<void>): Promise<Exported> {
+  const { queue, count = Number.POSITIVE_INFINITY, force } = config;
+  const isMeant = filterOf(config);
+  let exported = 0;
+  const summary = await readThrough(session, queue, { force, window: WRITING_WINDOW, enough: () => exported >= count }, (delivery) => {
+    if (!isMeant(delivery, now)) return undefined;
+    exported++;
+    return write(delivery).then(() => undefined);
+  });
+  return { ...summary, exported };
+}
+
+/**
+ * Writes the dead letters that are meant into a new bundle.
+ *
+ * @throws Failure as `openBundle` and `readThrough` do
+ */
+export async function exportBundle(
+  session: Session,
+  config: ExportConfig & { readonly directory: string },
+  now: number,
+): Promise<Exported & { readonly manifest: Manifest }> {
+  const bundle = await openBundle(config.directory, config.queue, config.fileSize);
+  try {
+    const exported = await exportTo(session, config, now, bundle.add);
+    return { ...exported, manifest: await bundle.finish() };
+  } finally {
+    await bundle.close();
+  }
+}

@@ -1,0 +1,118 @@
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import * as z from 'zod/mini';
+import type { Session } from '../../amqp/session.ts';
+import { parseEnvelope } from '../../model/envelope.ts';
+import type { PublishCounts } from '../../model/event.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Message } from '../../model/message.ts';
+import { movedCopy } from '../../model/replay.ts';
+import { readChunks, readLines } from '../lines.ts';
+import { queueName } from '../names.ts';
+import { publishMessages, sendingShape } from '../sending.ts';
+import { BUNDLE_FORMAT, BUNDLE_VERSION, MANIFEST, type Manifest } from './export-bundle.ts';
+
+/** What `dlx import` takes. */
+export const ImportConfig = z.strictObject({
+  /** The bundle. */
+  directory: z.string().check(z.minLength(1, { error: 'DIRECTORY must not be empty' })),
+  /** Sends all of them to one queue; absent: each to where it had been published to. */
+  queue: z.optional(queueName('--queue')),
+  ...sendingShape,
+});
+export type ImportConfig = z.output<typeof ImportConfig>;
+
+const ManifestShape = z.object({
+  format: z.literal(BUNDLE_FORMAT),
+  version: z.literal(BUNDLE_VERSION),
+  queue: z.string(),
+  exported: z.string(),
+  messages: z.int(),
+  files: z.array(z.object({ name: z.string(), messages: z.int(), bytes: z.int(), sha256: z.string() })),
+});
+
+/**
+ * Reads what a bundle holds, and checks every byte of it.
+ *
+ * @throws Failure `missing` for a bundle that is not there or not complete, `data` for one that was changed, `io`
+ */
+export async function checkBundle(directory: string, signal: AbortSignal): Promise<Manifest> {
+  const manifest = await readManifest(directory);
+  for (const { name, bytes, sha256 } of manifest.files) {
+    const hash = createHash('sha256');
+    let size = 0;
+    for await (const chunk of readChunks(openFile(directory, name), signal)) {
+      hash.update(chunk);
+      size += chunk.length;
+    }
+    if (size !== bytes) throw changed(directory, `${name} has ${size} bytes, not ${bytes}`);
+    if (hash.digest('hex') !== sha256) throw changed(directory, `the checksum of ${name} is another one`);
+  }
+  return manifest;
+}
+
+/**
+ * Publishes the messages of a bundle, confirmed, after all of it was checked. What the broker would refuse or route elsewhere, a
+ * user id and CC and BCC headers, is kept in the header `x-rmq-moved`.
+ *
+ * @throws Failure as `checkBundle` and `publishMessages` do
+ */
+export async function importBundle(session: Session, config: ImportConfig): Promise<PublishCounts> {
+  const { directory, queue, ...sending } = config;
+  const manifest = await checkBundle(directory, session.signal);
+  const target = queue === undefined ? undefined : `queue "${queue}"`;
+  return publishMessages(session, sending, messagesOf(directory, manifest, queue, session.signal), target);
+}
+
+async function* messagesOf(
+  directory: string,
+  { files, queue: from }: Manifest,
+  to: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Message[]> {
+  for (const { name } of files) {
+    let line = 0;
+    for await (const lines of readLines(openFile(directory, name), signal)) {
+      yield lines.map((bytes): Message => {
+        line++;
+        try {
+          if (!isUtf8(bytes)) throw new Failure('data', 'the envelope is not valid UTF-8');
+          const { exchange = '', routingKey = from, properties, body } = parseEnvelope(bytes.toString('utf8'));
+          const address = to === undefined ? { exchange, routingKey } : { exchange: '', routingKey: to };
+          return movedCopy({ ...address, queue: from, redelivered: false, properties, body }, address);
+        } catch (error) {
+          throw error instanceof Failure ? new Failure(error.kind, `${name}, line ${line}: ${error.message}`, { cause: error }) : error;
+        }
+      });
+    }
+  }
+}
+
+async function readManifest(directory: string): Promise<Manifest> {
+  const path = join(directory, MANIFEST);
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError) throw changed(directory, `${MANIFEST} is not JSON`);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new Failure('io', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw new Failure('missing', `${directory} is no bundle: it has no ${MANIFEST}`, { hint: 'it is written last: an export that was stopped has none' });
+  }
+  const { success, data } = ManifestShape.safeParse(json);
+  if (!success) throw changed(directory, `${MANIFEST} is not one of ${BUNDLE_FORMAT}, version ${BUNDLE_VERSION}`);
+  const outside = data.files.find(({ name }) => basename(name) !== name || name.startsWith('.'));
+  if (outside !== undefined) throw changed(directory, `${MANIFEST} names a file that is not in the directory: ${outside.name}`);
+  return data;
+}
+
+function openFile(directory: string, name: string): Readable {
+  return createReadStream(join(directory, name), { highWaterMark: 256 * 1_024 });
+}
+
+function changed(directory: string, what: string): Failure {
+  return new Failure('data', `the bundle in ${directory} is not as it was written: ${what}`, { hint: 'nothing was published' });
+}

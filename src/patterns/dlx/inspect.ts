@@ -1,0 +1,108 @@
+import * as z from 'zod/mini';
+import type { Session } from '../../amqp/session.ts';
+import { DeathGroups, GROUP_KEYS, type GroupKey } from '../../model/death-groups.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Delivery } from '../../model/message.ts';
+import { formatCount } from '../../model/quantity.ts';
+import { queueName } from '../names.ts';
+import { filterOf, filterRules, filterShape } from './filter.ts';
+import { type ReadSummary, readThrough } from './read.ts';
+
+const isGroupKey = (key: string): boolean => (GROUP_KEYS as readonly string[]).includes(key) || /^header:./s.test(key);
+
+/** What `dlx inspect` takes. */
+export const InspectConfig = z
+  .strictObject({
+    queue: queueName('QUEUE'),
+    ...filterShape,
+    /** At most as many messages. */
+    count: z.optional(z.int().check(z.minimum(1))),
+    /** Counts messages by what they have in common. */
+    groupBy: z.optional(
+      z.array(z.string().check(z.refine(isGroupKey, { error: `--group-by takes ${GROUP_KEYS.join(', ')} and header:NAME` }))).check(z.minLength(1)),
+    ),
+    /** One message by its number in the queue, from 1. */
+    show: z.optional(z.int().check(z.minimum(1))),
+    /** Looks where that may cost messages. */
+    force: z._default(z.boolean(), false),
+  })
+  .check(
+    ...filterRules,
+    z.refine(({ groupBy, show, count }) => [groupBy, show, count].filter((one) => one !== undefined).length <= 1, {
+      error: '--group-by, --show and --count exclude each other',
+    }),
+  );
+export type InspectConfig = z.output<typeof InspectConfig>;
+
+/** What was looked at. */
+export interface Inspected extends ReadSummary {
+  /** Messages that the filters let through. */
+  readonly matched: number;
+}
+
+/** Messages whose handling is under way at a time. */
+const WINDOW = 2_000;
+
+/**
+ * Hands out the dead letters that are meant, each with its number in the queue, and leaves the queue as it is.
+ *
+ * @throws Failure as `readThrough` does
+ */
+export async function inspect(
+  session: Session,
+  config: InspectConfig,
+  now: number,
+  onLetter: (delivery: Delivery, number: number) => Promise<void> | undefined,
+): Promise<Inspected> {
+  const { queue, count = Number.POSITIVE_INFINITY, force } = config;
+  const isMeant = filterOf(config);
+  let matched = 0;
+  const summary = await readThrough(session, queue, { force, window: WINDOW, enough: () => matched >= count }, (delivery, number) => {
+    if (!isMeant(delivery, now)) return undefined;
+    matched++;
+    return onLetter(delivery, number)?.then(() => undefined);
+  });
+  return { ...summary, matched };
+}
+
+/**
+ * Counts the dead letters that are meant by what they have in common.
+ *
+ * @throws Failure as `readThrough` does
+ */
+export async function inspectGroups(
+  session: Session,
+  config: InspectConfig & { readonly groupBy: readonly string[] },
+  now: number,
+): Promise<Inspected & { readonly groups: DeathGroups }> {
+  const { queue, groupBy, force } = config;
+  const isMeant = filterOf(config);
+  const groups = new DeathGroups(groupBy as GroupKey[]);
+  let matched = 0;
+  const summary = await readThrough(session, queue, { force }, (delivery) => {
+    if (!isMeant(delivery, now)) return undefined;
+    matched++;
+    groups.add(delivery);
+    return undefined;
+  });
+  return { ...summary, matched, groups };
+}
+
+/**
+ * Hands out one dead letter, by its number in the queue.
+ *
+ * @throws Failure `missing` when there are not as many, or as `readThrough` does
+ */
+export async function inspectOne(
+  session: Session,
+  config: InspectConfig & { readonly show: number },
+  onLetter: (delivery: Delivery) => Promise<void>,
+): Promise<void> {
+  const { queue, show, force } = config;
+  let seen = 0;
+  await readThrough(session, queue, { force, window: Math.min(WINDOW, show), enough: () => seen >= show }, (delivery, number) => {
+    seen = number;
+    return number === show ? onLetter(delivery).then(() => undefined) : undefined;
+  });
+  if (seen < show) throw new Failure('missing', `there is no message ${show}: "${queue}" holds ${formatCount(seen, 'message')}`);
+}

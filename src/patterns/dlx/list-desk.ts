@@ -1,0 +1,61 @@
+import { parseAddress } from '../../amqp/address.ts';
+import type { Connection } from '../../amqp/connection.ts';
+import { type Desk, openDesk } from '../../management/desk.ts';
+import type { Emit } from '../../model/event.ts';
+import { Failure } from '../../model/failure.ts';
+import type { ConnectionConfig } from '../connection.ts';
+
+/** Where the management API is said to be. */
+export interface DeskPlace {
+  /** Undefined: where it usually is, on the host of the broker's URL. */
+  readonly url: string | undefined;
+  /** True: the user has named it for this run. */
+  readonly asked: boolean;
+}
+
+const ANSWER_TIMEOUT = 10_000;
+/** A place that is only guessed must not hold up a run that can do without. */
+const GUESS_TIMEOUT = 2_000;
+
+/**
+ * The management API beside a broker: as the user, and in the vhost, of its first URL. Nothing is asked yet.
+ *
+ * @throws Failure `usage` for a URL that cannot be read
+ */
+export function deskBeside({ url, connectTimeout }: ConnectionConfig, place: DeskPlace, signal: AbortSignal, timeout = connectTimeout ?? ANSWER_TIMEOUT): Desk {
+  const { host, tls, username, password, vhost } = parseAddress(url[0] ?? '');
+  const name = host.includes(':') ? `[${host}]` : host;
+  const usual = tls ? `https://${name}:15671` : `http://${name}:15672`;
+  return openDesk({ url: place.url ?? usual, username, password, vhost, timeout, signal });
+}
+
+/**
+ * The management API for one who can do without: undefined where it does not answer, or belongs to another broker.
+ *
+ * @throws Failure when the user has named the place, and it cannot be used
+ */
+export async function deskIfThere(
+  config: ConnectionConfig,
+  place: DeskPlace,
+  connection: Connection,
+  signal: AbortSignal,
+  emit: Emit,
+): Promise<Desk | undefined> {
+  const desk = deskBeside(config, place, signal, place.url === undefined ? GUESS_TIMEOUT : undefined);
+  try {
+    const { cluster } = await desk.overview();
+    const properties = connection.model.connection.serverProperties as { readonly cluster_name?: unknown };
+    if (properties.cluster_name === undefined || properties.cluster_name === cluster) return desk;
+    if (place.asked) {
+      throw new Failure(
+        'usage',
+        `the management API at ${desk.root} belongs to another broker ("${cluster}") than the URL ("${String(properties.cluster_name)}")`,
+      );
+    }
+    emit({ kind: 'detail', text: `the management API at ${desk.root} belongs to another broker; going on without` });
+  } catch (error) {
+    if (!(error instanceof Failure) || place.asked || signal.aborted) throw error;
+    emit({ kind: 'detail', text: `going on without the management API: ${error.message}` });
+  }
+  return undefined;
+}

@@ -1,0 +1,71 @@
+import type { BindingFacts, ExchangeFacts, Policy } from '../../management/facts.ts';
+import { matchTopic } from '../../model/topic-match.ts';
+
+/** Everything that decides where a message goes. */
+export interface Routes {
+  readonly queues: ReadonlySet<string>;
+  readonly exchanges: ReadonlyMap<string, ExchangeFacts>;
+  readonly bindings: ReadonlyMap<string, readonly BindingFacts[]>;
+  readonly policies: ReadonlyMap<string, Policy>;
+}
+
+/** Gathers what the management API tells, by the names that are looked up. */
+export function routesOf(
+  queues: readonly string[],
+  exchanges: readonly ExchangeFacts[],
+  bindings: readonly BindingFacts[],
+  policies: readonly Policy[],
+): Routes {
+  const bySource = new Map<string, BindingFacts[]>();
+  for (const binding of bindings) bySource.set(binding.source, [...(bySource.get(binding.source) ?? []), binding]);
+  return {
+    queues: new Set(queues),
+    exchanges: new Map(exchanges.map((exchange) => [exchange.name, exchange])),
+    bindings: bySource,
+    policies: new Map(policies.map((policy) => [policy.name, policy])),
+  };
+}
+
+/**
+ * The queues that a message comes to; without a key, those that it may come to with one key or another. Where the headers decide,
+ * or an exchange of a type that is not known, every queue that is bound counts.
+ */
+export function reached(routes: Routes, exchange: string, key: string | undefined): readonly string[] {
+  const found = new Set<string>();
+  follow(routes, exchange, key, found, new Set());
+  return [...found].sort();
+}
+
+function follow(routes: Routes, exchange: string, key: string | undefined, found: Set<string>, visited: Set<string>): void {
+  if (visited.has(exchange)) return;
+  visited.add(exchange);
+  if (exchange === '') {
+    if (key !== undefined && routes.queues.has(key)) found.add(key);
+    return;
+  }
+  const facts = routes.exchanges.get(exchange);
+  if (facts === undefined) return;
+  const bindings = (routes.bindings.get(exchange) ?? []).filter((binding) => matches(facts.type, binding, key));
+  for (const { destination, toExchange } of bindings) {
+    if (toExchange) follow(routes, destination, key, found, visited);
+    else found.add(destination);
+  }
+  // The alternate exchange takes what has no route; without a key, or with headers, that may be anything.
+  const alternate = alternateOf(routes, facts);
+  const certain = bindings.length > 0 && key !== undefined && SURE.has(facts.type);
+  if (alternate !== undefined && !certain) follow(routes, alternate, key, found, visited);
+}
+
+/** Exchanges that look at nothing but the key. */
+const SURE: ReadonlySet<string> = new Set(['direct', 'topic', 'fanout']);
+
+function matches(type: string, binding: BindingFacts, key: string | undefined): boolean {
+  if (key === undefined) return true;
+  if (type === 'direct') return binding.key === key;
+  return type === 'topic' ? matchTopic(binding.key, key) : true;
+}
+
+function alternateOf({ policies }: Routes, { arguments: args, policy }: ExchangeFacts): string | undefined {
+  const alternate = args['alternate-exchange'] ?? policies.get(policy ?? '')?.definition['alternate-exchange'];
+  return typeof alternate === 'string' ? alternate : undefined;
+}

@@ -1,0 +1,140 @@
+import type { Desk } from '../../management/desk.ts';
+import type { Policy, QueueFacts } from '../../management/facts.ts';
+import { Failure } from '../../model/failure.ts';
+import type { FieldValue } from '../../model/message.ts';
+import { formatNumber } from '../../model/quantity.ts';
+import type { DlxListConfig } from './list-config.ts';
+import { type Routes, reached, routesOf } from './list-routes.ts';
+
+/** Why dead letters of a queue are lost, or will be. */
+export interface Dangling {
+  readonly kind: 'no-dead-lettering' | 'no-exchange' | 'no-binding' | 'no-queue' | 'own-queue' | 'full' | 'no-ttl';
+  readonly text: string;
+}
+
+/** A queue in which dead letters arrive. */
+export interface DeadLetterTarget {
+  readonly queue: string;
+  /** Some seconds old; null before the broker has counted. */
+  readonly depth: number | null;
+  /** Milliseconds; null: for ever. */
+  readonly ttl: number | null;
+  readonly maxLength: number | null;
+}
+
+/** How one queue dead-letters. */
+export interface DeadLettering {
+  readonly queue: string;
+  readonly type: string;
+  /** Null when it does not. */
+  readonly exchange: string | null;
+  /** Null: each message keeps its own. */
+  readonly routingKey: string | null;
+  readonly by: 'argument' | 'policy' | null;
+  readonly policy: string | null;
+  readonly targets: readonly DeadLetterTarget[];
+  readonly dangling: readonly Dangling[];
+}
+
+/**
+ * Every queue of the vhost that dead-letters, by argument or by policy, where its dead letters go, and what is wrong with that.
+ *
+ * @throws Failure `missing` for a queue that was named and is not there, and as the management API gives it
+ */
+export async function listDeadLetters(desk: Desk, { queue: wanted }: DlxListConfig): Promise<readonly DeadLettering[]> {
+  const [queues, exchanges, bindings, policies, operator] = await Promise.all([
+    desk.queues(),
+    desk.exchanges(),
+    desk.bindings(),
+    desk.policies(),
+    desk.operatorPolicies(),
+  ]);
+  const absent = wanted.find((name) => !queues.some((queue) => queue.name === name));
+  if (absent !== undefined) throw new Failure('missing', `there is no queue "${absent}" in the vhost "${desk.vhost}"`);
+  const names = queues.map(({ name }) => name);
+  const world: World = {
+    queues: new Map(queues.map((queue) => [queue.name, queue])),
+    routes: routesOf(names, exchanges, bindings, policies),
+    operator: new Map(operator.map((policy) => [policy.name, policy])),
+  };
+  return queues
+    .filter((queue) => (wanted.length === 0 ? settingOf(world, queue, 'dead-letter-exchange') !== undefined : wanted.includes(queue.name)))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((queue) => describe(world, queue));
+}
+
+interface World {
+  readonly queues: ReadonlyMap<string, QueueFacts>;
+  readonly routes: Routes;
+  readonly operator: ReadonlyMap<string, Policy>;
+}
+
+function describe(world: World, queue: QueueFacts): DeadLettering {
+  const exchange = settingOf(world, queue, 'dead-letter-exchange');
+  const key = settingOf(world, queue, 'dead-letter-routing-key');
+  const of = { queue: queue.name, type: queue.type };
+  if (typeof exchange !== 'string') {
+    const text = 'it has no dead-letter exchange: what it rejects is lost';
+    return { ...of, exchange: null, routingKey: null, by: null, policy: null, targets: [], dangling: [{ kind: 'no-dead-lettering', text }] };
+  }
+  const byArgument = typeof queue.arguments['x-dead-letter-exchange'] === 'string';
+  const routingKey = typeof key === 'string' ? key : undefined;
+  const targets = reached(world.routes, exchange, routingKey).map((name) => targetOf(world, name));
+  return {
+    ...of,
+    exchange,
+    routingKey: routingKey ?? null,
+    by: byArgument ? 'argument' : 'policy',
+    policy: byArgument ? null : (queue.policy ?? null),
+    targets,
+    dangling: targets.length === 0 ? [unreached(world, exchange, routingKey)] : targets.flatMap((target) => danglingAt(world, target)),
+  };
+}
+
+function unreached({ routes }: World, exchange: string, key: string | undefined): Dangling {
+  if (exchange === '') {
+    return key === undefined
+      ? { kind: 'own-queue', text: 'it has no dead-letter routing key: a message goes back to the queue that its own key names' }
+      : { kind: 'no-queue', text: `there is no queue "${key}"` };
+  }
+  if (!routes.exchanges.has(exchange)) return { kind: 'no-exchange', text: `there is no exchange "${exchange}"` };
+  return { kind: 'no-binding', text: `no queue is bound to "${exchange}"${key === undefined ? '' : ` for the key "${key}"`}` };
+}
+
+function targetOf(world: World, name: string): DeadLetterTarget {
+  const queue = world.queues.get(name);
+  return {
+    queue: name,
+    depth: queue?.messages ?? null,
+    ttl: queue === undefined ? null : limitOf(world, queue, 'message-ttl'),
+    maxLength: queue === undefined ? null : limitOf(world, queue, 'max-length'),
+  };
+}
+
+function danglingAt(world: World, { queue: name, depth, ttl, maxLength }: DeadLetterTarget): Dangling[] {
+  const queue = world.queues.get(name);
+  if (queue === undefined) return [];
+  const isFull = maxLength !== null && depth !== null && depth >= maxLength;
+  const refuses = String(settingOf(world, queue, 'overflow') ?? '').startsWith('reject-publish');
+  const loses = refuses ? 'it refuses further dead letters' : 'each further dead letter drives out the oldest one';
+  // A queue that dead-letters itself is a station on the way, such as a pause before the next attempt.
+  const isEnd = settingOf(world, queue, 'dead-letter-exchange') === undefined;
+  return [
+    ...(isFull ? [{ kind: 'full', text: `"${name}" is full (${formatNumber(maxLength)}): ${loses}` } as const] : []),
+    ...(isEnd && ttl === null && queue.type !== 'stream'
+      ? [{ kind: 'no-ttl', text: `"${name}" has no TTL: dead letters pile up until the disk is full` } as const]
+      : []),
+  ];
+}
+
+/** What holds for a queue: its argument, else its policy. */
+function settingOf({ routes }: World, { arguments: args, policy }: QueueFacts, name: string): FieldValue | undefined {
+  return args[`x-${name}`] ?? routes.policies.get(policy ?? '')?.definition[name];
+}
+
+/** The lowest limit of all that hold for a queue; null when there is none. */
+function limitOf({ routes, operator }: World, { arguments: args, policy, operatorPolicy }: QueueFacts, name: string): number | null {
+  const all = [args[`x-${name}`], routes.policies.get(policy ?? '')?.definition[name], operator.get(operatorPolicy ?? '')?.definition[name]];
+  const limits = all.filter((value) => typeof value === 'number');
+  return limits.length === 0 ? null : Math.min(...limits);
+}

@@ -1,0 +1,151 @@
+import { onOwnChannel } from '../../amqp/channel.ts';
+import type { Connection } from '../../amqp/connection.ts';
+import { exchangeExists } from '../../amqp/ensure.ts';
+import { describeQueue } from '../../amqp/queue-probe.ts';
+import type { Desk } from '../../management/desk.ts';
+import type { BindingFacts, ExchangeFacts } from '../../management/facts.ts';
+import { Failure } from '../../model/failure.ts';
+import type { FieldTable, FieldValue } from '../../model/message.ts';
+import type { BindingSpec, ExchangeSpec, QueueSpec } from '../../model/topology.ts';
+import type { DeadLetterSetup } from './setup-topology.ts';
+
+/** An argument that is not as the setup would have it. */
+export interface Difference {
+  readonly argument: string;
+  /** Null: not set. */
+  readonly theirs: FieldValue;
+  readonly ours: FieldValue;
+}
+
+/**
+ * What becomes of one thing. `keep`: it is there and does; with differences, in what was not asked for. `bind`: it may be there,
+ * which only the management API tells; binding twice changes nothing.
+ */
+export interface PlanStep {
+  readonly kind: 'exchange' | 'queue' | 'binding' | 'policy';
+  readonly name: string;
+  readonly action: 'create' | 'change' | 'keep' | 'bind' | 'conflict';
+  /** How it is or would be declared. */
+  readonly arguments: FieldTable;
+  readonly differences: readonly Difference[];
+}
+
+export interface Plan {
+  readonly queue: string;
+  readonly steps: readonly PlanStep[];
+  /** What is good to know beside. */
+  readonly notes: readonly string[];
+}
+
+/** What a queue is, as far as somebody tells. */
+export interface QueueState {
+  readonly arguments: FieldTable;
+  /** True: the arguments are all there are. */
+  readonly complete: boolean;
+}
+
+/** Looks at what is there; nothing is declared. The management API, where there is one, sees more. */
+export async function planSetup(connection: Connection, desk: Desk | undefined, { behind, queue, absent, back }: DeadLetterSetup): Promise<Plan> {
+  const seen = desk === undefined ? undefined : { exchanges: await desk.exchanges(), bindings: await desk.bindings() };
+  const steps: PlanStep[] = [];
+  for (const exchange of behind.exchanges) steps.push(await planExchange(connection, seen?.exchanges, exchange));
+  for (const one of [...behind.queues, queue]) steps.push(planQueue(one, await queueState(connection, desk, one.name), one === queue ? absent : []));
+  const isNew = (kind: PlanStep['kind'], name: string): boolean => steps.some((step) => step.kind === kind && step.name === name && step.action === 'create');
+  for (const binding of [...behind.bindings, ...back]) {
+    const fresh = isNew('exchange', binding.exchange) || isNew('queue', binding.queue);
+    steps.push(planBinding(binding, fresh ? [] : seen?.bindings));
+  }
+  const notes = desk === undefined ? ['without the management API it is not known which bindings are there; binding twice changes nothing'] : [];
+  return { queue: queue.name, steps, notes: steps.some(({ action }) => action === 'bind') ? notes : [] };
+}
+
+/** The conflicts of a plan as the failure of a run; undefined when there are none. */
+export function conflictFailure({ steps }: Plan): Failure | undefined {
+  const conflicts = steps.filter(({ action }) => action === 'conflict');
+  if (conflicts.length === 0) return undefined;
+  const told = conflicts.map(
+    ({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map(describeDifference).join('; ')}`,
+  );
+  return new Failure('refused', told.join('\n'), {
+    hint: 'nothing was declared; --policy sets dead-lettering on a queue that is there; otherwise leave those flags out, or use other names',
+  });
+}
+
+/** Such as `x-message-ttl is 5000, not 3600000`. */
+export function describeDifference({ argument, theirs, ours }: Difference): string {
+  return `${argument} is ${shown(theirs)}, ${ours === null ? 'and must not be set' : `not ${shown(ours)}`}`;
+}
+
+function shown(value: FieldValue): string {
+  return value === null ? 'not set' : JSON.stringify(value);
+}
+
+async function planExchange(connection: Connection, seen: readonly ExchangeFacts[] | undefined, spec: ExchangeSpec): Promise<PlanStep> {
+  const { name, type, arguments: args } = spec;
+  const step = { kind: 'exchange', name, arguments: { type, ...args } } as const;
+  const facts = seen?.find((exchange) => exchange.name === name);
+  const exists = seen === undefined ? await exchangeExists(connection, name) : facts !== undefined;
+  if (!exists) return { ...step, action: 'create', differences: [] };
+  const theirs = facts === undefined ? await typeByRefusal(connection, spec) : facts.type;
+  const all = [
+    { argument: 'type', theirs: theirs ?? type, ours: type },
+    ...(facts === undefined ? [] : Object.entries(args).map(([argument, ours]) => ({ argument, theirs: facts.arguments[argument] ?? null, ours }))),
+  ];
+  const differences = all.filter((one) => one.theirs !== one.ours);
+  return { ...step, action: differences.length > 0 ? 'conflict' : 'keep', differences };
+}
+
+/** An exchange that exists is declared once more: the broker changes nothing, and refuses when its type is another. */
+async function typeByRefusal(connection: Connection, { name, type, durable, arguments: args }: ExchangeSpec): Promise<string | undefined> {
+  try {
+    await onOwnChannel(connection, (channel) => channel.assertExchange(name, type, { durable, arguments: args }));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Failure) || !/inequivalent arg 'type'/.test(error.message)) return undefined;
+    return /but current is '?([\w-]+)/.exec(error.message)?.[1] ?? 'another one';
+  }
+}
+
+/** What is known of a queue; undefined when there is none. */
+export async function queueState(connection: Connection, desk: Desk | undefined, name: string): Promise<QueueState | undefined> {
+  const facts = await desk?.queue(name);
+  if (facts !== undefined) return { arguments: { ...facts.arguments, 'x-queue-type': facts.type }, complete: true };
+  const described = await describeQueue(connection, name);
+  if (described === undefined) return undefined;
+  const { type, arguments: args } = described;
+  return { arguments: { ...args, ...(type !== undefined && { 'x-queue-type': type }) }, complete: false };
+}
+
+/** What the broker does not tell by refusing. */
+const UNTOLD: ReadonlySet<string> = new Set(['x-delivery-limit', 'x-dead-letter-strategy', 'x-overflow']);
+
+/** Compares a queue with what it would be declared as: what was asked for must be so, the rest is kept as it is. */
+export function planQueue({ name, arguments: args, required = [] }: QueueSpec, state: QueueState | undefined, absent: readonly string[]): PlanStep {
+  const step = { kind: 'queue', name, arguments: args } as const;
+  if (state === undefined) return { ...step, action: 'create', differences: [] };
+  const known = (argument: string): boolean => state.complete || (state.arguments['x-queue-type'] !== undefined && !UNTOLD.has(argument));
+  const differences = [
+    ...Object.entries(args).map(([argument, ours]): Difference => ({ argument, theirs: state.arguments[argument] ?? null, ours })),
+    ...absent.filter((argument) => !(argument in args)).map((argument): Difference => ({ argument, theirs: state.arguments[argument] ?? null, ours: null })),
+  ].filter(({ argument, theirs, ours }) => theirs !== ours && (theirs !== null || known(argument)));
+  const conflicts = differences.filter(({ argument }) => required.includes(argument) || absent.includes(argument));
+  return conflicts.length > 0 ? { ...step, action: 'conflict', differences: conflicts } : { ...step, action: 'keep', differences };
+}
+
+function planBinding({ exchange, queue, key, arguments: args }: BindingSpec, seen: readonly BindingFacts[] | undefined): PlanStep {
+  const name = `${exchange} → ${queue}${key === '' ? '' : ` (${key})`}`;
+  const same = seen?.some(
+    (one) =>
+      one.source === exchange &&
+      one.destination === queue &&
+      !one.toExchange &&
+      one.key === key &&
+      JSON.stringify(sorted(one.arguments)) === JSON.stringify(sorted(args)),
+  );
+  const action = same === undefined ? 'bind' : same ? 'keep' : 'create';
+  return { kind: 'binding', name, action, arguments: { exchange, queue, key, ...(Object.keys(args).length > 0 && { arguments: args }) }, differences: [] };
+}
+
+function sorted(table: FieldTable): FieldTable {
+  return Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

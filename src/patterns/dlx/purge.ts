@@ -1,0 +1,79 @@
+import * as z from 'zod/mini';
+import { readyCount } from '../../amqp/queue-probe.ts';
+import type { Session } from '../../amqp/session.ts';
+import { purgeReady } from '../../amqp/window.ts';
+import { queueName } from '../names.ts';
+import { FILE_SIZE, WRITING_WINDOW } from './export.ts';
+import { type Manifest, openBundle } from './export-bundle.ts';
+import { filterOf, filterRules, filterShape, isFiltered } from './filter.ts';
+import { readThrough } from './read.ts';
+
+/** What `dlx purge` takes. */
+export const PurgeConfig = z
+  .strictObject({
+    queue: queueName('QUEUE'),
+    ...filterShape,
+    /** At most as many messages. */
+    count: z.optional(z.int().check(z.minimum(1))),
+    /** A new bundle that has the messages before they are removed. */
+    exportTo: z.optional(z.string().check(z.minLength(1, { error: '--export-to must not be empty' }))),
+    /** Reads where that may cost messages. */
+    force: z._default(z.boolean(), false),
+  })
+  .check(...filterRules);
+export type PurgeConfig = z.output<typeof PurgeConfig>;
+
+export interface Purged {
+  readonly purged: number;
+  /** What was exported before. */
+  readonly manifest: Manifest | undefined;
+}
+
+/** How many messages are in the queue now. */
+export async function depthOf(session: Session, queue: string): Promise<number> {
+  const link = session.open('control');
+  try {
+    return await readyCount(await link.connect(session.signal), queue);
+  } finally {
+    await link.close();
+  }
+}
+
+/** True when a purge has to look at the messages. */
+export function isSelective(config: PurgeConfig): boolean {
+  return isFiltered(config) || config.count !== undefined;
+}
+
+/**
+ * Removes the dead letters that are meant; those that a bundle is to have only once it is complete and on the disk.
+ *
+ * @throws Failure as `openBundle` and `readThrough` do: nothing was removed then, unless the connection was lost in the end
+ */
+export async function purge(session: Session, config: PurgeConfig, now: number): Promise<Purged> {
+  const { queue, exportTo: directory, count = Number.POSITIVE_INFINITY, force } = config;
+  if (directory === undefined && !isSelective(config)) {
+    const link = session.open('control');
+    try {
+      return { purged: await purgeReady(await link.connect(session.signal), queue), manifest: undefined };
+    } finally {
+      await link.close();
+    }
+  }
+  const bundle = directory === undefined ? undefined : await openBundle(directory, queue, FILE_SIZE);
+  const isMeant = filterOf(config);
+  let meant = 0;
+  let manifest: Manifest | undefined;
+  const take = async (): Promise<void> => {
+    manifest = await bundle?.finish();
+  };
+  try {
+    const { chosen } = await readThrough(session, queue, { force, window: WRITING_WINDOW, enough: () => meant >= count, take }, (delivery) => {
+      if (!isMeant(delivery, now)) return undefined;
+      meant++;
+      return bundle === undefined ? true : bundle.add(delivery).then(() => true);
+    });
+    return { purged: chosen, manifest };
+  } finally {
+    await bundle?.close();
+  }
+}

@@ -1,0 +1,46 @@
+import { Failure } from '../../model/failure.ts';
+import type { FieldTable } from '../../model/message.ts';
+import { formatCount } from '../../model/quantity.ts';
+
+/** What looking costs the messages of a quorum queue. */
+export interface Attempts {
+  /** Why this message must not be given back once more; undefined when it may. */
+  readonly refusal: (headers: FieldTable | undefined, queue: string) => Failure | undefined;
+}
+
+/** The limit of a quorum queue that sets none, from RabbitMQ 4.0 on. */
+const DEFAULT_LIMIT = 20;
+
+/**
+ * The attempts that a quorum queue counts, or undefined where looking costs none: before 4.0 a queue without a limit does
+ * not count, and from 4.3 on a message that is given back by a nack keeps its attempts
+ * (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling).
+ */
+export function attemptsOf(version: string, known: number | undefined): Attempts | undefined {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > 4 || (major === 4 && minor >= 3)) return undefined;
+  const limit = known ?? (major >= 4 ? DEFAULT_LIMIT : undefined);
+  if (limit === undefined || limit < 0) return undefined;
+  return {
+    refusal: (headers, queue) => {
+      const before = countOf(headers?.['x-delivery-count']);
+      return before + 1 >= limit ? refusal(queue, limit, before) : undefined;
+    },
+  };
+}
+
+function countOf(value: FieldTable[string] | undefined): number {
+  const plain = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as FieldTable)['value'] : value;
+  return typeof plain === 'number' && plain > 0 ? plain : 0;
+}
+
+function refusal(queue: string, limit: number, before: number): Failure {
+  const looked = `looking costs each message of a quorum queue one of its ${formatCount(limit, 'delivery', 'deliveries')}`;
+  const left =
+    before + 1 > limit
+      ? 'this look was one too many for the first: the queue has dead-lettered it, or dropped it if it has no dead-letter exchange'
+      : `a message has had ${before} and this look was one more: after the next, the queue dead-letters it, or drops it if it has no dead-letter exchange`;
+  return new Failure('refused', `"${queue}" is near its delivery limit: ${looked}; ${left}`, {
+    hint: 'raise the limit with a policy (delivery-limit), or look all the same with --force',
+  });
+}

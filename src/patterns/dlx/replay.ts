@@ -1,0 +1,138 @@
+import * as z from 'zod/mini';
+import type { Session } from '../../amqp/session.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Delivery } from '../../model/message.ts';
+import { type Address, movedCopy, replayCopy, replayedBy, replaysOf } from '../../model/replay.ts';
+import { queueName } from '../names.ts';
+import { uniqueId } from '../unique.ts';
+import { filterOf, filterRules, filterShape, isFiltered } from './filter.ts';
+import { checkTarget, targetOf, targetRules, targetShape } from './target.ts';
+import { transfer } from './transfer.ts';
+import type { Transferred, Verdict } from './transfer-job.ts';
+
+/** How messages are taken from one queue to another. */
+export const transferShape = {
+  /** At most as many of those that are chosen. */
+  count: z.optional(z.int().check(z.minimum(1))),
+  /** Messages a second. */
+  rate: z.optional(z.number().check(z.gt(0), z.maximum(1_000_000))),
+  /** True: nothing is sent; only where everything would go is found out. */
+  dryRun: z._default(z.boolean(), false),
+  /** True: the originals stay. */
+  copy: z._default(z.boolean(), false),
+  /** True: messages of a quorum queue are given back even where that costs them one of their last attempts. */
+  force: z._default(z.boolean(), false),
+  /** A file with a line for each message that is chosen and what became of it. */
+  journal: z.optional(z.string().check(z.minLength(1))),
+};
+
+export const ReplayConfig = z
+  .strictObject({
+    queue: queueName('QUEUE'),
+    ...filterShape,
+    ...targetShape,
+    ...transferShape,
+    /** A message that has been replayed as often stays. */
+    maxReplays: z._default(z.int().check(z.minimum(1), z.maximum(1_000_000)), 3),
+  })
+  .check(...filterRules, ...targetRules);
+export type ReplayConfig = z.output<typeof ReplayConfig>;
+
+export const MoveConfig = z.strictObject({ queue: queueName('FROM'), toQueue: queueName('TO'), ...filterShape, ...transferShape }).check(...filterRules);
+export type MoveConfig = z.output<typeof MoveConfig>;
+
+/** What a transfer takes that no config holds. */
+export interface TransferOptions {
+  /** True when the target is another broker, on which the same names mean something else. */
+  readonly elsewhere?: boolean;
+  /** The body that a message gets; undefined when there is none, and the message stays. */
+  readonly edit?: (delivery: Delivery) => Promise<Buffer | undefined>;
+}
+
+/** How many messages went to a place, or would. */
+export interface Destination extends Address {
+  readonly messages: number;
+}
+
+export interface Replayed extends Transferred {
+  /** The most frequent first. */
+  readonly destinations: readonly Destination[];
+}
+
+/** Keys may differ from message to message: beyond so many, places are no longer told apart. */
+const MOST_DESTINATIONS = 10_000;
+
+/**
+ * Publishes dead letters again, each where it was published to at first unless the config says where, and takes those off their queue that have arrived.
+ * They begin anew: without their history, at their first attempt.
+ *
+ * @throws Failure `usage` for a target that is the queue itself, `missing`, and what `transfer` throws
+ */
+export async function replay(source: Session, target: Session, config: ReplayConfig, { elsewhere = false, edit }: TransferOptions = {}): Promise<Replayed> {
+  const { queue, maxReplays } = config;
+  await checkTarget(target, config, elsewhere ? undefined : queue);
+  const run = uniqueId();
+  return transferTo(source, target, config, run, edit, (delivery) => {
+    // Only when another consumer has taken what was there before it: it would go round and round.
+    if (replayedBy(delivery.properties) === run) return 'again';
+    if (replaysOf(delivery.properties) >= maxReplays) return 'exhausted';
+    const to = targetOf(delivery, config);
+    if (typeof to === 'string') return to;
+    return !elsewhere && to.exchange === '' && to.routingKey === queue ? 'circular' : replayCopy(delivery, to, run);
+  });
+}
+
+/**
+ * Takes messages from a queue to another one as they are.
+ *
+ * @throws as `replay` does
+ */
+export async function move(source: Session, target: Session, config: MoveConfig, { elsewhere = false, edit }: TransferOptions = {}): Promise<Replayed> {
+  const { queue, toQueue } = config;
+  await checkTarget(target, { toQueue }, elsewhere ? undefined : queue);
+  return transferTo(source, target, config, uniqueId(), edit, (delivery) => movedCopy(delivery, { exchange: '', routingKey: toQueue }));
+}
+
+async function transferTo(
+  source: Session,
+  target: Session,
+  config: ReplayConfig | MoveConfig,
+  run: string,
+  edit: TransferOptions['edit'],
+  decide: (delivery: Delivery) => Verdict,
+): Promise<Replayed> {
+  const places = new Map<string, { address: Address; messages: number }>();
+  const chosen = filterOf(config);
+  const now = Date.now();
+  const decided = (delivery: Delivery): Verdict => {
+    try {
+      return decide(delivery);
+    } catch (error) {
+      // Nothing that a stranger put into headers may end the run.
+      if (error instanceof Failure && error.kind === 'data') return 'malformed';
+      throw error;
+    }
+  };
+  const transferred = await transfer(source, target, {
+    ...config,
+    run,
+    all: !isFiltered(config),
+    isChosen: (delivery) => chosen(delivery, now),
+    decide: (delivery) => {
+      const verdict = decided(delivery);
+      if (typeof verdict === 'string') return verdict;
+      if (config.dryRun) count(places, verdict);
+      if (edit === undefined || config.dryRun) return verdict;
+      return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body }));
+    },
+  });
+  const destinations = [...places.values()].map(({ address, messages }) => ({ ...address, messages })).sort((a, b) => b.messages - a.messages);
+  return { ...transferred, destinations };
+}
+
+function count(places: Map<string, { address: Address; messages: number }>, { exchange, routingKey }: Address): void {
+  const key = `${exchange}\0${routingKey}`;
+  const place = places.get(key);
+  if (place !== undefined) place.messages++;
+  else if (places.size < MOST_DESTINATIONS) places.set(key, { address: { exchange, routingKey }, messages: 1 });
+}

@@ -1,0 +1,72 @@
+import type { Connection } from '../../amqp/connection.ts';
+import type { Desk } from '../../management/desk.ts';
+import type { Policy } from '../../management/facts.ts';
+import { Failure } from '../../model/failure.ts';
+import type { FieldTable } from '../../model/message.ts';
+import { type Difference, type Plan, type PlanStep, planSetup } from './plan.ts';
+import type { DeadLetterSetup } from './setup-topology.ts';
+
+/** A plan that sets a policy instead of arguments; undefined when the one that holds says it all. */
+export interface PolicyPlan extends Plan {
+  readonly policy: Policy | undefined;
+}
+
+/**
+ * Only one policy holds for a queue. What another one says of it is taken over into ours, which stands above it; where the queue
+ * has arguments of its own, they win, and a policy that says otherwise is a conflict.
+ *
+ * @throws Failure `missing` when the queue is not there, `usage` without the management API
+ */
+export async function planPolicy(connection: Connection, desk: Desk | undefined, setup: DeadLetterSetup): Promise<PolicyPlan> {
+  const { name } = setup.queue;
+  if (desk === undefined) {
+    throw new Failure('unavailable', 'a policy can only be set through the management API, which does not answer', {
+      hint: '--management-url says where it is; -v says where it was looked for',
+    });
+  }
+  const queue = await desk.queue(name);
+  if (queue === undefined) throw new Failure('missing', `there is no queue "${name}" for a policy`, { hint: 'without --policy it is declared' });
+  const others = await planSetup(connection, desk, setup);
+  const steps = others.steps.filter((step) => step.kind !== 'queue' || step.name !== name);
+  const conflicts = Object.entries(setup.policy)
+    .map(([key, ours]): Difference => ({ argument: `x-${key}`, theirs: queue.arguments[`x-${key}`] ?? null, ours }))
+    .filter(({ argument, theirs, ours }) => theirs !== null && theirs !== ours && !(LESSER_WINS.has(argument) && Number(theirs) > Number(ours)));
+  const held = setup.absent
+    .filter((argument) => queue.arguments[argument] !== undefined)
+    .map((argument): Difference => ({ argument, theirs: queue.arguments[argument] ?? null, ours: null }));
+  if (conflicts.length + held.length > 0) {
+    const step: PlanStep = { kind: 'queue', name, action: 'conflict', arguments: queue.arguments, differences: [...conflicts, ...held] };
+    return { ...others, steps: [...steps, step], policy: undefined };
+  }
+  const policies = await desk.policies();
+  const current = policies.find((one) => one.name === queue.policy);
+  const policy = policyFor(name, setup, current);
+  const before = current?.definition ?? {};
+  const differences = Object.entries({ ...Object.fromEntries(Object.keys(before).map((key) => [key, null])), ...policy.definition })
+    .map(([argument, ours]): Difference => ({ argument, theirs: before[argument] ?? null, ours }))
+    .filter(({ theirs, ours }) => JSON.stringify(theirs) !== JSON.stringify(ours));
+  const own = policies.find((one) => one.name === policy.name);
+  const action = differences.length === 0 ? 'keep' : own === undefined ? 'create' : 'change';
+  const { pattern, priority, definition } = policy;
+  const step: PlanStep = {
+    kind: 'policy',
+    name: action === 'keep' && current !== undefined ? current.name : policy.name,
+    action,
+    arguments: { pattern, priority, definition },
+    differences: action === 'change' ? differences : [],
+  };
+  const taken = current !== undefined && current.name !== policy.name && action !== 'keep';
+  const notes = taken ? [`the policy "${current.name}" no longer holds for "${name}": what it says is taken over, but later changes to it are not`] : [];
+  return { queue: name, steps: [...steps, step], notes: [...others.notes, ...notes], policy: action === 'keep' ? undefined : policy };
+}
+
+/** Where an argument and a policy both limit, the lower limit holds. */
+const LESSER_WINS = new Set(['x-message-ttl', 'x-max-length', 'x-delivery-limit']);
+
+function policyFor(queue: string, { policy, absent }: DeadLetterSetup, current: Policy | undefined): Policy {
+  const name = `rmq-dlx-${queue}`;
+  const without = new Set(absent.map((argument) => argument.replace(/^x-/, '')));
+  const kept: FieldTable = Object.fromEntries(Object.entries(current?.definition ?? {}).filter(([key]) => !without.has(key)));
+  const priority = current === undefined ? 0 : current.name === name ? current.priority : current.priority + 1;
+  return { name, pattern: `^${queue.replace(/[\\^$.*+?()[\]{}|#-]/g, '\\$&')}$`, applyTo: 'queues', priority, definition: { ...kept, ...policy } };
+}

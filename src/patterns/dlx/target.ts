@@ -1,0 +1,68 @@
+import * as z from 'zod/mini';
+import { withControlConnection } from '../../amqp/declare.ts';
+import { exchangeExists } from '../../amqp/ensure.ts';
+import { readyCount } from '../../amqp/queue-probe.ts';
+import type { Session } from '../../amqp/session.ts';
+import { deathHistory } from '../../model/death.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Delivery } from '../../model/message.ts';
+import { type Address, retriedFrom } from '../../model/replay.ts';
+import { queueName, shortText } from '../names.ts';
+
+/** Where messages go; with none of these, each goes back to where it was published to at first. */
+export const targetShape = {
+  toQueue: z.optional(queueName('--to-queue')),
+  /** With each message's own key, unless one is given. */
+  toExchange: z.optional(shortText('--to-exchange')),
+  routingKey: z.optional(shortText('--routing-key')),
+};
+
+const TargetConfig = z.object(targetShape);
+export type TargetConfig = z.output<typeof TargetConfig>;
+
+export const targetRules = [
+  z.refine<TargetConfig>(({ toQueue, toExchange }) => toQueue === undefined || toExchange === undefined, {
+    error: '--to-queue and --to-exchange exclude each other',
+  }),
+  z.refine<TargetConfig>(({ toExchange, routingKey }) => routingKey === undefined || toExchange !== undefined, {
+    error: '--routing-key needs --to-exchange',
+  }),
+] as const;
+
+/** Why it cannot be told where a message is to go. */
+export type Aimless = 'originless' | 'malformed';
+
+/** Where a message is to go. */
+export function targetOf(delivery: Delivery, { toQueue, toExchange, routingKey }: TargetConfig): Address | Aimless {
+  if (toQueue !== undefined) return { exchange: '', routingKey: toQueue };
+  if (toExchange !== undefined && routingKey !== undefined) return { exchange: toExchange, routingKey };
+  const origin = originOf(delivery);
+  return toExchange === undefined || typeof origin === 'string' ? origin : { exchange: toExchange, routingKey: origin.routingKey };
+}
+
+/** Where a dead letter was published to before anything became of it. With a part of its history unreadable, that part may have been the first. */
+export function originOf({ properties }: Delivery): Address | Aimless {
+  const retried = retriedFrom(properties);
+  if (retried !== undefined) return retried;
+  const { first, malformed } = deathHistory(properties.headers);
+  if (malformed > 0) return 'malformed';
+  if (first === undefined) return 'originless';
+  const [routingKey] = first.routingKeys;
+  return routingKey === undefined ? 'malformed' : { exchange: first.exchange, routingKey };
+}
+
+/**
+ * Checks a target that is the same for all messages. `queue` is where they come from, when that is the same broker.
+ *
+ * @throws Failure `usage` when it is the queue itself, `missing` when it does not exist
+ */
+export async function checkTarget(target: Session, { toQueue, toExchange, routingKey }: TargetConfig, queue: string | undefined): Promise<void> {
+  if (queue !== undefined && (toQueue === queue || (toExchange === '' && routingKey === queue))) {
+    throw new Failure('usage', `the messages would go from "${queue}" to "${queue}"`, { hint: 'name another queue as the target' });
+  }
+  if (toQueue === undefined && (toExchange ?? '') === '') return;
+  await withControlConnection(target, async (connection) => {
+    if (toQueue !== undefined) await readyCount(connection, toQueue);
+    else if (toExchange !== undefined && !(await exchangeExists(connection, toExchange))) throw new Failure('missing', `there is no exchange "${toExchange}"`);
+  });
+}

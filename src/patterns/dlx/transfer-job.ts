@@ -1,0 +1,39 @@
+import type { Failure } from '../../model/failure.ts';
+import type { Delivery, Message } from '../../model/message.ts';
+import type { StayReason, TransferCounts } from '../../model/transfer.ts';
+
+/** What a transfer does with a message that is chosen: the copy to send, or why it stays. */
+export type Verdict = Message | StayReason;
+
+/** Which messages go where. */
+export interface TransferJob {
+  readonly queue: string;
+  /** At most as many of those that are chosen. */
+  readonly count?: number | undefined;
+  /** Messages a second. */
+  readonly rate?: number | undefined;
+  /** True: the originals stay. */
+  readonly copy: boolean;
+  /** True: nothing is sent. */
+  readonly dryRun: boolean;
+  /** True: messages are given back even where that costs them one of their last attempts. */
+  readonly force: boolean;
+  /** A file with a line for each message that is chosen. */
+  readonly journal?: string | undefined;
+  /** True when every message is chosen: then no message beyond the count is asked of the queue. */
+  readonly all: boolean;
+  readonly isChosen: (delivery: Delivery) => boolean;
+  /** Called once for each message that is chosen, in order; one that is given again after a lost connection, again. */
+  readonly decide: (delivery: Delivery) => Verdict | Promise<Verdict>;
+  /** Stands in each line of the journal. */
+  readonly run: string;
+}
+
+/** How a transfer ended; its failure is not thrown, for the counts matter all the same. */
+export interface Transferred {
+  readonly counts: TransferCounts;
+  readonly seconds: number;
+  readonly failure: Failure | undefined;
+  /** Why the broker did not take a message, the first time. */
+  readonly refusal: Failure | undefined;
+}

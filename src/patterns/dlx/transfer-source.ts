@@ -1,0 +1,155 @@
+import type { Connection } from '../../amqp/connection.ts';
+import { Consumer } from '../../amqp/consumer.ts';
+import type { Link } from '../../amqp/link.ts';
+import { readyCount } from '../../amqp/queue-probe.ts';
+import type { Session } from '../../amqp/session.ts';
+import type { WireDelivery } from '../../amqp/wire-delivery.ts';
+import { Failure } from '../../model/failure.ts';
+import { MAX_PREFETCH } from '../consume-config.ts';
+
+/** The first few tell how large messages are. */
+const SAMPLE = 50;
+/** More would only wait here: the broker confirms a few hundred at a time. */
+const PREFETCH = 500;
+/** Bodies that may have been delivered and wait. */
+const PREFETCH_BYTES = 32 * 1_048_576;
+const GROWTH = 4;
+
+/** A delivery and the channel it is to be answered on. */
+export interface Taken {
+  readonly delivery: WireDelivery;
+  readonly window: Window;
+}
+
+interface Window {
+  readonly consumer: Consumer;
+  readonly prefetch: number;
+  readonly limit: number;
+  delivered: number;
+  held: number;
+}
+
+/**
+ * Reads so many messages of a queue, once each and in order, over one connection, and holds those that are not wanted until the end. A channel delivers no more
+ * than it may have unanswered: when all of these are held, another one goes on. Where everything is held, each is larger than the one before.
+ */
+export class TransferSource {
+  readonly #session: Session;
+  readonly #connection: Connection;
+  readonly #queue: string;
+  readonly #onTaken: (taken: Taken) => void;
+  readonly #windows: Window[] = [];
+  #left: number;
+  #bytes = 0;
+  #delivered = 0;
+  #stopped = false;
+  #end: (failure: Failure) => void = () => undefined;
+  /** Resolves with the reason when it can go on no longer; what has no answer then goes back. */
+  readonly lost: Promise<Failure> = new Promise((resolve) => {
+    this.#end = resolve;
+  });
+
+  constructor(session: Session, connection: Connection, queue: string, limit: number, onTaken: (taken: Taken) => void) {
+    this.#session = session;
+    this.#connection = connection;
+    this.#queue = queue;
+    this.#left = limit;
+    this.#onTaken = onTaken;
+  }
+
+  /** @throws Failure `missing`, `denied` or `refused` as the broker gives it */
+  async begin(): Promise<void> {
+    await this.#open(Math.min(SAMPLE, this.#left), SAMPLE);
+  }
+
+  /** How many messages are ready in the queue, beside those that were taken. */
+  async depth(): Promise<number> {
+    return readyCount(this.#connection, this.#queue);
+  }
+
+  settle({ delivery, window }: Taken, settlement: 'ack' | 'hold'): boolean {
+    if (!window.consumer.settle(delivery, settlement)) return false;
+    if (settlement === 'hold') {
+      window.held++;
+      this.#goOn(window);
+    }
+    return true;
+  }
+
+  /** Takes nothing more; what was taken can still be settled. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#windows.map(({ consumer }) => consumer.cancel()));
+  }
+
+  /** Sends the answers, and gives back what is held, the oldest first: a quorum queue takes it back in this order. Resolves with how many were acknowledged. */
+  async close(): Promise<{ readonly acknowledged: number; readonly failure: Failure | undefined }> {
+    this.#stopped = true;
+    let failure: Failure | undefined;
+    let acknowledged = 0;
+    for (const { consumer } of this.#windows) {
+      await consumer.close().catch((error: Failure) => {
+        failure ??= error;
+      });
+      acknowledged += consumer.counts.acknowledged;
+    }
+    return { acknowledged, failure };
+  }
+
+  async #open(limit: number, prefetch: number): Promise<void> {
+    let subscriptions = 0;
+    const config = {
+      queue: this.#queue,
+      prefetch,
+      noAck: false,
+      exclusive: false,
+      // On a second channel everything comes again, also what is held: that is for a new source.
+      onSubscribed: () => ++subscriptions > 1 && this.#fail(new Failure('unavailable', 'the broker took the messages back', { transient: true })),
+    };
+    const session: Session = { ...this.#session, open: () => oneTime(this.#connection) };
+    const consumer = new Consumer(session, config, (delivery) => this.#take(delivery, window));
+    const window: Window = { consumer, prefetch: Math.min(prefetch, limit), limit, delivered: 0, held: 0 };
+    this.#windows.push(window);
+    void consumer.ended.then((failure) => failure !== undefined && this.#fail(failure));
+    await consumer.connect();
+    await consumer.subscribe(limit);
+  }
+
+  #take(delivery: WireDelivery, window: Window): void {
+    window.delivered++;
+    this.#delivered++;
+    this.#left--;
+    this.#bytes += delivery.body.length;
+    this.#onTaken({ delivery, window });
+    this.#goOn(window);
+  }
+
+  /** Goes on with another channel when this one can deliver no more. */
+  #goOn(window: Window): void {
+    const { held, delivered, limit, prefetch } = window;
+    const done = delivered === limit;
+    if (this.#stopped || this.#left === 0 || window !== this.#windows.at(-1) || (!done && held < prefetch)) return;
+    const most = Math.max(1, Math.min(MAX_PREFETCH, Math.floor(PREFETCH_BYTES / Math.max(1, this.#bytes / this.#delivered))));
+    const next = Math.min(most, done ? PREFETCH : Math.max(PREFETCH, prefetch * GROWTH));
+    // It has nothing on its way that would be lost by this: all that it may deliver is held.
+    if (!done) void window.consumer.cancel();
+    this.#open(this.#left, next).catch((error: Failure) => this.#fail(error));
+  }
+
+  #fail(failure: Failure): void {
+    if (!this.#stopped) this.#end(failure);
+  }
+}
+
+/** A link that hands out a connection that is there already, once, and leaves closing it to its owner. */
+function oneTime(connection: Connection): Link {
+  let used = false;
+  return {
+    connect: async () => {
+      if (used) throw new Failure('unavailable', (await connection.lost).message);
+      used = true;
+      return connection;
+    },
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,295 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connection } from '../../amqp/connection.ts';
+import { deliveryLimit } from '../../amqp/delivery-limit.ts';
+import { Publisher } from '../../amqp/publisher.ts';
+import { readyCount } from '../../amqp/queue-probe.ts';
+import type { Session } from '../../amqp/session.ts';
+import type { Outcome } from '../../amqp/unconfirmed.ts';
+import { abortFailure, Failure } from '../../model/failure.ts';
+import type { Message } from '../../model/message.ts';
+import type { StayReason } from '../../model/transfer.ts';
+import { pacing } from '../sending.ts';
+import { type Journal, journalLine, openJournal } from './journal.ts';
+import { type Attempts, attemptsOf } from './read-attempts.ts';
+import type { TransferJob, Transferred } from './transfer-job.ts';
+import { type Taken, TransferSource } from './transfer-source.ts';
+
+const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
+/** How often a queue is asked whether it is empty, when messages stopped coming that were there at the start. */
+const EMPTY_CHECK = 500;
+/** How long confirms are waited for once the run is stopped. */
+const STOP_GRACE = 5_000;
+const PROGRESS = 100;
+const STAYS = { confirmed: undefined, sent: undefined, returned: 'unroutable', nacked: 'nacked', refused: 'refused' } as const;
+
+/**
+ * Takes what is in a queue now, and sends a copy of each message that is chosen; the original is acknowledged once the broker has confirmed the copy
+ * and it has reached a queue. Everything else goes back in its order. At least once: a crash in between leaves a message in both places.
+ *
+ * @throws Failure when it never came to that: `missing`, `denied`, `refused` for a stream, `unavailable`
+ */
+export async function transfer(source: Session, target: Session, job: TransferJob): Promise<Transferred> {
+  return new Transfer(source, target, job).execute();
+}
+
+class Transfer {
+  readonly #session: Session;
+  readonly #target: Session;
+  readonly #job: TransferJob;
+  readonly #started = performance.now();
+  readonly #counts = { depth: 0, seen: 0, chosen: 0, moved: 0, doubled: 0, unknown: 0 };
+  /** Messages that earlier connections have acknowledged. */
+  #done = 0;
+  #stayed: Partial<Record<StayReason, number>> = {};
+  #refusal: Failure | undefined;
+  #publisher: Publisher | undefined;
+  #journal: Journal | undefined;
+  #attempts: Attempts | undefined;
+  #pace: (() => Promise<void>) | undefined;
+  #source: TransferSource | undefined;
+  /** What was chosen on this connection and waits for its turn, how many are to come, and how many have no outcome yet. */
+  #pending: Taken[] = [];
+  #left = 0;
+  #open = 0;
+  #lastTaken = 0;
+  #lastProgress = 0;
+  #stopping = false;
+  #wake: () => void = () => undefined;
+  #end: (failure: Failure | undefined) => void = () => undefined;
+
+  constructor(session: Session, target: Session, job: TransferJob) {
+    this.#session = session;
+    this.#target = target;
+    this.#job = job;
+  }
+
+  async execute(): Promise<Transferred> {
+    const { queue, copy, dryRun, journal, rate, force } = this.#job;
+    const { signal } = this.#session;
+    const link = this.#session.open('consumer');
+    let failure: Failure | undefined;
+    const abort = (): void => this.#end(abortFailure(signal));
+    try {
+      let connection = await link.connect(signal);
+      const { type, limit } = await deliveryLimit(connection, queue);
+      if (type === 'quorum' && !force) this.#attempts = attemptsOf(connection.version, limit);
+      if (type === 'stream')
+        throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, { hint: 'rmq consume --offset reads one' });
+      if (journal !== undefined) this.#journal = await openJournal(journal, (why) => this.#end(why));
+      if (!dryRun) {
+        this.#publisher = new Publisher(this.#target, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
+        await this.#publisher.connect();
+        void this.#publisher.stopped.then((why) => this.#end(why));
+      }
+      this.#pace = pacing(rate, signal);
+      this.#counts.depth = await readyCount(connection, queue);
+      signal.addEventListener('abort', abort, { once: true });
+      for (;;) {
+        failure = await this.#pass(connection);
+        if (failure === undefined || signal.aborted || !(await isTemporary(failure, connection)) || copy || dryRun) break;
+        connection = await link.connect(signal);
+      }
+    } catch (error) {
+      if (!(error instanceof Failure) || this.#counts.seen === 0) throw error;
+      failure = error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+      await this.#publisher?.close();
+      await this.#journal?.close();
+      await link.close();
+    }
+    return { counts: { ...this.#counts, stayed: this.#stayed }, seconds: (performance.now() - this.#started) / 1_000, failure, refusal: this.#refusal };
+  }
+
+  /** Everything over one connection; resolves with what ended it too early. What it took and did not acknowledge comes again on the next. */
+  async #pass(connection: Connection): Promise<Failure | undefined> {
+    const { queue, count, all } = this.#job;
+    const { depth } = this.#counts;
+    const limit = Math.max(0, Math.min(depth - this.#done, all ? (count ?? depth) - this.#done : depth));
+    if (limit === 0) return undefined;
+    this.#counts.seen = this.#done;
+    this.#counts.chosen = this.#done;
+    this.#counts.moved = this.#done;
+    this.#stayed = {};
+    this.#pending = [];
+    this.#open = 0;
+    this.#left = limit;
+    this.#lastTaken = performance.now();
+    const source = new TransferSource(this.#session, connection, queue, limit, (taken) => this.#take(taken));
+    this.#source = source;
+    this.#stopping = false;
+    const ended = new Promise<Failure | undefined>((resolve) => {
+      this.#end = resolve;
+    });
+    // What is left of this pass must not end the next one.
+    const end = this.#end;
+    void source.lost.then(end);
+    if (this.#session.signal.aborted) end(abortFailure(this.#session.signal));
+    if (this.#publisher?.failure !== undefined) end(this.#publisher.failure);
+    const over = new AbortController();
+    source.begin().catch(end);
+    void this.#pump(source).catch(end);
+    void this.#watchEmpty(source, over.signal);
+    const failure = await ended;
+    this.#stopping = true;
+    over.abort();
+    this.#wake();
+    return this.#finish(source, connection, failure);
+  }
+
+  #take(taken: Taken): void {
+    const { queue, isChosen, count, copy, dryRun } = this.#job;
+    if (this.#stopping || this.#left === 0) return;
+    const chosen = isChosen(taken.delivery);
+    if (this.#attempts !== undefined && (!chosen || copy || dryRun)) {
+      const refusal = this.#attempts.refusal(taken.delivery.properties.headers, queue);
+      if (refusal !== undefined) {
+        this.#stopping = true;
+        this.#end(refusal);
+        return;
+      }
+    }
+    this.#left--;
+    this.#counts.seen++;
+    this.#lastTaken = performance.now();
+    if (chosen) {
+      this.#counts.chosen++;
+      this.#open++;
+      this.#pending.push(taken);
+      if (count !== undefined && this.#counts.chosen >= count) this.#enough();
+      this.#wake();
+    } else {
+      this.#source?.settle(taken, 'hold');
+    }
+    this.#progress();
+    this.#endWhenDone();
+  }
+
+  /** As many as wanted were chosen. */
+  #enough(): void {
+    if (this.#left > 0) void this.#source?.stop();
+    this.#left = 0;
+  }
+
+  /** Sends what was chosen, in order. */
+  async #pump(source: TransferSource): Promise<void> {
+    while (!this.#stopping) {
+      const taken = this.#pending;
+      this.#pending = [];
+      for (const one of taken) {
+        if (this.#stopping) return;
+        const given = this.#job.decide(one.delivery);
+        const verdict = given instanceof Promise ? await given : given;
+        if (this.#stopping) return;
+        if (typeof verdict === 'string') this.#settled(source, one, verdict);
+        else if (this.#publisher === undefined) this.#settled(source, one, undefined);
+        else {
+          if (!this.#publisher.isReadyFor(verdict)) await this.#publisher.readyFor(verdict);
+          if (this.#pace !== undefined) await this.#pace();
+          if (this.#stopping) return;
+          this.#send(this.#publisher, source, one, verdict);
+        }
+      }
+      if (this.#pending.length === 0 && !this.#stopping) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  #send(publisher: Publisher, source: TransferSource, taken: Taken, message: Message): void {
+    try {
+      publisher.send(message, (outcome) => this.#outcome(source, taken, message, outcome));
+    } catch (error) {
+      // What cannot be encoded again is one message; a publisher that has stopped is the end of all.
+      if (!(error instanceof Failure) || error.kind !== 'data') throw error;
+      this.#refused(error);
+      this.#settled(source, taken, 'refused', message);
+    }
+  }
+
+  #outcome(source: TransferSource, taken: Taken, message: Message, outcome: Outcome): void {
+    if (outcome.kind === 'unknown') {
+      this.#counts.unknown++;
+      return;
+    }
+    if (outcome.kind === 'refused') this.#refused(outcome.failure);
+    this.#settled(source, taken, STAYS[outcome.kind], message);
+  }
+
+  #refused(failure: Failure): void {
+    this.#refusal ??= failure;
+  }
+
+  /** The last word on a message: in the journal before the broker hears of it. */
+  #settled(source: TransferSource, taken: Taken, reason: StayReason | undefined, message?: Message): void {
+    if (this.#journal === undefined || this.#job.dryRun) {
+      this.#answer(source, taken, reason);
+      return;
+    }
+    const line = journalLine(this.#job, taken.delivery, message, reason);
+    this.#journal.add(line, () => this.#answer(source, taken, reason));
+  }
+
+  #answer(source: TransferSource, taken: Taken, reason: StayReason | undefined): void {
+    const moved = reason === undefined;
+    if (!source.settle(taken, moved && !this.#job.copy && !this.#job.dryRun ? 'ack' : 'hold')) {
+      if (moved && !this.#job.dryRun) this.#counts.doubled++;
+      return;
+    }
+    if (source !== this.#source) return;
+    if (moved) this.#counts.moved++;
+    else this.#stayed[reason] = (this.#stayed[reason] ?? 0) + 1;
+    this.#open--;
+    this.#progress();
+    this.#endWhenDone();
+  }
+
+  #endWhenDone(): void {
+    if (this.#left === 0 && this.#open === 0) this.#end(undefined);
+  }
+
+  /** Another consumer may take some of what was there at the start; then the queue is empty before all of it has come. */
+  async #watchEmpty(source: TransferSource, over: AbortSignal): Promise<void> {
+    while (await delay(EMPTY_CHECK, true, { signal: over }).catch(() => false)) {
+      const before = this.#left;
+      if (this.#open > 0 || performance.now() - this.#lastTaken < EMPTY_CHECK) continue;
+      const depth = await source.depth().catch(() => undefined);
+      if (depth === 0 && this.#left === before && this.#open === 0) this.#end(undefined);
+    }
+  }
+
+  /** Waits for confirms that are on their way, answers what they are about, and gives back the rest. */
+  async #finish(source: TransferSource, connection: Connection, failure: Failure | undefined): Promise<Failure | undefined> {
+    await source.stop();
+    const publisher = this.#publisher;
+    const alive = publisher !== undefined && publisher.failure === undefined && !publisher.blocked;
+    if (failure !== undefined && alive) {
+      await Promise.race([publisher.idle().catch(() => undefined), delay(STOP_GRACE, undefined, { ref: false })]);
+      await this.#journal?.written();
+    }
+    const done = this.#left === 0 && this.#open === 0;
+    const { acknowledged, failure: unsent } = await source.close();
+    this.#done += acknowledged;
+    if (!this.#job.copy && !this.#job.dryRun) {
+      this.#counts.doubled += Math.max(0, this.#counts.moved - this.#done);
+      this.#counts.moved = this.#done;
+    }
+    return (done ? undefined : failure) ?? (unsent !== undefined && !connection.open ? await connection.lost : unsent);
+  }
+
+  #progress(): void {
+    const now = performance.now();
+    if (now - this.#lastProgress < PROGRESS) return;
+    this.#lastProgress = now;
+    const { count } = this.#job;
+    const { depth, seen, moved } = this.#counts;
+    this.#session.emit({ kind: 'transferring', moved, seen, total: Math.min(depth, count ?? depth) });
+  }
+}
+
+/** True when another connection may go on. */
+async function isTemporary(failure: Failure, connection: Connection): Promise<boolean> {
+  return connection.open ? failure.transient : (await connection.lost).transient;
+}

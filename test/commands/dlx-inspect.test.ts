@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { DecodedDeath } from '../../src/model/death-story.ts';
+import { type Peer, peer, unique } from '../support/broker.ts';
+import { jsonLines, rmq } from '../support/rmq.ts';
+
+interface Envelope {
+  readonly queue: string;
+  readonly body: string;
+  readonly properties: { readonly headers?: object };
+  readonly death: DecodedDeath;
+}
+
+interface Morgue extends Peer {
+  readonly work: string;
+  readonly dead: string;
+  /** Publishes to the work queue through the exchange of the test, and rejects. */
+  readonly kill: (bodies: readonly string[], key: string, headers?: object) => Promise<void>;
+}
+
+/** A work queue behind an exchange, and its dead letters. */
+async function morgue(t: TestContext, type = 'classic'): Promise<Morgue> {
+  const other = await peer(t);
+  const { channel, queue, exchange } = other;
+  const dead = await queue({ arguments: { 'x-queue-type': type } }, 'dead');
+  const work = await queue({ deadLetterExchange: '', deadLetterRoutingKey: dead }, 'work');
+  const orders = await exchange('topic');
+  await channel.bindQueue(work, orders, '#');
+  const kill = async (bodies: readonly string[], key: string, headers: object = {}): Promise<void> => {
+    for (const body of bodies) channel.publish(orders, key, Buffer.from(body), { headers, persistent: true });
+    for (const _ of bodies) {
+      let message = await channel.get(work);
+      while (message === false) message = await channel.get(work);
+      channel.reject(message, false);
+    }
+    while ((await channel.checkQueue(dead)).messageCount < bodies.length);
+  };
+  return { ...other, work, dead, kill };
+}
+
+for (const type of ['classic', 'quorum']) {
+  test(`a table tells how each message of a ${type} queue died, and the queue stays as it was`, async (t) => {
+    const { work, dead, kill, take } = await morgue(t, type);
+    await kill(['first \u001b[2Jbody\nof two lines', 'second'], 'order.placed', { 'x-rmq-replays': 40_000 });
+    const shown = await rmq(['dlx', 'inspect', dead]);
+    assert.equal(shown.code, 0, shown.stderr);
+    const [head, first, second, ...more] = shown.stdout.split('\n');
+    assert.match(head ?? '', /^#\s+AGE\s+DIED\s+IN QUEUE\s+EXCHANGE\s+KEY\s+SIZE\s+REPLAYED\s+BODY$/);
+    assert.match(
+      first ?? '',
+      new RegExp(`^1 .* rejected +${work.slice(0, 30)}.* test\\.exchange\\.\\w+ +order\\.placed +27 B +40,000  first \\\\u001b\\[2Jbody\\\\nof two lines$`),
+    );
+    assert.match(second ?? '', /^2 .* second$/);
+    assert.deepEqual(more, ['']);
+    assert.match(shown.stderr, /2 messages in ".*"; nothing was changed/);
+    const again = await rmq(['dlx', 'inspect', dead, '-n', '1']);
+    assert.match(again.stderr, /1 message in ".*"; 1 more was not looked at/);
+    assert.deepEqual(
+      (await take(dead)).map(({ content }) => content.toString()),
+      ['first \u001b[2Jbody\nof two lines', 'second'],
+    );
+  });
+}
+
+test('with -o json each is an envelope with a decoded death, which publish --envelopes reads', async (t) => {
+  const { work, dead, kill, queue, take } = await morgue(t);
+  await kill(['{"id":1}'], 'order.placed', { tenant: 'acme' });
+  const shown = await rmq(['dlx', 'inspect', dead, '-o', 'json']);
+  assert.equal(shown.code, 0, shown.stderr);
+  const [envelope] = jsonLines<Envelope>(shown);
+  assert.equal(envelope?.body, '{"id":1}');
+  const { death } = envelope ?? assert.fail();
+  assert.deepEqual([death.first?.queue, death.first?.routingKey, death.replays, death.malformed], [work, 'order.placed', 0, 0]);
+  assert.deepEqual([death.deaths[0]?.reason, death.deaths[0]?.count, death.deaths[0]?.routingKeys], ['rejected', 1, ['order.placed']]);
+  assert.match(death.deaths[0]?.time ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  const copies = await queue();
+  const published = await rmq(['publish', '--envelopes', '-q', copies], { input: shown.stdout });
+  assert.equal(published.code, 0, published.stderr);
+  const [copy] = await take(copies);
+  assert.equal(copy?.properties.headers?.['tenant'], 'acme');
+  assert.equal(copy?.properties.headers?.['x-death']?.[0]?.queue, work);
+});
+
+test('groups count what messages have in common, the largest first', async (t) => {
+  const { work, dead, kill, publish, depth } = await morgue(t);
+  await kill(['a', 'b'], 'order.placed', { tenant: 'acme' });
+  await kill(['c'], 'order.cancelled', { tenant: 'other' });
+  await publish(dead, ['stray']);
+  const grouped = await rmq(['dlx', 'inspect', dead, '--group-by', 'reason,queue,routingKey', '-o', 'json']);
+  assert.equal(grouped.code, 0, grouped.stderr);
+  assert.deepEqual(
+    jsonLines<Record<string, unknown>>(grouped).map(({ count, reason, queue, routingKey }) => [count, reason, queue, routingKey]),
+    [
+      [2, 'rejected', work, 'order.placed'],
+      [1, 'rejected', work, 'order.cancelled'],
+      [1, null, null, dead],
+    ],
+  );
+  const table = await rmq(['dlx', 'inspect', dead, '--group-by', 'header:tenant', '--reason', 'rejected']);
+  assert.match(table.stdout, /^COUNT {2}HEADER:TENANT {2}OLDEST .*NEWEST\n +2 {2}acme .*\n +1 {2}other .*\n$/);
+  assert.match(table.stderr, /3 of 4 messages in/);
+  assert.equal(await depth(dead), 4);
+  const wrong = await rmq(['dlx', 'inspect', dead, '--group-by', 'colour']);
+  assert.equal(wrong.code, 64);
+  assert.match(wrong.stderr, /--group-by takes reason, queue/);
+});
+
+test('filters choose by reason, header, age and id', async (t) => {
+  const { dead, kill } = await morgue(t);
+  await kill(['a'], 'k', { tenant: 'acme' });
+  await kill(['b'], 'k', { tenant: 'other' });
+  const bodies = async (...flags: string[]): Promise<string[]> =>
+    jsonLines<Envelope>(await rmq(['dlx', 'inspect', dead, '-o', 'json', ...flags])).map(({ body }) => body);
+  assert.deepEqual(await bodies('-H', 'tenant=other'), ['b']);
+  assert.deepEqual(await bodies('--reason', 'expired', '--reason', 'maxlen'), []);
+  assert.deepEqual(await bodies('--newer-than', '1h', '-n', '1'), ['a']);
+  assert.deepEqual(await bodies('--older-than', '1h'), []);
+  assert.deepEqual(await bodies('--id', 'none'), []);
+});
+
+test('one message is shown whole, with the story of its deaths', async (t) => {
+  const { channel, queue, publish, take, depth } = await peer(t);
+  const dead = await queue({}, 'dead');
+  const work = await queue({ deadLetterExchange: '', deadLetterRoutingKey: dead }, 'work');
+  const wait = await queue({ messageTtl: 1, deadLetterExchange: '', deadLetterRoutingKey: work }, 'wait');
+  await publish(wait, ['the body'], { expiration: 60_000 });
+  let message = await channel.get(work);
+  while (message === false) message = await channel.get(work);
+  channel.reject(message, false);
+  while ((await depth(dead)) < 1);
+  const shown = await rmq(['dlx', 'inspect', dead, '--show', '1']);
+  assert.equal(shown.code, 0, shown.stderr);
+  const lines = shown.stdout.split('\n');
+  assert.equal(lines[0], 'message 1');
+  assert.match(
+    lines[1] ?? '',
+    new RegExp(`^1\\. Published to the queue "${wait}", it expired in "${wait}", .* ago\\); it carried an expiration of 60000 ms\\.$`),
+  );
+  assert.match(lines[2] ?? '', new RegExp(`^2\\. Published to the queue "${work}", it was rejected in "${work}", .* ago\\)\\.$`));
+  assert.equal(lines[3], `Then it came into "${dead}", published to the queue "${dead}".`);
+  assert.equal(lines.at(-2), 'the body');
+  const beyond = await rmq(['dlx', 'inspect', dead, '--show', '2']);
+  assert.equal(beyond.code, 66);
+  assert.match(beyond.stderr, /there is no message 2: ".*" holds 1 message/);
+  assert.equal((await take(dead)).length, 1);
+});
+
+test('a forged death is shown as what it is', async (t) => {
+  const { queue, publish } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['a'], { headers: { 'x-death': 'none', 'x-rmq-replays': 'many' } });
+  await publish(dead, ['b'], {
+    headers: {
+      'x-death': [
+        { queue: 7, reason: { a: [] } },
+        { count: -1, queue: '\u001b[31mq', reason: 'evil\n', exchange: '', 'routing-keys': [], time: 1e300 },
+      ],
+    },
+  });
+  const table = await rmq(['dlx', 'inspect', dead]);
+  assert.equal(table.code, 0, table.stderr);
+  assert.match(table.stdout, /evil\\n +\\u001b\[31mq/);
+  assert.match((await rmq(['dlx', 'inspect', dead, '--show', '1'])).stdout, /Nothing tells that it died.*\n1 entry of x-death is not what a broker writes/);
+  const [, second] = jsonLines<Envelope>(await rmq(['dlx', 'inspect', dead, '-o', 'json']));
+  assert.deepEqual([second?.death.malformed, second?.death.deaths.length, second?.death.deaths[0]?.time], [1, 1, undefined]);
+});
+
+test('a stream can be looked at, and a queue near its delivery limit only with --force', async (t) => {
+  const { queue, publish } = await peer(t);
+  const stream = await queue({ arguments: { 'x-queue-type': 'stream' } });
+  await publish(stream, ['a', 'b']);
+  assert.match((await rmq(['dlx', 'inspect', stream])).stdout, / a\n.* b\n$/);
+  const quorum = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1 } });
+  await publish(quorum, ['a']);
+  const refused = await rmq(['dlx', 'inspect', quorum]);
+  assert.equal(refused.code, 76);
+  assert.match(refused.stderr, /near its delivery limit/);
+  assert.match(refused.stderr, /--force/);
+  assert.equal((await rmq(['dlx', 'inspect', quorum, '--force'])).code, 0);
+  assert.equal((await rmq(['dlx', 'inspect', unique('none')])).code, 66);
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { peer } from '../support/broker.ts';
+import { scratchDirectory } from '../support/programs.ts';
+import { json, rmq } from '../support/rmq.ts';
+
+test('without a terminal nothing is purged unless --yes says so', async (t) => {
+  const { queue, publish, depth } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['a', 'b', 'c']);
+  const refused = await rmq(['dlx', 'purge', dead]);
+  assert.equal(refused.code, 64);
+  assert.match(refused.stderr, /cannot be undone, and nobody can be asked/);
+  assert.equal(await depth(dead), 3);
+  const purged = await rmq(['dlx', 'purge', dead, '--yes', '--json']);
+  assert.equal(purged.code, 0, purged.stderr);
+  assert.deepEqual(json(purged), { purged: 3 });
+  assert.equal(await depth(dead), 0);
+});
+
+for (const type of ['classic', 'quorum']) {
+  test(`filters choose what a ${type} queue loses, and the rest stays in order`, async (t) => {
+    const { queue, publish, take } = await peer(t);
+    const dead = await queue({ arguments: { 'x-queue-type': type } });
+    await publish(dead, ['a'], { headers: { tenant: 'acme' } });
+    await publish(dead, ['b', 'c']);
+    await publish(dead, ['d'], { headers: { tenant: 'acme' } });
+    await publish(dead, ['e'], { headers: { tenant: 'acme' } });
+    const directory = join(await scratchDirectory(t), 'incident');
+    const purged = await rmq(['dlx', 'purge', dead, '-H', 'tenant=acme', '-n', '2', '--export-to', directory, '-y']);
+    assert.equal(purged.code, 0, purged.stderr);
+    assert.match(purged.stderr, /removed 2 messages from ".*"; .*incident has them/);
+    assert.equal((JSON.parse(await readFile(join(directory, 'manifest.json'), 'utf8')) as { messages: number }).messages, 2);
+    assert.deepEqual(
+      (await take(dead)).map(({ content }) => content.toString()),
+      ['b', 'c', 'e'],
+    );
+  });
+}
+
+test('what cannot be exported is not removed', async (t) => {
+  const { queue, publish, depth } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['a', 'b']);
+  const directory = await scratchDirectory(t);
+  await writeFile(join(directory, 'file'), '');
+  const impossible = await rmq(['dlx', 'purge', dead, '--export-to', join(directory, 'file', 'incident'), '-y']);
+  assert.equal(impossible.code, 74);
+  assert.equal(await depth(dead), 2);
+  const full = join(directory, 'full');
+  await mkdir(full);
+  await writeFile(join(full, 'mine'), '');
+  assert.equal((await rmq(['dlx', 'purge', dead, '--export-to', full, '-y'])).code, 64);
+  assert.equal(await depth(dead), 2);
+});
+
+test('a stream keeps what it has', async (t) => {
+  const { queue, publish } = await peer(t);
+  const stream = await queue({ arguments: { 'x-queue-type': 'stream' } });
+  await publish(stream, ['a']);
+  const refused = await rmq(['dlx', 'purge', stream, '-n', '1', '-y']);
+  assert.equal(refused.code, 76);
+  assert.match(refused.stderr, /a stream keeps its messages/);
+  assert.equal((await rmq(['dlx', 'purge', stream, '-y'])).code, 76);
+});

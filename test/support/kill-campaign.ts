@@ -1,0 +1,108 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connect } from 'amqplib';
+import { linesOf } from './programs.ts';
+import { start } from './rmq.ts';
+
+/** A queue of messages that a run is killed over, again and again. */
+export interface Campaign {
+  readonly url: string;
+  readonly source: string;
+  readonly target: string;
+  readonly journal: string;
+  readonly kills: number;
+  /** Kills happen at most so many milliseconds after a run begins to deliver. */
+  readonly within: number;
+}
+
+/** What was seen after a kill. */
+export interface AfterKill {
+  readonly inSource: number;
+  readonly inTarget: number;
+  readonly inBoth: number;
+  readonly gone: number;
+  /** Messages that left the source and have no line in the journal. */
+  readonly unjournaled: number;
+}
+
+/**
+ * Kills `rmq dlx replay` at random moments and looks, without changing either queue, where the messages with these ids are.
+ * The source is looked at first: what is on its way then is still in it.
+ */
+export async function killReplay(ids: readonly string[], { url, source, target, journal, kills, within }: Campaign): Promise<AfterKill[]> {
+  const seen: AfterKill[] = [];
+  const model = await connect(url);
+  const channel = await model.createChannel();
+  const depth = async (): Promise<number> => (await channel.checkQueue(target)).messageCount;
+  for (let kill = 0; kill < kills; kill++) {
+    const before = await depth();
+    const run = start(['dlx', 'replay', source, '--to-queue', target, '--journal', journal, '-u', url], { timeout: 120_000 });
+    const failed = run.result.then(
+      () => undefined,
+      () => undefined,
+    );
+    // Of the few that come too early, each tells about the begin.
+    if (kill % 8 !== 7) while ((await depth()) === before && run.child.exitCode === null);
+    await delay(randomInt(within));
+    run.child.kill('SIGKILL');
+    await failed;
+    seen.push(await look(url, ids, source, target, journal));
+    if (seen.at(-1)?.inSource === 0) break;
+  }
+  await model.close();
+  return seen;
+}
+
+async function look(url: string, ids: readonly string[], source: string, target: string, journal: string): Promise<AfterKill> {
+  const [inSource, inTarget] = [await idsIn(url, source), await idsIn(url, target)];
+  const moved = new Set(
+    (await linesOf(journal)).flatMap((line) => {
+      try {
+        const { outcome, messageId } = JSON.parse(line) as { outcome: string; messageId: string };
+        return outcome === 'moved' ? [messageId] : [];
+      } catch {
+        return [];
+      }
+    }),
+  );
+  return {
+    inSource: inSource.size,
+    inTarget: inTarget.size,
+    inBoth: ids.filter((id) => inSource.has(id) && inTarget.has(id)).length,
+    gone: ids.filter((id) => !inSource.has(id) && !inTarget.has(id)).length,
+    unjournaled: ids.filter((id) => !inSource.has(id) && !moved.has(id)).length,
+  };
+}
+
+/** The ids of everything in a queue. A killed client's messages come back a moment later, so that the broker must have noticed. */
+async function idsIn(url: string, queue: string): Promise<Set<string>> {
+  const model = await connect(url);
+  try {
+    const channel = await model.createChannel();
+    while ((await channel.checkQueue(queue)).consumerCount > 0) await delay(10);
+    const ids = new Set<string>();
+    await channel.consume(queue, (message) => ids.add(message?.properties.messageId as string));
+    // The last answers of a killed client may still be on their way into a quorum queue: how many there are is known only in the end.
+    for (let before = -1, left = 1; left > 0 || ids.size > before; ) {
+      before = ids.size;
+      await delay(SETTLE);
+      left = (await channel.checkQueue(queue)).messageCount;
+    }
+    // Closing gives everything back in its place.
+    await channel.close();
+    return ids;
+  } finally {
+    await model.close();
+  }
+}
+
+const SETTLE = 200;
+
+/** Puts messages with these ids into a queue. */
+export async function fill(url: string, queue: string, ids: readonly string[]): Promise<void> {
+  const model = await connect(url);
+  const channel = await model.createConfirmChannel();
+  for (const id of ids) channel.sendToQueue(queue, Buffer.from(`body of ${id}`), { persistent: true, messageId: id });
+  await channel.waitForConfirms();
+  await model.close();
+}
