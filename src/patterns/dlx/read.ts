@@ -9,36 +9,7 @@ import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { MAX_PREFETCH } from '../consume-config.ts';
 import { type Attempts, attemptsOf } from './read-attempts.ts';
-
-/** How a queue is read. */
-export interface ReadOptions {
-  /**
-   * Hands out no more once it returns true. A quorum queue is read to its end all the same: it puts what it gets back behind
-   * everything that it got back before, so that only reading all of it keeps the order.
-   */
-  readonly enough?: (() => boolean) | undefined;
-  /** True: also where looking may cost a quorum queue's message its last attempt. */
-  readonly force?: boolean | undefined;
-  /** The delivery limit of a quorum queue, where a policy sets it: its arguments tell the rest. */
-  readonly deliveryLimit?: number | undefined;
-  /** Deliveries whose handling is waited for before more are asked for; for handlers that write somewhere. */
-  readonly window?: number | undefined;
-  /** Called when everything was read; the messages that were chosen are acknowledged only after it has resolved. Without it, nothing is. */
-  readonly take?: ((chosen: number) => Promise<void>) | undefined;
-}
-
-/** What was read. */
-export interface ReadSummary {
-  readonly type: QueueType | undefined;
-  /** How many were there at the start; of a stream, undefined. */
-  readonly depth: number | undefined;
-  readonly read: number;
-  /** How many were chosen. */
-  readonly chosen: number;
-}
-
-/** Handles a message, by its number from 1. The body is not to be kept: it is a part of what the socket read. True chooses it. */
-export type OnDelivery = (delivery: WireDelivery, number: number) => boolean | undefined | Promise<boolean | undefined>;
+import type { OnDelivery, ReadOptions, ReadSummary } from './read-options.ts';
 
 /** How often a queue that has gone silent is asked whether it is empty. */
 const CHECK = 500;
@@ -66,7 +37,7 @@ export async function readThrough(session: Session, queue: string, options: Read
     const { type, limit } = await deliveryLimit(connection, queue);
     const reading = new Reading(session, connection, queue, options, onDelivery);
     if (type === 'stream') return await reading.stream(await lastOffset(connection, queue));
-    const attempts = type === 'quorum' ? attemptsOf(connection.version, options.deliveryLimit ?? limit) : undefined;
+    const attempts = type === 'quorum' ? attemptsOf(connection.version, limit, await options.policyLimit?.(queue, connection)) : undefined;
     return await reading.queue(type, depth, options.force === true ? undefined : attempts);
   } finally {
     await link.close();
