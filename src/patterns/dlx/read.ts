@@ -15,7 +15,7 @@ import type { OnDelivery, ReadOptions, ReadSummary } from './read-options.ts';
 const CHECK = 500;
 /** A queue that has messages and hands out none for so long will not. */
 const PATIENCE = 10_000;
-/** How long a quorum queue may take to put messages back; others may have taken them at once, so that nobody sees it. */
+/** How long a queue may take to put back the next messages; others may have taken them at once, so that nobody sees it. */
 const RETURN_PATIENCE = 1_000;
 const RETURN_CHECK = 10;
 const MOST_WINDOWS = 1_000;
@@ -60,6 +60,7 @@ class Reading {
   #enough = false;
   #acknowledged = false;
   #isQuorum = false;
+  #isStream = false;
   #lastDelivery = 0;
   #lastProgress = performance.now();
   #stop: (reason: Failure | 'done') => void = () => undefined;
@@ -106,6 +107,7 @@ class Reading {
   /** A stream takes nothing back, for nothing is taken from it. */
   async stream(last: number): Promise<ReadSummary> {
     if (this.#options.take !== undefined) throw new Failure('refused', 'a stream keeps its messages until its retention drops them: none can be removed');
+    this.#isStream = true;
     await this.#whileRunning(async () => {
       if (last < 0) return;
       const window = await this.#open({ size: STREAM_CREDIT, arguments: { 'x-stream-offset': 'first' } }, (delivery) => {
@@ -223,22 +225,29 @@ class Reading {
   /** True when the broker has heard everything that it was told. */
   async #close(): Promise<boolean> {
     let clean = true;
+    let returning = 0;
+    let before = this.#windows.length > 0 && !this.#isStream ? await this.#ready() : undefined;
     for (const { window, chosen } of this.#windows.splice(0)) {
-      const held = window.received - (this.#acknowledged ? chosen.length : 0);
-      const before = this.#isQuorum && held > 0 ? await this.#ready() : undefined;
       clean = (await window.close()) && clean;
-      if (before !== undefined) await this.#untilReady(before + held);
+      returning += window.received - (this.#acknowledged ? chosen.length : 0);
+      // The next window's messages belong behind these.
+      if (!this.#isQuorum || before === undefined) continue;
+      await this.#untilReady(before + returning);
+      before = await this.#ready();
+      returning = 0;
     }
+    if (before !== undefined) await this.#untilReady(before + returning);
     return clean;
   }
 
-  /** A quorum queue learns a little later that a channel is gone; the next window's messages belong behind these. */
+  /** A queue learns a little later that a channel is gone, and then takes its time. */
   async #untilReady(messages: number): Promise<void> {
-    const patience = performance.now() + RETURN_PATIENCE;
-    while (performance.now() < patience) {
+    let most = -1;
+    for (let since = performance.now(); performance.now() - since < RETURN_PATIENCE; await delay(RETURN_CHECK)) {
       const ready = await this.#ready();
       if (ready === undefined || ready >= messages) return;
-      await delay(RETURN_CHECK);
+      if (ready > most) since = performance.now();
+      most = Math.max(most, ready);
     }
   }
 
