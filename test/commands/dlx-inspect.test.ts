@@ -179,3 +179,22 @@ test('a stream can be looked at, and a queue near its delivery limit only with -
   assert.equal((await rmq(['dlx', 'inspect', quorum, '--force'])).code, 0);
   assert.equal((await rmq(['dlx', 'inspect', unique('none')])).code, 66);
 });
+
+test('a delivery limit that a policy sets is heeded too', async (t) => {
+  const { queue, publish } = await peer(t);
+  const quorum = await queue({ arguments: { 'x-queue-type': 'quorum' } });
+  await publish(quorum, ['a']);
+  const { username, password, origin } = new URL(process.env['RABBITMQ_MANAGEMENT_URL'] ?? assert.fail());
+  const policy = (method: string, body?: object): Promise<Response> =>
+    fetch(`${origin}/api/policies/%2F/${quorum}`, {
+      method,
+      headers: { authorization: `Basic ${btoa(`${username}:${password}`)}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  const set = await policy('PUT', { pattern: `^${quorum.replaceAll('.', '\\.')}$`, definition: { 'delivery-limit': 1 }, 'apply-to': 'queues', priority: 1 });
+  t.after(() => policy('DELETE'));
+  assert.ok(set.ok);
+  const result = await rmq(['dlx', 'inspect', quorum]);
+  assert.equal(result.code, 76, result.stderr);
+  assert.match(result.stderr, /one of its 1 delivery/);
+});

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { peer } from '../support/broker.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { json, rmq } from '../support/rmq.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
 
 test('without a terminal nothing is purged unless --yes says so', async (t) => {
   const { queue, publish, depth } = await peer(t);
@@ -64,4 +69,27 @@ test('a stream keeps what it has', async (t) => {
   assert.equal(refused.code, 76);
   assert.match(refused.stderr, /a stream keeps its messages/);
   assert.equal((await rmq(['dlx', 'purge', stream, '-y'])).code, 76);
+});
+
+test('on a terminal the name of the queue has to be typed', async (t) => {
+  const { queue, publish, depth } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['a', 'b']);
+  const directory = await scratchDirectory(t);
+  const onTerminal = async (typed: string): Promise<string> => {
+    const command = `"${process.execPath}" "${BIN}" dlx purge ${dead}; echo "code $?"`;
+    const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: directory, env: { ...process.env, TERM: 'dumb' } });
+    let shown = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      const asked = shown.includes('to go on:');
+      shown += chunk.toString();
+      if (!asked && shown.includes('to go on:')) child.stdin.write(`${typed}\n`);
+    });
+    await once(child, 'close');
+    return shown;
+  };
+  assert.match(await onTerminal('yes'), /This removes the 2 messages in ".*" for good[\s\S]*nothing was removed[\s\S]*code 1/);
+  assert.equal(await depth(dead), 2);
+  assert.match(await onTerminal(dead), /removed 2 messages from[\s\S]*code 0/);
+  assert.equal(await depth(dead), 0);
 });

@@ -108,21 +108,23 @@ test('a full dead-letter queue is no good, and is not made to lose one', async (
   );
 });
 
-test('a policy is verified, and so is a ladder, over all of its rungs', async (t) => {
-  const { channel } = await peer(t);
-  const { queue, dlx, names } = place(t);
-  t.after(async () => {
-    const { origin, username, password } = new URL(process.env['RABBITMQ_MANAGEMENT_URL'] ?? '');
-    await fetch(`${origin}/api/policies/%2F/rmq-dlx-${queue}`, { method: 'DELETE', headers: { authorization: `Basic ${btoa(`${username}:${password}`)}` } });
-    const cleaner = (await peer(t)).channel;
-    for (const rung of [1, 2]) await cleaner.deleteQueue(`${queue}.retry.20ms-30ms.${rung}`);
-    for (const suffix of ['', '.first', '.back']) await cleaner.deleteExchange(`${queue}.retry.20ms-30ms${suffix}`);
+for (const type of ['classic', 'quorum']) {
+  test(`a policy is verified, and so is a ladder, over all of its rungs (${type})`, async (t) => {
+    const { channel } = await peer(t);
+    const { queue, dlx, names } = place(t);
+    t.after(async () => {
+      const { origin, username, password } = new URL(process.env['RABBITMQ_MANAGEMENT_URL'] ?? '');
+      await fetch(`${origin}/api/policies/%2F/rmq-dlx-${queue}`, { method: 'DELETE', headers: { authorization: `Basic ${btoa(`${username}:${password}`)}` } });
+      const cleaner = (await peer(t)).channel;
+      for (const rung of [1, 2]) await cleaner.deleteQueue(`${queue}.retry.20ms-30ms.${rung}`);
+      for (const suffix of ['', '.first', '.back']) await cleaner.deleteExchange(`${queue}.retry.20ms-30ms${suffix}`);
+    });
+    await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': type } });
+    const byPolicy = await rmq(['dlx', 'setup', ...names, '--policy', '--verify', '-o', 'json']);
+    assert.equal(json<SetUp>(byPolicy).verified?.exchange, dlx, byPolicy.stderr);
+    const climbed = await rmq(['dlx', 'setup', ...names, '--policy', '--retry', '20ms,30ms', '-o', 'json']);
+    assert.equal(climbed.code, 0, climbed.stderr);
+    const verified = await rmq(['dlx', 'setup', ...names, '--policy', '--retry', '20ms,30ms', '--verify', '-o', 'json']);
+    assert.equal(json<SetUp>(verified).verified?.exchange, `${queue}.retry.20ms-30ms`, verified.stderr);
   });
-  await channel.assertQueue(queue, { durable: true });
-  const byPolicy = await rmq(['dlx', 'setup', ...names, '--policy', '--verify', '-o', 'json']);
-  assert.equal(json<SetUp>(byPolicy).verified?.exchange, dlx, byPolicy.stderr);
-  const climbed = await rmq(['dlx', 'setup', ...names, '--policy', '--retry', '20ms,30ms', '-o', 'json']);
-  assert.equal(climbed.code, 0, climbed.stderr);
-  const verified = await rmq(['dlx', 'setup', ...names, '--policy', '--retry', '20ms,30ms', '--verify', '-o', 'json']);
-  assert.equal(json<SetUp>(verified).verified?.exchange, `${queue}.retry.20ms-30ms`, verified.stderr);
-});
+}

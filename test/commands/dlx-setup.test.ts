@@ -227,6 +227,9 @@ test('a policy that the arguments of the queue overrule is a conflict; one for n
   assert.equal(refused.code, 76);
   assert.match(refused.stderr, new RegExp(`x-dead-letter-exchange is "elsewhere", not "${dlx}"`));
   assert.equal(await queueExists(dead), false);
+  const classic = await rmq(['dlx', 'setup', ...names, '--policy', '--delivery-limit', '3']);
+  assert.equal(classic.code, 76);
+  assert.match(classic.stderr, /x-queue-type is "classic", not "quorum"/);
   const alone = await rmq(['dlx', 'setup', ...names, '--policy'], { env: { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } });
   assert.equal(alone.code, 69);
   assert.match(alone.stderr, /only be set through the management API/);
@@ -286,6 +289,18 @@ test('a ladder brings what is rejected back after each pause, and then lets it b
       .sort(),
     [`${queue}.retry.20ms-30ms.1 1`, `${queue}.retry.20ms-30ms.2 1`],
   );
+});
+
+test('a quorum queue with a ladder has no delivery limit: the broker would drop what comes back after it', async (t) => {
+  const { channel } = await peer(t);
+  const { queue, names } = place(t);
+  ladderIsGone(t, queue, '20ms', 1);
+  const made = await rmq(['dlx', 'setup', ...names, '--retry', '20ms', '--queue-type', 'quorum', '--verify']);
+  assert.equal(made.code, 0, made.stderr);
+  const shape = { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': `${queue}.retry.20ms`, 'x-delivery-limit': 2_147_483_647 };
+  await channel.assertQueue(queue, { durable: true, arguments: shape });
+  const listed = await rmq(['dlx', 'list', queue, `${queue}.retry.20ms.1`]);
+  assert.equal(listed.code, 0, listed.stdout);
 });
 
 test('a message that expires on a ladder goes straight to the dead letters: back in its queue the broker would drop it', async (t) => {

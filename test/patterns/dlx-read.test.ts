@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Failure } from '../../src/model/failure.ts';
-import { type ReadOptions, readThrough } from '../../src/patterns/dlx/read.ts';
-import { peer, unique } from '../support/broker.ts';
+import { readThrough } from '../../src/patterns/dlx/read.ts';
+import type { ReadOptions } from '../../src/patterns/dlx/read-options.ts';
+import { brokerUrl, peer, unique } from '../support/broker.ts';
+import { proxy } from '../support/faults.ts';
 import { testSession } from '../support/session.ts';
 
 const BODIES = Array.from({ length: 25 }, (_, index) => `m${index}`);
@@ -116,4 +118,25 @@ test('a queue that another consumer drains meanwhile ends the reading', async (t
 
 test('a queue that does not exist is said to be missing', async (t) => {
   await assert.rejects(bodiesOf(t, unique('none')), ({ kind }: Failure) => kind === 'missing');
+});
+
+test('a connection that is lost, or a run that is stopped, ends the reading and leaves everything where it was', async (t) => {
+  const { queue, publish, depth } = await peer(t);
+  const name = await queue();
+  await publish(name, BODIES);
+  const faulty = await proxy(t, brokerUrl());
+  const { session } = testSession(t, faulty.url);
+  const cut = readThrough(session, name, { window: 5, take: async () => undefined }, async (_, number) => {
+    if (number === 7) faulty.cut();
+    return true;
+  });
+  await assert.rejects(cut, ({ kind, message }: Failure) => kind === 'unavailable' && /connection was lost/.test(message));
+  const other = testSession(t);
+  const stopped = readThrough(other.session, name, { window: 5 }, async (_, number) => {
+    if (number === 7) other.stop(new Failure('interrupted', 'stopped by SIGINT'));
+    return undefined;
+  });
+  await assert.rejects(stopped, ({ kind }: Failure) => kind === 'interrupted');
+  while ((await depth(name)) < BODIES.length);
+  assert.deepEqual(await bodiesOf(t, name), BODIES);
 });

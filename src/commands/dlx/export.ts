@@ -2,7 +2,9 @@ import { Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { defineCommand } from '../command.ts';
 import { argument, integer, path, size, toggle } from '../flag.ts';
+import { deskExtras } from './desk.ts';
 import { filterInputs } from './filtering.ts';
+import { limitsBeside } from './limits.ts';
 
 export const exportCommand = defineCommand({
   path: ['dlx', 'export'],
@@ -19,6 +21,7 @@ export const exportCommand = defineCommand({
     fileSize: size('begin another file of the bundle after this much (64mb)'),
     force: toggle('read even where that may cost messages their last delivery'),
   },
+  extras: deskExtras,
   load: async () => {
     const [{ ExportConfig, exportBundle, exportTo }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/export.ts'),
@@ -26,17 +29,19 @@ export const exportCommand = defineCommand({
     ]);
     return {
       config: ExportConfig,
-      run: async (config, { connection, emit, signal, results, json }) => {
+      run: async (config, context, { managementUrl }) => {
+        const { connection, emit, signal, results, json } = context;
+        const limit = await limitsBeside(managementUrl, context);
         const { directory } = config;
         const now = Date.now();
         if (directory === undefined) {
           if (!json) throw new Failure('usage', 'where to? --directory DIR, or -o json for standard output');
           const print = results.printer({ nul: false, jsonBody: false });
-          const { exported } = await withSession(connection, (session) => exportTo(session, config, now, print), emit, signal);
+          const { exported } = await withSession(connection, (session) => exportTo(session, config, now, print, limit), emit, signal);
           emit({ kind: 'note', text: `exported ${formatCount(exported, 'message')}; nothing was changed` });
           return undefined;
         }
-        const { exported, manifest } = await withSession(connection, (session) => exportBundle(session, { ...config, directory }, now), emit, signal);
+        const { exported, manifest } = await withSession(connection, (session) => exportBundle(session, { ...config, directory }, now, limit), emit, signal);
         await results.report({ exported, directory, files: manifest.files }, '');
         emit({
           kind: 'note',

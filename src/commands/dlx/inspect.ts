@@ -1,6 +1,8 @@
 import { defineCommand } from '../command.ts';
 import { argument, type Flag, integer, texts, toggle } from '../flag.ts';
+import { deskExtras } from './desk.ts';
 import { filterInputs } from './filtering.ts';
+import { limitsBeside } from './limits.ts';
 
 const keys = texts('count messages by reason, queue, exchange, routingKey, type or header:NAME', { value: 'KEY,…' });
 const groupBy: Flag<string[]> = { ...keys, decode: (all) => all.flatMap((one) => one.split(',')).map((key) => key.trim()) };
@@ -22,6 +24,7 @@ export const inspectCommand = defineCommand({
     show: integer('one whole message, by its number in the queue, and how it died'),
     force: toggle('look even where that may cost messages their last delivery'),
   },
+  extras: deskExtras,
   load: async () => {
     const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { withSession }, views] = await Promise.all([
       import('../../patterns/dlx/inspect.ts'),
@@ -30,21 +33,23 @@ export const inspectCommand = defineCommand({
     ]);
     return {
       config: InspectConfig,
-      run: async (config, { connection, emit, signal, results, json }) => {
+      run: async (config, context, { managementUrl }) => {
+        const { connection, emit, signal, results, json } = context;
+        const limit = await limitsBeside(managementUrl, context);
         const now = Date.now();
         const { groupBy: by, show, queue } = config;
         await withSession(
           connection,
           async (session) => {
-            if (show !== undefined) await inspectOne(session, { ...config, show }, views.oneView(results, json, show, now));
+            if (show !== undefined) await inspectOne(session, { ...config, show }, views.oneView(results, json, show, now), limit);
             else if (by !== undefined) {
-              const grouped = await inspectGroups(session, { ...config, groupBy: by }, now);
+              const grouped = await inspectGroups(session, { ...config, groupBy: by }, now, limit);
               await views.groupsView(results, json, by, grouped, now);
               emit({ kind: 'note', text: views.countNote(queue, grouped) });
             } else {
               const count = config.count ?? (json ? undefined : views.FEW);
               const view = json ? views.envelopesView(results) : views.tableView(results, now);
-              const inspected = await inspect(session, { ...config, count }, now, view.letter);
+              const inspected = await inspect(session, { ...config, count }, now, view.letter, limit);
               await view.end();
               emit({ kind: 'note', text: views.countNote(queue, inspected) });
             }

@@ -2,7 +2,9 @@ import { Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { argument, integer, path, toggle } from '../flag.ts';
+import { deskExtras } from './desk.ts';
 import { filterInputs } from './filtering.ts';
+import { limitsBeside } from './limits.ts';
 
 export const purgeCommand = defineCommand({
   path: ['dlx', 'purge'],
@@ -19,6 +21,7 @@ export const purgeCommand = defineCommand({
     exportTo: path('a new bundle that has them before they are removed', { value: 'DIR', completes: 'directory' }),
     force: toggle('read even where that may cost messages their last delivery'),
   },
+  extras: deskExtras,
   load: async () => {
     const [{ depthOf, isSelective, PurgeConfig, purge }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/purge.ts'),
@@ -26,7 +29,8 @@ export const purgeCommand = defineCommand({
     ]);
     return {
       config: PurgeConfig,
-      run: async (config, context) => {
+      run: async (config, context, { managementUrl }) => {
+        const limit = await limitsBeside(managementUrl, context);
         const { connection, emit, signal, results, yes, stdinIsTerminal } = context;
         const { queue, exportTo } = config;
         if (!yes && !stdinIsTerminal) {
@@ -41,7 +45,7 @@ export const purgeCommand = defineCommand({
               const depth = formatCount(await depthOf(session, queue), 'message');
               await ask(context, queue, isSelective(config) ? `those of the ${depth} in "${queue}" that are meant` : `the ${depth} in "${queue}"`);
             }
-            return purge(session, config, Date.now());
+            return purge(session, config, Date.now(), limit);
           },
           emit,
           signal,

@@ -4,7 +4,8 @@ import type { Delivery } from '../../model/message.ts';
 import { queueName } from '../names.ts';
 import { type Manifest, openBundle } from './export-bundle.ts';
 import { filterOf, filterRules, filterShape } from './filter.ts';
-import { type ReadSummary, readThrough } from './read.ts';
+import { readThrough } from './read.ts';
+import type { PolicyLimit, ReadSummary } from './read-options.ts';
 
 /** Bytes after which a bundle goes on in another file, and how many messages are written at a time. */
 export const FILE_SIZE = 64 * 1_048_576;
@@ -36,11 +37,17 @@ export interface Exported extends ReadSummary {
  *
  * @throws Failure as `readThrough` and the writer do
  */
-export async function exportTo(session: Session, config: ExportConfig, now: number, write: (delivery: Delivery) => Promise<void>): Promise<Exported> {
+export async function exportTo(
+  session: Session,
+  config: ExportConfig,
+  now: number,
+  write: (delivery: Delivery) => Promise<void>,
+  policyLimit?: PolicyLimit,
+): Promise<Exported> {
   const { queue, count = Number.POSITIVE_INFINITY, force } = config;
   const isMeant = filterOf(config);
   let exported = 0;
-  const summary = await readThrough(session, queue, { force, window: WRITING_WINDOW, enough: () => exported >= count }, (delivery) => {
+  const summary = await readThrough(session, queue, { force, policyLimit, window: WRITING_WINDOW, enough: () => exported >= count }, (delivery) => {
     if (!isMeant(delivery, now)) return undefined;
     exported++;
     return write(delivery).then(() => undefined);
@@ -57,10 +64,11 @@ export async function exportBundle(
   session: Session,
   config: ExportConfig & { readonly directory: string },
   now: number,
+  policyLimit?: PolicyLimit,
 ): Promise<Exported & { readonly manifest: Manifest }> {
   const bundle = await openBundle(config.directory, config.queue, config.fileSize);
   try {
-    const exported = await exportTo(session, config, now, bundle.add);
+    const exported = await exportTo(session, config, now, bundle.add, policyLimit);
     return { ...exported, manifest: await bundle.finish() };
   } finally {
     await bundle.close();

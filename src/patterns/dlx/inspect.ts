@@ -6,7 +6,8 @@ import type { Delivery } from '../../model/message.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
 import { filterOf, filterRules, filterShape } from './filter.ts';
-import { type ReadSummary, readThrough } from './read.ts';
+import { readThrough } from './read.ts';
+import type { PolicyLimit, ReadSummary } from './read-options.ts';
 
 const isGroupKey = (key: string): boolean => (GROUP_KEYS as readonly string[]).includes(key) || /^header:./s.test(key);
 
@@ -53,11 +54,12 @@ export async function inspect(
   config: InspectConfig,
   now: number,
   onLetter: (delivery: Delivery, number: number) => Promise<void> | undefined,
+  policyLimit?: PolicyLimit,
 ): Promise<Inspected> {
   const { queue, count = Number.POSITIVE_INFINITY, force } = config;
   const isMeant = filterOf(config);
   let matched = 0;
-  const summary = await readThrough(session, queue, { force, window: WINDOW, enough: () => matched >= count }, (delivery, number) => {
+  const summary = await readThrough(session, queue, { force, policyLimit, window: WINDOW, enough: () => matched >= count }, (delivery, number) => {
     if (!isMeant(delivery, now)) return undefined;
     matched++;
     return onLetter(delivery, number)?.then(() => undefined);
@@ -74,12 +76,13 @@ export async function inspectGroups(
   session: Session,
   config: InspectConfig & { readonly groupBy: readonly string[] },
   now: number,
+  policyLimit?: PolicyLimit,
 ): Promise<Inspected & { readonly groups: DeathGroups }> {
   const { queue, groupBy, force } = config;
   const isMeant = filterOf(config);
   const groups = new DeathGroups(groupBy as GroupKey[]);
   let matched = 0;
-  const summary = await readThrough(session, queue, { force }, (delivery) => {
+  const summary = await readThrough(session, queue, { force, policyLimit }, (delivery) => {
     if (!isMeant(delivery, now)) return undefined;
     matched++;
     groups.add(delivery);
@@ -97,10 +100,11 @@ export async function inspectOne(
   session: Session,
   config: InspectConfig & { readonly show: number },
   onLetter: (delivery: Delivery) => Promise<void>,
+  policyLimit?: PolicyLimit,
 ): Promise<void> {
   const { queue, show, force } = config;
   let seen = 0;
-  await readThrough(session, queue, { force, window: Math.min(WINDOW, show), enough: () => seen >= show }, (delivery, number) => {
+  await readThrough(session, queue, { force, policyLimit, window: Math.min(WINDOW, show), enough: () => seen >= show }, (delivery, number) => {
     seen = number;
     return number === show ? onLetter(delivery).then(() => undefined) : undefined;
   });

@@ -7,6 +7,7 @@ import { FILE_SIZE, WRITING_WINDOW } from './export.ts';
 import { type Manifest, openBundle } from './export-bundle.ts';
 import { filterOf, filterRules, filterShape, isFiltered } from './filter.ts';
 import { readThrough } from './read.ts';
+import type { PolicyLimit } from './read-options.ts';
 
 /** What `dlx purge` takes. */
 export const PurgeConfig = z
@@ -49,7 +50,7 @@ export function isSelective(config: PurgeConfig): boolean {
  *
  * @throws Failure as `openBundle` and `readThrough` do: nothing was removed then, unless the connection was lost in the end
  */
-export async function purge(session: Session, config: PurgeConfig, now: number): Promise<Purged> {
+export async function purge(session: Session, config: PurgeConfig, now: number, policyLimit?: PolicyLimit): Promise<Purged> {
   const { queue, exportTo: directory, count = Number.POSITIVE_INFINITY, force } = config;
   if (directory === undefined && !isSelective(config)) {
     const link = session.open('control');
@@ -67,7 +68,7 @@ export async function purge(session: Session, config: PurgeConfig, now: number):
     manifest = await bundle?.finish();
   };
   try {
-    const { chosen } = await readThrough(session, queue, { force, window: WRITING_WINDOW, enough: () => meant >= count, take }, (delivery) => {
+    const { chosen } = await readThrough(session, queue, { force, policyLimit, window: WRITING_WINDOW, enough: () => meant >= count, take }, (delivery) => {
       if (!isMeant(delivery, now)) return undefined;
       meant++;
       return bundle === undefined ? true : bundle.add(delivery).then(() => true);

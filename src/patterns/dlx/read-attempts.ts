@@ -16,10 +16,10 @@ const DEFAULT_LIMIT = 20;
  * not count, and from 4.3 on a message that is given back by a nack keeps its attempts
  * (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling).
  */
-export function attemptsOf(version: string, known: number | undefined): Attempts | undefined {
+export function attemptsOf(version: string, declared: number | undefined, byPolicy?: number): Attempts | undefined {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major > 4 || (major === 4 && minor >= 3)) return undefined;
-  const limit = known ?? (major >= 4 ? DEFAULT_LIMIT : undefined);
+  const limit = lesser(declared, byPolicy) ?? (major >= 4 ? DEFAULT_LIMIT : undefined);
   if (limit === undefined || limit < 0) return undefined;
   return {
     refusal: (headers, queue) => {
@@ -43,4 +43,10 @@ function refusal(queue: string, limit: number, before: number): Failure {
   return new Failure('refused', `"${queue}" is near its delivery limit: ${looked}; ${left}`, {
     hint: 'raise the limit with a policy (delivery-limit), or look all the same with --force',
   });
+}
+
+/** Two limits hold both; less than 0 is none. */
+function lesser(one: number | undefined, other: number | undefined): number | undefined {
+  if (one === undefined || one < 0) return other ?? one;
+  return other === undefined ? one : Math.min(one, other);
 }

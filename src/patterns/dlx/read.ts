@@ -9,42 +9,13 @@ import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { MAX_PREFETCH } from '../consume-config.ts';
 import { type Attempts, attemptsOf } from './read-attempts.ts';
-
-/** How a queue is read. */
-export interface ReadOptions {
-  /**
-   * Hands out no more once it returns true. A quorum queue is read to its end all the same: it puts what it gets back behind
-   * everything that it got back before, so that only reading all of it keeps the order.
-   */
-  readonly enough?: (() => boolean) | undefined;
-  /** True: also where looking may cost a quorum queue's message its last attempt. */
-  readonly force?: boolean | undefined;
-  /** The delivery limit of a quorum queue, where a policy sets it: its arguments tell the rest. */
-  readonly deliveryLimit?: number | undefined;
-  /** Deliveries whose handling is waited for before more are asked for; for handlers that write somewhere. */
-  readonly window?: number | undefined;
-  /** Called when everything was read; the messages that were chosen are acknowledged only after it has resolved. Without it, nothing is. */
-  readonly take?: ((chosen: number) => Promise<void>) | undefined;
-}
-
-/** What was read. */
-export interface ReadSummary {
-  readonly type: QueueType | undefined;
-  /** How many were there at the start; of a stream, undefined. */
-  readonly depth: number | undefined;
-  readonly read: number;
-  /** How many were chosen. */
-  readonly chosen: number;
-}
-
-/** Handles a message, by its number from 1. The body is not to be kept: it is a part of what the socket read. True chooses it. */
-export type OnDelivery = (delivery: WireDelivery, number: number) => boolean | undefined | Promise<boolean | undefined>;
+import type { OnDelivery, ReadOptions, ReadSummary } from './read-options.ts';
 
 /** How often a queue that has gone silent is asked whether it is empty. */
 const CHECK = 500;
 /** A queue that has messages and hands out none for so long will not. */
 const PATIENCE = 10_000;
-/** How long a quorum queue may take to put messages back; others may have taken them at once, so that nobody sees it. */
+/** How long a queue may take to put back the next messages; others may have taken them at once, so that nobody sees it. */
 const RETURN_PATIENCE = 1_000;
 const RETURN_CHECK = 10;
 const MOST_WINDOWS = 1_000;
@@ -66,7 +37,7 @@ export async function readThrough(session: Session, queue: string, options: Read
     const { type, limit } = await deliveryLimit(connection, queue);
     const reading = new Reading(session, connection, queue, options, onDelivery);
     if (type === 'stream') return await reading.stream(await lastOffset(connection, queue));
-    const attempts = type === 'quorum' ? attemptsOf(connection.version, options.deliveryLimit ?? limit) : undefined;
+    const attempts = type === 'quorum' ? attemptsOf(connection.version, limit, await options.policyLimit?.(queue, connection)) : undefined;
     return await reading.queue(type, depth, options.force === true ? undefined : attempts);
   } finally {
     await link.close();
@@ -89,6 +60,7 @@ class Reading {
   #enough = false;
   #acknowledged = false;
   #isQuorum = false;
+  #isStream = false;
   #lastDelivery = 0;
   #lastProgress = performance.now();
   #stop: (reason: Failure | 'done') => void = () => undefined;
@@ -135,6 +107,7 @@ class Reading {
   /** A stream takes nothing back, for nothing is taken from it. */
   async stream(last: number): Promise<ReadSummary> {
     if (this.#options.take !== undefined) throw new Failure('refused', 'a stream keeps its messages until its retention drops them: none can be removed');
+    this.#isStream = true;
     await this.#whileRunning(async () => {
       if (last < 0) return;
       const window = await this.#open({ size: STREAM_CREDIT, arguments: { 'x-stream-offset': 'first' } }, (delivery) => {
@@ -252,22 +225,29 @@ class Reading {
   /** True when the broker has heard everything that it was told. */
   async #close(): Promise<boolean> {
     let clean = true;
+    let returning = 0;
+    let before = this.#windows.length > 0 && !this.#isStream ? await this.#ready() : undefined;
     for (const { window, chosen } of this.#windows.splice(0)) {
-      const held = window.received - (this.#acknowledged ? chosen.length : 0);
-      const before = this.#isQuorum && held > 0 ? await this.#ready() : undefined;
       clean = (await window.close()) && clean;
-      if (before !== undefined) await this.#untilReady(before + held);
+      returning += window.received - (this.#acknowledged ? chosen.length : 0);
+      // The next window's messages belong behind these.
+      if (!this.#isQuorum || before === undefined) continue;
+      await this.#untilReady(before + returning);
+      before = await this.#ready();
+      returning = 0;
     }
+    if (before !== undefined) await this.#untilReady(before + returning);
     return clean;
   }
 
-  /** A quorum queue learns a little later that a channel is gone; the next window's messages belong behind these. */
+  /** A queue learns a little later that a channel is gone, and then takes its time. */
   async #untilReady(messages: number): Promise<void> {
-    const patience = performance.now() + RETURN_PATIENCE;
-    while (performance.now() < patience) {
+    let most = -1;
+    for (let since = performance.now(); performance.now() - since < RETURN_PATIENCE; await delay(RETURN_CHECK)) {
       const ready = await this.#ready();
       if (ready === undefined || ready >= messages) return;
-      await delay(RETURN_CHECK);
+      if (ready > most) since = performance.now();
+      most = Math.max(most, ready);
     }
   }
 

@@ -4,7 +4,7 @@ import type { Policy } from '../../management/facts.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message.ts';
 import { type Difference, type Plan, type PlanStep, planSetup } from './plan.ts';
-import type { DeadLetterSetup } from './setup-topology.ts';
+import { type DeadLetterSetup, NO_LIMIT } from './setup-topology.ts';
 
 /** A plan that sets a policy instead of arguments; undefined when the one that holds says it all. */
 export interface PolicyPlan extends Plan {
@@ -28,19 +28,24 @@ export async function planPolicy(connection: Connection, desk: Desk | undefined,
   if (queue === undefined) throw new Failure('missing', `there is no queue "${name}" for a policy`, { hint: 'without --policy it is declared' });
   const others = await planSetup(connection, desk, setup);
   const steps = others.steps.filter((step) => step.kind !== 'queue' || step.name !== name);
-  const conflicts = Object.entries(setup.policy)
+  const wanted = Object.fromEntries(Object.entries(setup.policy).filter(([, value]) => value !== NO_LIMIT || queue.type === 'quorum'));
+  const conflicts = Object.entries(wanted)
     .map(([key, ours]): Difference => ({ argument: `x-${key}`, theirs: queue.arguments[`x-${key}`] ?? null, ours }))
     .filter(({ argument, theirs, ours }) => theirs !== null && theirs !== ours && !(LESSER_WINS.has(argument) && Number(theirs) > Number(ours)));
   const held = setup.absent
     .filter((argument) => queue.arguments[argument] !== undefined)
     .map((argument): Difference => ({ argument, theirs: queue.arguments[argument] ?? null, ours: null }));
+  // The broker takes such a policy, and then applies nothing of it.
+  if (queue.type !== 'quorum' && QUORUM_ONLY.some((key) => wanted[key] !== undefined)) {
+    held.push({ argument: 'x-queue-type', theirs: queue.type, ours: 'quorum' });
+  }
   if (conflicts.length + held.length > 0) {
     const step: PlanStep = { kind: 'queue', name, action: 'conflict', arguments: queue.arguments, differences: [...conflicts, ...held] };
     return { ...others, steps: [...steps, step], policy: undefined };
   }
   const policies = await desk.policies();
   const current = policies.find((one) => one.name === queue.policy);
-  const policy = policyFor(name, setup, current);
+  const policy = policyFor(name, wanted, setup.absent, current);
   const before = current?.definition ?? {};
   const differences = Object.entries({ ...Object.fromEntries(Object.keys(before).map((key) => [key, null])), ...policy.definition })
     .map(([argument, ours]): Difference => ({ argument, theirs: before[argument] ?? null, ours }))
@@ -60,10 +65,13 @@ export async function planPolicy(connection: Connection, desk: Desk | undefined,
   return { queue: name, steps: [...steps, step], notes: [...others.notes, ...notes], policy: action === 'keep' ? undefined : policy };
 }
 
+/** What a policy for another type must not say. */
+const QUORUM_ONLY = ['dead-letter-strategy', 'delivery-limit'];
+
 /** Where an argument and a policy both limit, the lower limit holds. */
 const LESSER_WINS = new Set(['x-message-ttl', 'x-max-length', 'x-delivery-limit']);
 
-function policyFor(queue: string, { policy, absent }: DeadLetterSetup, current: Policy | undefined): Policy {
+function policyFor(queue: string, policy: FieldTable, absent: readonly string[], current: Policy | undefined): Policy {
   const name = `rmq-dlx-${queue}`;
   const without = new Set(absent.map((argument) => argument.replace(/^x-/, '')));
   const kept: FieldTable = Object.fromEntries(Object.entries(current?.definition ?? {}).filter(([key]) => !without.has(key)));

@@ -4,6 +4,9 @@ import { DEAD_TTL } from '../dead-letters.ts';
 import { type DlxSetupConfig, MAX_LENGTH, MESSAGE_TTL, typeOfQueue } from './setup-config.ts';
 import { type Ladder, ladderOf } from './setup-ladder.ts';
 
+/** More deliveries than there will be. */
+export const NO_LIMIT = 2_147_483_647;
+
 /** Everything that has to be there for the messages of a queue to be dead-lettered. */
 export interface DeadLetterSetup {
   /** The exchanges, the queues behind them and their bindings: all but QUEUE. */
@@ -24,7 +27,7 @@ export function setupTopology(config: DlxSetupConfig): DeadLetterSetup {
   const route: FieldTable =
     ladder === undefined ? { 'x-dead-letter-exchange': dlx, 'x-dead-letter-routing-key': dlxRoutingKey } : { 'x-dead-letter-exchange': ladder.exchange };
   const strategy: FieldTable = config.atLeastOnce ? { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' } : {};
-  const { args: limits, given } = limitsOf(config, ladder);
+  const { args: limits, given } = limitsOf(config, typeOfQueue(config), ladder);
   return {
     behind: {
       exchanges: [{ name: dlx, type: 'direct', durable: true, arguments: {} }, ...(ladder?.exchanges ?? [])],
@@ -38,11 +41,13 @@ export function setupTopology(config: DlxSetupConfig): DeadLetterSetup {
       required: [...(config.queueType === undefined && !config.atLeastOnce ? [] : ['x-queue-type']), ...Object.keys(route), ...Object.keys(strategy), ...given],
     },
     // With a key of its own on QUEUE, a message could not remember how far up the ladder it is.
-    absent: ladder === undefined ? [] : ['x-dead-letter-routing-key', 'x-message-ttl', 'x-max-length', 'x-max-length-bytes', 'x-delivery-limit'],
+    absent: ladder === undefined ? [] : ['x-dead-letter-routing-key', 'x-message-ttl', 'x-max-length', 'x-max-length-bytes'],
     back: ladder?.back ?? [],
     // A queue that is there holds messages: limits that nobody asked for could kill some of them at once.
     policy: Object.fromEntries(
-      Object.entries({ ...route, ...strategy, ...pick(limits, given) }).map(([argument, value]) => [argument.replace(/^x-/, ''), value]),
+      Object.entries({ ...route, ...strategy, ...pick(limits, given), ...(ladder !== undefined && { 'x-delivery-limit': NO_LIMIT }) }).map(
+        ([argument, value]) => [argument.replace(/^x-/, ''), value],
+      ),
     ),
   };
 }
@@ -59,9 +64,13 @@ function deadLetters({ deadQueue, deadQueueType, deadTtl }: DlxSetupConfig): Que
 /** What QUEUE lets messages die of, beside rejections; nothing when a ladder brings them back (see `ladderOf`). */
 function limitsOf(
   { messageTtl, ttl, maxLength, limit, deliveryLimit }: DlxSetupConfig,
+  queueType: 'classic' | 'quorum',
   ladder: Ladder | undefined,
 ): { args: FieldTable; given: readonly string[] } {
-  if (ladder !== undefined) return { args: {}, given: [] };
+  if (ladder !== undefined) {
+    // RabbitMQ 4 has a limit where none is set, and -1, which turns it off there, is the lowest of all before.
+    return queueType === 'quorum' ? { args: { 'x-delivery-limit': NO_LIMIT }, given: ['x-delivery-limit'] } : { args: {}, given: [] };
+  }
   return {
     args: {
       ...(ttl && { 'x-message-ttl': messageTtl ?? MESSAGE_TTL }),

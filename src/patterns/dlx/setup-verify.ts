@@ -126,6 +126,9 @@ async function policyHolds(desk: Desk | undefined, queue: string): Promise<void>
     if ((await desk?.queue(queue))?.policy !== undefined) return;
     await delay(100);
   }
+  throw new Failure('negative', `a policy for "${queue}" is set, but none holds for it`, {
+    hint: 'rmq dlx list shows which one does; a policy with settings that its type does not have is never applied',
+  });
 }
 
 const LONGEST_BASE = 200;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../../amqp/connection.ts';
 import { Consumer } from '../../amqp/consumer.ts';
 import type { Link } from '../../amqp/link.ts';
@@ -14,6 +15,8 @@ const PREFETCH = 500;
 /** Bodies that may have been delivered and wait. */
 const PREFETCH_BYTES = 32 * 1_048_576;
 const GROWTH = 4;
+/** How long a count has to stand still. */
+const SETTLE = 250;
 
 /** A delivery and the channel it is to be answered on. */
 export interface Taken {
@@ -152,4 +155,21 @@ function oneTime(connection: Connection): Link {
     },
     close: async () => undefined,
   };
+}
+
+/** True when another connection may go on. */
+export async function isTemporary(failure: Failure, connection: Connection): Promise<boolean> {
+  return connection.open ? failure.transient : (await connection.lost).transient;
+}
+
+/** How many messages a queue has once the broker has put back what a lost connection held. */
+export async function settledCount(connection: Connection, queue: string): Promise<number> {
+  let before = -1;
+  let count = await readyCount(connection, queue);
+  while (count !== before) {
+    before = count;
+    await delay(SETTLE);
+    count = await readyCount(connection, queue);
+  }
+  return count;
 }

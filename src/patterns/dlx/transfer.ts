@@ -12,7 +12,7 @@ import { pacing } from '../sending.ts';
 import { type Journal, journalLine, openJournal } from './journal.ts';
 import { type Attempts, attemptsOf } from './read-attempts.ts';
 import type { TransferJob, Transferred } from './transfer-job.ts';
-import { type Taken, TransferSource } from './transfer-source.ts';
+import { isTemporary, settledCount, type Taken, TransferSource } from './transfer-source.ts';
 
 const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 /** How often a queue is asked whether it is empty, when messages stopped coming that were there at the start. */
@@ -88,6 +88,7 @@ class Transfer {
         failure = await this.#pass(connection);
         if (failure === undefined || signal.aborted || !(await isTemporary(failure, connection)) || copy || dryRun) break;
         connection = await link.connect(signal);
+        await this.#recount(connection);
       }
     } catch (error) {
       if (!(error instanceof Failure) || this.#counts.seen === 0) throw error;
@@ -99,6 +100,13 @@ class Transfer {
       await link.close();
     }
     return { counts: { ...this.#counts, stayed: this.#stayed }, seconds: (performance.now() - this.#started) / 1_000, failure, refusal: this.#refusal };
+  }
+
+  /** Acknowledgements that were sent and never arrived: what they were about is still there. */
+  async #recount(connection: Connection): Promise<void> {
+    const done = Math.min(this.#done, Math.max(0, this.#counts.depth - (await settledCount(connection, this.#job.queue))));
+    this.#counts.doubled += this.#done - done;
+    this.#done = done;
   }
 
   /** Everything over one connection; resolves with what ended it too early. What it took and did not acknowledge comes again on the next. */
@@ -171,26 +179,31 @@ class Transfer {
     this.#left = 0;
   }
 
+  /** True when nothing more is to be sent of what this source gave, which another one may give again. */
+  #isOver(source: TransferSource): boolean {
+    return this.#stopping || source !== this.#source;
+  }
+
   /** Sends what was chosen, in order. */
   async #pump(source: TransferSource): Promise<void> {
-    while (!this.#stopping) {
+    while (!this.#isOver(source)) {
       const taken = this.#pending;
       this.#pending = [];
       for (const one of taken) {
-        if (this.#stopping) return;
+        if (this.#isOver(source)) return;
         const given = this.#job.decide(one.delivery);
         const verdict = given instanceof Promise ? await given : given;
-        if (this.#stopping) return;
+        if (this.#isOver(source)) return;
         if (typeof verdict === 'string') this.#settled(source, one, verdict);
         else if (this.#publisher === undefined) this.#settled(source, one, undefined);
         else {
           if (!this.#publisher.isReadyFor(verdict)) await this.#publisher.readyFor(verdict);
           if (this.#pace !== undefined) await this.#pace();
-          if (this.#stopping) return;
+          if (this.#isOver(source)) return;
           this.#send(this.#publisher, source, one, verdict);
         }
       }
-      if (this.#pending.length === 0 && !this.#stopping) {
+      if (this.#pending.length === 0 && !this.#isOver(source)) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
@@ -204,7 +217,7 @@ class Transfer {
     } catch (error) {
       // What cannot be encoded again is one message; a publisher that has stopped is the end of all.
       if (!(error instanceof Failure) || error.kind !== 'data') throw error;
-      this.#refused(error);
+      this.#refusal ??= error;
       this.#settled(source, taken, 'refused', message);
     }
   }
@@ -214,12 +227,8 @@ class Transfer {
       this.#counts.unknown++;
       return;
     }
-    if (outcome.kind === 'refused') this.#refused(outcome.failure);
+    if (outcome.kind === 'refused') this.#refusal ??= outcome.failure;
     this.#settled(source, taken, STAYS[outcome.kind], message);
-  }
-
-  #refused(failure: Failure): void {
-    this.#refusal ??= failure;
   }
 
   /** The last word on a message: in the journal before the broker hears of it. */
@@ -287,9 +296,4 @@ class Transfer {
     const { depth, seen, moved } = this.#counts;
     this.#session.emit({ kind: 'transferring', moved, seen, total: Math.min(depth, count ?? depth) });
   }
-}
-
-/** True when another connection may go on. */
-async function isTemporary(failure: Failure, connection: Connection): Promise<boolean> {
-  return connection.open ? failure.transient : (await connection.lost).transient;
 }

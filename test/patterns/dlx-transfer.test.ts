@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Event } from '../../src/model/event.ts';
+import { ReplayConfig, replay } from '../../src/patterns/dlx/replay.ts';
+import { brokerUrl, peer } from '../support/broker.ts';
+import { proxy } from '../support/faults.ts';
+import { fill } from '../support/kill-campaign.ts';
+import { ownBroker, untilHeld, untilKept } from '../support/own-broker.ts';
+import { json, rmq, start } from '../support/rmq.ts';
+import { testSession } from '../support/session.ts';
+
+const idsOf = (count: number): string[] => Array.from({ length: count }, (_, index) => `m${index}`);
+const isFar = (event: Event): event is Extract<Event, { kind: 'transferring' }> => event.kind === 'transferring' && event.moved > 0;
+
+test('a source connection that is lost comes back: everything arrives, and what is in both places is told', async (t) => {
+  const { queue, take, depth } = await peer(t);
+  const [dead, to] = [await queue({}, 'dead'), await queue()];
+  const ids = idsOf(3_000);
+  await fill(brokerUrl(), dead, ids);
+  const faulty = await proxy(t, brokerUrl());
+  const [source, target] = [testSession(t, faulty.url), testSession(t)];
+  const running = replay(source.session, target.session, ReplayConfig.parse({ queue: dead, toQueue: to, rate: 2_000 }), { elsewhere: true });
+  await source.until(isFar);
+  faulty.cut();
+  const { counts, failure } = await running;
+  assert.equal(failure, undefined);
+  assert.equal(counts.moved, 3_000);
+  assert.equal(await depth(dead), 0);
+  const arrived = (await take(to)).map(({ properties }) => properties.messageId as string);
+  assert.deepEqual(new Set(arrived), new Set(ids));
+  assert.ok(arrived.length - ids.length <= counts.doubled, `${arrived.length - ids.length} duplicates, ${counts.doubled} told`);
+});
+
+test('a target connection that is lost comes back: nothing is missing, and the order is kept', async (t) => {
+  const { queue, take, depth } = await peer(t);
+  const [dead, to] = [await queue({}, 'dead'), await queue()];
+  const ids = idsOf(3_000);
+  await fill(brokerUrl(), dead, ids);
+  const faulty = await proxy(t, brokerUrl());
+  const [source, target] = [testSession(t), testSession(t, faulty.url)];
+  const running = replay(source.session, target.session, ReplayConfig.parse({ queue: dead, toQueue: to, rate: 2_000 }), { elsewhere: true });
+  await source.until(isFar);
+  faulty.cut();
+  const { counts, failure } = await running;
+  assert.equal(failure, undefined);
+  assert.equal(counts.moved, 3_000);
+  assert.equal(await depth(dead), 0);
+  const arrived = (await take(to)).map(({ properties }) => properties.messageId as string);
+  assert.deepEqual([...new Set(arrived)].toSorted(), ids.toSorted());
+});
+
+test('the broker is killed in the middle: nothing is gone, and the run goes on with it', { timeout: 300_000 }, async (t) => {
+  const broker = await ownBroker(t);
+  const [node] = broker.nodes;
+  const { channel } = await peer(t, node.url);
+  const ids = idsOf(5_000);
+  for (const name of ['dead', 'target']) await channel.assertQueue(name, { durable: true });
+  await fill(node.url, 'dead', ids);
+  await untilKept(broker);
+  const running = start(['dlx', 'replay', 'dead', '--to-queue', 'target', '--rate', '2000', '--json', '-u', node.url], { timeout: 200_000 });
+  await untilHeld(broker, 'target', 500, running);
+  await node.kill();
+  await node.restart();
+  const result = await running.result;
+  const again = result.code === 0 ? result : await rmq(['dlx', 'replay', 'dead', '--to-queue', 'target', '-u', node.url]);
+  assert.equal(again.code, 0, `${result.stderr}${again.stderr}`);
+  const after = await peer(t, node.url);
+  assert.equal(await after.depth('dead'), 0);
+  const arrived = new Set((await after.take('target')).map(({ properties }) => properties.messageId as string));
+  assert.deepEqual([...arrived].toSorted(), ids.toSorted());
+});
+
+test('to another broker, which may have a queue of the same name', { timeout: 300_000 }, async (t) => {
+  const other = await ownBroker(t);
+  const { queue, depth } = await peer(t);
+  const dead = await queue({}, 'dead');
+  const there = await peer(t, other.nodes[0].url);
+  await there.channel.assertQueue(dead, { durable: true });
+  await fill(brokerUrl(), dead, idsOf(10));
+  const moved = await rmq(['dlx', 'move', dead, dead, '--to-url', other.nodes[0].url, '--json']);
+  assert.equal(moved.code, 0, moved.stderr);
+  assert.equal(json<{ moved: number }>(moved).moved, 10);
+  assert.deepEqual([await depth(dead), await there.depth(dead)], [0, 10]);
+});
+
+test('a target that blocks its publishers holds up nothing else: TERM ends the run, and all is where it was', { timeout: 300_000 }, async (t) => {
+  const other = await ownBroker(t, { config: ['vm_memory_high_watermark.absolute = 1MB'] });
+  const { queue, take, depth } = await peer(t);
+  const dead = await queue({}, 'dead');
+  const { channel } = await peer(t, other.nodes[0].url);
+  await channel.assertQueue('target', { durable: true });
+  await fill(brokerUrl(), dead, idsOf(100));
+  const running = start(['dlx', 'move', dead, 'target', '--to-url', other.nodes[0].url, '--json']);
+  await running.until('stderr', 'the broker blocks publishers');
+  running.child.kill('SIGTERM');
+  const result = await running.result;
+  assert.equal(result.code, 143, result.stderr);
+  assert.equal(json<{ moved: number }>(result).moved, 0);
+  assert.equal(await depth(dead), 100);
+  assert.deepEqual(
+    (await take(dead)).map(({ properties }) => properties.messageId as string),
+    idsOf(100),
+  );
+});
