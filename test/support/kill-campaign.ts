@@ -81,6 +81,8 @@ async function idsIn(url: string, queue: string): Promise<Set<string>> {
     const channel = await model.createChannel();
     while ((await channel.checkQueue(queue)).consumerCount > 0) await delay(10);
     const ids = new Set<string>();
+    // Without one, a quorum queue hands out 2,000 and no more.
+    await channel.prefetch(65_535);
     await channel.consume(queue, (message) => ids.add(message?.properties.messageId as string));
     // The last answers of a killed client may still be on their way into a quorum queue: how many there are is known only in the end.
     for (let before = -1, left = 1; left > 0 || ids.size > before; ) {
