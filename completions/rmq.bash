@@ -107,7 +107,7 @@ _rmq_level() {
       endless=1
       ;;
     'dlx inspect')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'values --group-by -' 'value --show -' 'switch --force -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'values --group-by -' 'value --show -' 'switch --force -' 'value --management-url -')
       arguments=1
       ;;
     'dlx replay')
@@ -119,7 +119,7 @@ _rmq_level() {
       arguments=2
       ;;
     'dlx export')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'value --directory -d' 'value --file-size -' 'switch --force -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'value --directory -d' 'value --file-size -' 'switch --force -' 'value --management-url -')
       arguments=1
       ;;
     'dlx import')
@@ -127,7 +127,7 @@ _rmq_level() {
       arguments=1
       ;;
     'dlx purge')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'value --export-to -' 'switch --force -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'value --export-to -' 'switch --force -' 'value --management-url -')
       arguments=1
       ;;
     'broker run')

@@ -57,17 +57,17 @@ function __rmq_level
         case 'dlx list'
             set -a __rmq_valued --management-url
         case 'dlx inspect'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --group-by --show
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --group-by --show --management-url
         case 'dlx replay'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --to-queue --to-exchange -r --routing-key -n --count --rate --journal --max-replays --to-url
         case 'dlx move'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --rate --journal --to-url
         case 'dlx export'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count -d --directory --file-size
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count -d --directory --file-size --management-url
         case 'dlx import'
             set -a __rmq_valued -q --queue --rate --window --confirm-timeout --timeout
         case 'dlx purge'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --export-to
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --export-to --management-url
         case 'broker run'
             set -a __rmq_valued --nodes --boot-timeout
             set __rmq_command 1
@@ -560,6 +560,7 @@ complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks -n --count' -l count
 complete -c rmq -n '__rmq_at "dlx inspect"' -l group-by -x -d 'count messages by reason, queue, exchange, routingKey, type or header:NAME'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --show' -l show -x -d 'one whole message, by its number in the queue, and how it died'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --force' -l force -d 'look even where that may cost messages their last delivery'
+complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq dlx replay
 complete -c rmq -n '__rmq_at "dlx replay"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'
@@ -608,6 +609,7 @@ complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -n --count' -l count 
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -d --directory' -l directory -s d -x -a '(__fish_complete_directories)' -d 'the bundle: a new or empty directory'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --file-size' -l file-size -x -d 'begin another file of the bundle after this much (64mb)'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq dlx import
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks -q --queue' -l queue -s q -x -d 'send all of them to this queue; without it, each to the exchange and with the key it had'
@@ -629,6 +631,7 @@ complete -c rmq -n '__rmq_at "dlx purge"' -l id -x -d 'only the message with thi
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks -n --count' -l count -s n -x -d 'remove at most N messages'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --export-to' -l export-to -x -a '(__fish_complete_directories)' -d 'a new bundle that has them before they are removed'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq broker run
 complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (default 1)'

@@ -49,7 +49,7 @@ export class Requester {
   readonly #link: Link;
   readonly #open = new Map<string, Open>();
   #connection: Connection | undefined;
-  #channel: RequestChannel<Open> | undefined;
+  #channel: RequestChannel | undefined;
   #failure: Failure | undefined;
   #running: Promise<void> = Promise.resolve();
   readonly #abort = (): void => this.#fail(abortFailure(this.#session.signal));
@@ -80,10 +80,10 @@ export class Requester {
   async connect(): Promise<void> {
     try {
       const connection = await this.#link.connect(this.#session.signal);
-      const started = Promise.all([this.#start(connection), checkServed(connection, this.#config.queue)]).then(([channel]) => channel);
-      const { ended } = await started.catch(afterLogin);
-      this.#sendWaiting();
-      this.#running = this.#run(connection, ended);
+      const starting = Promise.all([this.#start(connection), checkServed(connection, this.#config.queue)]);
+      const opened = await starting.then(([channel]) => channel).catch(afterLogin);
+      if ('send' in opened) this.#use(opened);
+      this.#running = this.#run(connection, opened.ended);
     } catch (error) {
       this.#fail(asFailure(error));
     }
@@ -93,8 +93,8 @@ export class Requester {
   /**
    * Sends a request and resolves with its reply.
    *
-   * @throws Failure `deadline`, `unavailable` when nobody serves the queue or the connection was lost, `later` when the queue
-   * refuses it, `refused`, `data` when it cannot be encoded
+   * @throws Failure `deadline`, `unavailable` when nobody serves the queue or the connection was lost, `refused`, `data` when it
+   * cannot be encoded
    */
   async request(request: Request): Promise<RpcReply> {
     return new Promise((resolve, reject) => {
@@ -131,8 +131,9 @@ export class Requester {
           else this.#reject(open, lostFailure(failure));
         }
         if (refusal === undefined) live = await this.#link.connect(this.#session.signal);
-        end = (await this.#start(live)).ended;
-        this.#sendWaiting();
+        const channel = await this.#start(live);
+        this.#use(channel);
+        end = channel.ended;
       } catch (error) {
         if (error instanceof Failure && error.transient && !this.#session.signal.aborted) end = Promise.resolve(error);
         else this.#fail(asFailure(error));
@@ -148,21 +149,19 @@ export class Requester {
     return concerned.length > 0;
   }
 
-  async #start(connection: Connection): Promise<RequestChannel<Open>> {
+  async #start(connection: Connection): Promise<RequestChannel> {
     this.#channel = undefined;
     this.#connection = connection;
-    const channel = await openRequestChannel<Open>(connection, {
+    connection.onFlow = () => this.#sendWaiting();
+    return openRequestChannel(connection, {
       reply: (delivery) => this.#take(delivery),
       returned: (id) => this.#rejectId(id, () => nobodyServes(this.#config.queue, 'there is no such queue')),
-      nacked: (open) =>
-        this.#reject(
-          open,
-          new Failure('later', `the queue "${this.#config.queue}" refused the request (nack)`, { hint: 'a full queue does this; try again later' }),
-        ),
     });
-    connection.onFlow = () => this.#sendWaiting();
+  }
+
+  #use(channel: RequestChannel): void {
     this.#channel = channel;
-    return channel;
+    this.#sendWaiting();
   }
 
   /** While an alarm blocks the connection, requests wait here: their time is not yet running in the queue. */
@@ -172,9 +171,9 @@ export class Requester {
     for (const open of this.#open.values()) if (!open.sent) this.#send(channel, open);
   }
 
-  #send(channel: RequestChannel<Open>, open: Open): void {
+  #send(channel: RequestChannel, open: Open): void {
     try {
-      channel.send(open, this.#message(open));
+      channel.send(this.#message(open));
       open.sent = true;
       open.firstSent ??= performance.now();
     } catch (error) {

@@ -43,7 +43,7 @@ export async function untilReady(machines: readonly Machine[], orphaned: Promise
 
 async function bootFailure(machine: Machine, what: string): Promise<Error> {
   const output = await machine.output();
-  if (/eaddrinuse|address already in use|port is already allocated/i.test(output)) return new PortTaken();
+  if (/eaddrinuse|address already in use|port is already allocated|dist_port_already_used/i.test(output)) return new PortTaken();
   const said = excerpt(output);
   return new Failure('unavailable', `RabbitMQ ${what}${said === '' ? ', without a word' : `; the last that it printed:\n${said}`}`, {
     hint: 'A slow machine needs a longer --boot-timeout; RMQ_RABBITMQ_SERVER names another rabbitmq-server to try.',

@@ -1,13 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Emit } from '../model/event.ts';
 import { type ExitTable, verdictOn } from '../model/exit-table.ts';
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
-import { findProgram } from './find.ts';
-import { Launcher, type LaunchInput } from './launcher.ts';
-import { type ProgramRun, runProgram } from './program.ts';
+import type { ProgramRun } from './program.ts';
+import { Runner } from './runner.ts';
 
 /** A handler that may hold on to something. */
 export interface Handlers {
@@ -22,64 +18,38 @@ export interface ProgramHandlerConfig {
   /** True: the whole envelope is on file descriptor 3. */
   readonly fd3: boolean;
   readonly onExit: ExitTable;
+  /** Milliseconds between TERM and KILL. */
+  readonly patience?: number;
 }
 
 /** A program for each message, which its exit code settles. */
-export function programHandler({ command, fd3, onExit }: ProgramHandlerConfig, emit: Emit): Handlers {
-  const idle: Launcher[] = [];
-  let prepared: Promise<Launching> | undefined;
-
-  const run = async (input: LaunchInput): Promise<ProgramRun> => {
-    prepared ??= prepare(command);
-    const { path, directory } = await prepared;
-    // The kernel says best what is wrong with a program that is not there.
-    if (path === undefined || directory === undefined) return runProgram({ ...input, command, fd3, emit });
-    const launcher = idle.pop() ?? new Launcher({ command: [path, ...command.slice(1)], fd3, directory, emit });
-    try {
-      return await launcher.run(input);
-    } catch (error) {
-      if (error instanceof Failure) throw error;
-      // No room for the body in a file: it goes through a pipe.
-      return await runProgram({ ...input, command, fd3, emit });
-    } finally {
-      idle.push(launcher);
-    }
-  };
-
+export function programHandler({ command, fd3, onExit, patience }: ProgramHandlerConfig, emit: Emit): Handlers {
+  const runner = new Runner({ command, fd3, patience, emit });
+  let closed = false;
   const handle: Handler = async (delivery, { signal, attempt }) => {
+    if (signal.aborted || closed) return { verdict: 'retry', reason: abortReason(signal) ?? 'stopped' };
     try {
-      const ended = await run({ delivery, attempt, signal });
+      const ended = await runner.run({ delivery, attempt, signal });
       const { code, stderr, aborted } = ended;
-      const reason = aborted && signal.reason instanceof Failure ? signal.reason.message : describeExit(ended);
       const verdict = aborted ? 'retry' : verdictOn(code, onExit);
       if (verdict === undefined) throw cannotRun(ended, command);
-      return { verdict, reason, exitCode: code, stderr };
+      return { verdict, reason: (aborted ? abortReason(signal) : undefined) ?? describeExit(ended), exitCode: code, stderr };
     } catch (error) {
       // The machine is short of processes: no fault of the message.
       if (error instanceof Failure && error.kind === 'later') return { verdict: 'requeue', reason: error.message };
       throw error;
     }
   };
-
-  return {
-    handle,
-    close: async () => {
-      for (const launcher of idle) launcher.close();
-      const directory = (await prepared)?.directory;
-      if (directory !== undefined) await rm(directory, { recursive: true, force: true });
-    },
+  const close = (): Promise<void> => {
+    closed = true;
+    return runner.close();
   };
+  return { handle, close };
 }
 
-interface Launching {
-  readonly path: string | undefined;
-  readonly directory: string | undefined;
-}
-
-async function prepare([program = '']: readonly string[]): Promise<Launching> {
-  const path = await findProgram(program);
-  const directory = path === undefined ? undefined : await mkdtemp(join(tmpdir(), 'rmq-')).catch(() => undefined);
-  return { path, directory };
+/** Why a handler has to give up, when that is said. */
+export function abortReason({ reason }: AbortSignal): string | undefined {
+  return reason instanceof Failure ? reason.message : undefined;
 }
 
 /** How a program ended, such as `exit code 3` or `killed by SIGSEGV`. */

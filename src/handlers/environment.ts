@@ -22,6 +22,11 @@ export function outerEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !known.has(name) && !name.startsWith('RMQ_HEADER_')));
 }
 
+/** True when a shell passes all of it on: of other names, it may drop what they hold. */
+export function isPlainEnvironment(): boolean {
+  return Object.keys(process.env).every((name) => /^[A-Za-z_]\w*$/.test(name));
+}
+
 /**
  * What a handler is told of its message. A header becomes `RMQ_HEADER_NAME`, with `_` for whatever cannot stand in a name; the
  * first one of two that come to the same name wins. What no environment can hold, such as a NUL, is left out.

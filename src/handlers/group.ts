@@ -1,14 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { whenLeaving } from './leaving.ts';
 
 /** How long a process group has to end by itself after TERM, in milliseconds. */
-const PATIENCE = 5_000;
-
-/** Groups that live: a run that leaves in a hurry takes them along. */
-const living = new Set<number>();
-
-function killAll(): void {
-  for (const group of living) signalGroup(group, 'SIGKILL');
-}
+export const PATIENCE = 5_000;
 
 /** A program with everything that it has started, as long as that has not left its process group. */
 export interface Group {
@@ -19,37 +14,59 @@ export interface Group {
   readonly over: () => void;
 }
 
+export interface GroupOptions {
+  readonly patience?: number | undefined;
+  /** The child starts one program after the other, which may lead groups of their own, as `timeout` does. They go with it. */
+  readonly launches?: boolean;
+}
+
 /** The process group that a detached child leads. */
-export function groupOf(child: ChildProcess): Group {
-  const { pid } = child;
+export function groupOf({ pid }: ChildProcess, { patience = PATIENCE, launches = false }: GroupOptions = {}): Group {
   if (pid === undefined) return { end: () => undefined, kill: () => undefined, over: () => undefined };
-  if (living.size === 0) process.on('exit', killAll);
-  living.add(pid);
+  const groups = new Set([pid]);
   let ending: NodeJS.Timeout | undefined;
-  const kill = (): void => signalGroup(pid, 'SIGKILL');
+  let isOver = false;
+  const send = (signal: NodeJS.Signals, launched: readonly number[]): void => {
+    // Most of what is launched stays in the group, and leads none.
+    for (const group of new Set([...groups, ...launched])) if (signalGroup(group, signal)) groups.add(group);
+  };
+  const kill = (): void => send('SIGKILL', launches ? childrenOf(pid) : []);
+  const calledOff = whenLeaving(kill);
   return {
     end: () => {
-      if (ending !== undefined) return;
-      signalGroup(pid, 'SIGTERM');
-      ending = setTimeout(kill, PATIENCE);
+      if (ending !== undefined || isOver) return;
+      const launched = launches ? childrenOf(pid) : [];
+      // Where nothing runs yet, nothing has to come to an end: it must not begin any more.
+      send(launches && launched.length === 0 ? 'SIGKILL' : 'SIGTERM', launched);
+      ending = setTimeout(kill, patience);
     },
     kill,
     over: () => {
+      if (isOver) return;
+      isOver = true;
+      calledOff();
+      if (ending === undefined) return;
       // What the program had started and did not end itself.
-      if (ending !== undefined) {
-        clearTimeout(ending);
-        kill();
-      }
-      living.delete(pid);
-      if (living.size === 0) process.off('exit', killAll);
+      clearTimeout(ending);
+      kill();
     },
   };
 }
 
-function signalGroup(group: number, signal: NodeJS.Signals): void {
+/** False when all of it has ended, or there is no such group. */
+function signalGroup(group: number, signal: NodeJS.Signals): boolean {
   try {
-    process.kill(-group, signal);
+    return process.kill(-group, signal);
   } catch {
-    // All of it has ended.
+    return false;
+  }
+}
+
+/** The processes that a process has started and that live; none where the system does not tell. */
+export function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').map(Number).filter(Boolean);
+  } catch {
+    return [];
   }
 }

@@ -2,7 +2,7 @@ import type { Emit } from '../model/event.ts';
 import type { ExitTable } from '../model/exit-table.ts';
 import type { Handler } from '../model/handler.ts';
 import type { Judgement } from '../model/verdict.ts';
-import type { Handlers } from './each.ts';
+import { abortReason, type Handlers } from './each.ts';
 import { Slot } from './slot.ts';
 
 export interface StreamHandlerConfig {
@@ -11,6 +11,8 @@ export interface StreamHandlerConfig {
   /** How many of them run. */
   readonly concurrency: number;
   readonly onExit: ExitTable;
+  /** Milliseconds that a program has to end by itself: once nothing more comes, and between TERM and KILL. */
+  readonly patience?: number;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface StreamHandlerConfig {
  * a line each, in any order: `{"id":1,"verdict":"ack"}`, with a `reason` if it likes. One that dies is started again; the message
  * that it had for the longest has failed, and the others are handed over once more.
  */
-export function streamHandler({ command, concurrency, onExit }: StreamHandlerConfig, emit: Emit): Handlers {
+export function streamHandler({ command, concurrency, onExit, patience }: StreamHandlerConfig, emit: Emit): Handlers {
   const slots: Slot[] = [];
   let ids = 0;
   /** The slot with the least to do; a new one as long as all have something. */
@@ -26,13 +28,13 @@ export function streamHandler({ command, concurrency, onExit }: StreamHandlerCon
     let least = slots[0];
     for (const slot of slots) if (least === undefined || slot.unanswered < least.unanswered) least = slot;
     if (least !== undefined && (least.unanswered === 0 || slots.length >= concurrency)) return least;
-    const slot = new Slot({ command, onExit, emit });
+    const slot = new Slot({ command, onExit, patience, emit });
     slots.push(slot);
     return slot;
   };
   const handle: Handler = (delivery, { signal, attempt }) =>
     new Promise<Judgement>((resolve, reject) => {
-      if (signal.aborted) resolve({ verdict: 'retry', reason: 'stopped' });
+      if (signal.aborted) resolve({ verdict: 'retry', reason: abortReason(signal) ?? 'stopped' });
       else slotFor().take({ id: ++ids, delivery, attempt, signal, resolve, reject });
     });
   return {

@@ -133,17 +133,21 @@ test('a node that does not start gives 69 with what it said, and leaves nothing 
   assert.deepEqual(remains(home), { files: ['bin'], processes: [] });
 });
 
-test('a port that somebody else takes during the boot costs another attempt, not the run', async (t) => {
+test('ports that somebody else takes during the boot cost another attempt, not the run', async (t) => {
   const home = scratch(t);
   const bin = join(home, 'bin');
   mkdirSync(bin);
   const server = join(bin, 'rabbitmq-server');
   const real = findServer(process.env);
   assert.equal(real?.kind, 'script');
-  writeFileSync(
-    server,
-    `#!/bin/sh\n[ -e ${bin}/tried ] && exec ${real.path}\ntouch ${bin}/tried\necho "Failed to start Ranch listener: eaddrinuse (address already in use)"\nexit 1\n`,
-  );
+  const failing = (tried: string, says: string): string => `[ -e ${bin}/${tried} ] || { touch ${bin}/${tried}; echo '${says}'; exit 1; }`;
+  const lines = [
+    '#!/bin/sh',
+    failing('once', 'Failed to start Ranch listener: eaddrinuse (address already in use)'),
+    failing('twice', 'reason: {dist_port_already_used,25238,not_erlang,"localhost"}'),
+    `exec ${real.path}`,
+  ];
+  writeFileSync(server, lines.join('\n'));
   chmodSync(server, 0o755);
   const { code, stderr } = await rmq(home, ['broker', 'run', '--', 'true'], { RMQ_RABBITMQ_SERVER: server }).ended;
   assert.equal(code, 0, stderr);

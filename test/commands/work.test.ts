@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
-import { isRunning, linesOf, program, scratchDirectory } from '../support/programs.ts';
+import { linesOf, program, scratchDirectory, untilGone } from '../support/programs.ts';
 import { pika } from '../support/python.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 
@@ -202,7 +202,7 @@ test('a handler that outlives the grace is killed with everything it started, an
     (await take(name)).map(({ content }) => content.toString()),
     ['a'],
   );
-  for (const pid of await linesOf(pids)) assert.equal(await isRunning(pid), false);
+  for (const pid of await linesOf(pids)) await untilGone(pid);
 });
 
 test('a second signal leaves at once and takes the handlers along', async (t) => {
@@ -217,7 +217,7 @@ test('a second signal leaves at once and takes the handlers along', async (t) =>
   run.child.kill('SIGINT');
   const result = await run.result;
   assert.equal(result.code, 130, result.stderr);
-  for (const pid of await linesOf(pids)) assert.equal(await isRunning(pid), false);
+  for (const pid of await linesOf(pids)) await untilGone(pid);
   while ((await depth(name)) === 0);
 });
 
@@ -243,7 +243,7 @@ test('a handler that takes too long is killed with its children, and its task co
   const [letter] = await take(dead);
   assert.match(letter?.properties.headers?.['x-rmq-reason'], /took longer than 200 ms/);
   assert.equal(letter?.properties.headers?.['x-rmq-stderr'], 'begun');
-  for (const pid of await linesOf(pids)) assert.equal(await isRunning(pid), false);
+  for (const pid of await linesOf(pids)) await untilGone(pid);
 });
 
 test('a program that stays answers line by line', async (t) => {

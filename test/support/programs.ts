@@ -2,6 +2,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** A directory of the test's own. */
 export async function scratchDirectory(t: TestContext): Promise<string> {
@@ -28,4 +29,9 @@ export async function linesOf(path: string): Promise<string[]> {
 export async function isRunning(pid: string | number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   return stat !== '' && !/^\d+ \(.*\) [ZX] /s.test(stat);
+}
+
+/** Resolves once a process has ended: what was killed takes a moment. */
+export async function untilGone(pid: string | number): Promise<void> {
+  while (await isRunning(pid)) await pause(10);
 }

@@ -55,6 +55,7 @@ class Calls {
   #unprinted = 0;
   /** The last reply that was handed to `print`, which writes in order. */
   #printed = Promise.resolve();
+  #unprintable: unknown;
 
   constructor(session: Session, config: RpcCallConfig, print: Print) {
     this.#session = session;
@@ -109,6 +110,7 @@ class Calls {
     }
     await before;
     await this.#printed;
+    if (this.#unprintable !== undefined) throw this.#unprintable;
     // What stopped the client is then also what its calls ended with.
     return [...this.#failures.values()].some(({ first }) => first === failure) ? undefined : failure;
   }
@@ -132,12 +134,14 @@ class Calls {
     if (reply === undefined) this.#unprinted--;
     else {
       this.#stopwatch.add(reply.roundTrip);
-      this.#printed = this.#print(reply, failure !== undefined).finally(() => {
-        this.#unprinted--;
-        this.#waiting.wake();
-      });
-      // Standard output that takes nothing any more ends the run.
-      this.#printed.catch(() => undefined);
+      this.#printed = this.#print(reply, failure !== undefined)
+        .catch((error) => {
+          this.#unprintable ??= error;
+        })
+        .finally(() => {
+          this.#unprinted--;
+          this.#waiting.wake();
+        });
     }
   }
 

@@ -29,7 +29,7 @@ export interface RpcClient {
    * when nobody waits for their reply any more; each has a message id, by which a server can tell one that comes again.
    *
    * @throws RpcError when the handler failed; Failure `deadline`, `unavailable` when nobody serves the queue or the connection
-   * was lost: then nobody knows whether the request was served; `later`, `refused`, `data` for a request that cannot be encoded
+   * was lost: then nobody knows whether the request was served; `refused`, `data` for a request that cannot be encoded
    */
   readonly call: (body: Buffer | string, properties?: RequestProperties) => Promise<RpcReply>;
   /** Closes the connection; calls without a reply fail. */

@@ -1,0 +1,153 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type Handlers, type ProgramHandlerConfig, programHandler } from '../../src/handlers/each.ts';
+import { type ProgramInput, type ProgramRun, runProgram } from '../../src/handlers/program.ts';
+import { type StreamHandlerConfig, streamHandler } from '../../src/handlers/stream.ts';
+import type { Emit } from '../../src/model/event.ts';
+import { DEFAULT_EXIT_TABLE } from '../../src/model/exit-table.ts';
+import type { HandlerContext } from '../../src/model/handler.ts';
+import type { Delivery } from '../../src/model/message.ts';
+import type { Judgement } from '../../src/model/verdict.ts';
+import { isRunning } from '../support/programs.ts';
+
+/** A message as a queue hands it out. */
+export function delivery(body: string | Buffer = '', more: Partial<Delivery> = {}): Delivery {
+  return { queue: 'tasks', exchange: '', routingKey: 'tasks', redelivered: false, properties: {}, body: Buffer.from(body), ...more };
+}
+
+/** A signal that nobody aborts. */
+export const NEVER = new AbortController().signal;
+
+/** Hears what programs write to their standard error. */
+export interface Ear {
+  readonly emit: Emit;
+  readonly text: () => string;
+  /** Resolves once that has been heard; no program need have ended. */
+  readonly until: (text: string | RegExp) => Promise<void>;
+}
+
+export function ear(): Ear {
+  let text = '';
+  let look = (): void => undefined;
+  return {
+    emit: (event) => {
+      if (event.kind === 'handler-output') text += event.bytes.toString('latin1');
+      look();
+    },
+    text: () => text,
+    until: (wanted) =>
+      new Promise((resolve) => {
+        const before = look;
+        look = () => {
+          before();
+          if (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text)) resolve();
+        };
+        look();
+      }),
+  };
+}
+
+/** Runs one program, without a message to speak of unless there is one. */
+export function run(command: readonly string[], input: Partial<ProgramInput> = {}): Promise<ProgramRun> {
+  return runProgram({ command, delivery: delivery(), attempt: 1, fd3: false, signal: NEVER, emit: () => undefined, ...input });
+}
+
+/** A handler that is closed with its test, and what it decides about a message. */
+export interface Hands {
+  readonly handle: (message: Delivery, context?: Partial<HandlerContext>) => Promise<Judgement>;
+  readonly close: () => Promise<void>;
+}
+
+export function each(t: TestContext, command: readonly string[], config: Partial<ProgramHandlerConfig> = {}, emit: Emit = () => undefined): Hands {
+  return hands(t, programHandler({ command, fd3: false, onExit: DEFAULT_EXIT_TABLE, ...config }, emit));
+}
+
+export function stream(t: TestContext, command: readonly string[], config: Partial<StreamHandlerConfig> = {}, emit: Emit = () => undefined): Hands {
+  return hands(t, streamHandler({ command, concurrency: 1, onExit: DEFAULT_EXIT_TABLE, ...config }, emit));
+}
+
+function hands(t: TestContext, { handle, close }: Handlers): Hands {
+  let closed: Promise<void> | undefined;
+  const once = (): Promise<void> => {
+    closed ??= close();
+    return closed;
+  };
+  t.after(once);
+  return {
+    handle: async (message, context) => {
+      const verdict = await handle(message, { signal: NEVER, attempt: 1, ...context });
+      return typeof verdict === 'string' ? { verdict } : verdict;
+    },
+    close: once,
+  };
+}
+
+/** Resolves once a process has ended. */
+export async function gone(pid: string | number): Promise<void> {
+  while (await isRunning(pid));
+}
+
+const restored = new WeakSet<TestContext>();
+
+/** Sets variables of this process for the time of a test. */
+export function setEnvironment(t: TestContext, variables: Readonly<Record<string, string | undefined>>): void {
+  if (!restored.has(t)) {
+    const before = { ...process.env };
+    restored.add(t);
+    t.after(() => {
+      for (const name of Object.keys({ ...process.env, ...before })) assign(name, before[name]);
+    });
+  }
+  for (const [name, value] of Object.entries(variables)) assign(name, value);
+}
+
+function assign(name: string, value: string | undefined): void {
+  if (value === undefined) delete process.env[name];
+  else process.env[name] = value;
+}
+
+/** Everything below a directory. */
+export async function filesIn(directory: string): Promise<string[]> {
+  return (await readdir(directory, { recursive: true })).sort();
+}
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const STAGE = fileURLToPath(import.meta.url);
+const HANDLERS = join(fileURLToPath(new URL('.', import.meta.url)), '../../src/handlers');
+
+/**
+ * Runs a module in a process of its own, which ends when nothing keeps it any more: what the handlers export is at hand there, and
+ * what this file does.
+ */
+export async function inProcess(lines: string, env: Readonly<Record<string, string | undefined>> = {}): Promise<Outcome> {
+  const module = `
+    const { programHandler } = await import(${JSON.stringify(`${HANDLERS}/each.ts`)});
+    const { streamHandler } = await import(${JSON.stringify(`${HANDLERS}/stream.ts`)});
+    const { delivery, run, ear, NEVER } = await import(${JSON.stringify(STAGE)});
+    const onExit = { codes: new Map([[0, 'ack']]), other: 'retry' };
+    ${lines}`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', module], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => {
+    said.stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    said.stderr += chunk.toString();
+  });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  await Promise.all([child.stdout, child.stderr].map((pipe) => pipe.closed || once(pipe, 'close')));
+  return { code, signal, ...said };
+}
