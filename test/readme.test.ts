@@ -25,6 +25,7 @@ test('the one-liners work as they stand, one after the other', async (t) => {
     PATH: `${directory}:${process.env['PATH']}`,
     XDG_STATE_HOME: join(directory, 'state'),
     RABBITMQ_URL: '',
+    RABBITMQ_MANAGEMENT_URL: undefined,
     RMQ_URL: '',
     AMQP_URL: '',
     CLOUDAMQP_URL: '',
