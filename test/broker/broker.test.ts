@@ -44,8 +44,12 @@ const KILLED = `
 test('a command that was announced ends with its broker even when nobody had time to name it', { skip: !existsSync('/proc') }, async () => {
   const module = import.meta.resolve('../../src/broker/broker.ts');
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', KILLED, module], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [output] = (await once(child.stdout, 'data')) as [Buffer];
-  const pid = Number(output.toString());
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk;
+  });
+  await once(child, 'close');
+  const pid = Number(output);
   assert.ok(pid > 1);
   await until(() => !isAlive({ pid }), 'the command has ended');
 });

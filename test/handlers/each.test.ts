@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { parseExitTable } from '../../src/model/exit-table.ts';
 import { Failure, type FailureKind } from '../../src/model/failure.ts';
 import { isRunning, linesOf, program, scratchDirectory, untilGone } from '../support/programs.ts';
-import { delivery, each, ear, filesIn, gone, inProcess, setEnvironment } from './stage.ts';
+import { delivery, each, ear, eventually, filesIn, inProcess, setEnvironment } from './stage.ts';
 
 /** A temporary directory of the test's own, for this process too. */
 async function temporaryDirectory(t: TestContext): Promise<string> {
@@ -130,7 +130,7 @@ test('an abort ends the program with everything that it has started, and the nex
     assert.deepEqual([judgement.verdict, judgement.reason, judgement.exitCode], ['retry', 'took too long', 137]);
     const next = await other.handle(delivery('echo next >&2; exit 0'));
     assert.deepEqual(next, { verdict: 'ack', reason: 'exit code 0', exitCode: 0, stderr: 'next' });
-    for (const pid of heard.text().split(' ').slice(0, 2)) await gone(pid);
+    for (const pid of heard.text().split(' ').slice(0, 2)) await untilGone(pid);
   }
   assert.equal((await handle(delivery('exit 0'))).verdict, 'ack');
 });
@@ -159,7 +159,7 @@ test('an abort reaches a program that has made itself a process group of its own
   await heard.until('.');
   abort.abort();
   assert.equal((await running).verdict, 'retry');
-  await gone(heard.text().split(' ')[0] ?? '');
+  await untilGone(heard.text().split(' ')[0] ?? '');
   const timed = ear();
   const limited = each(t, ['timeout', '1000', 'sh', '-c', 'echo $$ . >&2; while :; do sleep 1; done'], { patience: 100_000 }, timed.emit);
   const late = new AbortController();
@@ -167,7 +167,7 @@ test('an abort reaches a program that has made itself a process group of its own
   await timed.until('.');
   late.abort();
   assert.equal((await waiting).verdict, 'retry');
-  await gone(timed.text().split(' ')[0] ?? '');
+  await untilGone(timed.text().split(' ')[0] ?? '');
 });
 
 test('a message whose time is over before it comes to it runs no program', async (t) => {
@@ -225,7 +225,7 @@ test('a launcher that something has killed under its program fails the message, 
   const heard = ear();
   const { handle } = each(t, ['sh', '-c', 'echo $$ . >&2; kill -9 $PPID; exec sleep 1000'], {}, heard.emit);
   assert.equal((await handle(delivery())).reason, 'killed by SIGKILL');
-  await gone(heard.text().split(' ')[0] ?? '');
+  await untilGone(heard.text().split(' ')[0] ?? '');
 });
 
 test('a shell that can start no program gives the message back', async (t) => {
@@ -253,9 +253,9 @@ test('any shell will do', async (t) => {
 });
 
 test('messages are files that nobody else may read, and nothing is left of them', async (t) => {
+  const gate = join(await scratchDirectory(t), 'gate');
   const directory = await temporaryDirectory(t);
   const heard = ear();
-  const gate = join(await scratchDirectory(t), 'gate');
   const { handle, close } = each(t, ['sh', '-c', `echo begun >&2; until [ -e ${gate} ]; do sleep 0.05; done`], { fd3: true }, heard.emit);
   const running = [delivery('small'), delivery(Buffer.alloc(1_000_000))].map((message) => handle(message));
   await heard.until('begun\nbegun\n');
@@ -267,8 +267,9 @@ test('messages are files that nobody else may read, and nothing is left of them'
   }
   await program(join(gate, '..'), 'gate', '');
   await Promise.all(running);
-  while ((await messageFiles(directory)).length > 0);
+  await eventually(async () => (await messageFiles(directory)).length === 0);
   await close();
+  await eventually(async () => (await filesIn(directory)).length === 0);
 });
 
 test('a process that leaves in a hurry takes running programs along, and leaves no message behind', async (t) => {
@@ -282,7 +283,7 @@ test('a process that leaves in a hurry takes running programs along, and leaves 
     process.stdout.write(heard.text(), () => process.exit(9));
   `);
   assert.equal(code, 9);
-  for (const pid of stdout.split(' ').slice(0, 2)) await gone(pid);
+  for (const pid of stdout.split(' ').slice(0, 2)) await untilGone(pid);
   assert.deepEqual(
     (await filesIn(directory)).filter((file) => file.startsWith('rmq-')),
     [],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Failure, type FailureKind } from '../../src/model/failure.ts';
 import { isRunning, linesOf, program, scratchDirectory, untilGone } from '../support/programs.ts';
-import { delivery, ear, gone, inProcess, NEVER, run, setEnvironment } from './stage.ts';
+import { delivery, ear, inProcess, NEVER, run, setEnvironment } from './stage.ts';
 
 const AWKWARD = [
   '',
@@ -97,10 +97,14 @@ test('a program that prints more than is wanted is stopped', async () => {
   assert.equal(tooMuch.overflowed, true);
 });
 
-test('nothing is left to wait for when a program has printed too much and ended', async () => {
+test('what a program leaves behind is ended when it prints more than is wanted', async () => {
   const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
   const before = timers();
-  for (let count = 0; count < 20; count++) await run(['printf', '%1000s'], { collect: { maxBytes: 10 } });
+  // It begins in earnest when the program has ended.
+  const script = '(while [ -e /proc/$$/cwd ]; do printf .; done; exec yes) & echo $! >&2; exit 3';
+  const { overflowed, code, stderr } = await run(['sh', '-c', script], { collect: ROOM });
+  assert.deepEqual([overflowed, code], [true, 3]);
+  await untilGone(stderr);
   assert.equal(timers(), before);
 });
 
@@ -192,7 +196,7 @@ test('an abort kills what ignores TERM, with everything that it has started', as
   abort.abort();
   const { aborted, signal } = await running;
   assert.deepEqual([aborted, signal], [true, 'SIGKILL']);
-  for (const pid of heard.text().trim().split('\n')) await gone(pid);
+  for (const pid of heard.text().trim().split('\n')) await untilGone(pid);
 });
 
 test('an abort kills what a program has started and leaves behind', async () => {
@@ -202,7 +206,7 @@ test('an abort kills what a program has started and leaves behind', async () => 
   await heard.until(/\d+\n\d+\n/);
   abort.abort();
   assert.equal((await running).signal, 'SIGTERM');
-  for (const pid of heard.text().trim().split('\n')) await gone(pid);
+  for (const pid of heard.text().trim().split('\n')) await untilGone(pid);
 });
 
 test('a signal that is aborted already ends the program all the same', async () => {
@@ -219,7 +223,7 @@ test('a process that leaves in a hurry takes running programs along, with what t
   `);
   assert.equal(code, 9);
   const [child, parent] = stdout.split(' ');
-  for (const pid of [child, parent]) await gone(pid ?? '');
+  for (const pid of [child, parent]) await untilGone(pid ?? '');
 });
 
 test('a process ends when its programs have', async () => {

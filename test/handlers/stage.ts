@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Handlers, type ProgramHandlerConfig, programHandler } from '../../src/handlers/each.ts';
 import { type ProgramInput, type ProgramRun, runProgram } from '../../src/handlers/program.ts';
@@ -12,11 +13,32 @@ import { DEFAULT_EXIT_TABLE } from '../../src/model/exit-table.ts';
 import type { HandlerContext } from '../../src/model/handler.ts';
 import type { Delivery } from '../../src/model/message.ts';
 import type { Judgement } from '../../src/model/verdict.ts';
-import { isRunning } from '../support/programs.ts';
 
 /** A message as a queue hands it out. */
 export function delivery(body: string | Buffer = '', more: Partial<Delivery> = {}): Delivery {
   return { queue: 'tasks', exchange: '', routingKey: 'tasks', redelivered: false, properties: {}, body: Buffer.from(body), ...more };
+}
+
+/** Milliseconds after which something hangs, on any machine: that fails a test, and does not stall all of them. */
+const NEVER_SO_LONG = 60_000;
+
+async function inTime<T>(promise: Promise<T>, told: () => string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it hangs: ${told()}`)), NEVER_SO_LONG);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** Resolves once something is so: what was ended takes a moment to go. */
+export async function eventually(isSo: () => Promise<boolean>): Promise<void> {
+  let over = false;
+  const wait = async (): Promise<void> => {
+    while (!over && !(await isSo())) await pause(10);
+  };
+  await inTime(wait(), () => String(isSo)).finally(() => {
+    over = true;
+  });
 }
 
 /** A signal that nobody aborts. */
@@ -39,21 +61,23 @@ export function ear(): Ear {
       look();
     },
     text: () => text,
-    until: (wanted) =>
-      new Promise((resolve) => {
+    until: (wanted) => {
+      const heard = new Promise<void>((resolve) => {
         const before = look;
         look = () => {
           before();
           if (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text)) resolve();
         };
         look();
-      }),
+      });
+      return inTime(heard, () => `${wanted} was not heard in: ${text.slice(-1_000)}`);
+    },
   };
 }
 
 /** Runs one program, without a message to speak of unless there is one. */
 export function run(command: readonly string[], input: Partial<ProgramInput> = {}): Promise<ProgramRun> {
-  return runProgram({ command, delivery: delivery(), attempt: 1, fd3: false, signal: NEVER, emit: () => undefined, ...input });
+  return inTime(runProgram({ command, delivery: delivery(), attempt: 1, fd3: false, signal: NEVER, emit: () => undefined, ...input }), () => command.join(' '));
 }
 
 /** A handler that is closed with its test, and what it decides about a message. */
@@ -73,22 +97,18 @@ export function stream(t: TestContext, command: readonly string[], config: Parti
 function hands(t: TestContext, { handle, close }: Handlers): Hands {
   let closed: Promise<void> | undefined;
   const once = (): Promise<void> => {
-    closed ??= close();
+    closed ??= inTime(close(), () => 'close');
     return closed;
   };
   t.after(once);
   return {
     handle: async (message, context) => {
-      const verdict = await handle(message, { signal: NEVER, attempt: 1, ...context });
+      const handled = handle(message, { signal: NEVER, attempt: 1, ...context });
+      const verdict = await inTime(handled, () => `the handler of ${message.body.toString('utf8', 0, 200)}`);
       return typeof verdict === 'string' ? { verdict } : verdict;
     },
     close: once,
   };
-}
-
-/** Resolves once a process has ended. */
-export async function gone(pid: string | number): Promise<void> {
-  while (await isRunning(pid));
 }
 
 const restored = new WeakSet<TestContext>();
@@ -147,7 +167,8 @@ export async function inProcess(lines: string, env: Readonly<Record<string, stri
   child.stderr.on('data', (chunk: Buffer) => {
     said.stderr += chunk.toString();
   });
-  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  const ended = inTime(once(child, 'exit'), () => said.stderr).finally(() => child.kill('SIGKILL'));
+  const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
   await Promise.all([child.stdout, child.stderr].map((pipe) => pipe.closed || once(pipe, 'close')));
   return { code, signal, ...said };
 }
