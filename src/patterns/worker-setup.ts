@@ -46,6 +46,12 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
     if (existing?.type === 'stream') throw new Failure('refused', `"${queue.name}" is a stream: it keeps its messages, and there is nothing to settle`);
     // A queue that contradicts what is asked for is told before anything is declared.
     if (existing !== undefined) await ensureQueue(connection, queue);
+    // The broker drops what comes back from waiting when a full classic queue refuses it.
+    if (config.retries > 0 && existing?.type === 'classic' && String(existing.arguments['x-overflow']).startsWith('reject-publish')) {
+      throw new Failure('refused', `"${queue.name}" refuses messages when it is full (x-overflow): one that comes back for another attempt would be lost`, {
+        hint: 'leave out --retries, or use a quorum queue: it waits until there is room',
+      });
+    }
     const route = routeFor(queue, existing, config);
     if (route.kind === 'publish') await ensureDeadLetters(session, connection, queue, route);
     if (!temporary) await ensure(connection, topology);

@@ -302,3 +302,16 @@ test('a verdict on a message whose connection is gone is dropped; the message co
   assert.equal(await depth(queue), 0);
   assert.equal((await take(dead)).length, 0);
 });
+
+test('a classic queue that refuses when it is full is not worked on with retries: what comes back could be lost', async (t) => {
+  const { queue: make, publish, depth } = await peer(t);
+  const queue = await make({ maxLength: 3, arguments: { 'x-overflow': 'reject-publish' } });
+  await publish(queue, ['a']);
+  const { session } = testSession(t);
+  await assert.rejects(
+    workQueue(session, WorkConfig.parse({ queue, dropDead: true, retries: 1, count: 1 }), async () => 'retry'),
+    { kind: 'refused' },
+  );
+  assert.equal(await depth(queue), 1);
+  assert.equal((await workQueue(session, WorkConfig.parse({ queue, dropDead: true, count: 1 }), async () => 'ack')).acknowledged, 1);
+});
