@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Channel, ConsumeMessage } from 'amqplib';
+import type { Channel } from 'amqplib';
 import { Failure } from '../model/failure.ts';
 import type { FieldTable } from '../model/message.ts';
 import { type Topology, withQueueName } from '../model/topology.ts';
@@ -12,8 +12,7 @@ import { channelFailure } from './failures.ts';
 import { encodable } from './frame-writer.ts';
 import type { Link } from './link.ts';
 import type { Session } from './session.ts';
-import { type HeaderTap, tapHeaders } from './wire.ts';
-import { WireDelivery } from './wire-delivery.ts';
+import { takeDeliveries, type WireDelivery } from './wire-delivery.ts';
 
 export interface ConsumerConfig {
   readonly queue: string;
@@ -50,7 +49,6 @@ export class Consumer {
   /** What the queue is called on this connection, and how many connections have had one of their own. */
   #queue: string;
   #names = 0;
-  #tap: HeaderTap | undefined;
   #channel: Channel | undefined;
   #tag: string | undefined;
   #generation = 0;
@@ -85,7 +83,7 @@ export class Consumer {
    * @throws Failure as the connection gives it
    */
   async connect(): Promise<void> {
-    this.#attach(await this.#link.connect(this.#session.signal));
+    this.#connection = await this.#link.connect(this.#session.signal);
   }
 
   /** True while the queue can deliver. */
@@ -191,7 +189,7 @@ export class Consumer {
         if (connection.open) await this.#recover(failure);
         else if (failure.transient) {
           connection = await this.#link.connect(this.#session.signal);
-          this.#attach(connection);
+          this.#connection = connection;
         } else throw failure;
         if (this.#stopping) return;
         ended = (await this.#start(connection)).ended;
@@ -212,11 +210,6 @@ export class Consumer {
     await delay(RESUBSCRIBE_DELAY);
   }
 
-  #attach(connection: Connection): void {
-    this.#connection = connection;
-    this.#tap = undefined;
-  }
-
   #connected(): Connection {
     if (this.#connection === undefined) throw new Error('the consumer is not connected');
     return this.#connection;
@@ -233,7 +226,6 @@ export class Consumer {
     this.#delivered = 0;
     this.#wanted = this.#limit - this.#answers.final;
     this.#prefetch = Math.max(1, Math.min(this.#config.prefetch, this.#wanted, MAX_PREFETCH));
-    this.#tap ??= tapHeaders(channel);
     this.#channel = channel;
     channel.once('close', () => {
       if (this.#channel !== channel) return;
@@ -256,7 +248,7 @@ export class Consumer {
     if (!noAck) await onChannel(channel.prefetch(this.#prefetch), connection);
     const generation = this.#generation;
     const options = { noAck, exclusive, arguments: encodable(this.#arguments), ...(priority !== undefined && { priority }) };
-    const take = (message: ConsumeMessage | null): void => this.#take(message, generation);
+    const take = takeDeliveries(channel, { queue, generation }, (delivery) => this.#take(delivery));
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;
     this.#config.onSubscribed?.(queue);
@@ -264,9 +256,8 @@ export class Consumer {
     return { ended: Promise.race([ended, cancelled]) };
   }
 
-  #take(message: ConsumeMessage | null, generation: number): void {
-    if (message === null || generation !== this.#generation) return;
-    const delivery = new WireDelivery(this.#queue, generation, message, this.#tap?.());
+  #take(delivery: WireDelivery): void {
+    if (delivery.generation !== this.#generation) return;
     if (!this.#config.noAck) this.#answers.opened(delivery.tag);
     // Beyond what was asked for: it stays open and goes back when the channel closes. Streams deliver by the chunk.
     if (this.#stopping || this.#delivered >= this.#wanted) return;

@@ -144,75 +144,94 @@ function writeTyped(to: Growing, typed: TypedField, name: string): void {
  * amqplib's own decoding forgets integer widths, whole doubles, digits beyond 2^53 and bytes that are not UTF-8.
  */
 export function readTable(bytes: Buffer): FieldTable {
+  return readEntries({ bytes, offset: 0 }, bytes.length);
+}
+
+interface Cursor {
+  readonly bytes: Buffer;
+  offset: number;
+}
+
+function readEntries(at: Cursor, end: number): FieldTable {
   const table: Record<string, FieldValue> = {};
-  const at = { offset: 0 };
-  while (at.offset < bytes.length) {
-    const size = bytes.readUInt8(at.offset);
-    const name = bytes.toString('utf8', at.offset + 1, at.offset + 1 + size);
-    at.offset += 1 + size;
-    const value = readValue(bytes, at);
+  while (at.offset < end) {
+    const start = at.offset + 1;
+    const nameEnd = start + at.bytes.readUInt8(at.offset);
+    const name = at.bytes.toString('utf8', start, nameEnd);
+    at.offset = nameEnd;
+    const value = readValue(at);
     // A header may be named __proto__; an assignment would set the prototype.
-    Object.defineProperty(table, name, { value, enumerable: true, configurable: true, writable: true });
+    if (name === '__proto__') Object.defineProperty(table, name, { value, enumerable: true, configurable: true, writable: true });
+    else table[name] = value;
   }
   return table;
 }
 
 const typed = (type: FieldType, value: FieldValue): TypedField => ({ '!': type, value });
 
-function readValue(bytes: Buffer, at: { offset: number }): FieldValue {
-  const letter = String.fromCharCode(bytes.readUInt8(at.offset));
+function readValue(at: Cursor): FieldValue {
+  const { bytes } = at;
+  const letter = bytes.readUInt8(at.offset);
   const start = at.offset + 1;
-  const take = <T>(size: number, value: T): T => {
-    at.offset = start + size;
-    return value;
-  };
-  const sized = (): Buffer => {
-    const size = bytes.readUInt32BE(start);
-    return take(4 + size, bytes.subarray(start + 4, start + 4 + size));
-  };
   switch (letter) {
-    case 'S':
-      return readText(sized());
-    case 'I':
-      return take(4, bytes.readInt32BE(start));
-    case 'l':
-      return take(8, readLong(bytes.readBigInt64BE(start)));
-    case 't':
-      return take(1, bytes[start] !== 0);
-    case 'V':
-      return take(0, null);
-    case 'F':
-      return readNested(sized());
-    case 'A':
-      return readArray(sized());
-    case 'T':
-      return take(8, typed('timestamp', exact(bytes.readBigUInt64BE(start))));
-    case 'd':
-      return take(8, readDouble(bytes.readDoubleBE(start)));
-    case 'f':
-      return take(4, typed('float', finite(bytes.readFloatBE(start))));
-    case 'b':
-      return take(1, typed('int8', bytes.readInt8(start)));
-    case 'B':
-      return take(1, typed('uint8', bytes.readUInt8(start)));
-    case 's':
-      return take(2, typed('int16', bytes.readInt16BE(start)));
-    case 'u':
-      return take(2, typed('uint16', bytes.readUInt16BE(start)));
-    case 'i':
-      return take(4, typed('uint32', bytes.readUInt32BE(start)));
-    case 'D':
-      return take(5, typed('decimal', { places: bytes.readUInt8(start), digits: bytes.readUInt32BE(start + 1) }));
-    case 'x':
-      return typed('bytes', sized().toString('base64'));
+    case 0x53: // S
+      return readText(bytes, start + 4, sized(at));
+    case 0x49: // I
+      return bytes.readInt32BE(take(at, 4));
+    case 0x6c: // l
+      return readLong(bytes.readBigInt64BE(take(at, 8)));
+    case 0x74: // t
+      return bytes.readUInt8(take(at, 1)) !== 0;
+    case 0x56: // V
+      take(at, 0);
+      return null;
+    case 0x46: // F
+      return readNested(at, start + 4, sized(at));
+    case 0x41: // A
+      return readArray(at, start + 4, sized(at));
+    case 0x54: // T
+      return typed('timestamp', exact(bytes.readBigUInt64BE(take(at, 8))));
+    case 0x64: // d
+      return readDouble(bytes.readDoubleBE(take(at, 8)));
+    case 0x66: // f
+      return typed('float', finite(bytes.readFloatBE(take(at, 4))));
+    case 0x62: // b
+      return typed('int8', bytes.readInt8(take(at, 1)));
+    case 0x42: // B
+      return typed('uint8', bytes.readUInt8(take(at, 1)));
+    case 0x73: // s
+      return typed('int16', bytes.readInt16BE(take(at, 2)));
+    case 0x75: // u
+      return typed('uint16', bytes.readUInt16BE(take(at, 2)));
+    case 0x69: // i
+      return typed('uint32', bytes.readUInt32BE(take(at, 4)));
+    case 0x44: // D
+      return typed('decimal', { places: bytes.readUInt8(take(at, 5)), digits: bytes.readUInt32BE(start + 1) });
+    case 0x78: // x
+      return typed('bytes', bytes.toString('base64', start + 4, sized(at)));
     default:
-      throw wrong(`the headers hold a field of unknown type ${JSON.stringify(letter)}`);
+      throw wrong(`the headers hold a field of unknown type ${JSON.stringify(String.fromCharCode(letter))}`);
   }
 }
 
-function readText(bytes: Buffer): FieldValue {
-  const text = bytes.toString('utf8');
-  return text.includes('\ufffd') && !Buffer.from(text).equals(bytes) ? typed('longstr', bytes.toString('base64')) : text;
+/** Steps over a value of a fixed size; the answer is where it begins. */
+function take(at: Cursor, size: number): number {
+  const start = at.offset + 1;
+  at.offset = start + size;
+  return start;
+}
+
+/** Steps over a value that tells its size; the answer is where it ends. */
+function sized(at: Cursor): number {
+  const start = at.offset + 1;
+  at.offset = start + 4 + at.bytes.readUInt32BE(start);
+  return at.offset;
+}
+
+function readText(bytes: Buffer, start: number, end: number): FieldValue {
+  const text = bytes.toString('utf8', start, end);
+  if (!text.includes('\ufffd') || Buffer.from(text).equals(bytes.subarray(start, end))) return text;
+  return typed('longstr', bytes.toString('base64', start, end));
 }
 
 function readLong(value: bigint): FieldValue {
@@ -236,14 +255,17 @@ function finite(value: number): FieldValue {
   return Number.isFinite(value) ? value : String(value);
 }
 
-function readNested(bytes: Buffer): FieldValue {
-  const table = readTable(bytes);
+function readNested(at: Cursor, start: number, end: number): FieldValue {
+  at.offset = start;
+  const table = readEntries(at, end);
+  at.offset = end;
   return Object.hasOwn(table, '!') ? typed('table', table) : table;
 }
 
-function readArray(bytes: Buffer): FieldValue {
+function readArray(at: Cursor, start: number, end: number): FieldValue {
   const items: FieldValue[] = [];
-  const at = { offset: 0 };
-  while (at.offset < bytes.length) items.push(readValue(bytes, at));
+  at.offset = start;
+  while (at.offset < end) items.push(readValue(at));
+  at.offset = end;
   return items;
 }

@@ -1,11 +1,10 @@
-import type { Message as AmqplibMessage, Channel, ConsumeMessage } from 'amqplib';
+import type { Message as AmqplibMessage, Channel } from 'amqplib';
 import type { Failure } from '../model/failure.ts';
 import type { Message } from '../model/message.ts';
 import { onChannel, watchChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { type FrameWriter, frameWriter } from './frame-writer.ts';
-import { type HeaderTap, tapHeaders } from './wire.ts';
-import { WireDelivery } from './wire-delivery.ts';
+import { takeDeliveries, type WireDelivery } from './wire-delivery.ts';
 
 /** Not a queue: the broker hands what comes for it to the channel that asked, and keeps nothing. */
 export const REPLY_TO = 'amq.rabbitmq.reply-to';
@@ -31,20 +30,10 @@ export interface RequestChannel {
   readonly ended: Promise<Failure>;
 }
 
-/** Reads headers once for a connection, however many channels it sees, one after the other. */
-const taps = new WeakMap<Connection, HeaderTap>();
-
-function tapOf(connection: Connection, channel: Channel): HeaderTap {
-  const tap = taps.get(connection) ?? tapHeaders(channel);
-  taps.set(connection, tap);
-  return tap;
-}
-
 /** Opens one. Requests are not confirmed: the reply is what counts, and a confirm for each would cost more than it tells. */
 export async function openRequestChannel(connection: Connection, listener: RequestListener): Promise<RequestChannel> {
   const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
   const { ended } = watchChannel(channel, connection);
-  const tap = tapOf(connection, channel);
   let flushing = false;
   let writer: FrameWriter | undefined;
   channel.on('return', ({ properties }: AmqplibMessage) => listener.returned(properties.correlationId));
@@ -52,9 +41,7 @@ export async function openRequestChannel(connection: Connection, listener: Reque
   channel.once('close', () => {
     writer = undefined;
   });
-  const take = (message: ConsumeMessage | null): void => {
-    if (message !== null) listener.reply(new WireDelivery(REPLY_TO, 0, message, tap()));
-  };
+  const take = takeDeliveries(channel, { queue: REPLY_TO, generation: 0 }, listener.reply);
   await onChannel(channel.consume(REPLY_TO, take, { noAck: true }), connection);
   writer = frameWriter(channel, true);
   return {

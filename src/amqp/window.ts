@@ -5,8 +5,7 @@ import { Answers } from './answers.ts';
 import { onChannel, onOwnChannel, watchChannel, withinPatience } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { encodable } from './frame-writer.ts';
-import { type HeaderTap, tapHeaders } from './wire.ts';
-import { WireDelivery } from './wire-delivery.ts';
+import { takeDeliveries, type WireDelivery } from './wire-delivery.ts';
 
 /** Some messages of a queue, held without an answer on a channel of their own. */
 export interface Window {
@@ -37,20 +36,16 @@ export interface WindowConfig {
 export type WindowOpener = (config: WindowConfig, onDelivery: (delivery: WireDelivery) => void) => Promise<Window>;
 
 /**
- * Windows on a connection that nothing else consumes on.
+ * Windows on a queue.
  *
  * Each has a channel of its own, so that they can be given back in order: a quorum queue takes back what several consumers
  * of one channel hold in any order, and it knows no unlimited prefetch.
  */
 export function windowsOf(connection: Connection, queue: string): WindowOpener {
-  let tap: HeaderTap | undefined;
   let generation = 0;
   return async ({ size, arguments: args = {} }, onDelivery) => {
     const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
     const { ended } = watchChannel(channel, connection);
-    tap ??= tapHeaders(channel);
-    const header = tap;
-    const own = ++generation;
     const answers = new Answers();
     let received = 0;
     let fill: () => void = () => undefined;
@@ -62,14 +57,13 @@ export function windowsOf(connection: Connection, queue: string): WindowOpener {
         resolve(new Failure('unavailable', `the broker ended the subscription to "${queue}": it was deleted, or its node went away`)),
       );
     });
-    const take = (message: ConsumeMessage | null): void => {
-      if (message === null) return;
+    const take = takeDeliveries(channel, { queue, generation: ++generation }, (delivery) => {
       // One that is open stands for all: they go back together.
       if (received === 0) answers.opened(1);
       received++;
-      onDelivery(new WireDelivery(queue, own, message, header()));
+      onDelivery(delivery);
       if (received === size) fill();
-    };
+    });
     await onChannel(channel.prefetch(size), connection);
     const { consumerTag } = await onChannel(channel.consume(queue, take, { arguments: encodable(args) }), connection);
     let cancelling: Promise<unknown> | undefined;

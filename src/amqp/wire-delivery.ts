@@ -1,32 +1,92 @@
-import type { Message as AmqplibMessage } from 'amqplib';
+import type { Message as AmqplibMessage, Channel, ConsumeMessage } from 'amqplib';
 import type { Delivery, FieldTable, Properties } from '../model/message.ts';
 import { readProperties } from './properties.ts';
+import { type DeliveryFrames, tapDeliveries } from './wire.ts';
 
-/** A delivery as it came off the wire. Its properties are decoded only when somebody looks: printing bodies needs none. */
-export class WireDelivery implements Delivery {
+/** A delivery as it came off the wire. What it is made of is decoded only when somebody looks: printing bodies needs no properties. */
+export interface WireDelivery extends Delivery {
+  /** The channel it came on and its place there; both are needed to answer. */
+  readonly generation: number;
+  readonly tag: number;
+  /** The offset in a stream, or undefined where the queue is none. */
+  readonly offset: number | undefined;
+}
+
+/** Where deliveries come from, and on which channel, counted by whoever opens them. */
+export interface Origin {
+  readonly queue: string;
+  readonly generation: number;
+}
+
+/** Hands out what comes for the one consumer of a channel; the result is for \`channel.consume\`. */
+export function takeDeliveries(channel: Channel, origin: Origin, onDelivery: (delivery: WireDelivery) => void): (message: ConsumeMessage | null) => void {
+  const header = tapDeliveries(channel, (frames) => onDelivery(new FramedDelivery(origin, frames)));
+  return (message) => message !== null && onDelivery(new DecodedDelivery(origin, message, header()));
+}
+
+/** One that lies in the bytes of the socket, in one piece. */
+class FramedDelivery implements WireDelivery {
+  readonly queue: string;
+  readonly generation: number;
+  readonly tag: number;
+  readonly redelivered: boolean;
+  readonly body: Buffer;
+  readonly #frames: DeliveryFrames;
+  #properties: Properties | undefined;
+
+  constructor({ queue, generation }: Origin, frames: DeliveryFrames) {
+    this.queue = queue;
+    this.generation = generation;
+    this.tag = frames.tag;
+    this.redelivered = frames.redelivered;
+    this.body = frames.bytes.subarray(frames.body, frames.bodyEnd);
+    this.#frames = frames;
+  }
+
+  get exchange(): string {
+    const { bytes, names } = this.#frames;
+    return shortString(bytes, names);
+  }
+
+  get routingKey(): string {
+    const { bytes, names } = this.#frames;
+    return shortString(bytes, names + 1 + (bytes[names] as number));
+  }
+
+  get properties(): Properties {
+    const { bytes, header, headerEnd } = this.#frames;
+    this.#properties ??= readProperties(bytes.subarray(header, headerEnd));
+    return this.#properties;
+  }
+
+  get offset(): number | undefined {
+    return offsetIn(this.properties.headers);
+  }
+}
+
+/** One that amqplib has put together. */
+class DecodedDelivery implements WireDelivery {
   readonly queue: string;
   readonly exchange: string;
   readonly routingKey: string;
   readonly redelivered: boolean;
   readonly body: Buffer;
-  /** The channel it came on and its place there; both are needed to answer. */
   readonly generation: number;
   readonly tag: number;
   readonly #header: Buffer | undefined;
   readonly #decoded: AmqplibMessage['properties'];
   #properties: Properties | undefined;
 
-  constructor(queue: string, generation: number, message: AmqplibMessage, header: Buffer | undefined) {
-    const fields = message.fields as { deliveryTag: number; redelivered: boolean; exchange: string; routingKey: string };
+  constructor({ queue, generation }: Origin, { fields, content, properties }: ConsumeMessage, header: Buffer | undefined) {
     this.queue = queue;
     this.generation = generation;
     this.tag = fields.deliveryTag;
     this.exchange = fields.exchange;
     this.routingKey = fields.routingKey;
     this.redelivered = fields.redelivered;
-    this.body = message.content;
+    this.body = content;
     this.#header = header;
-    this.#decoded = message.properties;
+    this.#decoded = properties;
   }
 
   get properties(): Properties {
@@ -34,11 +94,20 @@ export class WireDelivery implements Delivery {
     return this.#properties;
   }
 
-  /** The offset in a stream, or undefined where the queue is none. */
   get offset(): number | undefined {
-    const value = (this.#decoded.headers as FieldTable | undefined)?.['x-stream-offset'];
-    return typeof value === 'number' ? value : undefined;
+    return offsetIn(this.#decoded.headers as FieldTable | undefined);
   }
+}
+
+function shortString(bytes: Buffer, at: number): string {
+  const size = bytes[at] as number;
+  return size === 0 ? '' : bytes.toString('utf8', at + 1, at + 1 + size);
+}
+
+function offsetIn(headers: FieldTable | undefined): number | undefined {
+  const offset = headers?.['x-stream-offset'];
+  const value = typeof offset === 'object' && offset !== null && 'value' in offset ? offset['value'] : offset;
+  return typeof value === 'number' ? value : undefined;
 }
 
 /** The properties that amqplib found, without the keys that it leaves undefined. */

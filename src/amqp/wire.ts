@@ -41,44 +41,137 @@ interface Receiving {
   rest?: unknown;
   recvSinceLastCheck?: unknown;
   readonly stream?: unknown;
+  readonly accept?: unknown;
   recvFrame?: () => unknown;
 }
 
+const METHOD_FRAME = 1;
 const HEADER_FRAME = 2;
 const FRAME_HEAD = 7;
 const FRAME_OVERHEAD = 8;
+const FRAME_END = 0xce;
+const BASIC_DELIVER = 0x003c_003c;
+/** Class, weight and size of the body come before the properties. */
+const CONTENT_HEAD = 12;
+/** Class and method come before the arguments. */
+const METHOD_HEAD = 4;
+const HIGH_WORD = 0x1_0000_0000;
+
+/** A delivery as it came, and where in the socket's bytes its parts are. */
+export interface DeliveryFrames {
+  readonly bytes: Buffer;
+  readonly tag: number;
+  readonly redelivered: boolean;
+  /** Exchange and routing key, as short strings. */
+  readonly names: number;
+  /** Property flags and values. */
+  readonly header: number;
+  readonly headerEnd: number;
+  readonly body: number;
+  readonly bodyEnd: number;
+}
 
 /** Reads the content header of the message that amqplib is delivering right now; undefined when it cannot be had. */
 export type HeaderTap = () => Buffer | undefined;
 
+interface Tapped {
+  readonly onFrames: (frames: DeliveryFrames) => void;
+  /** False once amqplib no longer takes deliveries on this channel. */
+  readonly isOpen: () => boolean;
+}
+
+interface Tap {
+  readonly channels: Map<number, Tapped>;
+  readonly header: HeaderTap;
+}
+
+const taps = new WeakMap<object, Tap>();
+
 /**
- * Lets the content headers of incoming messages be read exactly. amqplib decodes a header frame and throws its bytes away;
- * this keeps them until the message is delivered, which amqplib does synchronously with the last body frame.
- * For a connection with a single consuming channel.
+ * Takes the deliveries of a channel as they come off the socket, past amqplib, which allocates some ten objects for each and decodes its headers inexactly.
+ * What does not lie in one piece, such as a large body, goes amqplib's way; its content header can then be had from the result, while amqplib delivers
+ * it. For a channel with a single consumer.
  */
-export function tapHeaders(channel: Channel): HeaderTap {
-  const connection = (channel as unknown as { connection?: Receiving }).connection;
-  const original = connection?.recvFrame;
+export function tapDeliveries(channel: Channel, onFrames: (frames: DeliveryFrames) => void): HeaderTap {
+  const { ch, connection, accept } = channel as unknown as { ch?: unknown; connection?: Receiving; accept?: unknown };
+  if (connection === undefined || typeof ch !== 'number') return () => undefined;
+  const tap = taps.get(connection) ?? tapped(connection);
+  if (tap === undefined) return () => undefined;
+  const inside = channel as unknown as { accept?: unknown };
+  tap.channels.set(ch, { onFrames, isOpen: () => inside.accept === accept });
+  channel.once('close', () => tap.channels.delete(ch));
+  return tap.header;
+}
+
+function tapped(connection: Receiving): Tap | undefined {
+  const original = connection.recvFrame;
+  const stream = connection.stream;
+  if (typeof original !== 'function' || !Buffer.isBuffer(connection.rest) || !isDuplex(stream)) return undefined;
+  const channels = new Map<number, Tapped>();
+  const { accept } = connection;
   let header: Buffer | undefined;
-  if (connection !== undefined && typeof original === 'function' && Buffer.isBuffer(connection.rest) && isDuplex(connection.stream)) {
-    const stream = connection.stream;
-    connection.recvFrame = () => {
-      for (;;) {
-        const rest = connection.rest as Buffer;
-        if (rest.length >= FRAME_HEAD) {
-          const size = rest.readUInt32BE(3);
-          if (rest.length >= size + FRAME_OVERHEAD || size > 0x0400_0000) {
-            // Class, weight and body size come first: 12 bytes.
-            if (rest[0] === HEADER_FRAME) header = rest.subarray(FRAME_HEAD + 12, FRAME_HEAD + size);
-            return original.call(connection);
-          }
+  connection.recvFrame = () => {
+    for (;;) {
+      if (connection.accept === accept) takeWhole(connection, channels);
+      const rest = connection.rest as Buffer;
+      if (rest.length >= FRAME_HEAD) {
+        const size = rest.readUInt32BE(3);
+        if (rest.length >= size + FRAME_OVERHEAD || size > 0x0400_0000) {
+          if (rest[0] === HEADER_FRAME) header = rest.subarray(FRAME_HEAD + CONTENT_HEAD, FRAME_HEAD + size);
+          return original.call(connection);
         }
-        const incoming = stream.read() as Buffer | null;
-        if (incoming === null) return false;
-        connection.recvSinceLastCheck = true;
-        connection.rest = rest.length === 0 ? incoming : Buffer.concat([rest, incoming]);
       }
-    };
+      const incoming = stream.read() as Buffer | null;
+      if (incoming === null) return false;
+      connection.recvSinceLastCheck = true;
+      connection.rest = rest.length === 0 ? incoming : Buffer.concat([rest, incoming]);
+    }
+  };
+  const tap = { channels, header: () => header };
+  taps.set(connection, tap);
+  return tap;
+}
+
+/** Hands out the deliveries that lie at the front of what was received, as long as each is there as a whole. */
+function takeWhole(connection: Receiving, channels: ReadonlyMap<number, Tapped>): void {
+  const rest = connection.rest as Buffer;
+  let at = 0;
+  try {
+    for (;;) {
+      if (rest.length < at + FRAME_HEAD + METHOD_HEAD || rest[at] !== METHOD_FRAME || rest.readUInt32BE(at + FRAME_HEAD) !== BASIC_DELIVER) return;
+      const tapped = channels.get(rest.readUInt16BE(at + 1));
+      if (tapped === undefined || !tapped.isOpen()) return;
+      const frames = deliveryAt(rest, at);
+      if (frames === undefined) return;
+      // One that cannot be handled is not handed out once more.
+      at = frames.bodyEnd + 1;
+      tapped.onFrames(frames);
+    }
+  } finally {
+    if (at > 0) connection.rest = rest.subarray(at);
   }
-  return () => header;
+}
+
+/** The delivery that begins here: method, content header and at most one body frame; undefined when it is something else or not all there. */
+function deliveryAt(bytes: Buffer, at: number): DeliveryFrames | undefined {
+  const methodEnd = at + FRAME_HEAD + bytes.readUInt32BE(at + 3);
+  const content = methodEnd + 1 + FRAME_HEAD;
+  if (bytes.length < content + CONTENT_HEAD || bytes[methodEnd] !== FRAME_END || bytes[methodEnd + 1] !== HEADER_FRAME) return undefined;
+  const headerEnd = content + bytes.readUInt32BE(methodEnd + 1 + 3);
+  const size = bytes.readUInt32BE(content + 4) * HIGH_WORD + bytes.readUInt32BE(content + 8);
+  const body = size === 0 ? headerEnd : headerEnd + 1 + FRAME_HEAD;
+  const bodyEnd = body + size;
+  if (bytes.length <= bodyEnd || bytes[headerEnd] !== FRAME_END || bytes[bodyEnd] !== FRAME_END) return undefined;
+  if (size > 0 && bytes.readUInt32BE(headerEnd + 1 + 3) !== size) return undefined;
+  const tagAt = at + FRAME_HEAD + METHOD_HEAD + 1 + (bytes[at + FRAME_HEAD + METHOD_HEAD] as number);
+  return {
+    bytes,
+    tag: bytes.readUInt32BE(tagAt) * HIGH_WORD + bytes.readUInt32BE(tagAt + 4),
+    redelivered: bytes[tagAt + 8] === 1,
+    names: tagAt + 9,
+    header: content + CONTENT_HEAD,
+    headerEnd,
+    body,
+    bodyEnd,
+  };
 }

@@ -61,11 +61,17 @@ export function movedCopy(delivery: Delivery, to: Address): Message {
 }
 
 /** The headers that are kept aside and those that stay; what the broker adds on a delivery is in neither. */
-function partition(headers: FieldTable, isLeft: (name: string) => boolean): readonly [FieldTable, FieldTable] {
-  const left: [string, FieldValue][] = [];
-  const own: [string, FieldValue][] = [];
-  for (const entry of Object.entries(headers)) if (!OF_DELIVERY.has(entry[0])) (isLeft(entry[0]) ? left : own).push(entry);
-  return [Object.fromEntries(left), Object.fromEntries(own)];
+function partition(headers: FieldTable, isLeft: (name: string) => boolean): readonly [Record<string, FieldValue>, Record<string, FieldValue>] {
+  const left: Record<string, FieldValue> = {};
+  const own: Record<string, FieldValue> = {};
+  for (const name of Object.keys(headers)) {
+    if (OF_DELIVERY.has(name)) continue;
+    const to = isLeft(name) ? left : own;
+    // A header may be named __proto__; an assignment would set the prototype.
+    if (name === '__proto__') Object.defineProperty(to, name, { value: headers[name], enumerable: true, configurable: true, writable: true });
+    else to[name] = headers[name] as FieldValue;
+  }
+  return [left, own];
 }
 
 function kept(userId: string | undefined, expiration: string | undefined, headers: FieldTable): FieldTable {

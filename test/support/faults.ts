@@ -55,6 +55,8 @@ export interface FaultyProxy extends Port {
   readonly delay: (milliseconds: number) => void;
   /** Takes no more than so many bytes a second from each client. */
   readonly throttle: (rate: number) => void;
+  /** Hands clients what the broker sends in pieces of at most so many bytes. */
+  readonly chop: (size: number) => void;
   /** Refuses new connections, until `admit`. */
   readonly refuse: () => Promise<void>;
   readonly admit: () => Promise<void>;
@@ -80,6 +82,7 @@ export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.
   const toBroker: Socket[] = [];
   let held = 0;
   let rate = Number.POSITIVE_INFINITY;
+  let piece = Number.POSITIVE_INFINITY;
   let trap: Buffer | undefined;
   let unwanted: { method: Buffer; connections: number } | undefined;
   const accept = (client: Socket): void => {
@@ -97,7 +100,8 @@ export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.
           setTimeout(() => client.resume(), (bytes.length / rate) * 1_000);
         }
         const chunk = from === server && filter !== undefined ? filter(bytes) : bytes;
-        if (held === 0) to.write(chunk);
+        if (from === server && piece < chunk.length) inPieces(from, to, chunk, piece);
+        else if (held === 0) to.write(chunk);
         else setTimeout(() => to.destroyed || pair.stalled || to.write(chunk), held);
       });
       from.on('error', () => undefined);
@@ -160,9 +164,27 @@ export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.
     throttle: (bytesPerSecond) => {
       rate = bytesPerSecond;
     },
+    chop: (size) => {
+      piece = size;
+    },
     refuse,
     admit,
   };
+}
+
+/** Each piece in a turn of its own, so that it is read by itself; what comes meanwhile waits. */
+function inPieces(from: Socket, to: Socket, bytes: Buffer, size: number): void {
+  from.pause();
+  to.write(bytes.subarray(0, size));
+  const rest = bytes.subarray(size);
+  setImmediate(() => {
+    if (to.destroyed) return;
+    if (rest.length > size) inPieces(from, to, rest, size);
+    else {
+      to.write(rest);
+      from.resume();
+    }
+  });
 }
 
 const METHOD_FRAME = 1;

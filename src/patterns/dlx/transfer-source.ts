@@ -10,8 +10,8 @@ import { MAX_PREFETCH } from '../consume-config.ts';
 
 /** The first few tell how large messages are. */
 const SAMPLE = 50;
-/** More would only wait here: the broker confirms a few hundred at a time. */
-const PREFETCH = 500;
+/** Fewer leave the broker waiting; more would only wait here. */
+const PREFETCH = 2_000;
 /** Bodies that may have been delivered and wait. */
 const PREFETCH_BYTES = 32 * 1_048_576;
 const GROWTH = 4;
