@@ -1,3 +1,4 @@
+import { numberIn } from './field.ts';
 import type { FieldTable, FieldValue } from './message.ts';
 
 /** One way in which a message died: of one reason in one queue, once or several times. */
@@ -50,8 +51,8 @@ function readDeath(entry: FieldValue): Death | undefined {
   const { queue, reason, count, time, exchange, 'routing-keys': keys, 'original-expiration': expiration } = entry as FieldTable;
   if (typeof queue !== 'string' || queue === '' || typeof reason !== 'string' || typeof exchange !== 'string') return undefined;
   if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string')) return undefined;
-  const times = numberOf(count);
-  const seconds = numberOf(time);
+  const times = numberIn(count);
+  const seconds = numberIn(time);
   return {
     queue,
     reason,
@@ -61,10 +62,4 @@ function readDeath(entry: FieldValue): Death | undefined {
     routingKeys: keys as readonly string[],
     originalExpiration: typeof expiration === 'string' && /^\d{1,20}$/.test(expiration) ? expiration : undefined,
   };
-}
-
-/** A number, with or without its AMQP type. */
-function numberOf(value: FieldValue | undefined): number | undefined {
-  const plain = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as FieldTable)['value'] : value;
-  return typeof plain === 'number' && Number.isFinite(plain) ? plain : undefined;
 }

@@ -43,6 +43,12 @@ export function isTyped(value: FieldTable | TypedField): value is TypedField {
   return Object.hasOwn(value, '!');
 }
 
+/** The number that a field holds, with or without its AMQP type. */
+export function numberIn(field: FieldValue | undefined): number | undefined {
+  const plain = typeof field === 'object' && field !== null && !Array.isArray(field) ? (field as FieldTable)['value'] : field;
+  return typeof plain === 'number' && Number.isFinite(plain) ? plain : undefined;
+}
+
 /** True for the name of a type that holds whole numbers. */
 export function isIntegerType(type: string): boolean {
   return Object.hasOwn(INTEGERS, type);

@@ -1,4 +1,5 @@
 import { ATTEMPT_HEADER, EXIT_CODE_HEADER, ORIGIN_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
+import { numberIn } from './field.ts';
 import type { Delivery, FieldTable, FieldValue, Message, Properties } from './message.ts';
 
 /** How often a message has been replayed. */
@@ -21,8 +22,8 @@ export type Address = Pick<Message, 'exchange' | 'routingKey'>;
 
 /** How often a message has been replayed; what is no count is none. */
 export function replaysOf({ headers = {} }: Properties): number {
-  const replays = headers[REPLAYS_HEADER];
-  return typeof replays === 'number' && Number.isSafeInteger(replays) && replays > 0 ? replays : 0;
+  const replays = numberIn(headers[REPLAYS_HEADER]);
+  return replays !== undefined && Number.isSafeInteger(replays) && replays > 0 ? replays : 0;
 }
 
 /** The run that replayed a message last. */

@@ -147,6 +147,29 @@ test('a replay is one pass: what dies again at once stays until the next, and af
   assert.equal(headersOf(message)['x-rmq-replays'], 3);
 });
 
+for (const type of ['classic', 'quorum']) {
+  test(`what a replay held is back in a ${type} queue when it ends: who looks next finds all of it`, async (t) => {
+    const { dead, publish, queue, depth } = await ward(t, { arguments: { 'x-queue-type': type } });
+    const to = await queue();
+    await publish(dead, numbers(30_000));
+    const held = await rmq(['dlx', 'replay', dead, '--id', 'nobody', '--to-queue', to, '--json']);
+    assert.equal(await depth(dead), 30_000);
+    assert.equal(json<Summary>(held).seen, 30_000);
+  });
+}
+
+test('replays that another client has counted count, whatever integer it wrote', async (t) => {
+  const { work, dead, publish, queue, depth } = await ward(t);
+  const to = await queue();
+  // amqplib writes a small number as one byte.
+  await publish(dead, ['a'], { headers: { 'x-rmq-replays': 3 } });
+  await publish(dead, ['b'], { headers: { 'x-rmq-replays': { '!': 'int64', value: 2 } } });
+  const replayed = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--json']);
+  assert.equal(replayed.code, 3, replayed.stderr);
+  assert.deepEqual([json<Summary>(replayed).moved, json<Summary>(replayed).stayed], [1, { exhausted: 1 }]);
+  assert.deepEqual([await depth(work), await depth(dead), await depth(to)], [0, 1, 1]);
+});
+
 test('a dry run says what would go where and changes nothing', async (t) => {
   const { work, dead, reject, publish, take } = await ward(t);
   await publish(work, ['1', '2']);

@@ -1,4 +1,5 @@
 import { Failure } from '../../model/failure.ts';
+import { numberIn } from '../../model/field.ts';
 import type { FieldTable } from '../../model/message.ts';
 import { formatCount } from '../../model/quantity.ts';
 
@@ -23,15 +24,10 @@ export function attemptsOf(version: string, declared: number | undefined, byPoli
   if (limit === undefined || limit < 0) return undefined;
   return {
     refusal: (headers, queue) => {
-      const before = countOf(headers?.['x-delivery-count']);
+      const before = Math.max(0, numberIn(headers?.['x-delivery-count']) ?? 0);
       return before + 1 >= limit ? refusal(queue, limit, before) : undefined;
     },
   };
-}
-
-function countOf(value: FieldTable[string] | undefined): number {
-  const plain = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as FieldTable)['value'] : value;
-  return typeof plain === 'number' && plain > 0 ? plain : 0;
 }
 
 function refusal(queue: string, limit: number, before: number): Failure {

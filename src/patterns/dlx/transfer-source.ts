@@ -3,6 +3,7 @@ import type { Connection } from '../../amqp/connection.ts';
 import { Consumer } from '../../amqp/consumer.ts';
 import type { Link } from '../../amqp/link.ts';
 import { readyCount } from '../../amqp/queue-probe.ts';
+import { readyNow, untilReady } from '../../amqp/returning.ts';
 import type { Session } from '../../amqp/session.ts';
 import type { WireDelivery } from '../../amqp/wire-delivery.ts';
 import { Failure } from '../../model/failure.ts';
@@ -85,16 +86,22 @@ export class TransferSource {
     await Promise.all(this.#windows.map(({ consumer }) => consumer.cancel()));
   }
 
-  /** Sends the answers, and gives back what is held, the oldest first: a quorum queue takes it back in this order. Resolves with how many were acknowledged. */
+  /**
+   * Sends the answers, and gives back what is held, the oldest first: a quorum queue takes it back in this order. Resolves with how many were acknowledged, once
+   * everything is back: who looks next finds it.
+   */
   async close(): Promise<{ readonly acknowledged: number; readonly failure: Failure | undefined }> {
     this.#stopped = true;
     let failure: Failure | undefined;
     let acknowledged = 0;
-    for (const { consumer } of this.#windows) {
+    for (const { consumer, delivered } of this.#windows) {
+      const before = await readyNow(this.#connection, this.#queue);
       await consumer.close().catch((error: Failure) => {
         failure ??= error;
       });
-      acknowledged += consumer.counts.acknowledged;
+      const answered = consumer.counts.acknowledged;
+      acknowledged += answered;
+      if (before !== undefined && delivered > answered) await untilReady(this.#connection, this.#queue, before + delivered - answered);
     }
     return { acknowledged, failure };
   }

@@ -1,0 +1,26 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connection } from './connection.ts';
+import { readyCount } from './queue-probe.ts';
+
+/** How long a queue may take to put back the next messages; others may have taken them at once, so that nobody sees it. */
+const PATIENCE = 1_000;
+const CHECK = 10;
+
+/**
+ * Waits until a queue has so many messages ready: it learns a little later that a channel is gone which held some, and then takes its time. Resolves as well when
+ * no more come back, or when nobody can be asked any more.
+ */
+export async function untilReady(connection: Connection, queue: string, messages: number): Promise<void> {
+  let most = -1;
+  for (let since = performance.now(); performance.now() - since < PATIENCE; await delay(CHECK)) {
+    const ready = await readyNow(connection, queue);
+    if (ready === undefined || ready >= messages) return;
+    if (ready > most) since = performance.now();
+    most = Math.max(most, ready);
+  }
+}
+
+/** How many messages are ready; undefined when the broker cannot tell any more. */
+export async function readyNow(connection: Connection, queue: string): Promise<number | undefined> {
+  return connection.open ? readyCount(connection, queue).catch(() => undefined) : undefined;
+}
