@@ -3,7 +3,7 @@ import type { Session } from '../../amqp/session.ts';
 import type { Delivery } from '../../model/message.ts';
 import { queueName } from '../names.ts';
 import { type Manifest, openBundle } from './export-bundle.ts';
-import { filterOf, filterRules, filterShape } from './filter.ts';
+import { filtering, filterRules, filterShape } from './filter.ts';
 import { readThrough } from './read.ts';
 import type { PolicyLimit, ReadSummary } from './read-options.ts';
 
@@ -45,13 +45,15 @@ export async function exportTo(
   policyLimit?: PolicyLimit,
 ): Promise<Exported> {
   const { queue, count = Number.POSITIVE_INFINITY, force } = config;
-  const isMeant = filterOf(config);
+  const options = { force, policyLimit, window: WRITING_WINDOW, enough: () => exported >= count };
   let exported = 0;
-  const summary = await readThrough(session, queue, { force, policyLimit, window: WRITING_WINDOW, enough: () => exported >= count }, (delivery) => {
-    if (!isMeant(delivery, now)) return undefined;
-    exported++;
-    return write(delivery).then(() => undefined);
-  });
+  const summary = await filtering(config, session.emit, (isMeant) =>
+    readThrough(session, queue, options, (delivery) => {
+      if (!isMeant(delivery, now)) return undefined;
+      exported++;
+      return write(delivery).then(() => undefined);
+    }),
+  );
   return { ...summary, exported };
 }
 

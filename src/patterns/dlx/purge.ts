@@ -5,7 +5,7 @@ import { purgeReady } from '../../amqp/window.ts';
 import { queueName } from '../names.ts';
 import { FILE_SIZE, WRITING_WINDOW } from './export.ts';
 import { type Manifest, openBundle } from './export-bundle.ts';
-import { filterOf, filterRules, filterShape, isFiltered } from './filter.ts';
+import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import { readThrough } from './read.ts';
 import type { PolicyLimit } from './read-options.ts';
 
@@ -61,18 +61,20 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
     }
   }
   const bundle = directory === undefined ? undefined : await openBundle(directory, queue, FILE_SIZE);
-  const isMeant = filterOf(config);
   let meant = 0;
   let manifest: Manifest | undefined;
   const take = async (): Promise<void> => {
     manifest = await bundle?.finish();
   };
   try {
-    const { chosen } = await readThrough(session, queue, { force, policyLimit, window: WRITING_WINDOW, enough: () => meant >= count, take }, (delivery) => {
-      if (!isMeant(delivery, now)) return undefined;
-      meant++;
-      return bundle === undefined ? true : bundle.add(delivery).then(() => true);
-    });
+    const options = { force, policyLimit, window: WRITING_WINDOW, enough: () => meant >= count, take };
+    const { chosen } = await filtering(config, session.emit, (isMeant) =>
+      readThrough(session, queue, options, (delivery) => {
+        if (!isMeant(delivery, now)) return undefined;
+        meant++;
+        return bundle === undefined ? true : bundle.add(delivery).then(() => true);
+      }),
+    );
     return { purged: chosen, manifest };
   } finally {
     await bundle?.close();

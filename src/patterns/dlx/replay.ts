@@ -5,7 +5,7 @@ import type { Delivery } from '../../model/message.ts';
 import { type Address, movedCopy, replayCopy, replayedBy, replaysOf } from '../../model/replay.ts';
 import { queueName } from '../names.ts';
 import { uniqueId } from '../unique.ts';
-import { filterOf, filterRules, filterShape, isFiltered } from './filter.ts';
+import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import { checkTarget, targetOf, targetRules, targetShape } from './target.ts';
 import { transfer } from './transfer.ts';
 import type { Transferred, Verdict } from './transfer-job.ts';
@@ -102,7 +102,6 @@ async function transferTo(
   decide: (delivery: Delivery) => Verdict,
 ): Promise<Replayed> {
   const places = new Map<string, { address: Address; messages: number }>();
-  const chosen = filterOf(config);
   const now = Date.now();
   const decided = (delivery: Delivery): Verdict => {
     try {
@@ -113,19 +112,21 @@ async function transferTo(
       throw error;
     }
   };
-  const transferred = await transfer(source, target, {
-    ...config,
-    run,
-    all: !isFiltered(config),
-    isChosen: (delivery) => chosen(delivery, now),
-    decide: (delivery) => {
-      const verdict = decided(delivery);
-      if (typeof verdict === 'string') return verdict;
-      if (config.dryRun) count(places, verdict);
-      if (edit === undefined || config.dryRun) return verdict;
-      return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body }));
-    },
-  });
+  const transferred = await filtering(config, source.emit, (isMeant) =>
+    transfer(source, target, {
+      ...config,
+      run,
+      all: !isFiltered(config),
+      isChosen: (delivery) => isMeant(delivery, now),
+      decide: (delivery) => {
+        const verdict = decided(delivery);
+        if (typeof verdict === 'string') return verdict;
+        if (config.dryRun) count(places, verdict);
+        if (edit === undefined || config.dryRun) return verdict;
+        return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body }));
+      },
+    }),
+  );
   const destinations = [...places.values()].map(({ address, messages }) => ({ ...address, messages })).sort((a, b) => b.messages - a.messages);
   return { ...transferred, destinations };
 }
