@@ -581,6 +581,7 @@ complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --copy' -l copy -d 'l
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --force' -l force -d 'give messages of a quorum queue back even near its delivery limit'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --journal' -l journal -r -F -d 'append a line of JSON for each message that is chosen, before it is acknowledged'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --max-replays' -l max-replays -x -d 'leave what has been replayed N times (3)'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send each body through the program behind --, and what it prints instead'
 
@@ -598,6 +599,7 @@ complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --dry-run' -l dry-run -
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --copy' -l copy -d 'leave the originals where they are'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --force' -l force -d 'give messages of a quorum queue back even near its delivery limit'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --journal' -l journal -r -F -d 'append a line of JSON for each message that is chosen, before it is acknowledged'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send each body through the program behind --, and what it prints instead'
 
@@ -613,6 +615,7 @@ complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -n --count' -l count 
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -d --directory' -l directory -s d -x -a '(__fish_complete_directories)' -d 'the bundle: a new or empty directory'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --file-size' -l file-size -x -d 'begin another file of the bundle after this much (64mb)'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq dlx import
@@ -636,6 +639,7 @@ complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --where' -l where -x -
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks -n --count' -l count -s n -x -d 'remove at most N messages'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --export-to' -l export-to -x -a '(__fish_complete_directories)' -d 'a new bundle that has them before they are removed'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq broker run

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type * as z from 'zod/mini';
+import type { Tick } from '../model/checklist.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message.ts';
@@ -35,6 +36,8 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: () => Readable;
   readonly stdinIsTerminal: boolean;
+  /** Undefined where there is no terminal to ask on. */
+  readonly tick: Tick | undefined;
   readonly results: Results;
   readonly json: boolean;
   readonly yes: boolean;

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { type DeadLetterFilter, deadLetterFilter } from '../../model/dead-filter.ts';
 import type { Emit } from '../../model/event.ts';
 import type { FieldTable } from '../../model/message.ts';
+import type { Selection } from '../../model/selection.ts';
 
 const texts = (flag: string) => z.optional(z.array(z.string().check(z.minLength(1, { error: `${flag} must not be empty` }))));
 const age = z.optional(z.int().check(z.minimum(1)));
@@ -40,9 +41,11 @@ export const filterRules = [
 
 /**
  * Hands `use` the test that the filters of a config come to (without any, every message passes it), then tells of messages
- * that the expression could not judge: they are not meant.
+ * that the expression could not judge: they are not meant. Those of a selection are meant whatever the filters say.
  */
-export async function filtering<T>(config: FilterConfig, emit: Emit, use: (isMeant: DeadLetterFilter) => Promise<T>): Promise<T> {
+export async function filtering<T>(config: FilterConfig, emit: Emit, use: (isMeant: DeadLetterFilter) => Promise<T>, only?: Selection): Promise<T> {
+  // Time has passed since they were chosen, of what the filters let through then.
+  if (only !== undefined) return use(only.takes);
   const { where } = config;
   const others = deadLetterFilter(config);
   if (where === undefined) return use(others);
