@@ -107,19 +107,19 @@ _rmq_level() {
       endless=1
       ;;
     'dlx inspect')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'values --group-by -' 'value --show -' 'switch --force -' 'value --management-url -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --count -n' 'values --group-by -' 'value --show -' 'switch --force -' 'value --management-url -')
       arguments=1
       ;;
     'dlx replay')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --to-queue -' 'value --to-exchange -' 'value --routing-key -r' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'value --journal -' 'value --max-replays -' 'value --to-url -' 'switch --edit -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --to-queue -' 'value --to-exchange -' 'value --routing-key -r' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'value --journal -' 'value --max-replays -' 'switch --select -' 'value --to-url -' 'switch --edit -')
       arguments=1
       ;;
     'dlx move')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'value --journal -' 'value --to-url -' 'switch --edit -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'value --journal -' 'switch --select -' 'value --to-url -' 'switch --edit -')
       arguments=2
       ;;
     'dlx export')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'value --directory -d' 'value --file-size -' 'switch --force -' 'value --management-url -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --count -n' 'value --directory -d' 'value --file-size -' 'switch --force -' 'switch --select -' 'value --management-url -')
       arguments=1
       ;;
     'dlx import')
@@ -127,7 +127,7 @@ _rmq_level() {
       arguments=1
       ;;
     'dlx purge')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --count -n' 'value --export-to -' 'switch --force -' 'value --management-url -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --count -n' 'value --export-to -' 'switch --force -' 'switch --select -' 'value --management-url -')
       arguments=1
       ;;
     'broker run')

@@ -57,17 +57,17 @@ function __rmq_level
         case 'dlx list'
             set -a __rmq_valued --management-url
         case 'dlx inspect'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --group-by --show --management-url
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --group-by --show --management-url
         case 'dlx replay'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --to-queue --to-exchange -r --routing-key -n --count --rate --journal --max-replays --to-url
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where --to-queue --to-exchange -r --routing-key -n --count --rate --journal --max-replays --to-url
         case 'dlx move'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --rate --journal --to-url
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --rate --journal --to-url
         case 'dlx export'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count -d --directory --file-size --management-url
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count -d --directory --file-size --management-url
         case 'dlx import'
             set -a __rmq_valued -q --queue --rate --window --confirm-timeout --timeout
         case 'dlx purge'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id -n --count --export-to --management-url
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --export-to --management-url
         case 'broker run'
             set -a __rmq_valued --nodes --boot-timeout
             set __rmq_command 1
@@ -556,6 +556,7 @@ complete -c rmq -n '__rmq_at "dlx inspect"' -l header -s H -x -d 'only those wit
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --older-than' -l older-than -x -d 'only those whose newest death is longer ago'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only those whose newest death is not as long ago'
 complete -c rmq -n '__rmq_at "dlx inspect"' -l id -x -d 'only the message with this id'
+complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --where' -l where -x -d 'only those of which this is true: CEL, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks -n --count' -l count -s n -x -d 'look at N messages (100; all with -o json)'
 complete -c rmq -n '__rmq_at "dlx inspect"' -l group-by -x -d 'count messages by reason, queue, exchange, routingKey, type or header:NAME'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --show' -l show -x -d 'one whole message, by its number in the queue, and how it died'
@@ -569,6 +570,7 @@ complete -c rmq -n '__rmq_at "dlx replay"' -l header -s H -x -d 'only those with
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --older-than' -l older-than -x -d 'only those whose newest death is longer ago'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only those whose newest death is not as long ago'
 complete -c rmq -n '__rmq_at "dlx replay"' -l id -x -d 'only the message with this id'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --where' -l where -x -d 'only those of which this is true: CEL, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-queue' -l to-queue -x -d 'send all of them to this queue'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-exchange' -l to-exchange -x -d 'send all of them to this exchange'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks -r --routing-key' -l routing-key -s r -x -d 'with this key instead of each message\'s own'
@@ -579,6 +581,7 @@ complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --copy' -l copy -d 'l
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --force' -l force -d 'give messages of a quorum queue back even near its delivery limit'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --journal' -l journal -r -F -d 'append a line of JSON for each message that is chosen, before it is acknowledged'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --max-replays' -l max-replays -x -d 'leave what has been replayed N times (3)'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send each body through the program behind --, and what it prints instead'
 
@@ -589,12 +592,14 @@ complete -c rmq -n '__rmq_at "dlx move"' -l header -s H -x -d 'only those with t
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --older-than' -l older-than -x -d 'only those whose newest death is longer ago'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only those whose newest death is not as long ago'
 complete -c rmq -n '__rmq_at "dlx move"' -l id -x -d 'only the message with this id'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --where' -l where -x -d 'only those of which this is true: CEL, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks -n --count' -l count -s n -x -d 'at most N of those that are chosen'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --dry-run' -l dry-run -d 'only say what would go where'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --copy' -l copy -d 'leave the originals where they are'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --force' -l force -d 'give messages of a quorum queue back even near its delivery limit'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --journal' -l journal -r -F -d 'append a line of JSON for each message that is chosen, before it is acknowledged'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send each body through the program behind --, and what it prints instead'
 
@@ -605,10 +610,12 @@ complete -c rmq -n '__rmq_at "dlx export"' -l header -s H -x -d 'only those with
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --older-than' -l older-than -x -d 'only those whose newest death is longer ago'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only those whose newest death is not as long ago'
 complete -c rmq -n '__rmq_at "dlx export"' -l id -x -d 'only the message with this id'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --where' -l where -x -d 'only those of which this is true: CEL, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -n --count' -l count -s n -x -d 'export at most N messages'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -d --directory' -l directory -s d -x -a '(__fish_complete_directories)' -d 'the bundle: a new or empty directory'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --file-size' -l file-size -x -d 'begin another file of the bundle after this much (64mb)'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq dlx import
@@ -628,9 +635,11 @@ complete -c rmq -n '__rmq_at "dlx purge"' -l header -s H -x -d 'only those with 
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --older-than' -l older-than -x -d 'only those whose newest death is longer ago'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only those whose newest death is not as long ago'
 complete -c rmq -n '__rmq_at "dlx purge"' -l id -x -d 'only the message with this id'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --where' -l where -x -d 'only those of which this is true: CEL, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks -n --count' -l count -s n -x -d 'remove at most N messages'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --export-to' -l export-to -x -a '(__fish_complete_directories)' -d 'a new bundle that has them before they are removed'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq broker run

@@ -26,6 +26,9 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   amqplib: ['amqp/'],
   chalk: ['output/'],
   ora: ['output/'],
+  '@clack': ['output/checklist.ts'],
+  'fast-string-truncated-width': ['output/checklist.ts'],
+  '@marcbachmann': ['patterns/dlx/where.ts', 'patterns/dlx/where-scope.ts'],
   zod: ['patterns/', 'broker/', 'commands/command.ts', 'commands/globals.ts', 'commands/completion/config.ts'],
 };
 

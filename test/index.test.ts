@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as rmq from 'rmq';
 import { brokerUrl, peer, unique } from './support/broker.ts';
@@ -61,4 +62,15 @@ test('a program that imports the package serves requests and makes them, and an 
   const counts = await served;
   await session.close();
   assert.deepEqual(counts, { received: 4, replied: 3, failed: 1, unaddressed: 0, returned: 0 });
+});
+
+test('the library imports only packages that are installed with it', () => {
+  const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+  const packages = [...read('dist/index.js').matchAll(/^(?:import|\}) [^;\n]*?from "((?:@[^/"]+\/)?[^/"]+)|\bimport\("((?:@[^/"]+\/)?[^/"]+)/gm)].map(
+    ([, eager, lazy]) => eager ?? lazy ?? '',
+  );
+  const { dependencies } = JSON.parse(read('package.json')) as { readonly dependencies: object };
+  const outside = packages.filter((name) => !name.startsWith('node:') && !(name in dependencies));
+  assert.ok(packages.includes('amqplib'));
+  assert.deepEqual(outside, []);
 });

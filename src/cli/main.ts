@@ -50,6 +50,7 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
       env: io.env,
       stdin: io.stdin,
       stdinIsTerminal: io.stdinIsTerminal,
+      tick: canTick(io) ? (list) => output.tick(list, io.stdin(), stop.signal) : undefined,
       results: output.results,
       json: formatOf(globals) === 'json',
       yes: globals['yes'] === true,
@@ -67,6 +68,11 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   if (code !== 0 || broken === undefined) return code;
   if (broken.kind !== 'closed') writeText(io.stderrFd, `error: ${broken.message}\n`);
   return EXIT_CODES[broken.kind];
+}
+
+/** A list is shown on standard error and ticked with keys. */
+function canTick({ stdinIsTerminal, stderrIsTerminal, env }: Io): boolean {
+  return stdinIsTerminal && stderrIsTerminal && env['TERM'] !== 'dumb';
 }
 
 function report(output: Output, error: unknown): number {

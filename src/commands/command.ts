@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type * as z from 'zod/mini';
+import type { Tick } from '../model/checklist.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message.ts';
@@ -35,6 +36,8 @@ export interface Context {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: () => Readable;
   readonly stdinIsTerminal: boolean;
+  /** Undefined where there is no terminal to ask on. */
+  readonly tick: Tick | undefined;
   readonly results: Results;
   readonly json: boolean;
   readonly yes: boolean;
@@ -91,7 +94,7 @@ export function defineCommand<I extends object, C, X extends Extras = Record<nev
       const { config: schema, run } = await spec.load();
       const isExtra = ([key]: readonly [string, unknown]): boolean => key in extras;
       const given = Object.entries(decoded);
-      const config = check(schema, Object.fromEntries(given.filter((entry) => !isExtra(entry))), inputs);
+      const config = valid(await schema.safeParseAsync(Object.fromEntries(given.filter((entry) => !isExtra(entry))), REPORTING), inputs);
       return (context) => run(config, context, Object.fromEntries(given.filter(isExtra)) as ExtraValues<X>);
     },
   };
@@ -103,7 +106,12 @@ export function defineCommand<I extends object, C, X extends Extras = Record<nev
  * @throws Failure `usage`, naming each wrong input as the user typed it
  */
 export function check<I, C>(schema: z.ZodMiniType<C, I>, decoded: object, inputs: Command['inputs']): C {
-  const parsed = schema.safeParse(decoded, { reportInput: true });
+  return valid(schema.safeParse(decoded, REPORTING), inputs);
+}
+
+const REPORTING = { reportInput: true };
+
+function valid<C>(parsed: z.core.util.SafeParseResult<C>, inputs: Command['inputs']): C {
   if (parsed.success) return parsed.data;
   throw new Failure('usage', parsed.error.issues.map((issue) => explain(issue, inputs)).join('\n'));
 }

@@ -98,6 +98,8 @@ export type Event =
   | { readonly kind: 'transferring'; readonly moved: number; readonly seen: number; readonly total: number }
   /** `verb` is what was done with them, as in "replayed". */
   | { readonly kind: 'transferred'; readonly counts: TransferCounts; readonly seconds: number; readonly queue: string; readonly verb: string }
+  /** Messages that an expression could not judge, of all that it was asked about or of some; they are not meant. The reason is that of the first. */
+  | { readonly kind: 'unjudged'; readonly messages: number; readonly all: boolean; readonly reason: string }
   /** Bytes that a handler's program has written to its standard error. */
   | { readonly kind: 'handler-output'; readonly bytes: Buffer }
   | { readonly kind: 'note'; readonly text: string }

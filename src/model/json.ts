@@ -69,6 +69,45 @@ export function jsonLoss(json: string): string | undefined {
   return undefined;
 }
 
+const LONG_NUMBER = /\d{16}/;
+const INT64 = /^\0-?\d+$/;
+
+/**
+ * What JSON stands for: maps for objects, and bigints for whole numbers of 64 bits that a double does not hold.
+ *
+ * @throws SyntaxError
+ */
+export function exactJson(json: string): unknown {
+  if (!LONG_NUMBER.test(json)) return JSON.parse(json, withMaps);
+  // Only in JSON can numbers be told from texts.
+  JSON.parse(json);
+  return JSON.parse(markIntegers(json), (key, value) => (typeof value === 'string' && INT64.test(value) ? BigInt(value.slice(1)) : withMaps(key, value)));
+}
+
+function withMaps(_key: string, value: unknown): unknown {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : value;
+}
+
+/** The same JSON, with texts in the place of whole numbers that a double does not hold. */
+function markIntegers(json: string): string {
+  const parts: string[] = [];
+  let from = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === QUOTE) at = stringEnd(json, at) - 1;
+    else if (isDigit(code) || code === MINUS) {
+      const end = numberEnd(json, at);
+      const digits = json.slice(at, end);
+      if (/^-?\d{16,19}$/.test(digits) && !Number.isSafeInteger(Number(digits)) && BigInt.asIntN(64, BigInt(digits)) === BigInt(digits)) {
+        parts.push(json.slice(from, at), `"\\u0000${digits}"`);
+        from = end;
+      }
+      at = end - 1;
+    }
+  }
+  return parts.join('') + json.slice(from);
+}
+
 function stringEnd(json: string, quote: number): number {
   for (let end = json.indexOf('"', quote + 1); ; end = json.indexOf('"', end + 1)) {
     let before = end;

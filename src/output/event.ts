@@ -53,6 +53,10 @@ const REMARKS: Remarks = {
     note(`made ${formatCount(counts.calls, 'call')} to "${queue}" in ${formatSeconds(seconds)}${called(counts, roundTrips)}`),
   transferring: () => undefined,
   transferred: ({ counts, seconds, queue, verb }) => note(`${describeTransfer(counts, queue, verb)}, in ${formatSeconds(seconds)}`),
+  unjudged: ({ messages, all, reason }) =>
+    warning(
+      `--where ${all ? 'could judge none of' : 'could not judge'} ${formatCount(messages, 'message')}, left out: ${reason}${messages === 1 ? '' : ' (the first)'}`,
+    ),
   'handler-output': () => undefined,
   note: ({ text }) => note(text),
   detail: ({ text }) => detail(text),

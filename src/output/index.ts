@@ -1,8 +1,10 @@
+import type { Readable } from 'node:stream';
+import type { Checklist } from '../model/checklist.ts';
 import type { Emit, Event, PublishCounts, WorkCounts } from '../model/event.ts';
 import type { Failure } from '../model/failure.ts';
 import { formatCount, formatNumber } from '../model/quantity.ts';
 import { describeProgress } from '../model/transfer.ts';
-import { wantsColor } from './color.ts';
+import { COLORLESS, loadPalette, wantsColor } from './color.ts';
 import { openDiagnostics } from './diagnostics.ts';
 import { visibleText } from './escape.ts';
 import { describeFailure } from './failure.ts';
@@ -38,6 +40,8 @@ export interface Output {
     report(result: object, text: string): Promise<void>;
   };
   readonly emit: Emit;
+  /** Has lines of a list ticked on standard error; see `tickLines`. */
+  tick(list: Checklist, input: Readable, signal: AbortSignal): Promise<readonly number[]>;
   /** Says why a run failed; `isBug` adds the stack and where to report it. */
   failure(error: unknown, isBug: boolean): void;
   /** Resolves when everything has been written; with what ended standard output, if anything did. */
@@ -92,6 +96,15 @@ export function createOutput(options: OutputOptions): Output {
       else if ((event.kind === 'published' || event.kind === 'worked') && format === 'json') void report(summary(event), '').catch(() => undefined);
       else if (event.kind === 'handler-output') pass(event.bytes);
       else if (!quiet) remark(event);
+    },
+    async tick(list, input, signal) {
+      const [{ tickLines }, palette] = await Promise.all([import('./checklist.ts'), stderrColored ? loadPalette() : COLORLESS]);
+      // What was said before stands above the list.
+      await diagnostics.close();
+      progress.clear();
+      const ticked = tickLines(list, input, palette, signal);
+      progress.giveWay(ticked);
+      return ticked;
     },
     failure(error, isBug) {
       progress.stop();

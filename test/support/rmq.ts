@@ -17,6 +17,8 @@ export interface Options {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Kills the run when it takes longer: a hang must fail its test, not stall the suite. */
   readonly timeout?: number;
+  /** Gives it a terminal, with everything that appears there on its standard output; standard input is the keyboard. */
+  readonly terminal?: boolean;
 }
 
 /** A run that is still going on. */
@@ -28,8 +30,9 @@ export interface Running {
 }
 
 /** Starts the built command, as a shell would. */
-export function start(args: readonly string[], { input, env = {}, timeout = 60_000 }: Options = {}): Running {
-  const child = spawn(process.execPath, [BIN, ...args], { env: { ...process.env, ...env } });
+export function start(args: readonly string[], { input, env = {}, timeout = 60_000, terminal = false }: Options = {}): Running {
+  const [program = '', ...own] = terminal ? onTerminal(args) : [process.execPath, BIN, ...args];
+  const child = spawn(program, own, { env: { ...process.env, ...(terminal && { TERM: 'xterm', CI: undefined }), ...env } });
   const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
   const text = (stream: 'stdout' | 'stderr'): string => Buffer.concat(chunks[stream]).toString();
   for (const stream of ['stdout', 'stderr'] as const) child[stream].on('data', (chunk: Buffer) => chunks[stream].push(chunk));
@@ -57,6 +60,11 @@ export function start(args: readonly string[], { input, env = {}, timeout = 60_0
     await Promise.race([seen, ended]);
   };
   return { child, result, until };
+}
+
+function onTerminal(args: readonly string[]): string[] {
+  const words = [process.execPath, BIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  return ['script', '-qefc', `stty cols 140 rows 20; exec ${words.join(' ')}`, '/dev/null'];
 }
 
 /** Runs the built command to its end. Standard input is empty unless given. */

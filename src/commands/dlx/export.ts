@@ -5,6 +5,7 @@ import { argument, integer, path, size, toggle } from '../flag.ts';
 import { deskExtras } from './desk.ts';
 import { filterInputs } from './filtering.ts';
 import { limitsBeside } from './limits.ts';
+import { selectExtras, selecting, vanished } from './selecting.ts';
 
 export const exportCommand = defineCommand({
   path: ['dlx', 'export'],
@@ -21,7 +22,7 @@ export const exportCommand = defineCommand({
     fileSize: size('begin another file of the bundle after this much (64mb)'),
     force: toggle('read even where that may cost messages their last delivery'),
   },
-  extras: deskExtras,
+  extras: { ...selectExtras, ...deskExtras },
   load: async () => {
     const [{ ExportConfig, exportBundle, exportTo }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/export.ts'),
@@ -29,24 +30,28 @@ export const exportCommand = defineCommand({
     ]);
     return {
       config: ExportConfig,
-      run: async (config, context, { managementUrl }) => {
+      run: async (config, context, { select = false, managementUrl }) => {
         const { connection, emit, signal, results, json } = context;
         const limit = await limitsBeside(managementUrl, context);
         const { directory } = config;
+        if (directory === undefined && !json) throw new Failure('usage', 'where to? --directory DIR, or -o json for standard output');
+        const only = select ? await selecting(context, config, 'exported', managementUrl) : undefined;
         const now = Date.now();
-        if (directory === undefined) {
-          if (!json) throw new Failure('usage', 'where to? --directory DIR, or -o json for standard output');
-          const print = results.printer({ nul: false, jsonBody: false });
-          const { exported } = await withSession(connection, (session) => exportTo(session, config, now, print, limit), emit, signal);
-          emit({ kind: 'note', text: `exported ${formatCount(exported, 'message')}; nothing was changed` });
-          return undefined;
-        }
-        const { exported, manifest } = await withSession(connection, (session) => exportBundle(session, { ...config, directory }, now, limit), emit, signal);
-        await results.report({ exported, directory, files: manifest.files }, '');
-        emit({
-          kind: 'note',
-          text: `exported ${formatCount(exported, 'message')} to ${directory} (${formatCount(manifest.files.length, 'file')}); the queue is as it was`,
-        });
+        const note = (exported: number, where: string): void => emit({ kind: 'note', text: `exported ${formatCount(exported, 'message')}${where}` });
+        const run = async (session: Parameters<typeof exportTo>[0]): Promise<number> => {
+          if (directory === undefined) {
+            const print = results.printer({ nul: false, jsonBody: false });
+            const { exported } = await exportTo(session, config, now, print, limit, only);
+            note(exported, '; nothing was changed');
+            return exported;
+          }
+          const { exported, manifest } = await exportBundle(session, { ...config, directory }, now, limit, only);
+          await results.report({ exported, directory, files: manifest.files }, '');
+          note(exported, ` to ${directory} (${formatCount(manifest.files.length, 'file')}); the queue is as it was`);
+          return exported;
+        };
+        const gone = vanished(only, await withSession(connection, run, emit, signal));
+        if (gone !== undefined) throw gone;
         return undefined;
       },
     };

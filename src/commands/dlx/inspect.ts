@@ -15,6 +15,7 @@ export const inspectCommand = defineCommand({
     ['rmq dlx inspect dead.letters --group-by reason,queue', 'what there is, counted'],
     ['rmq dlx inspect dead.letters --show 3', 'the third message, and how it came there'],
     ['rmq dlx inspect dead.letters --reason rejected --newer-than 1h -o json', 'envelopes with a decoded death, for jq'],
+    [`rmq dlx inspect dead.letters --where 'headers.tenant == "acme" && age > duration("24h")'`, 'an expression in CEL, https://cel.dev'],
   ],
   inputs: {
     queue: argument('the queue with the dead letters'),

@@ -17,10 +17,7 @@ export const moveCommand = defineCommand({
     return {
       config: MoveConfig,
       run: async (config, context, extras) => {
-        const { queue, copy, dryRun } = config;
-        await transferring(context, extras, { queue, dryRun, verb: copy ? 'copied' : 'moved' }, (source, target, options) =>
-          move(source, target, config, options),
-        );
+        await transferring(context, extras, config, config.copy ? 'copied' : 'moved', (source, target, options) => move(source, target, config, options));
         return undefined;
       },
     };

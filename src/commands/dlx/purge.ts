@@ -5,6 +5,7 @@ import { argument, integer, path, toggle } from '../flag.ts';
 import { deskExtras } from './desk.ts';
 import { filterInputs } from './filtering.ts';
 import { limitsBeside } from './limits.ts';
+import { selectExtras, selecting, vanished } from './selecting.ts';
 
 export const purgeCommand = defineCommand({
   path: ['dlx', 'purge'],
@@ -21,7 +22,7 @@ export const purgeCommand = defineCommand({
     exportTo: path('a new bundle that has them before they are removed', { value: 'DIR', completes: 'directory' }),
     force: toggle('read even where that may cost messages their last delivery'),
   },
-  extras: deskExtras,
+  extras: { ...selectExtras, ...deskExtras },
   load: async () => {
     const [{ depthOf, isSelective, PurgeConfig, purge }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/purge.ts'),
@@ -29,7 +30,7 @@ export const purgeCommand = defineCommand({
     ]);
     return {
       config: PurgeConfig,
-      run: async (config, context, { managementUrl }) => {
+      run: async (config, context, { select = false, managementUrl }) => {
         const limit = await limitsBeside(managementUrl, context);
         const { connection, emit, signal, results, yes, stdinIsTerminal } = context;
         const { queue, exportTo } = config;
@@ -38,14 +39,17 @@ export const purgeCommand = defineCommand({
             hint: '--yes does it without asking; --export-to DIR keeps a copy',
           });
         }
+        const only = select ? await selecting(context, config, 'removed for good', managementUrl) : undefined;
         const { purged, manifest } = await withSession(
           connection,
           async (session) => {
-            if (!yes) {
+            if (!yes && only !== undefined)
+              await ask(context, queue, `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} ticked`);
+            else if (!yes) {
               const depth = formatCount(await depthOf(session, queue), 'message');
               await ask(context, queue, isSelective(config) ? `those of the ${depth} in "${queue}" that are meant` : `the ${depth} in "${queue}"`);
             }
-            return purge(session, config, Date.now(), limit);
+            return purge(session, config, Date.now(), limit, only);
           },
           emit,
           signal,
@@ -53,6 +57,8 @@ export const purgeCommand = defineCommand({
         await results.report({ purged, ...(manifest !== undefined && { directory: exportTo, files: manifest.files }) }, '');
         const kept = manifest === undefined ? '' : `; ${exportTo} has them`;
         emit({ kind: 'note', text: `removed ${formatCount(purged, 'message')} from "${queue}"${kept}` });
+        const gone = vanished(only, purged);
+        if (gone !== undefined) throw gone;
         return undefined;
       },
     };

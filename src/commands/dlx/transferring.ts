@@ -6,6 +6,7 @@ import type { ConnectionConfig } from '../../patterns/connection.ts';
 import type { Replayed, replay, TransferOptions } from '../../patterns/dlx/replay.ts';
 import type { Context } from '../command.ts';
 import { decimal, integer, path, text, toggle, trailing } from '../flag.ts';
+import { type Selectable, selectExtras, selecting, vanished } from './selecting.ts';
 
 /** How messages are taken from one queue to another. */
 export const transferInputs = {
@@ -19,6 +20,7 @@ export const transferInputs = {
 
 /** What no config holds. */
 export const transferExtras = {
+  ...selectExtras,
   toUrl: text('AMQP URL of another broker to send them to', { value: 'URL' }),
   edit: toggle('send each body through the program behind --, and what it prints instead'),
   cmd: trailing('the program for --edit: the body on standard input, the new one on standard output'),
@@ -27,6 +29,7 @@ export const transferExtras = {
 type Session = Parameters<typeof replay>[0];
 
 interface Extras {
+  readonly select?: boolean | undefined;
   readonly toUrl?: string | undefined;
   readonly edit?: boolean | undefined;
   readonly cmd?: readonly string[] | undefined;
@@ -44,21 +47,29 @@ const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
  * @throws Failure for what was chosen and stays, and whatever `use` throws
  */
 export async function transferring(
-  { connection, emit, signal, results, json }: Context,
-  { toUrl, edit = false, cmd }: Extras,
-  { queue, verb, dryRun }: { readonly queue: string; readonly verb: string; readonly dryRun: boolean },
+  context: Context,
+  { select = false, toUrl, edit = false, cmd }: Extras,
+  config: Selectable & { readonly dryRun: boolean },
+  verb: string,
   use: (source: Session, target: Session, options: TransferOptions) => Promise<Replayed>,
 ): Promise<void> {
   if (edit !== (cmd !== undefined)) throw new Failure('usage', edit ? '--edit needs a program: -- CMD' : 'a program behind -- needs --edit');
+  const { connection, signal, results, json } = context;
+  const { queue, dryRun } = config;
+  const only = select ? await selecting(context, config, verb) : undefined;
+  const emit: Context['emit'] = (event) => {
+    if (event.kind === 'disconnected' && event.role === 'consumer') only?.again();
+    context.emit(event);
+  };
   const { withSession } = await import('../../patterns/connection.ts');
   const targetConnection: ConnectionConfig = toUrl === undefined ? connection : { ...connection, url: toUrl.trim().split(NEXT_URL) };
-  const program = cmd === undefined ? {} : { edit: await editor(cmd, emit, signal) };
+  const options = { only, ...(cmd !== undefined && { edit: await editor(cmd, emit, signal) }) };
   const elsewhere = toUrl !== undefined && toUrl !== connection.url.join(',');
   const { counts, seconds, failure, refusal, destinations } = await withSession(
     connection,
     (source) => {
-      if (toUrl === undefined) return use(source, source, program);
-      return withSession(targetConnection, (target) => use(source, target, { ...program, elsewhere }), emit, signal);
+      if (toUrl === undefined) return use(source, source, options);
+      return withSession(targetConnection, (target) => use(source, target, { ...options, elsewhere }), emit, signal);
     },
     emit,
     signal,
@@ -73,12 +84,13 @@ export async function transferring(
     );
     const { moved: would, seen, chosen, depth, stayed } = counts;
     await results.report({ dryRun: true, queue, depth, seen, chosen, would, stayed, destinations, seconds: rounded }, text);
-    if (failure !== undefined) throw failure;
+    const why = failure ?? vanished(only, chosen);
+    if (why !== undefined) throw why;
     return;
   }
   if (json) await results.report({ queue, ...counts, seconds: rounded }, '');
   else emit({ kind: 'transferred', counts, seconds, queue, verb });
-  const why = failure ?? transferFailure(counts, refusal);
+  const why = failure ?? transferFailure(counts, refusal) ?? vanished(only, counts.chosen);
   if (why !== undefined) throw why;
 }
 

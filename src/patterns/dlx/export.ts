@@ -1,9 +1,10 @@
 import * as z from 'zod/mini';
 import type { Session } from '../../amqp/session.ts';
 import type { Delivery } from '../../model/message.ts';
+import type { Selection } from '../../model/selection.ts';
 import { queueName } from '../names.ts';
 import { type Manifest, openBundle } from './export-bundle.ts';
-import { filterOf, filterRules, filterShape } from './filter.ts';
+import { filtering, filterRules, filterShape } from './filter.ts';
 import { readThrough } from './read.ts';
 import type { PolicyLimit, ReadSummary } from './read-options.ts';
 
@@ -33,7 +34,7 @@ export interface Exported extends ReadSummary {
 }
 
 /**
- * Hands the dead letters that are meant to a writer, and leaves the queue as it is.
+ * Hands the dead letters that are meant, or were chosen one by one, to a writer, and leaves the queue as it is.
  *
  * @throws Failure as `readThrough` and the writer do
  */
@@ -43,20 +44,27 @@ export async function exportTo(
   now: number,
   write: (delivery: Delivery) => Promise<void>,
   policyLimit?: PolicyLimit,
+  only?: Selection,
 ): Promise<Exported> {
   const { queue, count = Number.POSITIVE_INFINITY, force } = config;
-  const isMeant = filterOf(config);
+  const options = { force, policyLimit, window: WRITING_WINDOW, enough: () => exported >= count };
   let exported = 0;
-  const summary = await readThrough(session, queue, { force, policyLimit, window: WRITING_WINDOW, enough: () => exported >= count }, (delivery) => {
-    if (!isMeant(delivery, now)) return undefined;
-    exported++;
-    return write(delivery).then(() => undefined);
-  });
+  const summary = await filtering(
+    config,
+    session.emit,
+    (isMeant) =>
+      readThrough(session, queue, options, (delivery) => {
+        if (!isMeant(delivery, now)) return undefined;
+        exported++;
+        return write(delivery).then(() => undefined);
+      }),
+    only,
+  );
   return { ...summary, exported };
 }
 
 /**
- * Writes the dead letters that are meant into a new bundle.
+ * Writes the dead letters that are meant, or were chosen one by one, into a new bundle.
  *
  * @throws Failure as `openBundle` and `readThrough` do
  */
@@ -65,10 +73,11 @@ export async function exportBundle(
   config: ExportConfig & { readonly directory: string },
   now: number,
   policyLimit?: PolicyLimit,
+  only?: Selection,
 ): Promise<Exported & { readonly manifest: Manifest }> {
   const bundle = await openBundle(config.directory, config.queue, config.fileSize);
   try {
-    const exported = await exportTo(session, config, now, bundle.add, policyLimit);
+    const exported = await exportTo(session, config, now, bundle.add, policyLimit, only);
     return { ...exported, manifest: await bundle.finish() };
   } finally {
     await bundle.close();

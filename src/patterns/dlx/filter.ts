@@ -1,9 +1,16 @@
 import * as z from 'zod/mini';
 import { type DeadLetterFilter, deadLetterFilter } from '../../model/dead-filter.ts';
+import type { Emit } from '../../model/event.ts';
 import type { FieldTable } from '../../model/message.ts';
+import type { Selection } from '../../model/selection.ts';
 
 const texts = (flag: string) => z.optional(z.array(z.string().check(z.minLength(1, { error: `${flag} must not be empty` }))));
 const age = z.optional(z.int().check(z.minimum(1)));
+/** The language is loaded only by those who speak it. */
+const expression = z.pipe(
+  z.string().check(z.minLength(1, { error: '--where must not be empty' })),
+  z.transform(async (text: string) => (await import('./where.ts')).compileWhere(text)),
+);
 
 /** Which dead letters a command is about; durations are milliseconds. */
 export const filterShape = {
@@ -18,6 +25,8 @@ export const filterShape = {
   newerThan: age,
   /** Message ids. */
   id: texts('--id'),
+  /** An expression that is true for those that are meant. */
+  where: z.optional(expression),
 };
 
 const FilterConfig = z.object(filterShape);
@@ -30,9 +39,36 @@ export const filterRules = [
   }),
 ] as const;
 
-/** The test that the filters of a config come to; without any, every message passes. */
-export function filterOf(config: FilterConfig): DeadLetterFilter {
-  return deadLetterFilter(config);
+/**
+ * Hands `use` the test that the filters of a config come to (without any, every message passes it), then tells of messages
+ * that the expression could not judge: they are not meant. Those of a selection are meant whatever the filters say.
+ */
+export async function filtering<T>(config: FilterConfig, emit: Emit, use: (isMeant: DeadLetterFilter) => Promise<T>, only?: Selection): Promise<T> {
+  // Time has passed since they were chosen, of what the filters let through then.
+  if (only !== undefined) return use(only.takes);
+  const { where } = config;
+  const others = deadLetterFilter(config);
+  if (where === undefined) return use(others);
+  let [judged, lacking, failed] = [0, 0, 0];
+  const reasons: { lacking?: string; failed?: string } = {};
+  try {
+    return await use((delivery, now) => {
+      if (!others(delivery, now)) return false;
+      const answer = where(delivery, now);
+      if (typeof answer === 'boolean') {
+        judged++;
+        return answer;
+      }
+      if (answer.missing) lacking++;
+      else failed++;
+      reasons[answer.missing ? 'lacking' : 'failed'] ??= answer.reason;
+      return false;
+    });
+  } finally {
+    // That some lack what is asked for is usual; that all do is a slip of the pen.
+    const messages = judged === 0 ? lacking + failed : failed;
+    if (messages > 0) emit({ kind: 'unjudged', messages, all: judged === 0, reason: reasons.failed ?? reasons.lacking ?? '' });
+  }
 }
 
 /** True when a config asks for some messages only. */

@@ -5,7 +5,7 @@ import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
-import { filterOf, filterRules, filterShape } from './filter.ts';
+import { filtering, filterRules, filterShape } from './filter.ts';
 import { readThrough } from './read.ts';
 import type { PolicyLimit, ReadSummary } from './read-options.ts';
 
@@ -57,13 +57,15 @@ export async function inspect(
   policyLimit?: PolicyLimit,
 ): Promise<Inspected> {
   const { queue, count = Number.POSITIVE_INFINITY, force } = config;
-  const isMeant = filterOf(config);
+  const options = { force, policyLimit, window: WINDOW, enough: () => matched >= count };
   let matched = 0;
-  const summary = await readThrough(session, queue, { force, policyLimit, window: WINDOW, enough: () => matched >= count }, (delivery, number) => {
-    if (!isMeant(delivery, now)) return undefined;
-    matched++;
-    return onLetter(delivery, number)?.then(() => undefined);
-  });
+  const summary = await filtering(config, session.emit, (isMeant) =>
+    readThrough(session, queue, options, (delivery, number) => {
+      if (!isMeant(delivery, now)) return undefined;
+      matched++;
+      return onLetter(delivery, number)?.then(() => undefined);
+    }),
+  );
   return { ...summary, matched };
 }
 
@@ -79,15 +81,16 @@ export async function inspectGroups(
   policyLimit?: PolicyLimit,
 ): Promise<Inspected & { readonly groups: DeathGroups }> {
   const { queue, groupBy, force } = config;
-  const isMeant = filterOf(config);
   const groups = new DeathGroups(groupBy as GroupKey[]);
   let matched = 0;
-  const summary = await readThrough(session, queue, { force, policyLimit }, (delivery) => {
-    if (!isMeant(delivery, now)) return undefined;
-    matched++;
-    groups.add(delivery);
-    return undefined;
-  });
+  const summary = await filtering(config, session.emit, (isMeant) =>
+    readThrough(session, queue, { force, policyLimit }, (delivery) => {
+      if (!isMeant(delivery, now)) return undefined;
+      matched++;
+      groups.add(delivery);
+      return undefined;
+    }),
+  );
   return { ...summary, matched, groups };
 }
 

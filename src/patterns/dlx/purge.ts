@@ -2,10 +2,11 @@ import * as z from 'zod/mini';
 import { readyCount } from '../../amqp/queue-probe.ts';
 import type { Session } from '../../amqp/session.ts';
 import { purgeReady } from '../../amqp/window.ts';
+import type { Selection } from '../../model/selection.ts';
 import { queueName } from '../names.ts';
 import { FILE_SIZE, WRITING_WINDOW } from './export.ts';
 import { type Manifest, openBundle } from './export-bundle.ts';
-import { filterOf, filterRules, filterShape, isFiltered } from './filter.ts';
+import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import { readThrough } from './read.ts';
 import type { PolicyLimit } from './read-options.ts';
 
@@ -46,13 +47,13 @@ export function isSelective(config: PurgeConfig): boolean {
 }
 
 /**
- * Removes the dead letters that are meant; those that a bundle is to have only once it is complete and on the disk.
+ * Removes the dead letters that are meant, or were chosen one by one; those that a bundle is to have only once it is complete and on the disk.
  *
  * @throws Failure as `openBundle` and `readThrough` do: nothing was removed then, unless the connection was lost in the end
  */
-export async function purge(session: Session, config: PurgeConfig, now: number, policyLimit?: PolicyLimit): Promise<Purged> {
+export async function purge(session: Session, config: PurgeConfig, now: number, policyLimit?: PolicyLimit, only?: Selection): Promise<Purged> {
   const { queue, exportTo: directory, count = Number.POSITIVE_INFINITY, force } = config;
-  if (directory === undefined && !isSelective(config)) {
+  if (directory === undefined && only === undefined && !isSelective(config)) {
     const link = session.open('control');
     try {
       return { purged: await purgeReady(await link.connect(session.signal), queue), manifest: undefined };
@@ -61,18 +62,24 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
     }
   }
   const bundle = directory === undefined ? undefined : await openBundle(directory, queue, FILE_SIZE);
-  const isMeant = filterOf(config);
   let meant = 0;
   let manifest: Manifest | undefined;
   const take = async (): Promise<void> => {
     manifest = await bundle?.finish();
   };
   try {
-    const { chosen } = await readThrough(session, queue, { force, policyLimit, window: WRITING_WINDOW, enough: () => meant >= count, take }, (delivery) => {
-      if (!isMeant(delivery, now)) return undefined;
-      meant++;
-      return bundle === undefined ? true : bundle.add(delivery).then(() => true);
-    });
+    const options = { force, policyLimit, window: WRITING_WINDOW, enough: () => meant >= count, take };
+    const { chosen } = await filtering(
+      config,
+      session.emit,
+      (isMeant) =>
+        readThrough(session, queue, options, (delivery) => {
+          if (!isMeant(delivery, now)) return undefined;
+          meant++;
+          return bundle === undefined ? true : bundle.add(delivery).then(() => true);
+        }),
+      only,
+    );
     return { purged: chosen, manifest };
   } finally {
     await bundle?.close();

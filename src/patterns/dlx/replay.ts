@@ -3,9 +3,10 @@ import type { Session } from '../../amqp/session.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message.ts';
 import { type Address, movedCopy, replayCopy, replayedBy, replaysOf } from '../../model/replay.ts';
+import type { Selection } from '../../model/selection.ts';
 import { queueName } from '../names.ts';
 import { uniqueId } from '../unique.ts';
-import { filterOf, filterRules, filterShape, isFiltered } from './filter.ts';
+import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import { checkTarget, targetOf, targetRules, targetShape } from './target.ts';
 import { transfer } from './transfer.ts';
 import type { Transferred, Verdict } from './transfer-job.ts';
@@ -47,6 +48,8 @@ export interface TransferOptions {
   readonly elsewhere?: boolean;
   /** The body that a message gets; undefined when there is none, and the message stays. */
   readonly edit?: (delivery: Delivery) => Promise<Buffer | undefined>;
+  /** The messages that were chosen one by one, in the place of the filters. */
+  readonly only?: Selection | undefined;
 }
 
 /** How many messages went to a place, or would. */
@@ -68,11 +71,16 @@ const MOST_DESTINATIONS = 10_000;
  *
  * @throws Failure `usage` for a target that is the queue itself, `missing`, and what `transfer` throws
  */
-export async function replay(source: Session, target: Session, config: ReplayConfig, { elsewhere = false, edit }: TransferOptions = {}): Promise<Replayed> {
+export async function replay(
+  source: Session,
+  target: Session,
+  config: ReplayConfig,
+  { elsewhere = false, ...options }: TransferOptions = {},
+): Promise<Replayed> {
   const { queue, maxReplays } = config;
   await checkTarget(target, config, elsewhere ? undefined : queue);
   const run = uniqueId();
-  return transferTo(source, target, config, run, edit, (delivery) => {
+  return transferTo(source, target, config, run, options, (delivery) => {
     // Only when another consumer has taken what was there before it: it would go round and round.
     if (replayedBy(delivery.properties) === run) return 'again';
     if (replaysOf(delivery.properties) >= maxReplays) return 'exhausted';
@@ -87,10 +95,10 @@ export async function replay(source: Session, target: Session, config: ReplayCon
  *
  * @throws as `replay` does
  */
-export async function move(source: Session, target: Session, config: MoveConfig, { elsewhere = false, edit }: TransferOptions = {}): Promise<Replayed> {
+export async function move(source: Session, target: Session, config: MoveConfig, { elsewhere = false, ...options }: TransferOptions = {}): Promise<Replayed> {
   const { queue, toQueue } = config;
   await checkTarget(target, { toQueue }, elsewhere ? undefined : queue);
-  return transferTo(source, target, config, uniqueId(), edit, (delivery) => movedCopy(delivery, { exchange: '', routingKey: toQueue }));
+  return transferTo(source, target, config, uniqueId(), options, (delivery) => movedCopy(delivery, { exchange: '', routingKey: toQueue }));
 }
 
 async function transferTo(
@@ -98,11 +106,10 @@ async function transferTo(
   target: Session,
   config: ReplayConfig | MoveConfig,
   run: string,
-  edit: TransferOptions['edit'],
+  { edit, only }: TransferOptions,
   decide: (delivery: Delivery) => Verdict,
 ): Promise<Replayed> {
   const places = new Map<string, { address: Address; messages: number }>();
-  const chosen = filterOf(config);
   const now = Date.now();
   const decided = (delivery: Delivery): Verdict => {
     try {
@@ -113,19 +120,25 @@ async function transferTo(
       throw error;
     }
   };
-  const transferred = await transfer(source, target, {
-    ...config,
-    run,
-    all: !isFiltered(config),
-    isChosen: (delivery) => chosen(delivery, now),
-    decide: (delivery) => {
-      const verdict = decided(delivery);
-      if (typeof verdict === 'string') return verdict;
-      if (config.dryRun) count(places, verdict);
-      if (edit === undefined || config.dryRun) return verdict;
-      return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body }));
-    },
-  });
+  const transferred = await filtering(
+    config,
+    source.emit,
+    (isMeant) =>
+      transfer(source, target, {
+        ...config,
+        run,
+        all: only === undefined && !isFiltered(config),
+        isChosen: (delivery) => isMeant(delivery, now),
+        decide: (delivery) => {
+          const verdict = decided(delivery);
+          if (typeof verdict === 'string') return verdict;
+          if (config.dryRun) count(places, verdict);
+          if (edit === undefined || config.dryRun) return verdict;
+          return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body }));
+        },
+      }),
+    only,
+  );
   const destinations = [...places.values()].map(({ address, messages }) => ({ ...address, messages })).sort((a, b) => b.messages - a.messages);
   return { ...transferred, destinations };
 }

@@ -1,0 +1,64 @@
+import type { Checklist } from '../../model/checklist.ts';
+import type { Cells } from '../../model/death-table.ts';
+import { Failure } from '../../model/failure.ts';
+import { formatCount } from '../../model/quantity.ts';
+import type { Selection } from '../../model/selection.ts';
+import type { FilterConfig } from '../../patterns/dlx/filter.ts';
+import type { Listed } from '../../patterns/dlx/select.ts';
+import type { Context } from '../command.ts';
+import { toggle } from '../flag.ts';
+import { limitsBeside } from './limits.ts';
+
+/** For commands that can be told message by message what they are about. */
+export const selectExtras = { select: toggle('tick the messages in a list, on a terminal; of what the filters let through') };
+
+/** What a command has to know to list dead letters. */
+export type Selectable = FilterConfig & { readonly queue: string; readonly count?: number | undefined; readonly force: boolean };
+
+/**
+ * Lists the dead letters that are meant, and has them ticked; `what` is what will become of them, as in "replayed".
+ *
+ * @throws Failure `usage` where there is no terminal, `negative` when there is nothing to list, `interrupted` when the list was left
+ */
+export async function selecting(context: Context, config: Selectable, what: string, managementUrl?: string): Promise<Selection> {
+  const { tick, connection, emit, signal } = context;
+  if (tick === undefined) {
+    throw new Failure('usage', '--select needs somebody at a terminal: standard input and standard error must be one', {
+      hint: 'the filters choose without one: --reason, --from-queue, -H, --older-than, --newer-than, --id, --where',
+    });
+  }
+  if (config.count !== undefined) throw new Failure('usage', '--select and --count exclude each other');
+  const [{ listLetters }, { withSession }, { selectionOf }] = await Promise.all([
+    import('../../patterns/dlx/select.ts'),
+    import('../../patterns/connection.ts'),
+    import('../../model/selection.ts'),
+  ]);
+  const limit = await limitsBeside(managementUrl, context);
+  const listed = await withSession(connection, (session) => listLetters(session, config, Date.now(), limit), emit, signal);
+  if (listed.rows.length === 0) throw new Failure('negative', `there is nothing to tick: no message in "${config.queue}" is meant`);
+  const ticked = await tick(await checklistOf(listed, config.queue, what));
+  return selectionOf(
+    listed.rows.map(({ fingerprint }) => fingerprint),
+    ticked,
+  );
+}
+
+/** Number, age, reason, queue, exchange, key and body. */
+const COLUMNS = [0, 1, 2, 3, 4, 5, 8];
+
+async function checklistOf({ rows, more }: Listed, queue: string, what: string): Promise<Checklist> {
+  const { formatTable, LETTER_HEADS } = await import('../../model/death-table.ts');
+  const shown = (cells: Cells): Cells => COLUMNS.map((column) => cells[column] ?? '');
+  const table = formatTable([LETTER_HEADS, ...rows.map(({ cells }) => cells)].map(shown), new Set([0]), []);
+  const [head = '', ...lines] = table.trimEnd().split('\n');
+  const all = more ? `the first ${formatCount(rows.length, 'message')}; narrow them with filters to see the others` : formatCount(rows.length, 'message');
+  return { title: `Which messages of "${queue}" are to be ${what}? (${all})`, head, lines };
+}
+
+/** What a command says when some that were ticked were not there any more; undefined when all were. */
+export function vanished(selection: Selection | undefined, found: number): Failure | undefined {
+  if (selection === undefined || found >= selection.size) return undefined;
+  return new Failure('partial', `${formatCount(selection.size - found, 'message')} of the ${selection.size} that were ticked did not come again`, {
+    hint: 'another consumer may have taken what is missing; rmq dlx inspect shows what is there',
+  });
+}

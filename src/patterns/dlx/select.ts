@@ -1,0 +1,41 @@
+import type { Session } from '../../amqp/session.ts';
+import { type Cells, letterCells } from '../../model/death-table.ts';
+import { fingerprintOf } from '../../model/selection.ts';
+import { type FilterConfig, filtering } from './filter.ts';
+import { readThrough } from './read.ts';
+import type { PolicyLimit } from './read-options.ts';
+
+/** More lines nobody looks through. */
+export const MOST_LISTED = 1_000;
+
+/** Dead letters to choose from, in the order of their queue. */
+export interface Listed {
+  readonly rows: readonly { readonly cells: Cells; readonly fingerprint: string }[];
+  /** True when there are more than can be listed. */
+  readonly more: boolean;
+}
+
+/**
+ * Looks at the dead letters that are meant, and leaves the queue as it is.
+ *
+ * @throws Failure as `readThrough` does
+ */
+export async function listLetters(
+  session: Session,
+  config: FilterConfig & { readonly queue: string; readonly force: boolean },
+  now: number,
+  policyLimit: PolicyLimit,
+): Promise<Listed> {
+  const { queue, force } = config;
+  const rows: { cells: Cells; fingerprint: string }[] = [];
+  let more = false;
+  await filtering(config, session.emit, (isMeant) =>
+    readThrough(session, queue, { force, policyLimit, enough: () => more }, (delivery, number) => {
+      if (more || !isMeant(delivery, now)) return undefined;
+      more = rows.length === MOST_LISTED;
+      if (!more) rows.push({ cells: letterCells(delivery, number, now), fingerprint: fingerprintOf(delivery) });
+      return undefined;
+    }),
+  );
+  return { rows, more };
+}
