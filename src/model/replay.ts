@@ -14,7 +14,7 @@ const DEATH = /^x-(death|first-death-\w+|last-death-\w+)$/;
 /** The broker routes a message to these as well. */
 const CARBON_COPIES: ReadonlySet<string> = new Set(['CC', 'BCC']);
 /** What the broker adds on a delivery. */
-const OF_DELIVERY: ReadonlySet<string> = new Set(['x-delivery-count', 'x-acquired-count', 'x-opt-enqueue-attempts']);
+export const OF_DELIVERY: ReadonlySet<string> = new Set(['x-delivery-count', 'x-acquired-count', 'x-opt-enqueue-attempts']);
 /** What a worker of ours adds to a message that fails. */
 const OF_ATTEMPT: ReadonlySet<string> = new Set([ATTEMPT_HEADER, ORIGIN_HEADER, REASON_HEADER, EXIT_CODE_HEADER, STDERR_HEADER]);
 

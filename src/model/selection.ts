@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Message } from './message.ts';
-
-/** What the broker adds on a delivery. */
-const OF_DELIVERY: ReadonlySet<string> = new Set(['x-delivery-count', 'x-acquired-count', 'x-opt-enqueue-attempts']);
+import { OF_DELIVERY } from './replay.ts';
 
 /** What a message is known by when it is delivered once more; copies that nobody can tell apart have the same. */
 export function fingerprintOf({ exchange, routingKey, properties, body }: Message): string {
