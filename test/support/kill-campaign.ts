@@ -46,7 +46,10 @@ export async function killReplay(ids: readonly string[], { url, source, target, 
     await delay(randomInt(within));
     run.child.kill('SIGKILL');
     await failed;
-    seen.push(await look(url, ids, source, target, journal));
+    let found = await look(url, ids, source, target, journal);
+    // What a killed client held comes back when its queue has noticed; what is lost stays lost.
+    for (const since = performance.now(); found.gone > 0 && performance.now() - since < PATIENCE; ) found = await look(url, ids, source, target, journal);
+    seen.push(found);
     if (seen.at(-1)?.inSource === 0) break;
   }
   await model.close();
@@ -75,7 +78,7 @@ async function look(url: string, ids: readonly string[], source: string, target:
 }
 
 /** The ids of everything in a queue. A killed client's messages come back a moment later, so that the broker must have noticed. */
-async function idsIn(url: string, queue: string): Promise<Set<string>> {
+export async function idsIn(url: string, queue: string): Promise<Set<string>> {
   const model = await connect(url);
   try {
     const channel = await model.createChannel();
@@ -90,8 +93,10 @@ async function idsIn(url: string, queue: string): Promise<Set<string>> {
       await delay(SETTLE);
       left = (await channel.checkQueue(queue)).messageCount;
     }
-    // Closing gives everything back in its place.
+    // Closing gives everything back in its place, a moment later.
     await channel.close();
+    const after = await model.createChannel();
+    while ((await after.checkQueue(queue)).messageCount < ids.size) await delay(10);
     return ids;
   } finally {
     await model.close();
@@ -99,6 +104,7 @@ async function idsIn(url: string, queue: string): Promise<Set<string>> {
 }
 
 const SETTLE = 200;
+const PATIENCE = 20_000;
 
 /** Puts messages with these ids into a queue. */
 export async function fill(url: string, queue: string, ids: readonly string[]): Promise<void> {

@@ -18,6 +18,7 @@ const PREFETCH_BYTES = 32 * 1_048_576;
 const GROWTH = 4;
 /** How long a count has to stand still. */
 const SETTLE = 250;
+const MOST_SETTLE = 5_000;
 
 /** A delivery and the channel it is to be answered on. */
 export interface Taken {
@@ -169,11 +170,12 @@ export async function isTemporary(failure: Failure, connection: Connection): Pro
   return connection.open ? failure.transient : (await connection.lost).transient;
 }
 
-/** How many messages a queue has once the broker has put back what a lost connection held. */
+/** How many messages a queue has once the broker has put back what a connection held that is gone; of a queue that others fill, those of some moment. */
 export async function settledCount(connection: Connection, queue: string): Promise<number> {
+  const started = performance.now();
   let before = -1;
   let count = await readyCount(connection, queue);
-  while (count !== before) {
+  while (count !== before && performance.now() - started < MOST_SETTLE) {
     before = count;
     await delay(SETTLE);
     count = await readyCount(connection, queue);

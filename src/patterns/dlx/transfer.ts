@@ -71,6 +71,7 @@ class Transfer {
     const abort = (): void => this.#end(abortFailure(signal));
     try {
       let connection = await link.connect(signal);
+      const atFirst = await readyCount(connection, queue);
       const { type, limit } = await deliveryLimit(connection, queue);
       if (type === 'quorum' && !force) this.#attempts = attemptsOf(connection.version, limit);
       if (type === 'stream')
@@ -82,7 +83,9 @@ class Transfer {
         void this.#publisher.stopped.then((why) => this.#end(why));
       }
       this.#pace = pacing(rate, signal);
-      this.#counts.depth = await readyCount(connection, queue);
+      const depth = await readyCount(connection, queue);
+      // Somebody fills it, or it is getting back what a run held that was killed.
+      this.#counts.depth = depth > atFirst ? await settledCount(connection, queue) : depth;
       signal.addEventListener('abort', abort, { once: true });
       for (;;) {
         failure = await this.#pass(connection);
