@@ -32,7 +32,16 @@ await Promise.all([
     ...wrapped,
     plugins: [lazyTls],
   }),
-  build({ ...shared, entryPoints: ['src/index.ts'], outfile: 'dist/index.js', format: 'esm', packages: 'external' }),
+  // What the package depends on stays outside; the language of expressions is in a file of its own, loaded when one is used.
+  build({
+    ...shared,
+    entryPoints: ['src/index.ts'],
+    outdir: 'dist',
+    format: 'esm',
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    external: Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).dependencies),
+  }),
 ]);
 execFileSync('node_modules/.bin/tsc', ['-p', '.config/types.json'], { stdio: 'inherit' });
 execFileSync(process.execPath, ['dist/boot.cjs'], { stdio: 'ignore' });

@@ -5,6 +5,7 @@
 export { openSession, type Session, withSession } from './amqp/session.ts';
 export { type Handlers, type ProgramHandlerConfig, programHandler } from './handlers/each.ts';
 export { type StreamHandlerConfig, streamHandler } from './handlers/stream.ts';
+export { type Death, type DeathHistory, deathHistory } from './model/death.ts';
 export { type Envelope, formatEnvelope, parseEnvelope } from './model/envelope.ts';
 export type { ConsumeCounts, Emit, Event, PublishCounts, Role, WorkCounts } from './model/event.ts';
 export { DEFAULT_EXIT_TABLE, type ExitTable, parseExitTable } from './model/exit-table.ts';
@@ -18,6 +19,18 @@ export type { Judgement, Settlement, Verdict } from './model/verdict.ts';
 export { ConnectionConfig } from './patterns/connection.ts';
 export { consume } from './patterns/consume.ts';
 export { ConsumeConfig } from './patterns/consume-config.ts';
+export { InspectConfig, type Inspected, inspect as inspectDeadLetters } from './patterns/dlx/inspect.ts';
+export {
+  type Destination,
+  MoveConfig,
+  move as moveMessages,
+  ReplayConfig,
+  type Replayed,
+  replay as replayDeadLetters,
+  type TransferOptions,
+} from './patterns/dlx/replay.ts';
+export { type SetUp, setupDeadLetters } from './patterns/dlx/setup.ts';
+export { DlxSetupConfig } from './patterns/dlx/setup-config.ts';
 export {
   FanoutSubscribeConfig,
   FanoutWorkConfig,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as rmq from 'rmq';
 import { brokerUrl, peer, unique } from './support/broker.ts';
@@ -29,6 +29,35 @@ test('a program that imports the package publishes to a topic exchange and handl
     assert.deepEqual(seen, ['order.europe.placed yes']);
     assert.equal(counts.acknowledged, 1);
   });
+});
+
+test('a program that imports the package sets up dead letters, reads why they died, and replays those that an expression is true for', async (t) => {
+  const { depth } = await peer(t);
+  const [queue, deadQueue, dlx] = [unique('work'), unique('dead'), unique('dlx')];
+  t.after(async () => {
+    const { channel } = await peer(t);
+    for (const one of [queue, deadQueue]) await channel.deleteQueue(one);
+    await channel.deleteExchange(dlx);
+  });
+  await rmq.withSession(connection(), async (session) => {
+    const place = { connection: connection(), management: { url: undefined, asked: false } };
+    await rmq.setupDeadLetters(session, rmq.DlxSetupConfig.parse({ queue, deadQueue, dlx }), place);
+    const publisher = await rmq.openPublisher(session);
+    for (const total of [10, 1_000]) await publisher.publish({ routingKey: queue, body: JSON.stringify({ total }) });
+    await publisher.close();
+    await rmq.workQueue(session, rmq.WorkConfig.parse({ queue, count: 2 }), async () => 'dead');
+    const reasons: (string | undefined)[] = [];
+    const { read } = await rmq.inspectDeadLetters(session, rmq.InspectConfig.parse({ queue: deadQueue }), Date.now(), ({ properties }) => {
+      reasons.push(rmq.deathHistory(properties.headers).first?.reason);
+      return undefined;
+    });
+    assert.deepEqual([read, reasons], [2, ['rejected', 'rejected']]);
+    const config = await rmq.ReplayConfig.parseAsync({ queue: deadQueue, where: 'json.total > 99.5' });
+    const { counts, failure } = await rmq.replayDeadLetters(session, session, config);
+    assert.equal(failure, undefined);
+    assert.deepEqual([counts.seen, counts.chosen, counts.moved], [2, 1, 1]);
+  });
+  assert.deepEqual([await depth(queue), await depth(deadQueue)], [1, 1]);
 });
 
 test('a program that imports the package serves requests and makes them, and an error reaches the caller', async (t) => {
@@ -66,11 +95,12 @@ test('a program that imports the package serves requests and makes them, and an 
 
 test('the library imports only packages that are installed with it', () => {
   const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
-  const packages = [...read('dist/index.js').matchAll(/^(?:import|\}) [^;\n]*?from "((?:@[^/"]+\/)?[^/"]+)|\bimport\("((?:@[^/"]+\/)?[^/"]+)/gm)].map(
-    ([, eager, lazy]) => eager ?? lazy ?? '',
-  );
+  const files = ['dist/index.js', ...readdirSync('dist/chunks').map((name) => `dist/chunks/${name}`)];
+  const packages = files
+    .flatMap((file) => [...read(file).matchAll(/^(?:import|\}) [^;\n]*?from "((?:@[^/"]+\/)?[^/"]+)|\bimport\("((?:@[^/"]+\/)?[^/"]+)/gm)])
+    .map(([, eager, lazy]) => eager ?? lazy ?? '');
   const { dependencies } = JSON.parse(read('package.json')) as { readonly dependencies: object };
-  const outside = packages.filter((name) => !name.startsWith('node:') && !(name in dependencies));
+  const outside = packages.filter((name) => !name.startsWith('node:') && !name.startsWith('.') && !(name in dependencies));
   assert.ok(packages.includes('amqplib'));
   assert.deepEqual(outside, []);
 });
