@@ -102,3 +102,40 @@ test('a target that blocks its publishers holds up nothing else: TERM ends the r
     idsOf(100),
   );
 });
+
+test('a target that blocks its publishers for longer than --blocked-timeout is exit 75, and all is where it was', { timeout: 300_000 }, async (t) => {
+  const other = await ownBroker(t, { config: ['disk_free_limit.absolute = 100000GB'] });
+  const { queue, take, depth } = await peer(t);
+  const dead = await queue({}, 'dead');
+  const { channel } = await peer(t, other.nodes[0].url);
+  await channel.assertQueue('target', { durable: true });
+  await fill(brokerUrl(), dead, idsOf(100));
+  const result = await rmq(['dlx', 'move', dead, 'target', '--to-url', other.nodes[0].url, '--blocked-timeout', '1s', '--json']);
+  assert.equal(result.code, 75, result.stderr);
+  assert.equal(json<{ moved: number }>(result).moved, 0);
+  assert.equal(await depth(dead), 100);
+  assert.deepEqual(
+    (await take(dead)).map(({ properties }) => properties.messageId as string),
+    idsOf(100),
+  );
+});
+
+for (const end of ['source', 'target'] as const) {
+  test(`a ${end} that has gone silent is given up by its heartbeats, and the run goes on over a new connection`, async (t) => {
+    const { queue, take, depth } = await peer(t);
+    const [dead, to] = [await queue({}, 'dead'), await queue()];
+    const ids = idsOf(3_000);
+    await fill(brokerUrl(), dead, ids);
+    const faulty = await proxy(t, brokerUrl());
+    const urls = end === 'source' ? [faulty.url, brokerUrl()] : [brokerUrl(), faulty.url];
+    const [source, target] = [testSession(t, `${urls[0]}?heartbeat=1`), testSession(t, `${urls[1]}?heartbeat=1`)];
+    const running = replay(source.session, target.session, ReplayConfig.parse({ queue: dead, toQueue: to, rate: 3_000 }), { elsewhere: true });
+    await source.until(isFar);
+    faulty.stall();
+    const { counts, failure } = await running;
+    assert.equal(failure, undefined);
+    assert.equal(counts.moved, 3_000);
+    assert.equal(await depth(dead), 0);
+    assert.deepEqual(new Set((await take(to)).map(({ properties }) => properties.messageId as string)), new Set(ids));
+  });
+}
