@@ -9,6 +9,8 @@ export interface ServeCounts {
   readonly unaddressed: number;
   /** Requests that went back to the queue. */
   readonly returned: number;
+  /** Requests whose connection was lost before they were answered: they come again, and are received once more. */
+  readonly unknown: number;
 }
 
 /** What became of calls. */

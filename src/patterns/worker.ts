@@ -3,7 +3,7 @@ import { Publisher } from '../amqp/publisher.ts';
 import type { Session } from '../amqp/session.ts';
 import type { Outcome } from '../amqp/unconfirmed.ts';
 import { type Attempt, attemptOf, deadLetter, retryCopy } from '../model/attempt.ts';
-import type { WorkCounts } from '../model/event.ts';
+import type { ConsumeCounts, WorkCounts } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
 import type { Delivery, Message } from '../model/message.ts';
@@ -36,7 +36,9 @@ class Worker {
   readonly #config: WorkerConfig;
   readonly #setup: WorkerSetup;
   readonly #handler: Handler;
-  readonly #counts = { received: 0, acknowledged: 0, retried: 0, dead: 0, dropped: 0, requeued: 0 };
+  readonly #counts = { retried: 0, dead: 0 };
+  /** Messages that are to be acknowledged because there is a copy. */
+  #copied = 0;
   #publisher: Publisher | undefined;
 
   constructor(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler) {
@@ -66,7 +68,7 @@ class Worker {
           ...(topology !== undefined && { topology }),
         },
       );
-      const counts = { ...this.#counts, returned: taken.counts.returned };
+      const counts = this.#account(taken.counts);
       this.#session.emit({ kind: 'worked', counts, seconds: taken.seconds, queue });
       if (taken.failure !== undefined) throw taken.failure;
       return counts;
@@ -75,17 +77,23 @@ class Worker {
     }
   }
 
+  /** Each message that was received is in one of the others; what the broker was told is what it was sent. */
+  #account({ received, acknowledged: answered, rejected, requeued, returned }: ConsumeCounts): WorkCounts {
+    const { retried, dead: buried } = this.#counts;
+    const acknowledged = Math.max(0, answered - this.#copied);
+    const [dead, dropped] = this.#setup.route.kind === 'drop' ? [buried, rejected] : [buried + rejected, 0];
+    const unknown = received - acknowledged - retried - dead - dropped - requeued;
+    return { received, acknowledged, retried, dead, dropped, requeued, unknown, returned };
+  }
+
   async #work(delivery: Delivery, context: TakeContext): Promise<Settlement> {
-    this.#counts.received++;
     const attempt = attemptOf(delivery);
     const judgement = await this.#judge(attempt, context.kill);
     // A message that comes again, for its connection is gone, is judged then: nothing may be done about it twice.
     if (!context.isCurrent()) return 'hold';
-    const settlement = context.kill.aborted ? 'hold' : await this.#settle(attempt, judgement, context);
-    if (context.isCurrent() && settlement !== 'dead') {
-      if (settlement !== 'ack') this.#counts.requeued++;
-      else if (judgement.verdict === 'ack') this.#counts.acknowledged++;
-    }
+    if (context.kill.aborted) return 'hold';
+    const settlement = await this.#settle(attempt, judgement, context);
+    if (context.isCurrent() && settlement === 'ack' && judgement.verdict !== 'ack') this.#copied++;
     return settlement;
   }
 
@@ -144,7 +152,6 @@ class Worker {
     const { route } = this.#setup;
     if (route.kind !== 'publish') {
       this.#session.emit({ kind: 'dead', target: route.kind === 'drop' ? undefined : 'where a policy of the broker says', ...told(attempt, judgement) });
-      this.#counts[route.kind === 'drop' ? 'dropped' : 'dead']++;
       return 'dead';
     }
     const { exchange, routingKey = attempt.original.routingKey } = route;

@@ -382,7 +382,7 @@ test('a request without an address for the reply is handled all the same; the en
   assert.equal(ended.code, 0, ended.stderr);
   assert.match(ended.stderr, /"body":"just do it"/);
   assert.match(ended.stderr, /served 1 request from ".*" in .* s: 1 without an address for the reply/);
-  assert.deepEqual(JSON.parse(ended.stdout), { received: 1, replied: 0, failed: 0, unaddressed: 1, returned: 0 });
+  assert.deepEqual(JSON.parse(ended.stdout), { received: 1, replied: 0, failed: 0, unaddressed: 1, returned: 0, unknown: 0 });
   assert.equal(await other.depth(queue), 0);
 });
 

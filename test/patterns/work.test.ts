@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../../src/model/failure.ts';
 import type { Delivery, FieldTable } from '../../src/model/message.ts';
+import { consume } from '../../src/patterns/consume.ts';
+import { ConsumeConfig } from '../../src/patterns/consume-config.ts';
 import { WorkConfig, workQueue } from '../../src/patterns/work.ts';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
@@ -33,7 +35,7 @@ test('each task goes to the handler once, and is acknowledged', async (t) => {
     return 'ack';
   });
   assert.deepEqual(seen, ['a 1', 'b 1', 'c 1']);
-  assert.deepEqual(counts, { received: 3, acknowledged: 3, retried: 0, dead: 0, dropped: 0, requeued: 0, returned: 0 });
+  assert.deepEqual(counts, { received: 3, acknowledged: 3, retried: 0, dead: 0, dropped: 0, requeued: 0, unknown: 0, returned: 0 });
   assert.equal(await depth(queue), 0);
 });
 
@@ -78,7 +80,7 @@ for (const type of ['classic', 'quorum'] as const) {
       return text(delivery) === 'good' ? 'ack' : { verdict: 'retry', reason: 'no such customer', exitCode: 3, stderr: 'line 1\nline 2' };
     });
     assert.deepEqual(seen, ['bad 1', 'good 1', 'bad 2', 'bad 3']);
-    assert.deepEqual(counts, { received: 4, acknowledged: 1, retried: 2, dead: 1, dropped: 0, requeued: 0, returned: 0 });
+    assert.deepEqual(counts, { received: 4, acknowledged: 1, retried: 2, dead: 1, dropped: 0, requeued: 0, unknown: 0, returned: 0 });
     assert.equal(await depth(queue), 0);
     const letters = await take(dead);
     assert.deepEqual(
@@ -229,7 +231,7 @@ test('a stopped worker lets its handler finish, takes nothing more, and has not 
     assert.equal(signal.aborted, false);
     return 'ack';
   });
-  assert.deepEqual(counts, { received: 1, acknowledged: 1, retried: 0, dead: 0, dropped: 0, requeued: 0, returned: 1 });
+  assert.deepEqual(counts, { received: 1, acknowledged: 1, retried: 0, dead: 0, dropped: 0, requeued: 0, unknown: 0, returned: 1 });
   assert.equal(await depth(queue), 2);
 });
 
@@ -301,6 +303,72 @@ test('a verdict on a message whose connection is gone is dropped; the message co
   assert.deepEqual([counts.acknowledged, counts.retried], [1, 0]);
   assert.equal(await depth(queue), 0);
   assert.equal((await take(dead)).length, 0);
+});
+
+test('each message that was received is counted once, also when the connection is lost before its answer', async (t) => {
+  const { queue, dead, publish, depth } = await workplace(t, { levels: [1] });
+  await publish(queue, ['ack', 'retry', 'dead', 'requeue', 'late', 'later']);
+  const relay = await proxy(t, brokerUrl());
+  const { session, until } = testSession(t, relay.url);
+  const lost = until((event): event is Extract<typeof event, { kind: 'disconnected' }> => event.kind === 'disconnected' && event.role === 'consumer');
+  const seen = new Map<string, number>();
+  const config = WorkConfig.parse({ queue, idle: 1_000, concurrency: 6, requeueDelay: 0, retries: 1, backoff: { from: 1, to: 1 } });
+  const counts = await workQueue(session, config, async (delivery) => {
+    const task = text(delivery);
+    seen.set(task, (seen.get(task) ?? 0) + 1);
+    if (task !== 'later' || seen.get(task) !== 1) {
+      if (task === 'late' && seen.get(task) === 1) await lost;
+      return seen.get(task) === 1 ? (task as 'ack') : 'ack';
+    }
+    // By then the answers to the others have been sent.
+    while ((await depth(dead)) === 0) await new Promise((resolve) => setImmediate(resolve));
+    relay.cut();
+    await lost;
+    return 'dead';
+  });
+  const { received, returned, ...others } = counts;
+  assert.equal(
+    received,
+    [...seen.values()].reduce((sum, one) => sum + one),
+  );
+  assert.equal(
+    Object.values(others).reduce((sum, one) => sum + one),
+    received,
+    JSON.stringify(counts),
+  );
+  assert.ok(others.unknown >= 2, JSON.stringify(counts));
+  assert.equal(await depth(queue), 0);
+});
+
+test('a consumer that loses its connection counts each message once, too', async (t) => {
+  const { queue, publish } = await workplace(t);
+  await publish(queue, ['a', 'b']);
+  const relay = await proxy(t, brokerUrl());
+  const { session, until } = testSession(t, relay.url);
+  let first = true;
+  const counts = await consume(session, ConsumeConfig.parse({ queue, count: 2 }), async () => {
+    if (first) relay.cut();
+    first = false;
+    await until((event): event is Extract<typeof event, { kind: 'disconnected' }> => event.kind === 'disconnected' && event.role === 'consumer');
+    return 'ack';
+  });
+  assert.deepEqual(counts, { received: 4, acknowledged: 2, rejected: 0, requeued: 0, unknown: 2, returned: 0 });
+});
+
+test('a message that a handler had when it stopped the worker is counted as given back', async (t) => {
+  const { queue, publish, depth } = await workplace(t);
+  await publish(queue, ['a', 'b', 'c']);
+  const { session, events } = testSession(t);
+  const run = workQueue(session, WorkConfig.parse({ queue, prefetch: 2 }), async () => {
+    throw new Failure('unfound', 'there is no such program');
+  });
+  await assert.rejects(run, { kind: 'unfound' });
+  const worked = events.find((event) => event.kind === 'worked');
+  const { received, requeued, returned, ...others } = worked?.counts ?? assert.fail();
+  assert.ok(received > 0);
+  assert.deepEqual([requeued, returned], [received, 2 - received]);
+  assert.deepEqual(others, { acknowledged: 0, retried: 0, dead: 0, dropped: 0, unknown: 0 });
+  assert.equal(await depth(queue), 3);
 });
 
 test('a classic queue that refuses when it is full is not worked on with retries: what comes back could be lost', async (t) => {

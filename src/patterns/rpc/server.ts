@@ -106,7 +106,10 @@ class Server {
         (request, context) => this.#serve(request, context),
         { topology, concurrency, grace, graceful: true, onSubscribed },
       );
-      const counts = { ...this.#counts, returned: taken.counts.requeued + taken.counts.returned };
+      const { requeued, returned } = taken.counts;
+      const { received, replied, failed, unaddressed } = this.#counts;
+      const unknown = received - replied - failed - unaddressed - requeued;
+      const counts = { ...this.#counts, returned: requeued + returned, unknown };
       this.#session.emit({ kind: 'served', counts, seconds: taken.seconds, queue });
       if (taken.failure !== undefined) throw taken.failure;
       return counts;
