@@ -117,11 +117,12 @@ function worked({ acknowledged, retried, dead, dropped, requeued, unknown, retur
   return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
 }
 
-function served({ replied, failed, unaddressed, returned, unknown }: ServeCounts): string {
+function served({ replied, failed, unaddressed, unheard, returned, unknown }: ServeCounts): string {
   const parts = list([
     [replied, 'answered'],
     [failed, 'answered with an error'],
     [unaddressed, 'without an address for the reply'],
+    [unheard, 'answered when the caller had gone'],
     [returned, 'given back'],
     [unknown, LOST],
   ]);

@@ -1,3 +1,4 @@
+import type { Connection } from '../amqp/connection.ts';
 import type { Delivery } from '../model/message.ts';
 import type { Topology } from '../model/topology.ts';
 import type { Settlement } from '../model/verdict.ts';
@@ -24,6 +25,8 @@ export interface TakeContext {
   readonly kill: AbortSignal;
   /** False once the connection that the delivery came on is lost: the broker hands it out again, and nothing may be done about this copy. */
   readonly isCurrent: () => boolean;
+  /** Asks something on the consumer's own connection. */
+  readonly ask: <T>(question: (connection: Connection) => Promise<T>) => Promise<T>;
 }
 
 export type Take = (delivery: Delivery, context: TakeContext) => Promise<Settlement>;

@@ -12,7 +12,7 @@ import { type ConsumeConfig, MAX_PREFETCH } from './consume-config.ts';
 import { type End, judgeEnd, judgeSurplus } from './expectation.ts';
 import { InFlight } from './in-flight.ts';
 import { parseOffset } from './offset.ts';
-import type { Take, TakeOptions } from './take-options.ts';
+import type { Take, TakeContext, TakeOptions } from './take-options.ts';
 
 /** How often a queue is asked whether it is empty, when its messages stopped coming before the depth at the start was reached. */
 const DRAIN_CHECK = 500;
@@ -187,7 +187,12 @@ class Run {
     }
     if (!this.#config.ack) consumer.settle(delivery, 'ack');
     this.#undecided.add(delivery);
-    const context = { stopping: this.#stopping.signal, kill: this.#kill.signal, isCurrent: () => consumer.isCurrent(delivery) };
+    const context: TakeContext = {
+      stopping: this.#stopping.signal,
+      kill: this.#kill.signal,
+      isCurrent: () => consumer.isCurrent(delivery),
+      ask: (question) => consumer.ask(question),
+    };
     return this.#handler(delivery, context).then(
       (settlement) => {
         this.#undecided.delete(delivery);

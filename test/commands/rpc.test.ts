@@ -6,11 +6,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ConsumeMessage, Options as PublishOptions } from 'amqplib';
 import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
 import { ownBroker } from '../support/own-broker.ts';
+import { linesOf } from '../support/programs.ts';
 import { pythonWithPika } from '../support/python.ts';
 import { jsonLines, type Running, rmq, start } from '../support/rmq.ts';
 
@@ -382,8 +384,41 @@ test('a request without an address for the reply is handled all the same; the en
   assert.equal(ended.code, 0, ended.stderr);
   assert.match(ended.stderr, /"body":"just do it"/);
   assert.match(ended.stderr, /served 1 request from ".*" in .* s: 1 without an address for the reply/);
-  assert.deepEqual(JSON.parse(ended.stdout), { received: 1, replied: 0, failed: 0, unaddressed: 1, returned: 0, unknown: 0 });
+  assert.deepEqual(JSON.parse(ended.stdout), { received: 1, replied: 0, failed: 0, unaddressed: 1, unheard: 0, returned: 0, unknown: 0 });
   assert.equal(await other.depth(queue), 0);
+});
+
+test('a reply that reaches nobody counts as such: its caller has gone, or has no queue any more', async (t) => {
+  const { queue, other } = await serviceQueue(t);
+  const held = directory(t);
+  const log = join(directory(t), 'log');
+  const script = 'cat <&3 >> "$1"; while [ -d "$0" ]; do sleep 0.1; done; exit "$(cat)"';
+  const server = await serve(t, queue, ['sh', '-c', script, held, log], ['-n', '6', '--concurrency', '6', '--fd3', '--json']);
+  const caller = start(['rpc', 'call', queue, '0', '--timeout', '100s'], { timeout: TIMEOUT });
+  const gone = start(['rpc', 'call', queue, '--lines', '--timeout', '100s'], { input: '0\n3\n', timeout: TIMEOUT });
+  const [callbacks, deleted] = [await other.queue(), await other.queue()];
+  await other.channel.deleteQueue(deleted);
+  await other.publish(queue, ['0'], { replyTo: callbacks });
+  await other.publish(queue, ['0', '3'], { replyTo: deleted });
+  while ((await linesOf(log)).length < 6) await delay(20);
+  gone.child.kill('SIGTERM');
+  await gone.result;
+  const failing = (await linesOf(log)).map((line) => JSON.parse(line)).find(({ body, properties }) => body === '3' && properties.replyTo !== deleted);
+  const isThere = async (): Promise<boolean> => {
+    const { channel } = await peer(t);
+    channel.on('error', () => undefined);
+    return channel.checkQueue(failing.properties.replyTo).then(
+      () => true,
+      () => false,
+    );
+  };
+  while (await isThere()) await delay(20);
+  rmSync(held, { recursive: true });
+  const ended = await server.result;
+  assert.equal((await caller.result).code, 0);
+  assert.deepEqual(JSON.parse(ended.stdout), { received: 6, replied: 2, failed: 0, unaddressed: 0, unheard: 4, returned: 0, unknown: 0 });
+  assert.match(ended.stderr, /2 answered, 4 answered when the caller had gone/);
+  assert.equal((await other.take(callbacks)).length, 1);
 });
 
 test('a queue that exists is used as it is, unless the flags contradict it', async (t) => {
