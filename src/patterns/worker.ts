@@ -10,6 +10,7 @@ import type { Delivery, Message } from '../model/message.ts';
 import { formatDuration } from '../model/quantity.ts';
 import type { Judgement, Settlement, Verdict } from '../model/verdict.ts';
 import { ConsumeConfig } from './consume-config.ts';
+import { publishWhile } from './publish-while.ts';
 import { take } from './take.ts';
 import type { TakeContext } from './take-options.ts';
 import type { WorkerConfig } from './worker-config.ts';
@@ -141,7 +142,8 @@ class Worker {
   async #retry(attempt: Attempt, judgement: Judgement, context: TakeContext): Promise<Settlement> {
     const level = this.#setup.levels[attempt.number - 1];
     if (level === undefined) return this.#bury(attempt, judgement, context);
-    const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue));
+    const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue), context);
+    if (outcome === undefined) return 'hold';
     if (outcome.kind !== 'confirmed') return this.#unplaced(outcome, `the queue "${level.queue}"`, context.stopping);
     this.#session.emit({ kind: 'retried', delay: level.pause, ...told(attempt, judgement) });
     this.#counts.retried++;
@@ -156,16 +158,17 @@ class Worker {
     }
     const { exchange, routingKey = attempt.original.routingKey } = route;
     const target = exchange === '' ? `the queue "${routingKey}"` : `the exchange "${exchange}" with the key "${routingKey}"`;
-    const outcome = await this.#publish(deadLetter(attempt, { exchange, routingKey }, judgement, Math.floor(Date.now() / 1_000)));
+    const outcome = await this.#publish(deadLetter(attempt, { exchange, routingKey }, judgement, Math.floor(Date.now() / 1_000)), context);
+    if (outcome === undefined) return 'hold';
     if (outcome.kind !== 'confirmed') return this.#unplaced(outcome, target, context.stopping);
     this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
     this.#counts.dead++;
     return 'ack';
   }
 
-  async #publish(message: Message): Promise<Outcome> {
+  async #publish(message: Message, { isCurrent }: TakeContext): Promise<Outcome | undefined> {
     if (this.#publisher === undefined) throw new Error('a worker that publishes has a publisher');
-    return this.#publisher.publish(message);
+    return publishWhile(this.#publisher, message, isCurrent);
   }
 
   /** The copy is nowhere: the original stays. Where no queue is bound, no waiting helps. */

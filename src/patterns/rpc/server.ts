@@ -14,6 +14,7 @@ import type { ServeCounts } from '../../model/rpc-counts.ts';
 import type { Settlement } from '../../model/verdict.ts';
 import { ConsumeConfig, MAX_PREFETCH } from '../consume-config.ts';
 import { queueName, shortText } from '../names.ts';
+import { publishWhile } from '../publish-while.ts';
 import { queueShape, queueSpec } from '../queue-shape.ts';
 import { take } from '../take.ts';
 import type { TakeContext } from '../take-options.ts';
@@ -133,7 +134,8 @@ class Server {
     if (answer instanceof RpcError) this.#complain({ kind: 'request-failed', messageId, reason: answer.message });
     if (replyTo === undefined) this.#counts.unaddressed++;
     else {
-      const placed = await this.#send(request, replyTo, answer);
+      const placed = await this.#send(request, replyTo, answer, context);
+      if (placed === undefined) return 'hold';
       this.#counts[!placed || !isThere ? 'unheard' : answer instanceof RpcError ? 'failed' : 'replied']++;
     }
     return 'ack';
@@ -166,14 +168,14 @@ class Server {
     return ask((connection) => this.#callers.isThere(connection, replyTo)).catch(() => true);
   }
 
-  /** False when no queue took the reply. */
-  async #send(request: Delivery, replyTo: string, answer: RpcAnswer | RpcError): Promise<boolean> {
-    const placed = await this.#publish(this.#reply(request, replyTo, answer));
-    if (typeof placed === 'boolean') return placed;
+  /** False when no queue took the reply; undefined when it was not sent, for the request comes again. */
+  async #send(request: Delivery, replyTo: string, answer: RpcAnswer | RpcError, context: TakeContext): Promise<boolean | undefined> {
+    const placed = await this.#publish(this.#reply(request, replyTo, answer), context);
+    if (!(placed instanceof Failure)) return placed;
     // The caller learns that there was a reply which the broker does not take.
-    const told = await this.#publish(this.#reply(request, replyTo, new RpcError(placed.message, { exitCode: REFUSED })));
-    if (typeof told === 'boolean') return told;
-    throw told;
+    const told = await this.#publish(this.#reply(request, replyTo, new RpcError(placed.message, { exitCode: REFUSED })), context);
+    if (told instanceof Failure) throw told;
+    return told;
   }
 
   #reply({ properties: { correlationId } }: Delivery, replyTo: string, answer: RpcAnswer | RpcError): Message {
@@ -195,9 +197,10 @@ class Server {
   }
 
   /** Whether a queue took a reply, or why the broker does not take it. */
-  async #publish(reply: Message): Promise<boolean | Failure> {
+  async #publish(reply: Message, { isCurrent }: TakeContext): Promise<boolean | Failure | undefined> {
     try {
-      const outcome = await this.#publisher.publish(reply);
+      const outcome = await publishWhile(this.#publisher, reply, isCurrent);
+      if (outcome === undefined) return undefined;
       if (outcome.kind === 'unknown') throw outcome.failure;
       return outcome.kind === 'refused' ? outcome.failure : outcome.kind !== 'returned';
     } catch (error) {
