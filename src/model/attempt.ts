@@ -10,6 +10,9 @@ export const REASON_HEADER = 'x-rmq-reason';
 export const EXIT_CODE_HEADER = 'x-rmq-exit-code';
 export const STDERR_HEADER = 'x-rmq-stderr';
 
+/** It has to fit into a frame, with everything else that is said about a message. */
+const LONGEST_REASON = 4_096;
+
 /** Headers with which the broker tells how a message died; with them on a copy it would see a circle, and drop the copy. */
 const DEATH = /^x-(death|first-death-\w+|last-death-\w+)$/;
 /** The broker routes a message to these as well. */
@@ -83,7 +86,7 @@ export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'rou
         ...headers,
         ...died(original, expiration, seconds),
         [ATTEMPT_HEADER]: number,
-        ...(reason !== undefined && { [REASON_HEADER]: reason }),
+        ...(reason !== undefined && { [REASON_HEADER]: reason.slice(0, LONGEST_REASON) }),
         ...(exitCode !== undefined && { [EXIT_CODE_HEADER]: exitCode }),
         ...(stderr !== undefined && stderr !== '' && { [STDERR_HEADER]: stderr }),
         ...(Object.keys(left).length > 0 && { [ORIGIN_HEADER]: left }),

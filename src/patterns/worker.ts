@@ -18,6 +18,13 @@ import type { WorkerSetup } from './worker-setup.ts';
 
 /** Milliseconds that a handler has to end once it was told to. */
 const GIVE_UP = 10_000;
+/** What is known of a verdict that comes without a reason. */
+const WITHOUT_REASON: Readonly<Record<Verdict, string>> = {
+  ack: '',
+  retry: 'the handler asked for another attempt',
+  requeue: 'the handler gave it back',
+  dead: 'the handler rejected it',
+};
 const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 
 /**
@@ -118,7 +125,8 @@ class Worker {
     const handle = async (signal: AbortSignal): Promise<Judgement> => {
       try {
         const verdict: Verdict | Judgement = await this.#handler(original, { signal, attempt: number });
-        return typeof verdict === 'string' ? { verdict } : verdict;
+        const judgement = typeof verdict === 'string' ? { verdict } : verdict;
+        return { ...judgement, reason: judgement.reason || WITHOUT_REASON[judgement.verdict] };
       } catch (error) {
         if (error instanceof Failure && (error.kind === 'unfound' || error.kind === 'unexecutable')) throw error;
         return { verdict: 'retry', reason: error instanceof Error ? error.message : String(error) };
@@ -190,10 +198,7 @@ class Worker {
 }
 
 /** What is told about a message that failed. */
-function told(
-  { original, number }: Attempt,
-  { reason = 'the handler said so' }: Judgement,
-): { messageId: string | undefined; attempt: number; reason: string } {
+function told({ original, number }: Attempt, { reason = '' }: Judgement): { messageId: string | undefined; attempt: number; reason: string } {
   return { messageId: original.properties.messageId, attempt: number, reason };
 }
 

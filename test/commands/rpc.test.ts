@@ -206,14 +206,14 @@ test('a call of many that gets no reply has its line, too', async (t) => {
   const queue = await service(t, (request, send) => {
     if (String(request.content) !== 'never') send(request.content);
   });
-  const plain = await call([queue, '--lines', '--timeout', '1s'], 'a\nnever\nc\n');
+  const plain = await call([queue, '--lines', '--timeout', '3s'], 'a\nnever\nc\n');
   assert.deepEqual([plain.code, plain.stdout], [124, 'a\n\nc\n'], plain.stderr);
-  const json = await call([queue, '--lines', '--timeout', '1s', '--json'], 'a\nnever\nc\n');
+  const json = await call([queue, '--lines', '--timeout', '3s', '--json'], 'a\nnever\nc\n');
   assert.deepEqual(
     jsonLines<{ readonly call: number; readonly body?: string; readonly error?: object }>(json).map(({ call: number, body, error }) => [number, body, error]),
     [
       [1, 'a', undefined],
-      [2, undefined, { kind: 'deadline', reason: `no reply from "${queue}" within 1 s` }],
+      [2, undefined, { kind: 'deadline', reason: `no reply from "${queue}" within 3 s` }],
       [3, 'c', undefined],
     ],
   );

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../../src/model/failure.ts';
 import type { Delivery, FieldTable } from '../../src/model/message.ts';
+import type { Judgement, Verdict } from '../../src/model/verdict.ts';
 import { consume } from '../../src/patterns/consume.ts';
 import { ConsumeConfig } from '../../src/patterns/consume-config.ts';
 import { WorkConfig, workQueue } from '../../src/patterns/work.ts';
@@ -270,6 +271,24 @@ test('a handler that throws counts as failed, with its message as the reason', a
     throw new Error('the card was declined');
   });
   assert.equal((await take(dead))[0]?.properties.headers?.['x-rmq-reason'], 'the card was declined');
+});
+
+test('a verdict without a reason is what a dead letter says of it, and a reason fits into its headers', async (t) => {
+  const cases: readonly (readonly [Judgement | Verdict, string])[] = [
+    ['dead', 'the handler rejected it'],
+    [{ verdict: 'dead', reason: '' }, 'the handler rejected it'],
+    ['retry', 'the handler asked for another attempt'],
+    [{ verdict: 'dead', reason: 'no such customer' }, 'no such customer'],
+    [{ verdict: 'dead', reason: 'x'.repeat(500_000) }, 'x'.repeat(4_096)],
+  ];
+  const { queue, dead, publish, take } = await workplace(t);
+  await publish(queue, Object.keys(cases));
+  const { session } = testSession(t);
+  await workQueue(session, WorkConfig.parse({ queue, count: cases.length }), async (task) => cases[Number(text(task))]?.[0] ?? 'ack');
+  assert.deepEqual(
+    (await take(dead)).map(({ properties }) => properties.headers?.['x-rmq-reason']),
+    cases.map(([, reason]) => reason),
+  );
 });
 
 test('a message that is given back comes again, as the same attempt', async (t) => {
