@@ -7,6 +7,8 @@ import type { Settlement } from '../model/verdict.ts';
 export interface TakeOptions {
   /** Ensured before each subscription, on the consumer's own connection. */
   readonly topology?: Topology;
+  /** Called on each connection of the consumer after the first: declares again what a broker may have lost with its data. */
+  readonly restore?: (connection: Connection) => Promise<void>;
   /** Handlers at a time; absent: as many as the prefetch lets through. */
   readonly concurrency?: number;
   /** Milliseconds that handlers have to finish once the run is stopped; 5 s unless told otherwise. */

@@ -95,6 +95,7 @@ class Run {
         exclusive,
         priority,
         topology: this.#options.topology,
+        restore: this.#options.restore,
         onSubscribed: this.#options.onSubscribed,
       },
       (delivery) => this.#handling.add(delivery),

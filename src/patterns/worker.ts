@@ -58,7 +58,7 @@ class Worker {
 
   async run(): Promise<WorkCounts> {
     const { count, idle, timeout, drain, concurrency, prefetch = concurrency, grace } = this.#config;
-    const { queue, topology, levels, route } = this.#setup;
+    const { queue, topology, restore, levels, route } = this.#setup;
     if (levels.length > 0 || route.kind === 'publish') {
       this.#publisher = new Publisher(this.#session, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
       await this.#publisher.connect();
@@ -72,6 +72,7 @@ class Worker {
           concurrency,
           grace,
           graceful: true,
+          restore,
           onSubscribed: () => this.#session.emit({ kind: 'note', text: `working on the queue "${queue}"` }),
           ...(topology !== undefined && { topology }),
         },
@@ -151,8 +152,7 @@ class Worker {
     const level = this.#setup.levels[attempt.number - 1];
     if (level === undefined) return this.#bury(attempt, judgement, context);
     const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue), context);
-    if (outcome === undefined) return 'hold';
-    if (outcome.kind !== 'confirmed') return this.#unplaced(outcome, `the queue "${level.queue}"`, context.stopping);
+    if (outcome?.kind !== 'confirmed') return this.#unplaced(outcome, `the queue "${level.queue}"`, context);
     this.#session.emit({ kind: 'retried', delay: level.pause, ...told(attempt, judgement) });
     this.#counts.retried++;
     return 'ack';
@@ -167,8 +167,7 @@ class Worker {
     const { exchange, routingKey = attempt.original.routingKey } = route;
     const target = exchange === '' ? `the queue "${routingKey}"` : `the exchange "${exchange}" with the key "${routingKey}"`;
     const outcome = await this.#publish(deadLetter(attempt, { exchange, routingKey }, judgement, Math.floor(Date.now() / 1_000)), context);
-    if (outcome === undefined) return 'hold';
-    if (outcome.kind !== 'confirmed') return this.#unplaced(outcome, target, context.stopping);
+    if (outcome?.kind !== 'confirmed') return this.#unplaced(outcome, target, context);
     this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
     this.#counts.dead++;
     return 'ack';
@@ -180,7 +179,9 @@ class Worker {
   }
 
   /** The copy is nowhere: the original stays. Where no queue is bound, no waiting helps. */
-  #unplaced(outcome: Outcome, target: string, stopping: AbortSignal): Promise<Settlement> {
+  async #unplaced(outcome: Outcome | undefined, target: string, { isCurrent, stopping }: TakeContext): Promise<Settlement> {
+    // It comes again, and what it was to go to may only just be declared again.
+    if (outcome === undefined || !isCurrent()) return 'hold';
     if (outcome.kind === 'returned') {
       throw new Failure('unroutable', `a message that failed found no way to ${target}: no queue took it`, {
         hint: 'nothing is lost: it is back in its queue; bind a queue there, and start the worker again',

@@ -5,6 +5,7 @@ import type { Delivery, FieldTable } from '../../src/model/message.ts';
 import type { Judgement, Verdict } from '../../src/model/verdict.ts';
 import { consume } from '../../src/patterns/consume.ts';
 import { ConsumeConfig } from '../../src/patterns/consume-config.ts';
+import { FanoutWorkConfig, workFanout } from '../../src/patterns/fanout.ts';
 import { WorkConfig, workQueue } from '../../src/patterns/work.ts';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
@@ -372,6 +373,55 @@ test('a consumer that loses its connection counts each message once, too', async
     return 'ack';
   });
   assert.deepEqual(counts, { received: 4, acknowledged: 2, rejected: 0, requeued: 0, unknown: 2, returned: 0 });
+});
+
+test('a broker that comes back without its data gets again what the worker had declared', async (t) => {
+  const { channel, take } = await peer(t);
+  const [exchange, dead] = [unique('exchange'), unique('dead')];
+  const queue = `${exchange}.service`;
+  const remove = async (on = channel): Promise<void> => {
+    for (const name of [queue, `${queue}.retry.1`, dead]) await on.deleteQueue(name);
+    await on.deleteExchange(exchange);
+  };
+  t.after(async () => remove((await peer(t)).channel));
+  const relay = await proxy(t, brokerUrl());
+  const { session, events, until } = testSession(t, relay.url);
+  const flags = { dlx: '', dlxRoutingKey: dead, queueType: 'quorum' as const };
+  const config = FanoutWorkConfig.parse({ exchange, service: 'service', ...flags, retries: 1, backoff: { from: 1, to: 1 }, count: 2, maxLength: 7 });
+  const subscriptions = (): number => events.filter((event) => event.kind === 'note' && event.text.startsWith('working on')).length;
+  const running = workFanout(session, config, async () => 'retry');
+  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 1 && event.kind === 'note');
+  await relay.refuse();
+  await remove();
+  await relay.admit();
+  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 2 && event.kind === 'note');
+  channel.publish(exchange, '', Buffer.from('a'));
+  await running;
+  assert.equal((await take(dead))[0]?.properties.headers?.['x-rmq-attempt'], 2);
+  await channel.assertQueue(queue, {
+    durable: true,
+    arguments: { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead, 'x-max-length': 7 },
+  });
+});
+
+test('a queue that was there before comes back as it was', async (t) => {
+  const { channel, publish } = await peer(t);
+  const { queue, dead } = await workplace(t, { type: 'quorum' });
+  const relay = await proxy(t, brokerUrl());
+  const { session, events, until } = testSession(t, relay.url);
+  const subscriptions = (): number => events.filter((event) => event.kind === 'note' && event.text.startsWith('working on')).length;
+  const running = workQueue(session, WorkConfig.parse({ queue, count: 1 }), async () => 'ack');
+  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 1 && event.kind === 'note');
+  await relay.refuse();
+  await channel.deleteQueue(queue);
+  await relay.admit();
+  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 2 && event.kind === 'note');
+  await publish(queue, ['a']);
+  await running;
+  await channel.assertQueue(queue, {
+    durable: true,
+    arguments: { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead },
+  });
 });
 
 test('a message that a handler had when it stopped the worker is counted as given back', async (t) => {
