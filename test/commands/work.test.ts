@@ -120,6 +120,31 @@ exit "$code"
   assert.match(result.stderr, /^cannot do 3$/m);
 });
 
+test('a copy of a message that has failed begins anew, wherever it was copied from', async (t) => {
+  const { name, dead, publish, take } = await workplace(t, [1, 60_000]);
+  const log = join(await scratchDirectory(t), 'log');
+  const copied = async (from: string): Promise<void> => {
+    const { stdout } = await rmq(['consume', from, '-n', '1', '-o', 'json', '--timeout', '20s']);
+    const copy = await rmq(['publish', '-q', name, '--envelopes'], { input: stdout });
+    assert.equal(copy.code, 0, copy.stderr);
+  };
+  const handled = (handler: string, ...flags: readonly string[]) => rmq(['work', 'run', name, '--json', ...flags, '--', 'sh', '-c', handler]);
+  await publish(name, ['x']);
+  await handled('echo alas >&2; exit 3', '-n', '2', '--retries', '1', '--backoff', '1ms');
+  await copied(dead);
+  const again = await handled(`echo "$RMQ_ATTEMPT" >> ${log}; exit 4`, '-n', '2', '--retries', '1', '--backoff', '1ms');
+  assert.deepEqual([json<Summary>(again).retried, json<Summary>(again).dead], [1, 1], again.stderr);
+  assert.deepEqual(await linesOf(log), ['1', '2']);
+  const headers = (await take(dead))[0]?.properties.headers;
+  assert.deepEqual([headers?.['x-rmq-attempt'], headers?.['x-rmq-exit-code'], headers?.['x-rmq-stderr']], [2, 4, undefined]);
+  await publish(name, ['y']);
+  await handled('exit 3', '-n', '1', '--retries', '1', '--backoff', '1m');
+  // It was taken out of the queue in which it waits, before its time.
+  await copied(`${name}.retry.60000`);
+  await handled(`echo "$RMQ_ATTEMPT $RMQ_EXCHANGE $RMQ_HEADER_X_RMQ_ORIGIN" >> ${log}`, '-n', '1');
+  assert.equal((await linesOf(log)).at(-1), '1  ');
+});
+
 test('--on-exit changes what exit codes mean', async (t) => {
   const { name, publish, depth, dead } = await workplace(t);
   await publish(name, ['1', '2', '3']);
