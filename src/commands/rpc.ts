@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
+import type { Patience } from '../handlers/group.ts';
 import type { runProgram } from '../handlers/program.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
@@ -104,16 +105,18 @@ const rpcServe = defineCommand({
     cmd: rest('the handler and its arguments', { completes: 'command' }),
   },
   load: async () => {
-    const [{ RpcServerConfig, rpcServer }, { withSession }, { runProgram }] = await Promise.all([
+    const [{ RpcServerConfig, rpcServer }, { withSession }, { runProgram }, { patienceWithin }] = await Promise.all([
       import('../patterns/rpc/server.ts'),
       import('../patterns/connection.ts'),
       import('../handlers/program.ts'),
+      import('../handlers/group.ts'),
     ]);
     return {
       config: RpcServerConfig,
       run: async (config, { connection, emit, signal, results, json }, { cmd = [], fd3 = false, maxReply = MAX_REPLY }) => {
         if (config.concurrency > MOST_PROGRAMS) throw new Failure('usage', `--concurrency must be at most ${MOST_PROGRAMS}`);
-        const handler = programHandler(runProgram, { command: cmd, fd3, maxReply }, emit);
+        const patience = patienceWithin(config.grace, signal);
+        const handler = programHandler(runProgram, { command: cmd, fd3, maxReply, patience }, emit);
         const counts = await withSession(connection, (session) => rpcServer(session, config, handler), emit, signal);
         if (json) await results.report(counts, '');
         return undefined;
@@ -138,12 +141,13 @@ interface Program {
   readonly command: readonly string[];
   readonly fd3: boolean;
   readonly maxReply: number;
+  readonly patience: Patience;
 }
 
 /** A handler that runs a program for each request; its standard output is the reply. */
-function programHandler(run: typeof runProgram, { command, fd3, maxReply }: Program, emit: Emit): RpcHandler {
+function programHandler(run: typeof runProgram, { command, fd3, maxReply, patience }: Program, emit: Emit): RpcHandler {
   return async (delivery, { signal }) => {
-    const { code, stdout, stderr, overflowed } = await run({ command, delivery, attempt: 1, fd3, signal, collect: { maxBytes: maxReply }, emit });
+    const { code, stdout, stderr, overflowed } = await run({ command, delivery, attempt: 1, fd3, signal, patience, collect: { maxBytes: maxReply }, emit });
     if (overflowed) throw new RpcError(`it printed more than ${formatSize(maxReply)}`, { exitCode: OVERFLOWED, stderr });
     if (code !== 0) throw new RpcError(`exit code ${code}`, { exitCode: code, stderr, body: stdout });
     return stdout;

@@ -2,7 +2,7 @@ import type { Emit } from '../model/event.ts';
 import { type Answer, AnswerReader } from './answers.ts';
 import { drained } from './drain.ts';
 import { outerEnvironment } from './environment.ts';
-import { type Group, groupOf } from './group.ts';
+import { type Group, groupOf, type Patience } from './group.ts';
 import { exitCodeOf, type ProgramRun } from './program.ts';
 import { type Started, start } from './start.ts';
 import { Tail } from './tail.ts';
@@ -12,7 +12,7 @@ const HUNG_UP = 1_000;
 
 interface ResidentConfig {
   readonly command: readonly string[];
-  readonly patience: number | undefined;
+  readonly patience: Patience | undefined;
   readonly emit: Emit;
   /** What it throws is a fault of the program, which then has to end. */
   readonly onAnswer: (answer: Answer) => void;

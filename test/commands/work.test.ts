@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
@@ -228,6 +229,24 @@ test('a handler that outlives the grace is killed with everything it started, an
     ['a'],
   );
   for (const pid of await linesOf(pids)) await untilGone(pid);
+});
+
+test('a handler has no longer to end by itself after the grace than the grace was', async (t) => {
+  const { name, publish, take } = await workplace(t);
+  for (const [index, flags] of [[], ['--stream']].entries()) {
+    const directory = await scratchDirectory(t);
+    await publish(name, ['a']);
+    const late = join(directory, 'late');
+    const slow = `trap 'sleep 3; touch ${late}; exit 0' TERM; read -r line; echo "started $$." >&2; while :; do sleep 0.05; done`;
+    const run = start(['work', 'run', name, '--grace', '100ms', ...flags, '--', 'sh', '-c', slow]);
+    await run.until('stderr', '.\n');
+    run.child.kill('SIGTERM');
+    const { code, stderr } = await run.result;
+    assert.equal(code, 143, stderr);
+    await untilGone(/started (\d+)/.exec(stderr)?.[1] ?? '');
+    assert.deepEqual(await readdir(directory), [], `run ${index}`);
+    assert.equal((await take(name)).length, 1);
+  }
 });
 
 test('a second signal leaves at once and takes the handlers along', async (t) => {
