@@ -26,6 +26,7 @@ export const workerInputs = {
   grace: duration('how long handlers may go on once the run is stopped (30s)'),
   dropDead: toggle('drop what failed for good when the queue has no dead-letter exchange'),
   policyDlx: toggle('a policy of the broker dead-letters what is rejected'),
+  failOnDead: toggle('exit 1 when a message was dead-lettered or dropped'),
   count: integer('stop after N messages', { short: 'n' }),
   idle: duration('stop after this long without a message'),
   drain: toggle('stop at the depth that the queue has now'),

@@ -51,6 +51,8 @@ export interface WorkCounts {
   readonly unknown: number;
   /** Messages that were delivered and went back to the queue unseen. */
   readonly returned: number;
+  /** Messages that wait for their next attempt when the run ends, whoever has sent them off; absent without retries, or when nobody can tell. */
+  readonly waiting?: number;
 }
 
 /** What a person who looks into a message that failed wants to know. */

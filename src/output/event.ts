@@ -104,7 +104,7 @@ function published({ confirmed, returned, nacked, unknown }: PublishCounts, conf
 /** Of messages that come again. */
 const LOST = 'unknown (the connection was lost first, and they come again)';
 
-function worked({ acknowledged, retried, dead, dropped, requeued, unknown, returned }: WorkCounts): string {
+function worked({ acknowledged, retried, dead, dropped, requeued, unknown, returned, waiting = 0 }: WorkCounts): string {
   const parts = list([
     [acknowledged, 'acknowledged'],
     [retried, 'sent off for another attempt'],
@@ -114,7 +114,8 @@ function worked({ acknowledged, retried, dead, dropped, requeued, unknown, retur
     [unknown, LOST],
     [returned, 'given back unseen'],
   ]);
-  return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
+  const later = waiting === 0 ? '' : `; ${formatCount(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'} for another attempt`;
+  return `${parts.length === 0 ? '' : `: ${parts.join(', ')}`}${later}`;
 }
 
 function served({ replied, failed, unaddressed, unheard, returned, unknown }: ServeCounts): string {

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { withControlConnection } from '../amqp/declare.ts';
 import { Publisher } from '../amqp/publisher.ts';
+import { readyCount } from '../amqp/queue-probe.ts';
 import type { Session } from '../amqp/session.ts';
 import type { Outcome } from '../amqp/unconfirmed.ts';
 import { type Attempt, attemptOf, deadLetter, retryCopy } from '../model/attempt.ts';
@@ -7,7 +9,7 @@ import type { ConsumeCounts, WorkCounts } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
 import type { Delivery, Message } from '../model/message.ts';
-import { formatDuration } from '../model/quantity.ts';
+import { formatCount, formatDuration } from '../model/quantity.ts';
 import type { Judgement, Settlement, Verdict } from '../model/verdict.ts';
 import { ConsumeConfig } from './consume-config.ts';
 import { publishWhile } from './publish-while.ts';
@@ -32,7 +34,7 @@ const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_
  * A copy is confirmed before its original is acknowledged; nothing is lost, and after a crash in between there are two.
  * A run that is interrupted or terminated lets handlers finish within the grace, and is then no failure.
  *
- * @throws Failure `unfound` or `unexecutable` when the handler cannot work at all, `unroutable` when no queue takes the dead letters, `deadline`, `unavailable`
+ * @throws Failure `negative` when it was asked to fail on dead letters, `unfound` or `unexecutable` when the handler cannot work at all, `unroutable` when no queue takes the dead letters, `deadline`, `unavailable`
  */
 export async function runWorker(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler): Promise<WorkCounts> {
   const worker = new Worker(session, config, setup, handler);
@@ -57,7 +59,7 @@ class Worker {
   }
 
   async run(): Promise<WorkCounts> {
-    const { count, idle, timeout, drain, concurrency, prefetch = concurrency, grace } = this.#config;
+    const { count, idle, timeout, drain, concurrency, prefetch = concurrency, grace, failOnDead } = this.#config;
     const { queue, topology, restore, levels, route } = this.#setup;
     if (levels.length > 0 || route.kind === 'publish') {
       this.#publisher = new Publisher(this.#session, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
@@ -77,9 +79,15 @@ class Worker {
           ...(topology !== undefined && { topology }),
         },
       );
-      const counts = this.#account(taken.counts);
+      const waiting = taken.failure === undefined ? await this.#countWaiting() : undefined;
+      const counts = { ...this.#account(taken.counts), ...(waiting !== undefined && { waiting }) };
       this.#session.emit({ kind: 'worked', counts, seconds: taken.seconds, queue });
       if (taken.failure !== undefined) throw taken.failure;
+      if (failOnDead && counts.dead + counts.dropped > 0) {
+        throw new Failure('negative', `${formatCount(counts.dead + counts.dropped, 'message')} failed for good`, {
+          hint: counts.dropped > 0 ? 'they were dropped: --dlx EXCHANGE keeps such messages' : `rmq dlx list shows where the dead letters of "${queue}" are`,
+        });
+      }
       return counts;
     } finally {
       await this.#publisher?.close();
@@ -93,6 +101,22 @@ class Worker {
     const [dead, dropped] = this.#setup.route.kind === 'drop' ? [buried, rejected] : [buried + rejected, 0];
     const unknown = received - acknowledged - retried - dead - dropped - requeued;
     return { received, acknowledged, retried, dead, dropped, requeued, unknown, returned };
+  }
+
+  /** How many messages wait for another attempt; undefined when that cannot be told. */
+  async #countWaiting(): Promise<number | undefined> {
+    const queues = [...new Set(this.#setup.levels.map(({ queue }) => queue))];
+    if (queues.length === 0 || this.#session.signal.aborted) return undefined;
+    try {
+      return await withControlConnection(this.#session, async (connection) => {
+        let waiting = 0;
+        for (const queue of queues) waiting += await readyCount(connection, queue);
+        return waiting;
+      });
+    } catch {
+      // Everything is done; this is only for the summary.
+      return undefined;
+    }
   }
 
   async #work(delivery: Delivery, context: TakeContext): Promise<Settlement> {

@@ -107,7 +107,7 @@ exit "$code"
   const result = await rmq(['work', 'run', name, '--retries', '1', '--backoff', '50ms', '--requeue-delay', '20ms', '-n', '8', '--json', '--', handler]);
   assert.equal(result.code, 0, result.stderr);
   const { seconds: _, ...counts } = json<Summary & { seconds: number }>(result);
-  assert.deepEqual(counts, { received: 8, acknowledged: 2, retried: 2, dead: 3, dropped: 0, requeued: 1, unknown: 0, returned: 0 });
+  assert.deepEqual(counts, { received: 8, acknowledged: 2, retried: 2, dead: 3, dropped: 0, requeued: 1, unknown: 0, returned: 0, waiting: 0 });
   assert.deepEqual((await linesOf(log)).sort(), ['0 1 false', '3 1 false', '3 2 false', '65 1 false', '75 1 false', '75 1 true', '9 1 false', '9 2 false']);
   assert.equal(await depth(name), 0);
   const letters = await take(dead);
@@ -144,6 +144,33 @@ test('a copy of a message that has failed begins anew, wherever it was copied fr
   await copied(`${name}.retry.60000`);
   await handled(`echo "$RMQ_ATTEMPT $RMQ_EXCHANGE $RMQ_HEADER_X_RMQ_ORIGIN" >> ${log}`, '-n', '1');
   assert.equal((await linesOf(log)).at(-1), '1  ');
+});
+
+test('a run that ends while messages wait for another attempt says how many', async (t) => {
+  const { name, publish } = await workplace(t, [60_000]);
+  await publish(name, ['a', 'b']);
+  const run = (...more: readonly string[]) => rmq(['work', 'run', name, '--drain', '--retries', '1', '--backoff', '1m', ...more, '--', 'false']);
+  const drained = await run();
+  assert.equal(drained.code, 0, drained.stderr);
+  assert.match(drained.stderr, /handled 2 messages .*: 2 sent off for another attempt; 2 messages wait for another attempt/);
+  assert.equal(json<{ waiting: number }>(await run('--json')).waiting, 2);
+});
+
+test('--fail-on-dead is exit 1 when a message failed for good', async (t) => {
+  const { name, publish, queue: make } = await workplace(t);
+  const run = (queue: string, handler: string, ...more: readonly string[]) => rmq(['work', 'run', queue, '--drain', ...more, '--', handler]);
+  await publish(name, ['a']);
+  assert.equal((await run(name, 'false')).code, 0);
+  await publish(name, ['b', 'c']);
+  const failed = await run(name, 'false', '--fail-on-dead');
+  assert.equal(failed.code, 1, failed.stderr);
+  assert.match(failed.stderr, /error: 2 messages failed for good\n.*rmq dlx list/);
+  await publish(name, ['d']);
+  assert.equal((await run(name, 'true', '--fail-on-dead')).code, 0);
+  const other = await make();
+  await publish(other, ['e']);
+  const dropped = await run(other, 'false', '--fail-on-dead', '--drop-dead');
+  assert.equal(dropped.code, 1, dropped.stderr);
 });
 
 test('--on-exit changes what exit codes mean', async (t) => {

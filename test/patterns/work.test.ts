@@ -82,7 +82,7 @@ for (const type of ['classic', 'quorum'] as const) {
       return text(delivery) === 'good' ? 'ack' : { verdict: 'retry', reason: 'no such customer', exitCode: 3, stderr: 'line 1\nline 2' };
     });
     assert.deepEqual(seen, ['bad 1', 'good 1', 'bad 2', 'bad 3']);
-    assert.deepEqual(counts, { received: 4, acknowledged: 1, retried: 2, dead: 1, dropped: 0, requeued: 0, unknown: 0, returned: 0 });
+    assert.deepEqual(counts, { received: 4, acknowledged: 1, retried: 2, dead: 1, dropped: 0, requeued: 0, unknown: 0, returned: 0, waiting: 0 });
     assert.equal(await depth(queue), 0);
     const letters = await take(dead);
     assert.deepEqual(
