@@ -115,6 +115,7 @@ class Run {
     void consumer.ended.then((failure) => failure !== undefined && this.#end(failure));
     const watch = idle === undefined ? undefined : this.#watchIdle(consumer, idle);
     const end = await this.#ended;
+    this.#handling.stop();
     signal.removeEventListener('abort', abort);
     clearTimeout(deadline);
     clearInterval(watch);

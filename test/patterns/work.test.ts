@@ -433,10 +433,8 @@ test('a message that a handler had when it stopped the worker is counted as give
   });
   await assert.rejects(run, { kind: 'unfound' });
   const worked = events.find((event) => event.kind === 'worked');
-  const { received, requeued, returned, ...others } = worked?.counts ?? assert.fail();
-  assert.ok(received > 0);
-  assert.deepEqual([requeued, returned], [received, 2 - received]);
-  assert.deepEqual(others, { acknowledged: 0, retried: 0, dead: 0, dropped: 0, unknown: 0 });
+  // The one that waited for its turn has not had it.
+  assert.deepEqual(worked?.counts, { received: 1, acknowledged: 0, retried: 0, dead: 0, dropped: 0, requeued: 1, unknown: 0, returned: 1 });
   assert.equal(await depth(queue), 3);
 });
 
