@@ -212,10 +212,7 @@ test('a reply that waits for room is not sent any more once its request comes ag
   };
   const counts = await rpcServer(testSession(t, faulty.url).session, RpcServerConfig.parse({ queue, concurrency: 2, idle: 1_000 }), handler);
   const replies = (await take(callbacks)).map(({ content }) => content.toString('latin1', 0, 11));
-  assert.deepEqual(
-    replies.filter((reply) => reply !== 'stalls here').sort(),
-    ['large again', 'small again'],
-  );
+  assert.deepEqual(replies.filter((reply) => reply !== 'stalls here').sort(), ['large again', 'small again']);
   assert.equal(counts.received, 4);
 });
 
