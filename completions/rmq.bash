@@ -60,7 +60,7 @@ _rmq_level() {
       arguments=2
       ;;
     'work run')
-      flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --concurrency -' 'value --prefetch -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'value --count -n' 'value --idle -' 'switch --drain -' 'value --timeout -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
+      flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --concurrency -' 'value --prefetch -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --count -n' 'value --idle -' 'switch --drain -' 'value --timeout -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
       arguments=2
       endless=1
       command=2
@@ -70,7 +70,7 @@ _rmq_level() {
       arguments=2
       ;;
     'fanout subscribe')
-      flags+=('value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
+      flags+=('value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
       arguments=2
       ;;
     'topic publish')
@@ -78,7 +78,7 @@ _rmq_level() {
       arguments=3
       ;;
     'topic subscribe')
-      flags+=('value --queue -' 'value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
+      flags+=('value --queue -' 'value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
       arguments=2
       endless=1
       ;;

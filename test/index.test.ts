@@ -90,7 +90,7 @@ test('a program that imports the package serves requests and makes them, and an 
   stop.abort();
   const counts = await served;
   await session.close();
-  assert.deepEqual(counts, { received: 4, replied: 3, failed: 1, unaddressed: 0, returned: 0 });
+  assert.deepEqual(counts, { received: 4, replied: 3, failed: 1, unaddressed: 0, unheard: 0, returned: 0, unknown: 0 });
 });
 
 test('the library imports only packages that are installed with it', () => {

@@ -24,6 +24,8 @@ export interface ConsumerConfig {
   readonly priority?: number | undefined;
   /** Ensured on each connection of the consumer: an exclusive queue belongs to the connection that declares it. */
   readonly topology?: Topology | undefined;
+  /** Called on each connection after the first, for what may have been lost meanwhile. */
+  readonly restore?: ((connection: Connection) => Promise<void>) | undefined;
   /** Called whenever a subscription stands, with what the queue is called on this connection. */
   readonly onSubscribed?: ((queue: string) => void) | undefined;
 }
@@ -104,12 +106,15 @@ export class Consumer {
 
   /** What is to be there is ensured once on each connection; a queue that is deleted later on stays deleted. */
   async #prepare(connection: Connection): Promise<void> {
-    const { topology, queue } = this.#config;
-    if (topology === undefined || this.#prepared === connection) return;
-    // The broker may not know yet that the connection is lost which holds the last one, and would keep that name locked.
-    const temporary = topology.queues.some(({ name, exclusive }) => name === queue && exclusive === true);
-    if (temporary && ++this.#names > 1) this.#queue = `${queue}.${this.#names}`;
-    await ensure(connection, withQueueName(topology, queue, this.#queue));
+    const { topology, restore, queue } = this.#config;
+    if (this.#prepared === connection) return;
+    if (this.#prepared !== undefined) await restore?.(connection);
+    if (topology !== undefined) {
+      // The broker may not know yet that the connection is lost which holds the last one, and would keep that name locked.
+      const temporary = topology.queues.some(({ name, exclusive }) => name === queue && exclusive === true);
+      if (temporary && ++this.#names > 1) this.#queue = `${queue}.${this.#names}`;
+      await ensure(connection, withQueueName(topology, queue, this.#queue));
+    }
     this.#prepared = connection;
   }
 

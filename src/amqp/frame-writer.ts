@@ -17,8 +17,11 @@ export interface FrameWriter {
   readonly flush: (done?: () => void) => void;
 }
 
+/** Whether a message has to come back that no queue is bound for: each of them, or as it depends on the message. */
+export type Mandatory = boolean | ((message: Message) => boolean);
+
 /** The fast way where amqplib's insides are as expected, its public way where they are not. */
-export function frameWriter(channel: Channel, mandatory: boolean): FrameWriter {
+export function frameWriter(channel: Channel, mandatory: Mandatory): FrameWriter {
   const wire = wireOf(channel);
   return wire === undefined ? publicWriter(channel, mandatory) : batchWriter(wire, mandatory);
 }
@@ -26,8 +29,12 @@ export function frameWriter(channel: Channel, mandatory: boolean): FrameWriter {
 const BATCH = 65_536;
 const SPARE_BATCHES = 4;
 
-function batchWriter(wire: Wire, mandatory: boolean): FrameWriter {
-  const framing = { channel: wire.channel, frameMax: wire.frameMax, mandatory };
+function batchWriter(wire: Wire, mandatory: Mandatory): FrameWriter {
+  const { channel, frameMax } = wire;
+  const [required, optional] = [
+    { channel, frameMax, mandatory: true },
+    { channel, frameMax, mandatory: false },
+  ];
   const spare: Buffer[] = [];
   const next = (size: number): Growing => ({ bytes: (size <= BATCH ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(Math.max(size, BATCH)), length: 0 });
   let batch = next(0);
@@ -50,19 +57,20 @@ function batchWriter(wire: Wire, mandatory: boolean): FrameWriter {
         flush();
         if (size > BATCH) batch = next(size);
       }
-      writeMessage(batch, message, framing);
+      writeMessage(batch, message, isMandatory(message, mandatory) ? required : optional);
     },
     flush,
   };
 }
 
 /** Through `channel.publish`, one message at a time. */
-export function publicWriter(channel: Channel, mandatory: boolean): FrameWriter {
+export function publicWriter(channel: Channel, mandatory: Mandatory): FrameWriter {
   let full = false;
   return {
-    write: ({ exchange, routingKey, properties, body }) => {
+    write: (message) => {
+      const { exchange, routingKey, properties, body } = message;
       const { headers, ...rest } = properties;
-      const options = { ...rest, mandatory, headers: headers === undefined ? {} : encodable(headers) };
+      const options = { ...rest, mandatory: isMandatory(message, mandatory), headers: headers === undefined ? {} : encodable(headers) };
       full = !channel.publish(exchange, routingKey, body, options);
     },
     flush: (done) => {
@@ -71,6 +79,10 @@ export function publicWriter(channel: Channel, mandatory: boolean): FrameWriter 
       else setImmediate(done);
     },
   };
+}
+
+function isMandatory(message: Message, mandatory: Mandatory): boolean {
+  return typeof mandatory === 'boolean' ? mandatory : mandatory(message);
 }
 
 /** A table as amqplib encodes it: it knows no `bytes`, `longstr` and `table`. */

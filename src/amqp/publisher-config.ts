@@ -1,5 +1,5 @@
 import type { Channel } from 'amqplib';
-import type { FrameWriter } from './frame-writer.ts';
+import type { FrameWriter, Mandatory } from './frame-writer.ts';
 
 /** How a publisher sends. */
 export interface PublisherConfig {
@@ -10,11 +10,11 @@ export interface PublisherConfig {
   /** False: the broker is not asked to confirm; a message counts as done when the socket has it. */
   readonly confirm: boolean;
   /** True: a message that no queue is bound for comes back. */
-  readonly mandatory: boolean;
+  readonly mandatory: Mandatory;
   /** True when all messages go to one exchange: one that is missing then ends the run, instead of being left out. */
   readonly oneExchange: boolean;
   /** Milliseconds without any confirm, while some are due, after which the connection is made anew and they are sent again. */
   readonly confirmTimeout: number;
   /** How messages get onto the channel; the default is the fast way. */
-  readonly writer?: (channel: Channel, mandatory: boolean) => FrameWriter;
+  readonly writer?: (channel: Channel, mandatory: Mandatory) => FrameWriter;
 }

@@ -17,15 +17,18 @@ export interface PrintStyle {
   readonly nul: boolean;
   /** Bodies that are JSON as `bodyJson`. */
   readonly jsonBody: boolean;
+  /** Bodies are lines where newlines end them: one that has a newline gets no second one, and one of several lines is told of. */
+  readonly asLine?: { readonly onSeveral: () => void };
 }
 
 /** Where a command's results go; everything else it has to tell is an event. */
 export interface Results {
   /**
    * A function that prints a delivery and resolves once the operating system has taken all of its bytes. When it
-   * rejects, the bytes may not have been written; the run's signal is then aborted too.
+   * rejects, the bytes may not have been written; the run's signal is then aborted too. Without a delivery, an empty place is
+   * kept for it; `beside` stands in front of the envelope, or alone, in JSON.
    */
-  printer(style: PrintStyle): (delivery: Delivery) => Promise<void>;
+  printer(style: PrintStyle): (delivery: Delivery | undefined, beside?: object) => Promise<void>;
   /** Prints one result: as a line of JSON with `-o json`, as the text otherwise. */
   report(result: object, text: string): Promise<void>;
 }

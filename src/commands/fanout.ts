@@ -68,7 +68,7 @@ const fanoutSubscribe: Command = defineCommand({
         const handling = handlingOf(config, extras, fanoutSubscribe.inputs);
         if (handling !== undefined) {
           const work = check(FanoutWorkConfig, handling.worker, fanoutSubscribe.inputs);
-          await withProgram(work, handling.program, emit, (given, handler) =>
+          await withProgram(work, handling.program, { emit, signal }, (given, handler) =>
             withSession(connection, (session) => workFanout(session, given, handler), emit, signal),
           );
           return undefined;

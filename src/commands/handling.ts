@@ -1,9 +1,8 @@
-import type { Emit } from '../model/event.ts';
 import { DEFAULT_EXIT_TABLE, type ExitTable, parseExitTable } from '../model/exit-table.ts';
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
 import { parseDuration } from '../model/quantity.ts';
-import { type Command, spelling } from './command.ts';
+import { type Command, type Context, spelling } from './command.ts';
 import { choice, duration, type Flag, integer, text, toggle, trailing } from './flag.ts';
 
 /** How a queue is declared when it is missing. */
@@ -27,6 +26,7 @@ export const workerInputs = {
   grace: duration('how long handlers may go on once the run is stopped (30s)'),
   dropDead: toggle('drop what failed for good when the queue has no dead-letter exchange'),
   policyDlx: toggle('a policy of the broker dead-letters what is rejected'),
+  failOnDead: toggle('exit 1 when a message was dead-lettered or dropped'),
   count: integer('stop after N messages', { short: 'n' }),
   idle: duration('stop after this long without a message'),
   drain: toggle('stop at the depth that the queue has now'),
@@ -103,6 +103,7 @@ const STREAM_PREFETCH = 100;
 const MOST_PROGRAMS = 1_000;
 
 interface Places {
+  readonly grace: number;
   readonly concurrency: number;
   readonly prefetch?: number | undefined;
 }
@@ -115,20 +116,22 @@ interface Places {
 export async function withProgram<C extends Places, T>(
   config: C,
   program: ProgramChoice,
-  emit: Emit,
+  { emit, signal }: Pick<Context, 'emit' | 'signal'>,
   use: (config: C, handler: Handler) => Promise<T>,
 ): Promise<T> {
   const { cmd: command, fd3 = false, stream = false, onExit = DEFAULT_EXIT_TABLE } = program;
   if (stream && fd3) throw new Failure('usage', '--stream and --fd3 exclude each other: a stream carries whole envelopes');
   if (config.concurrency > MOST_PROGRAMS) throw new Failure('usage', `--concurrency must be at most ${MOST_PROGRAMS}`);
+  const { patienceWithin } = await import('../handlers/group.ts');
+  const patience = patienceWithin(config.grace, signal);
   if (!stream) {
     const { programHandler } = await import('../handlers/each.ts');
-    const { handle, close } = programHandler({ command, fd3, onExit }, emit);
+    const { handle, close } = programHandler({ command, fd3, onExit, patience }, emit);
     return use(config, handle).finally(close);
   }
   const { streamHandler } = await import('../handlers/stream.ts');
   const { concurrency, prefetch = concurrency * STREAM_PREFETCH } = config;
-  const { handle, close } = streamHandler({ command, concurrency, onExit }, emit);
+  const { handle, close } = streamHandler({ command, concurrency, onExit, patience }, emit);
   // Each of the programs is a place for many messages.
   return use({ ...config, concurrency: prefetch, prefetch }, handle).finally(close);
 }

@@ -1,9 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
+import type { Patience } from '../handlers/group.ts';
 import type { runProgram } from '../handlers/program.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { formatSize } from '../model/quantity.ts';
 import { RpcError } from '../model/rpc.ts';
+import type { CallResult } from '../patterns/rpc/calls.ts';
 import type { RpcHandler } from '../patterns/rpc/server.ts';
 import { type Command, defineCommand, type Group } from './command.ts';
 import { printExtras } from './consuming.ts';
@@ -27,7 +29,10 @@ const rpcCall = defineCommand({
   examples: [
     ["rmq rpc call add '[1,2]'", 'prints the reply; exit 124 without one in 30s, 69 at once when nobody serves, else as the handler exits'],
     ['rmq rpc call resize -f photo.jpg -o raw > small.jpg', 'bytes in, bytes out'],
-    ['rmq rpc call geocode --lines --concurrency 20 < addresses', 'a call per line over one connection, replies in the order of the lines'],
+    [
+      'rmq rpc call geocode --lines --concurrency 20 < addresses',
+      'a call per line over one connection; a line for each reply, in their order, and an empty one for a call that failed',
+    ],
   ],
   readsStdin,
   inputs: {
@@ -43,7 +48,7 @@ const rpcCall = defineCommand({
   extras: printExtras,
   load: async () => {
     setFlagsFromString(PATIENT_COMPILER);
-    const [{ callAll, RpcCallConfig }, { openDrafts }, { withSession }] = await Promise.all([
+    const [{ callAll, isSingle, RpcCallConfig }, { openDrafts }, { withSession }] = await Promise.all([
       import('../patterns/rpc/calls.ts'),
       import('../patterns/source.ts'),
       import('../patterns/connection.ts'),
@@ -53,12 +58,20 @@ const rpcCall = defineCommand({
       run: async (config, context, { nul = false, jsonBody = false }) => {
         const { connection, emit, signal, results, json } = context;
         const drafts = await openDrafts(config, context, signal);
-        const print = results.printer({ nul, jsonBody });
-        // A handler that failed without a word has printed nothing, not an empty line.
-        const printReply = async (reply: Parameters<typeof print>[0], failed: boolean): Promise<void> => {
-          if (json || !failed || reply.body.length > 0) await print(reply);
+        const single = isSingle(config);
+        let told = single;
+        const onSeveral = (): void => {
+          if (!told) emit({ kind: 'note', text: 'a reply has several lines: -o json and -0 keep each reply apart from the next' });
+          told = true;
         };
-        await withSession(connection, (session) => callAll(session, config, drafts, printReply), emit, signal);
+        const print = results.printer({ nul, jsonBody, asLine: { onSeveral } });
+        const printResult = async ({ call, reply, failure }: CallResult): Promise<void> => {
+          // Of many, each has its place, whatever came of it.
+          if (!single) await print(reply, { call, ...(failure !== undefined && { error: toldOf(failure) }) });
+          // A handler that failed without a word has printed nothing, not an empty line.
+          else if (reply !== undefined && (json || failure === undefined || reply.body.length > 0)) await print(reply);
+        };
+        await withSession(connection, (session) => callAll(session, config, drafts, printResult), emit, signal);
         return undefined;
       },
     };
@@ -92,16 +105,18 @@ const rpcServe = defineCommand({
     cmd: rest('the handler and its arguments', { completes: 'command' }),
   },
   load: async () => {
-    const [{ RpcServerConfig, rpcServer }, { withSession }, { runProgram }] = await Promise.all([
+    const [{ RpcServerConfig, rpcServer }, { withSession }, { runProgram }, { patienceWithin }] = await Promise.all([
       import('../patterns/rpc/server.ts'),
       import('../patterns/connection.ts'),
       import('../handlers/program.ts'),
+      import('../handlers/group.ts'),
     ]);
     return {
       config: RpcServerConfig,
       run: async (config, { connection, emit, signal, results, json }, { cmd = [], fd3 = false, maxReply = MAX_REPLY }) => {
         if (config.concurrency > MOST_PROGRAMS) throw new Failure('usage', `--concurrency must be at most ${MOST_PROGRAMS}`);
-        const handler = programHandler(runProgram, { command: cmd, fd3, maxReply }, emit);
+        const patience = patienceWithin(config.grace, signal);
+        const handler = programHandler(runProgram, { command: cmd, fd3, maxReply, patience }, emit);
         const counts = await withSession(connection, (session) => rpcServer(session, config, handler), emit, signal);
         if (json) await results.report(counts, '');
         return undefined;
@@ -112,6 +127,11 @@ const rpcServe = defineCommand({
 
 export const rpcCommands: readonly Command[] = [rpcCall, rpcServe];
 
+/** Why one of many calls failed: with the exit code of the handler, or what kind of failure it was. */
+function toldOf({ message, kind, exitCode }: Failure): object {
+  return exitCode === undefined ? { kind, reason: message } : { exitCode, reason: message };
+}
+
 const MAX_REPLY = 16 * 1_048_576;
 const MOST_PROGRAMS = 1_000;
 /** EX_IOERR of sysexits.h. */
@@ -121,12 +141,13 @@ interface Program {
   readonly command: readonly string[];
   readonly fd3: boolean;
   readonly maxReply: number;
+  readonly patience: Patience;
 }
 
 /** A handler that runs a program for each request; its standard output is the reply. */
-function programHandler(run: typeof runProgram, { command, fd3, maxReply }: Program, emit: Emit): RpcHandler {
+function programHandler(run: typeof runProgram, { command, fd3, maxReply, patience }: Program, emit: Emit): RpcHandler {
   return async (delivery, { signal }) => {
-    const { code, stdout, stderr, overflowed } = await run({ command, delivery, attempt: 1, fd3, signal, collect: { maxBytes: maxReply }, emit });
+    const { code, stdout, stderr, overflowed } = await run({ command, delivery, attempt: 1, fd3, signal, patience, collect: { maxBytes: maxReply }, emit });
     if (overflowed) throw new RpcError(`it printed more than ${formatSize(maxReply)}`, { exitCode: OVERFLOWED, stderr });
     if (code !== 0) throw new RpcError(`exit code ${code}`, { exitCode: code, stderr, body: stdout });
     return stdout;

@@ -71,7 +71,7 @@ const topicSubscribe: Command = defineCommand({
         const handling = handlingOf(config, extras, topicSubscribe.inputs);
         if (handling !== undefined) {
           const work = check(TopicWorkConfig, handling.worker, topicSubscribe.inputs);
-          await withProgram(work, handling.program, emit, (given, handler) =>
+          await withProgram(work, handling.program, { emit, signal }, (given, handler) =>
             withSession(connection, (session) => workTopic(session, given, handler), emit, signal),
           );
           return undefined;

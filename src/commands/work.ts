@@ -54,7 +54,7 @@ const workRun = defineCommand({
     return {
       config: WorkConfig,
       run: async (config, { connection, emit, signal }, { cmd = [], ...program }) => {
-        await withProgram(config, { cmd, ...program }, emit, (given, handler) =>
+        await withProgram(config, { cmd, ...program }, { emit, signal }, (given, handler) =>
           withSession(connection, (session) => workQueue(session, given, handler), emit, signal),
         );
         return undefined;

@@ -2,6 +2,7 @@ import type { Emit } from '../model/event.ts';
 import { type ExitTable, verdictOn } from '../model/exit-table.ts';
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
+import type { Patience } from './group.ts';
 import type { ProgramRun } from './program.ts';
 import { Runner } from './runner.ts';
 
@@ -19,7 +20,7 @@ export interface ProgramHandlerConfig {
   readonly fd3: boolean;
   readonly onExit: ExitTable;
   /** Milliseconds between TERM and KILL. */
-  readonly patience?: number;
+  readonly patience?: Patience;
 }
 
 /** A program for each message, which its exit code settles. */

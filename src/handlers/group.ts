@@ -2,8 +2,19 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { whenLeaving } from './leaving.ts';
 
-/** How long a process group has to end by itself after TERM, in milliseconds. */
-export const PATIENCE = 5_000;
+/** How many milliseconds a program has to end by itself; asked when that begins, where it depends. */
+export type Patience = number | (() => number);
+
+const PATIENCE = 5_000;
+
+export function patienceOf(patience: Patience = PATIENCE): number {
+  return typeof patience === 'number' ? patience : patience();
+}
+
+/** Less of it once the run has been stopped and its handlers have `grace` milliseconds: what ignores TERM must not take longer than that again. */
+export function patienceWithin(grace: number, stopped: AbortSignal): Patience {
+  return () => (stopped.aborted ? Math.min(grace, PATIENCE) : PATIENCE);
+}
 
 /** A program with everything that it has started, as long as that has not left its process group. */
 export interface Group {
@@ -15,13 +26,14 @@ export interface Group {
 }
 
 export interface GroupOptions {
-  readonly patience?: number | undefined;
+  /** Between TERM and KILL. */
+  readonly patience?: Patience | undefined;
   /** The child starts one program after the other, which may lead groups of their own, as `timeout` does. They go with it. */
   readonly launches?: boolean;
 }
 
 /** The process group that a detached child leads. */
-export function groupOf({ pid }: ChildProcess, { patience = PATIENCE, launches = false }: GroupOptions = {}): Group {
+export function groupOf({ pid }: ChildProcess, { patience, launches = false }: GroupOptions = {}): Group {
   if (pid === undefined) return { end: () => undefined, kill: () => undefined, over: () => undefined };
   const groups = new Set([pid]);
   let ending: NodeJS.Timeout | undefined;
@@ -38,7 +50,7 @@ export function groupOf({ pid }: ChildProcess, { patience = PATIENCE, launches =
       const launched = launches ? childrenOf(pid) : [];
       // Where nothing runs yet, nothing has to come to an end: it must not begin any more.
       send(launches && launched.length === 0 ? 'SIGKILL' : 'SIGTERM', launched);
-      ending = setTimeout(kill, patience);
+      ending = setTimeout(kill, patienceOf(patience));
     },
     kill,
     over: () => {

@@ -3,7 +3,7 @@ import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { drained } from './drain.ts';
 import { outerEnvironment } from './environment.ts';
-import { type Group, groupOf } from './group.ts';
+import { type Group, groupOf, type Patience } from './group.ts';
 import { Marks } from './marks.ts';
 import { exitCodeOf, type ProgramRun } from './program.ts';
 import { type Started, start } from './start.ts';
@@ -22,7 +22,7 @@ export interface Launch {
 
 interface LauncherConfig {
   /** Milliseconds between TERM and KILL. */
-  readonly patience?: number | undefined;
+  readonly patience?: Patience | undefined;
   readonly emit: Emit;
 }
 

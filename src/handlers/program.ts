@@ -5,7 +5,7 @@ import type { Emit } from '../model/event.ts';
 import type { Delivery } from '../model/message.ts';
 import { drained } from './drain.ts';
 import { outerEnvironment, variablesOf } from './environment.ts';
-import { groupOf } from './group.ts';
+import { groupOf, type Patience } from './group.ts';
 import { spool } from './spool.ts';
 import { type Descriptor, start } from './start.ts';
 import { Tail } from './tail.ts';
@@ -22,7 +22,7 @@ export interface ProgramInput {
   /** Ends the program, and everything in its process group. */
   readonly signal: AbortSignal;
   /** Milliseconds between TERM and KILL. */
-  readonly patience?: number | undefined;
+  readonly patience?: Patience | undefined;
   /** Its standard output is wanted, so many bytes at most; otherwise it goes where ours does. */
   readonly collect?: { readonly maxBytes: number };
   readonly emit: Emit;

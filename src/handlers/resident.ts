@@ -2,14 +2,17 @@ import type { Emit } from '../model/event.ts';
 import { type Answer, AnswerReader } from './answers.ts';
 import { drained } from './drain.ts';
 import { outerEnvironment } from './environment.ts';
-import { type Group, groupOf } from './group.ts';
+import { type Group, groupOf, type Patience } from './group.ts';
 import { exitCodeOf, type ProgramRun } from './program.ts';
 import { type Started, start } from './start.ts';
 import { Tail } from './tail.ts';
 
+/** How long a program may live on that no longer reads or writes, in milliseconds: most that close a pipe are about to end. */
+const HUNG_UP = 1_000;
+
 interface ResidentConfig {
   readonly command: readonly string[];
-  readonly patience: number | undefined;
+  readonly patience: Patience | undefined;
   readonly emit: Emit;
   /** What it throws is a fault of the program, which then has to end. */
   readonly onAnswer: (answer: Answer) => void;
@@ -30,6 +33,9 @@ export class Resident {
   #outbox = '';
   #ending = false;
   #fault: string | undefined;
+  /** True once nothing more comes for it: what it closes then, it has no more use for. */
+  #finished = false;
+  #hungUp: NodeJS.Timeout | undefined;
 
   /** @throws Failure `unfound`, `unexecutable` or `later`, as a program for each message */
   static async start(config: ResidentConfig): Promise<Resident> {
@@ -54,9 +60,12 @@ export class Resident {
         this.end();
       }
     });
+    stdout?.once('end', () => this.#hangUp('it closed its standard output and lived on: nobody could hear its answers'));
+    stdin?.once('error', () => this.#hangUp('it closed its standard input and lived on: no message could reach it'));
     this.ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#ending = true;
+        clearTimeout(this.#hungUp);
         this.#group.over();
         stdin?.destroy();
         // What it has said before it died still counts.
@@ -80,6 +89,7 @@ export class Resident {
 
   /** Nothing more comes. */
   finish(): void {
+    this.#finished = true;
     this.#flush();
     this.#stdin?.end();
   }
@@ -87,6 +97,16 @@ export class Resident {
   end(): void {
     this.#ending = true;
     this.#group.end();
+  }
+
+  /** It has closed a pipe: it gets nothing more, and has to end. */
+  #hangUp(fault: string): void {
+    if (this.#finished || this.#ending) return;
+    this.#ending = true;
+    this.#hungUp = setTimeout(() => {
+      this.#fault ??= fault;
+      this.end();
+    }, HUNG_UP);
   }
 
   #flush(): void {

@@ -8,6 +8,7 @@ import { Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message.ts';
 import { isPlainEnvironment, variablesOf } from './environment.ts';
 import { findProgram } from './find.ts';
+import type { Patience } from './group.ts';
 import { CannotLaunch, Launcher } from './launcher.ts';
 import { whenLeaving } from './leaving.ts';
 import { type Parcel, withParcel } from './parcel.ts';
@@ -17,7 +18,7 @@ interface RunnerConfig {
   /** The program and its arguments. */
   readonly command: readonly string[];
   readonly fd3: boolean;
-  readonly patience: number | undefined;
+  readonly patience: Patience | undefined;
   readonly emit: Emit;
 }
 

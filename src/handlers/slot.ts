@@ -7,7 +7,7 @@ import type { Delivery } from '../model/message.ts';
 import type { Judgement } from '../model/verdict.ts';
 import type { Answer } from './answers.ts';
 import { abortReason, cannotRun, describeExit } from './each.ts';
-import { PATIENCE } from './group.ts';
+import { type Patience, patienceOf } from './group.ts';
 import { type End, Resident } from './resident.ts';
 
 /** A message that a program has, or is to get. */
@@ -23,7 +23,7 @@ export interface Task {
 interface SlotConfig {
   readonly command: readonly string[];
   readonly onExit: ExitTable;
-  readonly patience: number | undefined;
+  readonly patience: Patience | undefined;
   readonly emit: Emit;
 }
 
@@ -72,7 +72,7 @@ export class Slot {
     this.#closed = true;
     clearTimeout(this.#pausing);
     for (const task of this.#tasks.values()) this.#finish(task, { verdict: 'retry', reason: 'stopped' });
-    const timer = setTimeout(() => this.#resident?.end(), this.#config.patience ?? PATIENCE);
+    const timer = setTimeout(() => this.#resident?.end(), patienceOf(this.#config.patience));
     this.#resident?.finish();
     await this.#life;
     clearTimeout(timer);

@@ -3,6 +3,7 @@ import type { ExitTable } from '../model/exit-table.ts';
 import type { Handler } from '../model/handler.ts';
 import type { Judgement } from '../model/verdict.ts';
 import { abortReason, type Handlers } from './each.ts';
+import type { Patience } from './group.ts';
 import { Slot } from './slot.ts';
 
 export interface StreamHandlerConfig {
@@ -12,7 +13,7 @@ export interface StreamHandlerConfig {
   readonly concurrency: number;
   readonly onExit: ExitTable;
   /** Milliseconds that a program has to end by itself: once nothing more comes, and between TERM and KILL. */
-  readonly patience?: number;
+  readonly patience?: Patience;
 }
 
 /**

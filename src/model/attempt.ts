@@ -10,6 +10,9 @@ export const REASON_HEADER = 'x-rmq-reason';
 export const EXIT_CODE_HEADER = 'x-rmq-exit-code';
 export const STDERR_HEADER = 'x-rmq-stderr';
 
+/** It has to fit into a frame, with everything else that is said about a message. */
+const LONGEST_REASON = 4_096;
+
 /** Headers with which the broker tells how a message died; with them on a copy it would see a circle, and drop the copy. */
 const DEATH = /^x-(death|first-death-\w+|last-death-\w+)$/;
 /** The broker routes a message to these as well. */
@@ -21,28 +24,46 @@ export interface Attempt {
   readonly original: Delivery;
 }
 
-/** Undoes what `retryCopy` did. */
+/**
+ * Undoes what `retryCopy` did. Only what has just come out of a retry queue of its own queue is on a further attempt: the headers
+ * also travel on dead letters, and on copies of them that somebody publishes, which are messages like any other.
+ */
 export function attemptOf(delivery: Delivery): Attempt {
   const { [ATTEMPT_HEADER]: attempt, [ORIGIN_HEADER]: origin, ...headers } = delivery.properties.headers ?? {};
-  const number = typeof attempt === 'number' && Number.isInteger(attempt) && attempt > 1 ? attempt : 1;
-  if (attempt === undefined || !isTable(origin)) return { number, original: delivery };
-  const { exchange, routingKey, userId, expiration, headers: kept } = origin;
+  if (attempt === undefined && origin === undefined) return { number: 1, original: delivery };
+  const { queue, redelivered, body, exchange, routingKey, properties } = delivery;
+  if (typeof attempt !== 'number' || !Number.isInteger(attempt) || !isTable(origin) || !hasWaited(delivery)) {
+    return { number: 1, original: { queue, redelivered, body, exchange, routingKey, properties: withHeaders(properties, headers) } };
+  }
+  const { userId, expiration, headers: kept } = origin;
   const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !DEATH.test(name)));
   return {
-    number,
+    number: Math.max(1, attempt),
     original: {
-      queue: delivery.queue,
-      redelivered: delivery.redelivered,
-      body: delivery.body,
-      exchange: typeof exchange === 'string' ? exchange : delivery.exchange,
-      routingKey: typeof routingKey === 'string' ? routingKey : delivery.routingKey,
+      queue,
+      redelivered,
+      body,
+      exchange: typeof origin['exchange'] === 'string' ? origin['exchange'] : exchange,
+      routingKey: typeof origin['routingKey'] === 'string' ? origin['routingKey'] : routingKey,
       properties: {
-        ...withHeaders(delivery.properties, isTable(kept) ? { ...own, ...kept } : own),
+        ...withHeaders(properties, isTable(kept) ? { ...own, ...kept } : own),
         ...(typeof userId === 'string' && { userId }),
         ...(typeof expiration === 'string' && { expiration }),
       },
     },
   };
+}
+
+/** True when the last queue in which a message died was one in which it waited for its next attempt. */
+function hasWaited({ queue, properties }: Delivery): boolean {
+  const deaths = properties.headers?.['x-death'];
+  const last = Array.isArray(deaths) ? (deaths[0] as FieldValue | undefined) : undefined;
+  return isTable(last) && last['reason'] === 'expired' && typeof last['queue'] === 'string' && last['queue'].startsWith(retryQueue(queue, ''));
+}
+
+/** Where a message of a queue waits for so many milliseconds. */
+export function retryQueue(queue: string, pause: number | ''): string {
+  return `${queue}.retry.${pause}`;
 }
 
 /** The copy of a message that waits in a queue for its next attempt. Its user id, which may be another's login, its expiration and what would route it elsewhere wait in a header. */
@@ -71,7 +92,9 @@ export function retryCopy(original: Delivery, next: number, waitingIn: string): 
 export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'routingKey'>, judgement: Judgement, seconds: number): Message {
   const { original, number } = attempt;
   const { userId, expiration, ...properties } = original.properties;
-  const [copies, headers] = partition(original.properties.headers ?? {}, (name) => CARBON_COPIES.includes(name));
+  // What is said of an earlier failure is not true of this one.
+  const [, said] = partition(original.properties.headers ?? {}, (name) => name === EXIT_CODE_HEADER || name === STDERR_HEADER);
+  const [copies, headers] = partition(said, (name) => CARBON_COPIES.includes(name));
   const left: FieldTable = { ...(userId !== undefined && { userId }), ...(Object.keys(copies).length > 0 && { headers: copies }) };
   const { reason, exitCode, stderr } = judgement;
   return {
@@ -83,7 +106,7 @@ export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'rou
         ...headers,
         ...died(original, expiration, seconds),
         [ATTEMPT_HEADER]: number,
-        ...(reason !== undefined && { [REASON_HEADER]: reason }),
+        ...(reason !== undefined && { [REASON_HEADER]: reason.slice(0, LONGEST_REASON) }),
         ...(exitCode !== undefined && { [EXIT_CODE_HEADER]: exitCode }),
         ...(stderr !== undefined && stderr !== '' && { [STDERR_HEADER]: stderr }),
         ...(Object.keys(left).length > 0 && { [ORIGIN_HEADER]: left }),

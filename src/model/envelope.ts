@@ -14,8 +14,8 @@ export interface Envelope extends Pick<Message, 'properties' | 'body'> {
 }
 
 const BODY_KEYS = ['body', 'bodyBase64', 'bodyJson'] as const;
-/** `death` is what `dlx inspect` has read from the headers: for people, and passed over here. */
-const KEYS = ['queue', 'exchange', 'routingKey', 'redelivered', 'properties', 'types', ...BODY_KEYS, 'death'] as const;
+/** Passed over here: `death` is what `dlx inspect` has read from the headers; `call` and `error` say of a reply what it belongs to. */
+const KEYS = ['queue', 'exchange', 'routingKey', 'redelivered', 'properties', 'types', ...BODY_KEYS, 'death', 'call', 'error'] as const;
 
 const wrong = (what: string, hint?: string): Failure => new Failure('data', what, hint === undefined ? {} : { hint });
 

@@ -28,11 +28,13 @@ export interface ConsumeCounts {
   readonly rejected: number;
   /** Messages given back to the queue after the handler saw them. */
   readonly requeued: number;
+  /** Messages whose answer nobody knows whether the broker has it: their connection was lost, and they come again. */
+  readonly unknown: number;
   /** Messages that were delivered beyond what was asked for and went back to the queue unseen. */
   readonly returned: number;
 }
 
-/** What a worker did with the messages that were delivered to it. */
+/** What a worker did with the messages that were delivered to it. All but those that were returned add up to what it received. */
 export interface WorkCounts {
   /** Messages handed to a handler, each as often as that happened. */
   readonly received: number;
@@ -45,8 +47,12 @@ export interface WorkCounts {
   readonly dropped: number;
   /** Messages given back to the queue after a handler had them. */
   readonly requeued: number;
+  /** Messages whose connection was lost before the broker had the answer: they come again, and are received once more. */
+  readonly unknown: number;
   /** Messages that were delivered and went back to the queue unseen. */
   readonly returned: number;
+  /** Messages that wait for their next attempt when the run ends, whoever has sent them off; absent without retries, or when nobody can tell. */
+  readonly waiting?: number;
 }
 
 /** What a person who looks into a message that failed wants to know. */
@@ -78,7 +84,7 @@ export type Event =
       readonly target: string | undefined;
       readonly confirms: boolean;
     }
-  | { readonly kind: 'consuming'; readonly counts: ConsumeCounts }
+  | { readonly kind: 'consuming'; readonly counts: Pick<ConsumeCounts, 'received'> }
   | { readonly kind: 'consumed'; readonly counts: ConsumeCounts; readonly seconds: number; readonly queue: string }
   /** Milliseconds until the next attempt. */
   | ({ readonly kind: 'retried'; readonly delay: number } & FailedMessage)

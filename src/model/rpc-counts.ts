@@ -7,8 +7,12 @@ export interface ServeCounts {
   readonly failed: number;
   /** Requests that were handled and had no address for a reply. */
   readonly unaddressed: number;
+  /** Replies and error replies that reached nobody: their caller had gone. */
+  readonly unheard: number;
   /** Requests that went back to the queue. */
   readonly returned: number;
+  /** Requests whose connection was lost before they were answered: they come again, and are received once more. */
+  readonly unknown: number;
 }
 
 /** What became of calls. */

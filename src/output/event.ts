@@ -105,24 +105,31 @@ function published({ confirmed, returned, nacked, unknown }: PublishCounts, conf
   return parts.length === 0 ? 'none confirmed' : parts.join(', ');
 }
 
-function worked({ acknowledged, retried, dead, dropped, requeued, returned }: WorkCounts): string {
+/** Of messages that come again. */
+const LOST = 'unknown (the connection was lost first, and they come again)';
+
+function worked({ acknowledged, retried, dead, dropped, requeued, unknown, returned, waiting = 0 }: WorkCounts): string {
   const parts = list([
     [acknowledged, 'acknowledged'],
     [retried, 'sent off for another attempt'],
     [dead, 'dead-lettered'],
     [dropped, 'dropped'],
     [requeued, 'given back'],
+    [unknown, LOST],
     [returned, 'given back unseen'],
   ]);
-  return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
+  const later = waiting === 0 ? '' : `; ${formatCount(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'} for another attempt`;
+  return `${parts.length === 0 ? '' : `: ${parts.join(', ')}`}${later}`;
 }
 
-function served({ replied, failed, unaddressed, returned }: ServeCounts): string {
+function served({ replied, failed, unaddressed, unheard, returned, unknown }: ServeCounts): string {
   const parts = list([
     [replied, 'answered'],
     [failed, 'answered with an error'],
     [unaddressed, 'without an address for the reply'],
+    [unheard, 'answered when the caller had gone'],
     [returned, 'given back'],
+    [unknown, LOST],
   ]);
   return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
 }
@@ -138,12 +145,13 @@ function called({ replied, failed, unanswered }: CallCounts, roundTrips: RoundTr
   return `: ${parts.join(', ')}; round trip p50 ${formatMilliseconds(p50)}, p99 ${formatMilliseconds(p99)}, max ${formatMilliseconds(max)}`;
 }
 
-function consumed({ acknowledged, rejected, requeued, returned }: ConsumeCounts): string {
+function consumed({ acknowledged, rejected, requeued, unknown, returned }: ConsumeCounts): string {
   const parts = list([
     [acknowledged, 'acknowledged'],
     [rejected, 'rejected'],
     [requeued, 'given back'],
-    [returned, 'given back unseen or unfinished'],
+    [unknown, LOST],
+    [returned, 'given back unseen'],
   ]);
   return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
 }

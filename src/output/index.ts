@@ -8,7 +8,7 @@ import { COLORLESS, loadPalette, wantsColor } from './color.ts';
 import { openDiagnostics } from './diagnostics.ts';
 import { visibleText } from './escape.ts';
 import { describeFailure } from './failure.ts';
-import { openPrinter, type Print } from './printer.ts';
+import { openPrinter, type Print, type PrintOptions } from './printer.ts';
 import { NO_PROGRESS, openProgress, type Progress } from './progress.ts';
 import { openRemarks } from './remarks.ts';
 import { openWriter, type Writer } from './writer.ts';
@@ -35,7 +35,7 @@ export interface OutputOptions {
 export interface Output {
   readonly results: {
     /** A function that prints a delivery and resolves once the operating system has taken all of its bytes. */
-    printer(style: { readonly nul: boolean; readonly jsonBody: boolean }): Print;
+    printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine'>): Print;
     /** Prints one result: a line of JSON with `-o json`, the text otherwise. */
     report(result: object, text: string): Promise<void>;
   };
@@ -127,8 +127,8 @@ function wantsProgress({ quiet, env, stderrIsTerminal, stderrFd, stderrColumns }
 }
 
 function givingWay(print: Print, progress: Progress): Print {
-  return (delivery) => {
-    const written = print(delivery);
+  return (...given) => {
+    const written = print(...given);
     progress.giveWay(written);
     return written;
   };

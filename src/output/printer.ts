@@ -9,30 +9,48 @@ export interface PrintOptions {
   readonly format: 'text' | 'json' | 'raw';
   readonly nul: boolean;
   readonly jsonBody: boolean;
+  /** Bodies are lines where newlines end them: one that has a newline gets no second one, and one of several lines is told of. */
+  readonly asLine?: { readonly onSeveral: () => void } | undefined;
   readonly toTerminal: boolean;
   readonly colored: boolean;
 }
 
-/** Prints a delivery; resolves when the operating system has taken all of it. */
-export type Print = (delivery: Delivery) => Promise<void>;
+/**
+ * Prints a delivery; resolves when the operating system has taken all of it. Without one, what comes after the next keeps its place.
+ * `beside` stands in front of the envelope, or alone, in JSON.
+ */
+export type Print = (delivery: Delivery | undefined, beside?: object) => Promise<void>;
 
 const NEWLINE = 0x0a;
 const NUL = 0x00;
 
 /** The one way to print deliveries that the options ask for. */
-export function openPrinter(writer: Writer, { format, nul, jsonBody, toTerminal, colored }: PrintOptions): Print {
-  if (format === 'raw') return ({ body }) => writer.write(body);
+export function openPrinter(writer: Writer, { format, nul, jsonBody, asLine, toTerminal, colored }: PrintOptions): Print {
+  if (format === 'raw') return async (delivery) => delivery && writer.write(delivery.body);
   if (format === 'json') return printEnvelope(writer, jsonBody);
-  if (nul || !toTerminal) return ({ body }) => writer.write(body, nul ? NUL : NEWLINE);
+  if (nul) return (delivery) => writer.write(delivery?.body ?? '', NUL);
+  if (!toTerminal) return (delivery) => writer.write(lineOf(delivery?.body ?? NOTHING, asLine), NEWLINE);
   const loading = colored ? loadPalette() : Promise.resolve(COLORLESS);
-  return async (delivery) => writer.write(formatBlock(delivery, await loading));
+  return async (delivery) => delivery && writer.write(formatBlock(delivery, await loading));
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function lineOf(body: Buffer, asLine: PrintOptions['asLine']): Buffer {
+  if (asLine === undefined) return body;
+  const line = body.at(-1) === NEWLINE ? body.subarray(0, -1) : body;
+  if (line.includes(NEWLINE)) asLine.onSeveral();
+  return line;
 }
 
 function printEnvelope(writer: Writer, jsonBody: boolean): Print {
   const options = { jsonBody };
-  return (delivery) => {
+  return (delivery, beside) => {
     try {
-      return writer.write(formatEnvelope(delivery, options), NEWLINE);
+      const known = beside === undefined ? '' : JSON.stringify(beside);
+      if (delivery === undefined) return known === '' ? Promise.resolve() : writer.write(known, NEWLINE);
+      const envelope = formatEnvelope(delivery, options);
+      return writer.write(known === '' ? envelope : `${known.slice(0, -1)},${envelope.slice(1)}`, NEWLINE);
     } catch (error) {
       return Promise.reject(error);
     }

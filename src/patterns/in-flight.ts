@@ -26,9 +26,14 @@ export class InFlight<T> {
     else this.#waiting.push(item);
   }
 
+  /** Begins nothing more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /** Begins nothing more; resolves with true when everything that runs has ended within so many milliseconds. */
   async endWithin(milliseconds: number): Promise<boolean> {
-    this.#stopped = true;
+    this.stop();
     if (this.#running === 0) return true;
     const idle = new Promise<true>((resolve) => {
       this.#idle = () => resolve(true);

@@ -1,3 +1,4 @@
+import type { Connection } from '../amqp/connection.ts';
 import type { Delivery } from '../model/message.ts';
 import type { Topology } from '../model/topology.ts';
 import type { Settlement } from '../model/verdict.ts';
@@ -6,6 +7,8 @@ import type { Settlement } from '../model/verdict.ts';
 export interface TakeOptions {
   /** Ensured before each subscription, on the consumer's own connection. */
   readonly topology?: Topology;
+  /** Called on each connection of the consumer after the first: declares again what a broker may have lost with its data. */
+  readonly restore?: (connection: Connection) => Promise<void>;
   /** Handlers at a time; absent: as many as the prefetch lets through. */
   readonly concurrency?: number;
   /** Milliseconds that handlers have to finish once the run is stopped; 5 s unless told otherwise. */
@@ -24,6 +27,8 @@ export interface TakeContext {
   readonly kill: AbortSignal;
   /** False once the connection that the delivery came on is lost: the broker hands it out again, and nothing may be done about this copy. */
   readonly isCurrent: () => boolean;
+  /** Asks something on the consumer's own connection. */
+  readonly ask: <T>(question: (connection: Connection) => Promise<T>) => Promise<T>;
 }
 
 export type Take = (delivery: Delivery, context: TakeContext) => Promise<Settlement>;

@@ -12,7 +12,7 @@ import { type ConsumeConfig, MAX_PREFETCH } from './consume-config.ts';
 import { type End, judgeEnd, judgeSurplus } from './expectation.ts';
 import { InFlight } from './in-flight.ts';
 import { parseOffset } from './offset.ts';
-import type { Take, TakeOptions } from './take-options.ts';
+import type { Take, TakeContext, TakeOptions } from './take-options.ts';
 
 /** How often a queue is asked whether it is empty, when its messages stopped coming before the depth at the start was reached. */
 const DRAIN_CHECK = 500;
@@ -61,6 +61,8 @@ class Run {
   #received = 0;
   /** Those whose settlement still meant something to the broker. */
   #settled = 0;
+  /** Those that the handler has seen and nothing was decided about. */
+  readonly #undecided = new Set<WireDelivery>();
   #handling = new InFlight<WireDelivery>(0, () => undefined);
   #lastDelivery = performance.now();
   #lastProgress = performance.now();
@@ -93,6 +95,7 @@ class Run {
         exclusive,
         priority,
         topology: this.#options.topology,
+        restore: this.#options.restore,
         onSubscribed: this.#options.onSubscribed,
       },
       (delivery) => this.#handling.add(delivery),
@@ -112,6 +115,7 @@ class Run {
     void consumer.ended.then((failure) => failure !== undefined && this.#end(failure));
     const watch = idle === undefined ? undefined : this.#watchIdle(consumer, idle);
     const end = await this.#ended;
+    this.#handling.stop();
     signal.removeEventListener('abort', abort);
     clearTimeout(deadline);
     clearInterval(watch);
@@ -119,9 +123,16 @@ class Run {
     this.#over.abort();
     failure = await this.#finish(consumer, failure);
     if (!connected && failure !== undefined) throw failure;
+    return { counts: this.#counts(consumer, forgets), seconds: (performance.now() - this.#started) / 1_000, failure };
+  }
+
+  #counts(consumer: Consumer, forgets: boolean): ConsumeCounts {
+    const received = this.#received;
+    const { acknowledged, rejected, requeued, returned } = consumer.counts;
     // A stream takes nothing back, for nothing is taken from it.
-    const counts = { received: this.#received, ...consumer.counts, ...(this.#offset >= 0 && { requeued: 0, returned: 0 }) };
-    return { counts, seconds: (performance.now() - this.#started) / 1_000, failure };
+    if (this.#offset >= 0) return { received, acknowledged, rejected, requeued: 0, unknown: 0, returned: 0 };
+    const unknown = forgets ? 0 : received - acknowledged - rejected - requeued;
+    return { received, acknowledged, rejected, requeued, unknown, returned };
   }
 
   /** Looking without any other limit means: at what is there now. */
@@ -174,12 +185,19 @@ class Run {
     this.#lastDelivery = performance.now();
     if (this.#lastDelivery - this.#lastProgress > 100) {
       this.#lastProgress = this.#lastDelivery;
-      this.#session.emit({ kind: 'consuming', counts: { received: this.#received, ...consumer.counts } });
+      this.#session.emit({ kind: 'consuming', counts: { received: this.#received } });
     }
     if (!this.#config.ack) consumer.settle(delivery, 'ack');
-    const context = { stopping: this.#stopping.signal, kill: this.#kill.signal, isCurrent: () => consumer.isCurrent(delivery) };
+    this.#undecided.add(delivery);
+    const context: TakeContext = {
+      stopping: this.#stopping.signal,
+      kill: this.#kill.signal,
+      isCurrent: () => consumer.isCurrent(delivery),
+      ask: (question) => consumer.ask(question),
+    };
     return this.#handler(delivery, context).then(
       (settlement) => {
+        this.#undecided.delete(delivery);
         if (consumer.settle(delivery, this.#settlement(settlement))) this.#settled++;
         if (this.#settled >= this.#limit) this.#end('count');
       },
@@ -267,6 +285,8 @@ class Run {
       this.#kill.abort(failure);
       await this.#handling.endWithin(KILL_GRACE);
     }
+    // What a handler has seen and did not finish goes back, and is not among what nobody has seen.
+    for (const delivery of this.#undecided) consumer.settle(delivery, 'hold');
     const stopped = failure?.kind === 'interrupted' || failure?.kind === 'terminated';
     const verdict = graceful && inTime && stopped ? undefined : failure;
     try {

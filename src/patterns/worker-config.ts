@@ -28,6 +28,8 @@ export const workerShape = {
   dropDead: z._default(z.boolean(), false),
   /** True: a policy of the broker dead-letters what is rejected. */
   policyDlx: z._default(z.boolean(), false),
+  /** True: a run in which messages failed for good has failed. */
+  failOnDead: z._default(z.boolean(), false),
   /** Stop after as many messages. */
   count: z.optional(z.int().check(z.minimum(1))),
   /** Stop after as long without a message. */

@@ -3,6 +3,7 @@ import { withControlConnection } from '../amqp/declare.ts';
 import { ensure, ensureQueue, exchangeExists } from '../amqp/ensure.ts';
 import { describeQueue, type QueueDescription } from '../amqp/queue-probe.ts';
 import type { Session } from '../amqp/session.ts';
+import { retryQueue } from '../model/attempt.ts';
 import { Failure } from '../model/failure.ts';
 import type { QueueSpec, Topology } from '../model/topology.ts';
 import { DEAD_QUEUE, type DeadLetterRoute, deadLetterTopology, type PublishedRoute, routeOf } from './dead-letters.ts';
@@ -19,6 +20,8 @@ export interface WorkerSetup {
   readonly queue: string;
   /** What belongs to the worker's own connection, and is declared there. */
   readonly topology: Topology | undefined;
+  /** Declares everything else again, should a broker come back without it. */
+  readonly restore: (connection: Connection) => Promise<void>;
   readonly route: DeadLetterRoute;
   /** The level of each retry, the first one first. */
   readonly levels: readonly RetryLevel[];
@@ -53,13 +56,28 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
       });
     }
     const route = routeFor(queue, existing, config);
-    if (route.kind === 'publish') await ensureDeadLetters(session, connection, queue, route);
-    if (!temporary) await ensure(connection, topology);
     const type = existing?.type ?? queue.arguments['x-queue-type'];
-    const levels = pauses(config).map((pause) => ({ pause, queue: `${queue.name}.retry.${pause}` }));
-    await ensure(connection, retryTopology(queue.name, levels, type === 'quorum'));
-    return { queue: queue.name, topology: temporary ? topology : undefined, route, levels };
+    const levels = pauses(config).map((pause) => ({ pause, queue: retryQueue(queue.name, pause) }));
+    const retries = retryTopology(queue.name, levels, type === 'quorum');
+    const declare = async (on: Connection, wanted: Topology): Promise<void> => {
+      if (route.kind === 'publish') await ensureDeadLetters(session, on, queue, route);
+      if (!temporary) await ensure(on, wanted);
+      await ensure(on, retries);
+    };
+    await declare(connection, topology);
+    const restore = (on: Connection): Promise<void> => declare(on, asItWas(topology, existing, queue.name));
+    return { queue: queue.name, topology: temporary ? topology : undefined, restore, route, levels };
   });
+}
+
+/** With a queue that existed before, of which nobody asked for more than that: it has to come back as it was, as far as that is known. */
+function asItWas(topology: Topology, existing: QueueDescription | undefined, name: string): Topology {
+  if (existing?.type === undefined) return topology;
+  const { type, durable, arguments: args } = existing;
+  const queues = topology.queues.map((queue) =>
+    queue.name === name ? { ...queue, durable, arguments: { ...queue.arguments, ...args, 'x-queue-type': type } } : queue,
+  );
+  return { ...topology, queues };
 }
 
 /**

@@ -1,15 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { withControlConnection } from '../amqp/declare.ts';
 import { Publisher } from '../amqp/publisher.ts';
+import { readyCount } from '../amqp/queue-probe.ts';
 import type { Session } from '../amqp/session.ts';
 import type { Outcome } from '../amqp/unconfirmed.ts';
 import { type Attempt, attemptOf, deadLetter, retryCopy } from '../model/attempt.ts';
-import type { WorkCounts } from '../model/event.ts';
+import type { ConsumeCounts, WorkCounts } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
 import type { Delivery, Message } from '../model/message.ts';
-import { formatDuration } from '../model/quantity.ts';
+import { formatCount, formatDuration } from '../model/quantity.ts';
 import type { Judgement, Settlement, Verdict } from '../model/verdict.ts';
 import { ConsumeConfig } from './consume-config.ts';
+import { publishWhile } from './publish-while.ts';
 import { take } from './take.ts';
 import type { TakeContext } from './take-options.ts';
 import type { WorkerConfig } from './worker-config.ts';
@@ -17,6 +20,13 @@ import type { WorkerSetup } from './worker-setup.ts';
 
 /** Milliseconds that a handler has to end once it was told to. */
 const GIVE_UP = 10_000;
+/** What is known of a verdict that comes without a reason. */
+const WITHOUT_REASON: Readonly<Record<Verdict, string>> = {
+  ack: '',
+  retry: 'the handler asked for another attempt',
+  requeue: 'the handler gave it back',
+  dead: 'the handler rejected it',
+};
 const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 
 /**
@@ -24,7 +34,7 @@ const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_
  * A copy is confirmed before its original is acknowledged; nothing is lost, and after a crash in between there are two.
  * A run that is interrupted or terminated lets handlers finish within the grace, and is then no failure.
  *
- * @throws Failure `unfound` or `unexecutable` when the handler cannot work at all, `unroutable` when no queue takes the dead letters, `deadline`, `unavailable`
+ * @throws Failure `negative` when it was asked to fail on dead letters, `unfound` or `unexecutable` when the handler cannot work at all, `unroutable` when no queue takes the dead letters, `deadline`, `unavailable`
  */
 export async function runWorker(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler): Promise<WorkCounts> {
   const worker = new Worker(session, config, setup, handler);
@@ -36,7 +46,9 @@ class Worker {
   readonly #config: WorkerConfig;
   readonly #setup: WorkerSetup;
   readonly #handler: Handler;
-  readonly #counts = { received: 0, acknowledged: 0, retried: 0, dead: 0, dropped: 0, requeued: 0 };
+  readonly #counts = { retried: 0, dead: 0 };
+  /** Messages that are to be acknowledged because there is a copy. */
+  #copied = 0;
   #publisher: Publisher | undefined;
 
   constructor(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler) {
@@ -47,8 +59,8 @@ class Worker {
   }
 
   async run(): Promise<WorkCounts> {
-    const { count, idle, timeout, drain, concurrency, prefetch = concurrency, grace } = this.#config;
-    const { queue, topology, levels, route } = this.#setup;
+    const { count, idle, timeout, drain, concurrency, prefetch = concurrency, grace, failOnDead } = this.#config;
+    const { queue, topology, restore, levels, route } = this.#setup;
     if (levels.length > 0 || route.kind === 'publish') {
       this.#publisher = new Publisher(this.#session, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
       await this.#publisher.connect();
@@ -62,30 +74,59 @@ class Worker {
           concurrency,
           grace,
           graceful: true,
+          restore,
           onSubscribed: () => this.#session.emit({ kind: 'note', text: `working on the queue "${queue}"` }),
           ...(topology !== undefined && { topology }),
         },
       );
-      const counts = { ...this.#counts, returned: taken.counts.returned };
+      const waiting = taken.failure === undefined ? await this.#countWaiting() : undefined;
+      const counts = { ...this.#account(taken.counts), ...(waiting !== undefined && { waiting }) };
       this.#session.emit({ kind: 'worked', counts, seconds: taken.seconds, queue });
       if (taken.failure !== undefined) throw taken.failure;
+      if (failOnDead && counts.dead + counts.dropped > 0) {
+        throw new Failure('negative', `${formatCount(counts.dead + counts.dropped, 'message')} failed for good`, {
+          hint: counts.dropped > 0 ? 'they were dropped: --dlx EXCHANGE keeps such messages' : `rmq dlx list shows where the dead letters of "${queue}" are`,
+        });
+      }
       return counts;
     } finally {
       await this.#publisher?.close();
     }
   }
 
+  /** Each message that was received is in one of the others; what the broker was told is what it was sent. */
+  #account({ received, acknowledged: answered, rejected, requeued, returned }: ConsumeCounts): WorkCounts {
+    const { retried, dead: buried } = this.#counts;
+    const acknowledged = Math.max(0, answered - this.#copied);
+    const [dead, dropped] = this.#setup.route.kind === 'drop' ? [buried, rejected] : [buried + rejected, 0];
+    const unknown = received - acknowledged - retried - dead - dropped - requeued;
+    return { received, acknowledged, retried, dead, dropped, requeued, unknown, returned };
+  }
+
+  /** How many messages wait for another attempt; undefined when that cannot be told. */
+  async #countWaiting(): Promise<number | undefined> {
+    const queues = [...new Set(this.#setup.levels.map(({ queue }) => queue))];
+    if (queues.length === 0 || this.#session.signal.aborted) return undefined;
+    try {
+      return await withControlConnection(this.#session, async (connection) => {
+        let waiting = 0;
+        for (const queue of queues) waiting += await readyCount(connection, queue);
+        return waiting;
+      });
+    } catch {
+      // Everything is done; this is only for the summary.
+      return undefined;
+    }
+  }
+
   async #work(delivery: Delivery, context: TakeContext): Promise<Settlement> {
-    this.#counts.received++;
     const attempt = attemptOf(delivery);
     const judgement = await this.#judge(attempt, context.kill);
     // A message that comes again, for its connection is gone, is judged then: nothing may be done about it twice.
     if (!context.isCurrent()) return 'hold';
-    const settlement = context.kill.aborted ? 'hold' : await this.#settle(attempt, judgement, context);
-    if (context.isCurrent() && settlement !== 'dead') {
-      if (settlement !== 'ack') this.#counts.requeued++;
-      else if (judgement.verdict === 'ack') this.#counts.acknowledged++;
-    }
+    if (context.kill.aborted) return 'hold';
+    const settlement = await this.#settle(attempt, judgement, context);
+    if (context.isCurrent() && settlement === 'ack' && judgement.verdict !== 'ack') this.#copied++;
     return settlement;
   }
 
@@ -109,7 +150,8 @@ class Worker {
     const handle = async (signal: AbortSignal): Promise<Judgement> => {
       try {
         const verdict: Verdict | Judgement = await this.#handler(original, { signal, attempt: number });
-        return typeof verdict === 'string' ? { verdict } : verdict;
+        const judgement = typeof verdict === 'string' ? { verdict } : verdict;
+        return { ...judgement, reason: judgement.reason || WITHOUT_REASON[judgement.verdict] };
       } catch (error) {
         if (error instanceof Failure && (error.kind === 'unfound' || error.kind === 'unexecutable')) throw error;
         return { verdict: 'retry', reason: error instanceof Error ? error.message : String(error) };
@@ -133,8 +175,8 @@ class Worker {
   async #retry(attempt: Attempt, judgement: Judgement, context: TakeContext): Promise<Settlement> {
     const level = this.#setup.levels[attempt.number - 1];
     if (level === undefined) return this.#bury(attempt, judgement, context);
-    const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue));
-    if (outcome.kind !== 'confirmed') return this.#unplaced(outcome, `the queue "${level.queue}"`, context.stopping);
+    const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue), context);
+    if (outcome?.kind !== 'confirmed') return this.#unplaced(outcome, `the queue "${level.queue}"`, context);
     this.#session.emit({ kind: 'retried', delay: level.pause, ...told(attempt, judgement) });
     this.#counts.retried++;
     return 'ack';
@@ -144,25 +186,26 @@ class Worker {
     const { route } = this.#setup;
     if (route.kind !== 'publish') {
       this.#session.emit({ kind: 'dead', target: route.kind === 'drop' ? undefined : 'where a policy of the broker says', ...told(attempt, judgement) });
-      this.#counts[route.kind === 'drop' ? 'dropped' : 'dead']++;
       return 'dead';
     }
     const { exchange, routingKey = attempt.original.routingKey } = route;
     const target = exchange === '' ? `the queue "${routingKey}"` : `the exchange "${exchange}" with the key "${routingKey}"`;
-    const outcome = await this.#publish(deadLetter(attempt, { exchange, routingKey }, judgement, Math.floor(Date.now() / 1_000)));
-    if (outcome.kind !== 'confirmed') return this.#unplaced(outcome, target, context.stopping);
+    const outcome = await this.#publish(deadLetter(attempt, { exchange, routingKey }, judgement, Math.floor(Date.now() / 1_000)), context);
+    if (outcome?.kind !== 'confirmed') return this.#unplaced(outcome, target, context);
     this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
     this.#counts.dead++;
     return 'ack';
   }
 
-  async #publish(message: Message): Promise<Outcome> {
+  async #publish(message: Message, { isCurrent }: TakeContext): Promise<Outcome | undefined> {
     if (this.#publisher === undefined) throw new Error('a worker that publishes has a publisher');
-    return this.#publisher.publish(message);
+    return publishWhile(this.#publisher, message, isCurrent);
   }
 
   /** The copy is nowhere: the original stays. Where no queue is bound, no waiting helps. */
-  #unplaced(outcome: Outcome, target: string, stopping: AbortSignal): Promise<Settlement> {
+  async #unplaced(outcome: Outcome | undefined, target: string, { isCurrent, stopping }: TakeContext): Promise<Settlement> {
+    // It comes again, and what it was to go to may only just be declared again.
+    if (outcome === undefined || !isCurrent()) return 'hold';
     if (outcome.kind === 'returned') {
       throw new Failure('unroutable', `a message that failed found no way to ${target}: no queue took it`, {
         hint: 'nothing is lost: it is back in its queue; bind a queue there, and start the worker again',
@@ -180,10 +223,7 @@ class Worker {
 }
 
 /** What is told about a message that failed. */
-function told(
-  { original, number }: Attempt,
-  { reason = 'the handler said so' }: Judgement,
-): { messageId: string | undefined; attempt: number; reason: string } {
+function told({ original, number }: Attempt, { reason = '' }: Judgement): { messageId: string | undefined; attempt: number; reason: string } {
   return { messageId: original.properties.messageId, attempt: number, reason };
 }
 

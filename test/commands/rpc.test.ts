@@ -6,11 +6,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ConsumeMessage, Options as PublishOptions } from 'amqplib';
 import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
 import { ownBroker } from '../support/own-broker.ts';
+import { linesOf } from '../support/programs.ts';
 import { pythonWithPika } from '../support/python.ts';
 import { jsonLines, type Running, rmq, start } from '../support/rmq.ts';
 
@@ -167,6 +169,79 @@ test('calls that fail stop no others; one kind of failure is the exit code, seve
   assert.match(various.stderr, /1 call failed; the first one: .*exit code 7\n.*1 call failed; the first one: .*exit code 8/);
 });
 
+test('many calls have a line each, in the order of the requests, whatever came of them', async (t) => {
+  const { queue } = await serviceQueue(t);
+  const script = 'read word; case $word in quiet) exit 3;; loud) echo said; exit 3;; slow) sleep 60;; *) echo "$word";; esac';
+  await serve(t, queue, ['sh', '-c', script], ['--handler-timeout', '500ms', '--concurrency', '4']);
+  const requests = 'one\nquiet\nloud\nslow\nfive\n\n';
+  const plain = await call([queue, '--lines'], requests);
+  assert.equal(plain.code, 3, plain.stderr);
+  assert.equal(plain.stdout, 'one\n\nsaid\n\nfive\n\n');
+  for (const [number, reason] of [
+    [2, 'exit code 3'],
+    [3, 'exit code 3'],
+    [4, 'took longer than 500 ms'],
+  ])
+    assert.match(plain.stderr, new RegExp(`call ${number} failed: .*${reason}`));
+  const separated = await call([queue, '--lines', '-0', '--quiet'], requests);
+  assert.equal(separated.stdout, 'one\n\0\0said\n\0\0five\n\0\n\0');
+  const json = jsonLines<Line & { readonly call: number; readonly error?: { readonly exitCode: number; readonly reason: string } }>(
+    await call([queue, '--lines', '-o', 'json'], requests),
+  );
+  assert.deepEqual(
+    json.map((line) => [line.call, line.body, line.error?.exitCode]),
+    [
+      [1, 'one\n', undefined],
+      [2, '', 3],
+      [3, 'said\n', 3],
+      [4, '', 124],
+      [5, 'five\n', undefined],
+      [6, '\n', undefined],
+    ],
+  );
+  assert.match(json[3]?.error?.reason ?? '', /took longer than 500 ms/);
+});
+
+test('a call of many that gets no reply has its line, too', async (t) => {
+  const queue = await service(t, (request, send) => {
+    if (String(request.content) !== 'never') send(request.content);
+  });
+  const plain = await call([queue, '--lines', '--timeout', '3s'], 'a\nnever\nc\n');
+  assert.deepEqual([plain.code, plain.stdout], [124, 'a\n\nc\n'], plain.stderr);
+  const json = await call([queue, '--lines', '--timeout', '3s', '--json'], 'a\nnever\nc\n');
+  assert.deepEqual(
+    jsonLines<{ readonly call: number; readonly body?: string; readonly error?: object }>(json).map(({ call: number, body, error }) => [number, body, error]),
+    [
+      [1, 'a', undefined],
+      [2, undefined, { kind: 'deadline', reason: `no reply from "${queue}" within 3 s` }],
+      [3, 'c', undefined],
+    ],
+  );
+});
+
+test('a reply of several lines is told of where lines are to tell replies apart', async (t) => {
+  const queue = await service(t, (request, send) => send(`${request.content}\nand more\n`));
+  const plain = await call([queue, '--lines'], 'a\nb\n');
+  assert.equal(plain.stdout, 'a\nand more\nb\nand more\n');
+  assert.equal(plain.stderr.match(/a reply has several lines/g)?.length, 1, plain.stderr);
+  const single = await call([queue, 'a']);
+  assert.equal(single.stdout, 'a\nand more\n');
+  assert.doesNotMatch(single.stderr, /several lines/);
+});
+
+test('what many calls print can be published: the replies are messages', async (t) => {
+  const queue = await service(t, (request, send) => send(request.content));
+  const json = await call([queue, '--lines', '--json'], 'a\nb\n');
+  const { queue: make, take } = await peer(t);
+  const target = await make();
+  const published = await rmq(['publish', '-q', target, '--envelopes'], { input: json.stdout });
+  assert.equal(published.code, 0, published.stderr);
+  assert.deepEqual(
+    (await take(target)).map(({ content }) => content.toString()),
+    ['a', 'b'],
+  );
+});
+
 test('a handler that takes too long is killed, its caller is told, and the server goes on', async (t) => {
   const { queue } = await serviceQueue(t);
   const server = await serve(
@@ -214,7 +289,7 @@ test('a queue that goes away between two calls means that nobody serves it any m
   const queue = await service(t, (request, send) => void channel.deleteQueue(queue).then(() => send(request.content)));
   const run = start(['rpc', 'call', queue, '--lines', '--concurrency', '1', '--timeout', '100s'], { timeout: TIMEOUT, input: 'a\nb\n' });
   const result = await run.result;
-  assert.deepEqual([result.code, result.stdout], [69, 'a\n'], result.stderr);
+  assert.deepEqual([result.code, result.stdout], [69, 'a\n\n'], result.stderr);
   assert.match(result.stderr, /there is no such queue/);
 });
 
@@ -315,7 +390,7 @@ test('a server that is killed in the middle of a call loses nothing: the next se
   first.child.kill('SIGKILL');
   await serve(t, queue, ['sh', '-c', 'echo "from the second, redelivered: $RMQ_REDELIVERED"']);
   const result = await run.result;
-  assert.deepEqual([result.code, result.stdout], [0, 'from the second, redelivered: true\n\n'], result.stderr);
+  assert.deepEqual([result.code, result.stdout], [0, 'from the second, redelivered: true\n'], result.stderr);
 });
 
 test('two servers share a queue', async (t) => {
@@ -382,8 +457,41 @@ test('a request without an address for the reply is handled all the same; the en
   assert.equal(ended.code, 0, ended.stderr);
   assert.match(ended.stderr, /"body":"just do it"/);
   assert.match(ended.stderr, /served 1 request from ".*" in .* s: 1 without an address for the reply/);
-  assert.deepEqual(JSON.parse(ended.stdout), { received: 1, replied: 0, failed: 0, unaddressed: 1, returned: 0 });
+  assert.deepEqual(JSON.parse(ended.stdout), { received: 1, replied: 0, failed: 0, unaddressed: 1, unheard: 0, returned: 0, unknown: 0 });
   assert.equal(await other.depth(queue), 0);
+});
+
+test('a reply that reaches nobody counts as such: its caller has gone, or has no queue any more', async (t) => {
+  const { queue, other } = await serviceQueue(t);
+  const held = directory(t);
+  const log = join(directory(t), 'log');
+  const script = 'cat <&3 >> "$1"; while [ -d "$0" ]; do sleep 0.1; done; exit "$(cat)"';
+  const server = await serve(t, queue, ['sh', '-c', script, held, log], ['-n', '6', '--concurrency', '6', '--fd3', '--json']);
+  const caller = start(['rpc', 'call', queue, '0', '--timeout', '100s'], { timeout: TIMEOUT });
+  const gone = start(['rpc', 'call', queue, '--lines', '--timeout', '100s'], { input: '0\n3\n', timeout: TIMEOUT });
+  const [callbacks, deleted] = [await other.queue(), await other.queue()];
+  await other.channel.deleteQueue(deleted);
+  await other.publish(queue, ['0'], { replyTo: callbacks });
+  await other.publish(queue, ['0', '3'], { replyTo: deleted });
+  while ((await linesOf(log)).length < 6) await delay(20);
+  gone.child.kill('SIGTERM');
+  await gone.result;
+  const failing = (await linesOf(log)).map((line) => JSON.parse(line)).find(({ body, properties }) => body === '3' && properties.replyTo !== deleted);
+  const isThere = async (): Promise<boolean> => {
+    const { channel } = await peer(t);
+    channel.on('error', () => undefined);
+    return channel.checkQueue(failing.properties.replyTo).then(
+      () => true,
+      () => false,
+    );
+  };
+  while (await isThere()) await delay(20);
+  rmSync(held, { recursive: true });
+  const ended = await server.result;
+  assert.equal((await caller.result).code, 0);
+  assert.deepEqual(JSON.parse(ended.stdout), { received: 6, replied: 2, failed: 0, unaddressed: 0, unheard: 4, returned: 0, unknown: 0 });
+  assert.match(ended.stderr, /2 answered, 4 answered when the caller had gone/);
+  assert.equal((await other.take(callbacks)).length, 1);
 });
 
 test('a queue that exists is used as it is, unless the flags contradict it', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
@@ -106,7 +107,7 @@ exit "$code"
   const result = await rmq(['work', 'run', name, '--retries', '1', '--backoff', '50ms', '--requeue-delay', '20ms', '-n', '8', '--json', '--', handler]);
   assert.equal(result.code, 0, result.stderr);
   const { seconds: _, ...counts } = json<Summary & { seconds: number }>(result);
-  assert.deepEqual(counts, { received: 8, acknowledged: 2, retried: 2, dead: 3, dropped: 0, requeued: 1, returned: 0 });
+  assert.deepEqual(counts, { received: 8, acknowledged: 2, retried: 2, dead: 3, dropped: 0, requeued: 1, unknown: 0, returned: 0, waiting: 0 });
   assert.deepEqual((await linesOf(log)).sort(), ['0 1 false', '3 1 false', '3 2 false', '65 1 false', '75 1 false', '75 1 true', '9 1 false', '9 2 false']);
   assert.equal(await depth(name), 0);
   const letters = await take(dead);
@@ -118,6 +119,58 @@ exit "$code"
   assert.equal(headers['3']?.['x-rmq-attempt'], 2);
   assert.match(headers['9']?.['x-rmq-reason'], /SIGKILL/);
   assert.match(result.stderr, /^cannot do 3$/m);
+});
+
+test('a copy of a message that has failed begins anew, wherever it was copied from', async (t) => {
+  const { name, dead, publish, take } = await workplace(t, [1, 60_000]);
+  const log = join(await scratchDirectory(t), 'log');
+  const copied = async (from: string): Promise<void> => {
+    const { stdout } = await rmq(['consume', from, '-n', '1', '-o', 'json', '--timeout', '20s']);
+    const copy = await rmq(['publish', '-q', name, '--envelopes'], { input: stdout });
+    assert.equal(copy.code, 0, copy.stderr);
+  };
+  const handled = (handler: string, ...flags: readonly string[]) => rmq(['work', 'run', name, '--json', ...flags, '--', 'sh', '-c', handler]);
+  await publish(name, ['x']);
+  await handled('echo alas >&2; exit 3', '-n', '2', '--retries', '1', '--backoff', '1ms');
+  await copied(dead);
+  const again = await handled(`echo "$RMQ_ATTEMPT" >> ${log}; exit 4`, '-n', '2', '--retries', '1', '--backoff', '1ms');
+  assert.deepEqual([json<Summary>(again).retried, json<Summary>(again).dead], [1, 1], again.stderr);
+  assert.deepEqual(await linesOf(log), ['1', '2']);
+  const headers = (await take(dead))[0]?.properties.headers;
+  assert.deepEqual([headers?.['x-rmq-attempt'], headers?.['x-rmq-exit-code'], headers?.['x-rmq-stderr']], [2, 4, undefined]);
+  await publish(name, ['y']);
+  await handled('exit 3', '-n', '1', '--retries', '1', '--backoff', '1m');
+  // It was taken out of the queue in which it waits, before its time.
+  await copied(`${name}.retry.60000`);
+  await handled(`echo "$RMQ_ATTEMPT $RMQ_EXCHANGE $RMQ_HEADER_X_RMQ_ORIGIN" >> ${log}`, '-n', '1');
+  assert.equal((await linesOf(log)).at(-1), '1  ');
+});
+
+test('a run that ends while messages wait for another attempt says how many', async (t) => {
+  const { name, publish } = await workplace(t, [60_000]);
+  await publish(name, ['a', 'b']);
+  const run = (...more: readonly string[]) => rmq(['work', 'run', name, '--drain', '--retries', '1', '--backoff', '1m', ...more, '--', 'false']);
+  const drained = await run();
+  assert.equal(drained.code, 0, drained.stderr);
+  assert.match(drained.stderr, /handled 2 messages .*: 2 sent off for another attempt; 2 messages wait for another attempt/);
+  assert.equal(json<{ waiting: number }>(await run('--json')).waiting, 2);
+});
+
+test('--fail-on-dead is exit 1 when a message failed for good', async (t) => {
+  const { name, publish, queue: make } = await workplace(t);
+  const run = (queue: string, handler: string, ...more: readonly string[]) => rmq(['work', 'run', queue, '--drain', ...more, '--', handler]);
+  await publish(name, ['a']);
+  assert.equal((await run(name, 'false')).code, 0);
+  await publish(name, ['b', 'c']);
+  const failed = await run(name, 'false', '--fail-on-dead');
+  assert.equal(failed.code, 1, failed.stderr);
+  assert.match(failed.stderr, /error: 2 messages failed for good\n.*rmq dlx list/);
+  await publish(name, ['d']);
+  assert.equal((await run(name, 'true', '--fail-on-dead')).code, 0);
+  const other = await make();
+  await publish(other, ['e']);
+  const dropped = await run(other, 'false', '--fail-on-dead', '--drop-dead');
+  assert.equal(dropped.code, 1, dropped.stderr);
 });
 
 test('--on-exit changes what exit codes mean', async (t) => {
@@ -203,6 +256,24 @@ test('a handler that outlives the grace is killed with everything it started, an
     ['a'],
   );
   for (const pid of await linesOf(pids)) await untilGone(pid);
+});
+
+test('a handler has no longer to end by itself after the grace than the grace was', async (t) => {
+  const { name, publish, take } = await workplace(t);
+  for (const [index, flags] of [[], ['--stream']].entries()) {
+    const directory = await scratchDirectory(t);
+    await publish(name, ['a']);
+    const late = join(directory, 'late');
+    const slow = `trap 'sleep 3; touch ${late}; exit 0' TERM; read -r line; echo "started $$." >&2; while :; do sleep 0.05; done`;
+    const run = start(['work', 'run', name, '--grace', '100ms', ...flags, '--', 'sh', '-c', slow]);
+    await run.until('stderr', '.\n');
+    run.child.kill('SIGTERM');
+    const { code, stderr } = await run.result;
+    assert.equal(code, 143, stderr);
+    await untilGone(/started (\d+)/.exec(stderr)?.[1] ?? '');
+    assert.deepEqual(await readdir(directory), [], `run ${index}`);
+    assert.equal((await take(name)).length, 1);
+  }
 });
 
 test('a second signal leaves at once and takes the handlers along', async (t) => {

@@ -144,6 +144,39 @@ test('a program that breaks the rules is ended: the oldest message has failed, a
   }
 });
 
+test('a program that closes a pipe and lives on has died: the oldest message has failed, and the others go to the next one', async (t) => {
+  const cases = [
+    // It hears the next one, which it can answer no more; or it does not hear it any more.
+    ['exec >&-; sleep 1000', /closed its standard output and lived on/],
+    ['exec <&-; echo closed >&2; sleep 1000', /closed its standard input and lived on/],
+  ] as const;
+  for (const [wrong, reason] of cases) {
+    const heard = ear();
+    const { handle } = stream(t, small(`case $body in wrong) ${wrong};; *) ack $id;; esac`, 'echo "$$ " >&2;'), {}, heard.emit);
+    const failing = handle(delivery('wrong'));
+    if (wrong.includes('closed')) await heard.until('closed');
+    const [failed, fine] = await Promise.all([failing, handle(delivery('fine'))]);
+    assert.equal(failed.verdict, 'retry', wrong);
+    assert.match(failed.reason ?? '', reason);
+    assert.deepEqual(fine, { verdict: 'ack' }, wrong);
+    await untilGone(heard.text().split(' ')[0] ?? '');
+  }
+});
+
+test('a program that closes its pipes before it ends by itself is charged with how it ended', async (t) => {
+  const { handle } = stream(t, ['sh', '-c', 'read -r line; exec >&- <&-; sleep 0.1; exit 65']);
+  const { verdict, reason } = await handle(delivery());
+  assert.deepEqual([verdict, reason], ['dead', 'the handler ended before it answered: exit code 65']);
+});
+
+test('a program that nothing more comes for may close what it likes, and finish in its own time', async (t) => {
+  const log = join(await scratchDirectory(t), 'log');
+  const { handle, close } = stream(t, small('ack $id').with(2, `${small('ack $id')[2]}; exec >&-; sleep 1.3; echo done >> ${log}`));
+  assert.deepEqual(await handle(delivery('x')), { verdict: 'ack' });
+  await close();
+  assert.deepEqual(await linesOf(log), ['done']);
+});
+
 test('empty lines between answers mean nothing, and neither do carriage returns', async (t) => {
   const { handle } = stream(t, small('printf "\\n  \\n"; printf \'{ "verdict" : "ack", "id" : %s }\\r\\n\\r\\n\' $id'));
   for (let count = 0; count < 3; count++) assert.deepEqual(await handle(delivery('x')), { verdict: 'ack' });

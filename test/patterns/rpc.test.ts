@@ -186,6 +186,36 @@ test('a connection that carries nothing any more ends in the timeout', async (t)
   await assert.rejects(call('x'), { kind: 'deadline', message: `no reply from "${queue}" within 1 s` });
 });
 
+test('a reply that waits for room is not sent any more once its request comes again: that one is answered', async (t) => {
+  const { queue: make, publish, take } = await peer(t);
+  const [queue, callbacks] = [await make(), await make()];
+  await publish(queue, ['large', 'small'], { replyTo: callbacks });
+  const faulty = await proxy(t, brokerUrl());
+  faulty.stallOn(Buffer.from('stalls here'));
+  let goOn: () => void = () => undefined;
+  const largeIsAnswered = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  // A reply of more than 1 MB travels alone: the other one waits for it.
+  const handler: RpcHandler = async ({ body, redelivered }) => {
+    if (redelivered) return `${body} again`;
+    if (body.toString() === 'large') {
+      setImmediate(goOn);
+      return Buffer.concat([Buffer.from('stalls here'), Buffer.alloc(2_000_000)]);
+    }
+    await largeIsAnswered;
+    setImmediate(() => {
+      faulty.stallOn(Buffer.from('stalls no more'));
+      faulty.cut();
+    });
+    return 'small';
+  };
+  const counts = await rpcServer(testSession(t, faulty.url).session, RpcServerConfig.parse({ queue, concurrency: 2, idle: 1_000 }), handler);
+  const replies = (await take(callbacks)).map(({ content }) => content.toString('latin1', 0, 11));
+  assert.deepEqual(replies.filter((reply) => reply !== 'stalls here').sort(), ['large again', 'small again']);
+  assert.equal(counts.received, 4);
+});
+
 test('a session that is stopped ends its calls with the reason', async (t) => {
   const { queue } = await serve(t, () => new Promise(() => undefined), { grace: 0 });
   const caller = testSession(t);

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../../src/model/failure.ts';
 import type { Delivery, FieldTable } from '../../src/model/message.ts';
+import type { Judgement, Verdict } from '../../src/model/verdict.ts';
+import { consume } from '../../src/patterns/consume.ts';
+import { ConsumeConfig } from '../../src/patterns/consume-config.ts';
+import { FanoutWorkConfig, workFanout } from '../../src/patterns/fanout.ts';
 import { WorkConfig, workQueue } from '../../src/patterns/work.ts';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
@@ -33,7 +37,7 @@ test('each task goes to the handler once, and is acknowledged', async (t) => {
     return 'ack';
   });
   assert.deepEqual(seen, ['a 1', 'b 1', 'c 1']);
-  assert.deepEqual(counts, { received: 3, acknowledged: 3, retried: 0, dead: 0, dropped: 0, requeued: 0, returned: 0 });
+  assert.deepEqual(counts, { received: 3, acknowledged: 3, retried: 0, dead: 0, dropped: 0, requeued: 0, unknown: 0, returned: 0 });
   assert.equal(await depth(queue), 0);
 });
 
@@ -78,7 +82,7 @@ for (const type of ['classic', 'quorum'] as const) {
       return text(delivery) === 'good' ? 'ack' : { verdict: 'retry', reason: 'no such customer', exitCode: 3, stderr: 'line 1\nline 2' };
     });
     assert.deepEqual(seen, ['bad 1', 'good 1', 'bad 2', 'bad 3']);
-    assert.deepEqual(counts, { received: 4, acknowledged: 1, retried: 2, dead: 1, dropped: 0, requeued: 0, returned: 0 });
+    assert.deepEqual(counts, { received: 4, acknowledged: 1, retried: 2, dead: 1, dropped: 0, requeued: 0, unknown: 0, returned: 0, waiting: 0 });
     assert.equal(await depth(queue), 0);
     const letters = await take(dead);
     assert.deepEqual(
@@ -229,7 +233,7 @@ test('a stopped worker lets its handler finish, takes nothing more, and has not 
     assert.equal(signal.aborted, false);
     return 'ack';
   });
-  assert.deepEqual(counts, { received: 1, acknowledged: 1, retried: 0, dead: 0, dropped: 0, requeued: 0, returned: 1 });
+  assert.deepEqual(counts, { received: 1, acknowledged: 1, retried: 0, dead: 0, dropped: 0, requeued: 0, unknown: 0, returned: 1 });
   assert.equal(await depth(queue), 2);
 });
 
@@ -270,6 +274,24 @@ test('a handler that throws counts as failed, with its message as the reason', a
   assert.equal((await take(dead))[0]?.properties.headers?.['x-rmq-reason'], 'the card was declined');
 });
 
+test('a verdict without a reason is what a dead letter says of it, and a reason fits into its headers', async (t) => {
+  const cases: readonly (readonly [Judgement | Verdict, string])[] = [
+    ['dead', 'the handler rejected it'],
+    [{ verdict: 'dead', reason: '' }, 'the handler rejected it'],
+    ['retry', 'the handler asked for another attempt'],
+    [{ verdict: 'dead', reason: 'no such customer' }, 'no such customer'],
+    [{ verdict: 'dead', reason: 'x'.repeat(500_000) }, 'x'.repeat(4_096)],
+  ];
+  const { queue, dead, publish, take } = await workplace(t);
+  await publish(queue, Object.keys(cases));
+  const { session } = testSession(t);
+  await workQueue(session, WorkConfig.parse({ queue, count: cases.length }), async (task) => cases[Number(text(task))]?.[0] ?? 'ack');
+  assert.deepEqual(
+    (await take(dead)).map(({ properties }) => properties.headers?.['x-rmq-reason']),
+    cases.map(([, reason]) => reason),
+  );
+});
+
 test('a message that is given back comes again, as the same attempt', async (t) => {
   const { queue, publish } = await workplace(t);
   await publish(queue, ['a']);
@@ -301,6 +323,119 @@ test('a verdict on a message whose connection is gone is dropped; the message co
   assert.deepEqual([counts.acknowledged, counts.retried], [1, 0]);
   assert.equal(await depth(queue), 0);
   assert.equal((await take(dead)).length, 0);
+});
+
+test('each message that was received is counted once, also when the connection is lost before its answer', async (t) => {
+  const { queue, dead, publish, depth } = await workplace(t, { levels: [1] });
+  await publish(queue, ['ack', 'retry', 'dead', 'requeue', 'late', 'later']);
+  const relay = await proxy(t, brokerUrl());
+  const { session, until } = testSession(t, relay.url);
+  const lost = until((event): event is Extract<typeof event, { kind: 'disconnected' }> => event.kind === 'disconnected' && event.role === 'consumer');
+  const seen = new Map<string, number>();
+  const config = WorkConfig.parse({ queue, idle: 1_000, concurrency: 6, requeueDelay: 0, retries: 1, backoff: { from: 1, to: 1 } });
+  const counts = await workQueue(session, config, async (delivery) => {
+    const task = text(delivery);
+    seen.set(task, (seen.get(task) ?? 0) + 1);
+    if (task !== 'later' || seen.get(task) !== 1) {
+      if (task === 'late' && seen.get(task) === 1) await lost;
+      return seen.get(task) === 1 ? (task as 'ack') : 'ack';
+    }
+    // By then the answers to the others have been sent.
+    while ((await depth(dead)) === 0) await new Promise((resolve) => setImmediate(resolve));
+    relay.cut();
+    await lost;
+    return 'dead';
+  });
+  const { received, returned, ...others } = counts;
+  assert.equal(
+    received,
+    [...seen.values()].reduce((sum, one) => sum + one),
+  );
+  assert.equal(
+    Object.values(others).reduce((sum, one) => sum + one),
+    received,
+    JSON.stringify(counts),
+  );
+  assert.ok(others.unknown >= 2, JSON.stringify(counts));
+  assert.equal(await depth(queue), 0);
+});
+
+test('a consumer that loses its connection counts each message once, too', async (t) => {
+  const { queue, publish } = await workplace(t);
+  await publish(queue, ['a', 'b']);
+  const relay = await proxy(t, brokerUrl());
+  const { session, until } = testSession(t, relay.url);
+  let first = true;
+  const counts = await consume(session, ConsumeConfig.parse({ queue, count: 2 }), async () => {
+    if (first) relay.cut();
+    first = false;
+    await until((event): event is Extract<typeof event, { kind: 'disconnected' }> => event.kind === 'disconnected' && event.role === 'consumer');
+    return 'ack';
+  });
+  assert.deepEqual(counts, { received: 4, acknowledged: 2, rejected: 0, requeued: 0, unknown: 2, returned: 0 });
+});
+
+test('a broker that comes back without its data gets again what the worker had declared', async (t) => {
+  const { channel, take } = await peer(t);
+  const [exchange, dead] = [unique('exchange'), unique('dead')];
+  const queue = `${exchange}.service`;
+  const remove = async (on = channel): Promise<void> => {
+    for (const name of [queue, `${queue}.retry.1`, dead]) await on.deleteQueue(name);
+    await on.deleteExchange(exchange);
+  };
+  t.after(async () => remove((await peer(t)).channel));
+  const relay = await proxy(t, brokerUrl());
+  const { session, events, until } = testSession(t, relay.url);
+  const flags = { dlx: '', dlxRoutingKey: dead, queueType: 'quorum' as const };
+  const config = FanoutWorkConfig.parse({ exchange, service: 'service', ...flags, retries: 1, backoff: { from: 1, to: 1 }, count: 2, maxLength: 7 });
+  const subscriptions = (): number => events.filter((event) => event.kind === 'note' && event.text.startsWith('working on')).length;
+  const running = workFanout(session, config, async () => 'retry');
+  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 1 && event.kind === 'note');
+  await relay.refuse();
+  await remove();
+  await relay.admit();
+  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 2 && event.kind === 'note');
+  channel.publish(exchange, '', Buffer.from('a'));
+  await running;
+  assert.equal((await take(dead))[0]?.properties.headers?.['x-rmq-attempt'], 2);
+  await channel.assertQueue(queue, {
+    durable: true,
+    arguments: { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead, 'x-max-length': 7 },
+  });
+});
+
+test('a queue that was there before comes back as it was', async (t) => {
+  const { channel, publish } = await peer(t);
+  const { queue, dead } = await workplace(t, { type: 'quorum' });
+  const relay = await proxy(t, brokerUrl());
+  const { session, events, until } = testSession(t, relay.url);
+  const subscriptions = (): number => events.filter((event) => event.kind === 'note' && event.text.startsWith('working on')).length;
+  const running = workQueue(session, WorkConfig.parse({ queue, count: 1 }), async () => 'ack');
+  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 1 && event.kind === 'note');
+  await relay.refuse();
+  await channel.deleteQueue(queue);
+  await relay.admit();
+  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 2 && event.kind === 'note');
+  await publish(queue, ['a']);
+  await running;
+  await channel.assertQueue(queue, {
+    durable: true,
+    arguments: { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead },
+  });
+});
+
+test('a message that a handler had when it stopped the worker is counted as given back', async (t) => {
+  const { queue, publish, depth } = await workplace(t);
+  await publish(queue, ['a', 'b', 'c']);
+  const { session, events } = testSession(t);
+  const run = workQueue(session, WorkConfig.parse({ queue, prefetch: 2 }), async () => {
+    throw new Failure('unfound', 'there is no such program');
+  });
+  await assert.rejects(run, { kind: 'unfound' });
+  const worked = events.find((event) => event.kind === 'worked');
+  // The one that waited for its turn has not had it.
+  assert.deepEqual(worked?.counts, { received: 1, acknowledged: 0, retried: 0, dead: 0, dropped: 0, requeued: 1, unknown: 0, returned: 1 });
+  assert.equal(await depth(queue), 3);
 });
 
 test('a classic queue that refuses when it is full is not worked on with retries: what comes back could be lost', async (t) => {

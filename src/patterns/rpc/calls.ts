@@ -23,15 +23,27 @@ export const RpcCallConfig = z.strictObject({
 });
 export type RpcCallConfig = z.output<typeof RpcCallConfig>;
 
-/** Prints a reply; one that tells of an error is `failed`. */
-type Print = (reply: RpcReply, failed: boolean) => Promise<void>;
+/** What came of a call: a reply, a failure, or a reply that tells of one. */
+export interface CallResult {
+  /** From 1, in the order of the requests. */
+  readonly call: number;
+  readonly reply: RpcReply | undefined;
+  readonly failure: Failure | undefined;
+}
 
-/** Replies that wait for an earlier one, for each call that may be under way; a call that takes long does not hold up the others at once. */
+type Print = (result: CallResult) => Promise<void>;
+
+/** True for a single call, whose failure is that of the run. */
+export function isSingle({ lines, envelopes, count }: Pick<RpcCallConfig, 'lines' | 'envelopes' | 'count'>): boolean {
+  return !lines && !envelopes && count === undefined;
+}
+
+/** Results that wait for an earlier one, for each call that may be under way; a call that takes long does not hold up the others at once. */
 const AHEAD = 16;
 
 /**
- * Makes a call for each draft over one connection, and hands the replies, error replies too, to `print` in the order of the
- * requests. A call that fails stops no other.
+ * Makes a call for each draft over one connection, and hands what came of each to `print` in the order of the requests. A call that
+ * fails stops no other.
  *
  * @throws RpcError or Failure of a single call as it is; of many, `partial` when they failed for different reasons
  */
@@ -53,7 +65,7 @@ class Calls {
   readonly #waiting: Waiting;
   #underWay = 0;
   #unprinted = 0;
-  /** The last reply that was handed to `print`, which writes in order. */
+  /** The last result that was handed to `print`, which writes in order. */
   #printed = Promise.resolve();
   #unprintable: unknown;
 
@@ -63,7 +75,7 @@ class Calls {
     this.#print = print;
     this.#requester = new Requester(session, config);
     this.#complete = completing(config);
-    this.#complain = fewOf(session.emit, 'further calls that fail are only counted');
+    this.#complain = fewOf(session.emit, 'further calls that fail are only counted; -o json tells of each');
     this.#waiting = new Waiting(() => this.#requester.failure);
   }
 
@@ -92,11 +104,10 @@ class Calls {
   }
 
   get #single(): boolean {
-    const { lines, envelopes, count } = this.#config;
-    return !lines && !envelopes && count === undefined;
+    return isSingle(this.#config);
   }
 
-  /** Resolves once every reply has been printed; with what ended the input early, if anything did. */
+  /** Resolves once the result of every call has been printed; with what ended the input early, if anything did. */
   async #callEach(drafts: AsyncIterable<readonly Draft[]>): Promise<unknown> {
     let failure: unknown;
     let before = Promise.resolve();
@@ -120,7 +131,7 @@ class Calls {
     return this.#underWay < concurrency && this.#unprinted < concurrency * AHEAD;
   }
 
-  /** Makes a call, and prints its reply after the one before. */
+  /** Makes a call, and prints its result after the one before. */
   async #call(draft: Draft, before: Promise<void>): Promise<void> {
     const number = ++this.#counts.calls;
     this.#underWay++;
@@ -131,18 +142,15 @@ class Calls {
     await before;
     if (failure === undefined) this.#counts.replied++;
     else this.#failed(number, failure);
-    if (reply === undefined) this.#unprinted--;
-    else {
-      this.#stopwatch.add(reply.roundTrip);
-      this.#printed = this.#print(reply, failure !== undefined)
-        .catch((error) => {
-          this.#unprintable ??= error;
-        })
-        .finally(() => {
-          this.#unprinted--;
-          this.#waiting.wake();
-        });
-    }
+    if (reply !== undefined) this.#stopwatch.add(reply.roundTrip);
+    this.#printed = this.#print({ call: number, reply, failure })
+      .catch((error) => {
+        this.#unprintable ??= error;
+      })
+      .finally(() => {
+        this.#unprinted--;
+        this.#waiting.wake();
+      });
   }
 
   async #ask(draft: Draft): Promise<readonly [reply: RpcReply | undefined, failure?: Failure]> {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod/mini';
+import { Callers, isDirect } from '../../amqp/callers.ts';
 import { withControlConnection } from '../../amqp/declare.ts';
 import { ensure } from '../../amqp/ensure.ts';
 import { Publisher } from '../../amqp/publisher.ts';
@@ -13,6 +14,7 @@ import type { ServeCounts } from '../../model/rpc-counts.ts';
 import type { Settlement } from '../../model/verdict.ts';
 import { ConsumeConfig, MAX_PREFETCH } from '../consume-config.ts';
 import { queueName, shortText } from '../names.ts';
+import { publishWhile } from '../publish-while.ts';
 import { queueShape, queueSpec } from '../queue-shape.ts';
 import { take } from '../take.ts';
 import type { TakeContext } from '../take-options.ts';
@@ -51,6 +53,8 @@ export type RpcHandler = (request: Delivery, context: { readonly signal: AbortSi
 
 /** Replies in flight. */
 const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
+/** An answer within so many milliseconds does not wait for the question whether its caller is still there. */
+const SOON = 100;
 /** How long a handler that was told to give up may take to do so. */
 const GIVE_UP = 10_000;
 /** What `timeout` of coreutils exits with, then EX_TEMPFAIL and EX_PROTOCOL of sysexits.h. */
@@ -74,15 +78,16 @@ class Server {
   readonly #config: RpcServerConfig;
   readonly #handler: RpcHandler;
   readonly #publisher: Publisher;
-  readonly #counts = { received: 0, replied: 0, failed: 0, unaddressed: 0 };
+  readonly #counts = { received: 0, replied: 0, failed: 0, unaddressed: 0, unheard: 0 };
+  readonly #callers = new Callers();
   readonly #complain;
 
   constructor(session: Session, config: RpcServerConfig, handler: RpcHandler) {
     this.#session = session;
     this.#config = config;
     this.#handler = handler;
-    // A caller that has gone is no business of the server: its reply need not find a queue.
-    this.#publisher = new Publisher(session, { ...WINDOW, confirm: true, mandatory: false, oneExchange: true });
+    const mandatory = ({ routingKey: replyTo }: Message): boolean => !isDirect(replyTo);
+    this.#publisher = new Publisher(session, { ...WINDOW, confirm: true, mandatory, oneExchange: true });
     this.#complain = fewOf(session.emit, 'further requests that fail are only counted');
   }
 
@@ -106,7 +111,10 @@ class Server {
         (request, context) => this.#serve(request, context),
         { topology, concurrency, grace, graceful: true, onSubscribed },
       );
-      const counts = { ...this.#counts, returned: taken.counts.requeued + taken.counts.returned };
+      const { requeued, returned } = taken.counts;
+      const { received, replied, failed, unaddressed, unheard } = this.#counts;
+      const unknown = received - replied - failed - unaddressed - unheard - requeued;
+      const counts = { ...this.#counts, returned: requeued + returned, unknown };
       this.#session.emit({ kind: 'served', counts, seconds: taken.seconds, queue });
       if (taken.failure !== undefined) throw taken.failure;
       return counts;
@@ -117,15 +125,18 @@ class Server {
 
   async #serve(request: Delivery, context: TakeContext): Promise<Settlement> {
     this.#counts.received++;
+    const began = performance.now();
     const answer = await this.#answer(request, context.kill);
+    const { replyTo, messageId } = request.properties;
+    const isThere = performance.now() - began < SOON || (await this.#isThere(replyTo, context));
     // A request that comes again, for its connection is gone, is answered then.
     if (!context.isCurrent() || context.kill.aborted) return 'hold';
-    const { replyTo, messageId } = request.properties;
     if (answer instanceof RpcError) this.#complain({ kind: 'request-failed', messageId, reason: answer.message });
     if (replyTo === undefined) this.#counts.unaddressed++;
     else {
-      await this.#send(request, replyTo, answer);
-      this.#counts[answer instanceof RpcError ? 'failed' : 'replied']++;
+      const placed = await this.#send(request, replyTo, answer, context);
+      if (placed === undefined) return 'hold';
+      this.#counts[!placed || !isThere ? 'unheard' : answer instanceof RpcError ? 'failed' : 'replied']++;
     }
     return 'ack';
   }
@@ -151,12 +162,20 @@ class Server {
     }
   }
 
-  async #send(request: Delivery, replyTo: string, answer: RpcAnswer | RpcError): Promise<void> {
-    const refused = await this.#publish(this.#reply(request, replyTo, answer));
-    if (refused === undefined) return;
+  /** A caller that has gone is no failure of the server. Asked before the reply: afterwards, the caller may leave. Where replies have a queue, the broker tells. */
+  async #isThere(replyTo: string | undefined, { ask }: TakeContext): Promise<boolean> {
+    if (replyTo === undefined || !isDirect(replyTo)) return true;
+    return ask((connection) => this.#callers.isThere(connection, replyTo)).catch(() => true);
+  }
+
+  /** False when no queue took the reply; undefined when it was not sent, for the request comes again. */
+  async #send(request: Delivery, replyTo: string, answer: RpcAnswer | RpcError, context: TakeContext): Promise<boolean | undefined> {
+    const placed = await this.#publish(this.#reply(request, replyTo, answer), context);
+    if (!(placed instanceof Failure)) return placed;
     // The caller learns that there was a reply which the broker does not take.
-    const failure = await this.#publish(this.#reply(request, replyTo, new RpcError(refused.message, { exitCode: REFUSED })));
-    if (failure !== undefined) throw failure;
+    const told = await this.#publish(this.#reply(request, replyTo, new RpcError(placed.message, { exitCode: REFUSED })), context);
+    if (told instanceof Failure) throw told;
+    return told;
   }
 
   #reply({ properties: { correlationId } }: Delivery, replyTo: string, answer: RpcAnswer | RpcError): Message {
@@ -177,12 +196,13 @@ class Server {
     };
   }
 
-  /** Why the broker does not take a reply; undefined when it does, or when it is too late for it to matter. */
-  async #publish(reply: Message): Promise<Failure | undefined> {
+  /** Whether a queue took a reply, or why the broker does not take it. */
+  async #publish(reply: Message, { isCurrent }: TakeContext): Promise<boolean | Failure | undefined> {
     try {
-      const outcome = await this.#publisher.publish(reply);
+      const outcome = await publishWhile(this.#publisher, reply, isCurrent);
+      if (outcome === undefined) return undefined;
       if (outcome.kind === 'unknown') throw outcome.failure;
-      return outcome.kind === 'refused' ? outcome.failure : undefined;
+      return outcome.kind === 'refused' ? outcome.failure : outcome.kind !== 'returned';
     } catch (error) {
       if (error instanceof Failure && error.kind === 'data') return error;
       throw error;
