@@ -182,3 +182,9 @@ export async function settledCount(connection: Connection, queue: string): Promi
   }
   return count;
 }
+
+/** How many messages a queue has. More than a moment ago: somebody fills it, or it is getting back what a run held that was killed. */
+export async function steadyCount(connection: Connection, queue: string, momentAgo: number): Promise<number> {
+  const count = await readyCount(connection, queue);
+  return count > momentAgo ? settledCount(connection, queue) : count;
+}

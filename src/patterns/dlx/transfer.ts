@@ -12,7 +12,7 @@ import { pacing } from '../sending.ts';
 import { type Journal, journalLine, openJournal } from './journal.ts';
 import { type Attempts, attemptsOf } from './read-attempts.ts';
 import type { TransferJob, Transferred } from './transfer-job.ts';
-import { isTemporary, settledCount, type Taken, TransferSource } from './transfer-source.ts';
+import { isTemporary, settledCount, steadyCount, type Taken, TransferSource } from './transfer-source.ts';
 
 const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 /** How often a queue is asked whether it is empty, when messages stopped coming that were there at the start. */
@@ -83,9 +83,7 @@ class Transfer {
         void this.#publisher.stopped.then((why) => this.#end(why));
       }
       this.#pace = pacing(rate, signal);
-      const depth = await readyCount(connection, queue);
-      // Somebody fills it, or it is getting back what a run held that was killed.
-      this.#counts.depth = depth > atFirst ? await settledCount(connection, queue) : depth;
+      this.#counts.depth = await steadyCount(connection, queue, atFirst);
       signal.addEventListener('abort', abort, { once: true });
       for (;;) {
         failure = await this.#pass(connection);
