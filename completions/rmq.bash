@@ -48,7 +48,7 @@ _rmq_level() {
       arguments=1
       ;;
     'queue delete')
-      flags+=('switch --if-empty -' 'switch --if-unused -')
+      flags+=('switch --if-empty -' 'switch --if-unused -' 'switch --retries -' 'value --management-url -')
       arguments=1
       ;;
     'exchange delete')

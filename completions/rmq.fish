@@ -32,6 +32,7 @@ function __rmq_level
         case 'queue declare'
             set -a __rmq_valued --queue-type --argument --bind
         case 'queue delete'
+            set -a __rmq_valued --management-url
         case 'exchange delete'
         case 'work publish'
             set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
@@ -310,8 +311,10 @@ complete -c rmq -n '__rmq_at "queue declare"' -l argument -x -d 'queue argument;
 complete -c rmq -n '__rmq_at "queue declare"' -l bind -x -d 'bind it to EXCHANGE, with KEY'
 
 # rmq queue delete
-complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when it holds no messages'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when it holds no messages, and none wait for a retry'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when it has no consumers'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --retries' -l retries -d 'its retry queues (QUEUE.retry.…) as well, with what waits there'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq exchange delete
 complete -c rmq -n '__rmq_at "exchange delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when nothing is bound to it'

@@ -6,6 +6,7 @@ import type { Session } from '../amqp/session.ts';
 import { Failure } from '../model/failure.ts';
 import type { QueueSpec, Topology } from '../model/topology.ts';
 import { DEAD_QUEUE, type DeadLetterRoute, deadLetterTopology, type PublishedRoute, routeOf } from './dead-letters.ts';
+import { retryQueueName } from './retry-queues.ts';
 import { pauses, type WorkerConfig } from './worker-config.ts';
 
 /** Where messages wait for another attempt, and for how many milliseconds. */
@@ -56,7 +57,7 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
     if (route.kind === 'publish') await ensureDeadLetters(session, connection, queue, route);
     if (!temporary) await ensure(connection, topology);
     const type = existing?.type ?? queue.arguments['x-queue-type'];
-    const levels = pauses(config).map((pause) => ({ pause, queue: `${queue.name}.retry.${pause}` }));
+    const levels = pauses(config).map((pause) => ({ pause, queue: retryQueueName(queue.name, pause) }));
     await ensure(connection, retryTopology(queue.name, levels, type === 'quorum'));
     return { queue: queue.name, topology: temporary ? topology : undefined, route, levels };
   });

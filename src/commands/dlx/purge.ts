@@ -1,6 +1,7 @@
 import { Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
-import { type Context, defineCommand } from '../command.ts';
+import { askForName } from '../asking.ts';
+import { defineCommand } from '../command.ts';
 import { argument, integer, path, toggle } from '../flag.ts';
 import { deskExtras } from './desk.ts';
 import { filterInputs } from './filtering.ts';
@@ -43,7 +44,8 @@ export const purgeCommand = defineCommand({
           async (session) => {
             if (!yes) {
               const depth = formatCount(await depthOf(session, queue), 'message');
-              await ask(context, queue, isSelective(config) ? `those of the ${depth} in "${queue}" that are meant` : `the ${depth} in "${queue}"`);
+              const which = isSelective(config) ? `those of the ${depth} in "${queue}" that are meant` : `the ${depth} in "${queue}"`;
+              await askForName(context, { queue, loss: `This removes ${which}`, kept: `nothing was removed from "${queue}"` });
             }
             return purge(session, config, Date.now(), limit);
           },
@@ -58,14 +60,3 @@ export const purgeCommand = defineCommand({
     };
   },
 });
-
-/** Has the queue's name typed, which nobody does by mistake. */
-async function ask({ emit, stdin, signal }: Context, queue: string, what: string): Promise<void> {
-  emit({ kind: 'note', text: `This removes ${what} for good. Type the name of the queue to go on:` });
-  const { readLines } = await import('../../patterns/lines.ts');
-  for await (const [line] of readLines(stdin(), signal)) {
-    if (line?.toString('utf8').trim() === queue) return;
-    break;
-  }
-  throw new Failure('negative', `that is not the name of the queue: nothing was removed from "${queue}"`);
-}
