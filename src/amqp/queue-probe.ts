@@ -58,7 +58,7 @@ export async function queueType(connection: Connection, queue: string): Promise<
 }
 
 /** A value as the broker prints it: `'text'`, `the value '5' of type 'signedint'`, `none`. */
-function shownValue(text: string): string | number | boolean | undefined {
+export function shownValue(text: string): string | number | boolean | undefined {
   const [, value, type] = /^the value '(.*)' of type '(\w+)'$/s.exec(text) ?? [];
   if (type === undefined || value === undefined) return /^'(.*)'$/s.exec(text)?.[1];
   if (type === 'longstr') return value;

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { deleteQueue, withControlConnection } from '../amqp/declare.ts';
+import { CHECK_NAME, deleteQueue, withControlConnection } from '../amqp/declare.ts';
 import { readyCount } from '../amqp/queue-probe.ts';
 import type { Session } from '../amqp/session.ts';
-import { Failure } from '../model/failure.ts';
+import { Failure, hintWhereMissing } from '../model/failure.ts';
 import { formatCount } from '../model/quantity.ts';
 import { queueName } from './names.ts';
 import { findRetryQueues, type NameQueues, type RetryQueue } from './retry-queues.ts';
@@ -32,7 +32,7 @@ export interface QueueHoldings {
  */
 export async function holdingsOf(session: Session, queue: string, nameQueues: NameQueues): Promise<QueueHoldings> {
   return withControlConnection(session, async (connection) => {
-    const messages = await readyCount(connection, queue);
+    const messages = await readyCount(connection, queue).catch(hintWhereMissing(CHECK_NAME));
     const names = await nameQueues(connection);
     return { messages, retryQueues: await findRetryQueues(connection, queue, names), complete: names !== undefined };
   });
