@@ -104,11 +104,17 @@ class Run {
     if (signal.aborted) abort();
     const deadline = timeout === undefined ? undefined : setTimeout(() => this.#end('timeout'), timeout);
     let connected = false;
+    let subscribed = false;
     const connecting = consumer.connect().then(() => {
       connected = true;
       return this.#subscribe(consumer);
     });
-    connecting.catch((error) => this.#end(asFailure(error)));
+    connecting.then(
+      () => {
+        subscribed = true;
+      },
+      (error) => this.#end(asFailure(error)),
+    );
     void consumer.ended.then((failure) => failure !== undefined && this.#end(failure));
     const watch = idle === undefined ? undefined : this.#watchIdle(consumer, idle);
     const end = await this.#ended;
@@ -118,7 +124,7 @@ class Run {
     let failure = end instanceof Failure ? end : connected ? await this.#judge(consumer, end).catch(asFailure) : judgeEnd(this.#config, end, 0);
     this.#over.abort();
     failure = await this.#finish(consumer, failure);
-    if (!connected && failure !== undefined) throw failure;
+    if (!subscribed && failure !== undefined) throw failure;
     // A stream takes nothing back, for nothing is taken from it.
     const counts = { received: this.#received, ...consumer.counts, ...(this.#offset >= 0 && { requeued: 0, returned: 0 }) };
     return { counts, seconds: (performance.now() - this.#started) / 1_000, failure };
@@ -144,8 +150,11 @@ class Run {
     const start = this.#config.offset ?? (this.#stream && this.#drains ? 'first' : undefined);
     const args: FieldTable = start === undefined ? {} : { 'x-stream-offset': parseOffset(start) };
     if (this.#limit > 0) await consumer.subscribe(this.#limit, args);
-    else if (expect === 0) void this.#expectSilence(consumer).catch((error) => this.#end(asFailure(error)));
-    else this.#end('drained');
+    else if (expect === 0) {
+      // A queue that is missing is silent, too.
+      await consumer.ask(readyCount);
+      void this.#expectSilence(consumer).catch((error) => this.#end(asFailure(error)));
+    } else this.#end('drained');
   }
 
   async #limitToDepth(consumer: Consumer): Promise<void> {
