@@ -74,7 +74,8 @@ export async function publishMessages(session: Session, config: SendingConfig, m
   }
   if (stage.now === 'connecting') throw failure;
   const { counts } = publisher;
-  session.emit({ kind: 'published', counts, seconds: (performance.now() - started) / 1_000, target, confirms: config.confirm });
+  const seconds = (performance.now() - started) / 1_000;
+  session.emit({ kind: 'published', counts, refused: refused.length, seconds, target, confirms: config.confirm });
   const verdict = judge(counts, refused, failure);
   if (verdict !== undefined) throw verdict;
   return counts;

@@ -214,6 +214,7 @@ test('an exchange that does not exist is exit 66, and named', async () => {
   for (const confirm of [[], ['--no-confirm']]) {
     const result = await rmq(['publish', '-e', nowhere, '-r', 'k', 'x', ...confirm]);
     assert.equal(result.code, 66, result.stderr);
+    assert.doesNotMatch(result.stderr, /nacked/);
     assert.match(result.stderr, new RegExp(nowhere));
   }
 });
@@ -234,6 +235,9 @@ test('a user id that the broker does not take is refused, and the others still g
   const result = await rmq(['publish', '-q', name, '--envelopes', '--json'], { input: lines.join('\n') });
   assert.equal(result.code, 76, result.stderr);
   assert.match(result.stderr, /somebody/);
+  const said = await rmq(['publish', '-q', name, '--envelopes'], { input: lines.join('\n') });
+  assert.match(said.stderr, /message 2 was refused: /);
+  assert.match(said.stderr, /published 2 of 3 messages to queue ".*": 2 confirmed, 1 refused, in/);
   assert.deepEqual(counts(json(result)), { published: 3, confirmed: 2, returned: 0, nacked: 1, unknown: 0 });
   const bodies = (await take(name)).map(({ content }) => String(content));
   assert.deepEqual([...new Set(bodies)], ['a', 'c']);
