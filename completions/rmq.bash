@@ -12,7 +12,7 @@ _rmq_level() {
       flags+=('switch --version -V')
       ;;
     'queue')
-      commands=('declare' 'delete')
+      commands=('declare' 'status' 'delete')
       ;;
     'exchange')
       commands=('delete')
@@ -45,6 +45,9 @@ _rmq_level() {
       ;;
     'queue declare')
       flags+=('value --queue-type -' 'values --argument -' 'values --bind -')
+      arguments=1
+      ;;
+    'queue status')
       arguments=1
       ;;
     'queue delete')

@@ -31,6 +31,7 @@ function __rmq_level
             set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --priority --offset
         case 'queue declare'
             set -a __rmq_valued --queue-type --argument --bind
+        case 'queue status'
         case 'queue delete'
             set -a __rmq_valued --management-url
         case 'exchange delete'
@@ -208,7 +209,7 @@ complete -c rmq -n '__rmq_lacks -y --yes' -l yes -s y -d 'do not ask'
 complete -c rmq -n '__rmq_lacks -h --help' -l help -s h -d 'print this help'
 
 # rmq
-complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'declare and delete queues'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'declare, look at and delete queues'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'exchange' -d 'delete exchanges'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'work' -d 'work queues: send tasks, run a handler for each'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'fanout' -d 'broadcast messages to every service that subscribed'
@@ -223,6 +224,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -
 
 # rmq queue
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable queue, and bind it'
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'status' -d 'tell how many messages and consumers a queue has, and what it is'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'delete' -d 'delete a queue with its messages'
 
 # rmq exchange
@@ -309,6 +311,8 @@ complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --json-body' -l json-bod
 complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (classic)'
 complete -c rmq -n '__rmq_at "queue declare"' -l argument -x -d 'queue argument; K:=JSON for numbers and booleans'
 complete -c rmq -n '__rmq_at "queue declare"' -l bind -x -d 'bind it to EXCHANGE, with KEY'
+
+# rmq queue status
 
 # rmq queue delete
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when it holds no messages, and none wait for a retry'

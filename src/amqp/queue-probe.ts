@@ -17,6 +17,16 @@ export async function readyCount(connection: Connection, queue: string): Promise
   return onOwnChannel(connection, async (channel) => (await channel.checkQueue(queue)).messageCount);
 }
 
+/**
+ * How many messages are ready in the queue, and how many consumers it has.
+ *
+ * @throws Failure `missing` when there is no such queue
+ */
+export async function queueCounts(connection: Connection, queue: string): Promise<{ readonly messages: number; readonly consumers: number }> {
+  const { messageCount: messages, consumerCount: consumers } = await onOwnChannel(connection, (channel) => channel.checkQueue(queue));
+  return { messages, consumers };
+}
+
 export type QueueType = 'classic' | 'quorum' | 'stream';
 
 /** What the broker tells about a queue by refusing to declare it differently. */

@@ -34,6 +34,30 @@ export const declareQueueCommand = defineCommand({
   },
 });
 
+export const queueStatusCommand = defineCommand({
+  path: ['queue', 'status'],
+  summary: 'tell how many messages and consumers a queue has, and what it is',
+  examples: [
+    ['rmq queue status orders', 'exit 66 when it does not exist'],
+    ['rmq queue status orders --json | jq .messages', 'the messages that are ready, for a script'],
+  ],
+  inputs: { queue: argument('the queue') },
+  load: async () => {
+    const [{ QueueStatusConfig, queueStatus, statusText }, { withSession }] = await Promise.all([
+      import('../patterns/queue-status.ts'),
+      import('../patterns/connection.ts'),
+    ]);
+    return {
+      config: QueueStatusConfig,
+      run: async (config, { connection, emit, signal, results }) => {
+        const status = await withSession(connection, (session) => queueStatus(session, config), emit, signal);
+        await results.report(status, statusText(status));
+        return undefined;
+      },
+    };
+  },
+});
+
 export const deleteQueueCommand = defineCommand({
   path: ['queue', 'delete'],
   summary: 'delete a queue with its messages',
