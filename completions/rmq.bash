@@ -12,7 +12,7 @@ _rmq_level() {
       flags+=('switch --version -V')
       ;;
     'queue')
-      commands=('declare' 'delete')
+      commands=('declare' 'status' 'delete')
       ;;
     'exchange')
       commands=('delete')
@@ -47,8 +47,11 @@ _rmq_level() {
       flags+=('value --queue-type -' 'values --argument -' 'values --bind -')
       arguments=1
       ;;
+    'queue status')
+      arguments=1
+      ;;
     'queue delete')
-      flags+=('switch --if-empty -' 'switch --if-unused -')
+      flags+=('switch --if-empty -' 'switch --if-unused -' 'switch --retries -' 'value --management-url -')
       arguments=1
       ;;
     'exchange delete')

@@ -31,7 +31,9 @@ function __rmq_level
             set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --priority --offset
         case 'queue declare'
             set -a __rmq_valued --queue-type --argument --bind
+        case 'queue status'
         case 'queue delete'
+            set -a __rmq_valued --management-url
         case 'exchange delete'
         case 'work publish'
             set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
@@ -207,7 +209,7 @@ complete -c rmq -n '__rmq_lacks -y --yes' -l yes -s y -d 'do not ask'
 complete -c rmq -n '__rmq_lacks -h --help' -l help -s h -d 'print this help'
 
 # rmq
-complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'declare and delete queues'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'declare, look at and delete queues'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'exchange' -d 'delete exchanges'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'work' -d 'work queues: send tasks, run a handler for each'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'fanout' -d 'broadcast messages to every service that subscribed'
@@ -222,6 +224,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -
 
 # rmq queue
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable queue, and bind it'
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'status' -d 'tell how many messages and consumers a queue has, and what it is'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'delete' -d 'delete a queue with its messages'
 
 # rmq exchange
@@ -309,9 +312,13 @@ complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l q
 complete -c rmq -n '__rmq_at "queue declare"' -l argument -x -d 'queue argument; K:=JSON for numbers and booleans'
 complete -c rmq -n '__rmq_at "queue declare"' -l bind -x -d 'bind it to EXCHANGE, with KEY'
 
+# rmq queue status
+
 # rmq queue delete
-complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when it holds no messages'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when it holds no messages, and none wait for a retry'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when it has no consumers'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --retries' -l retries -d 'its retry queues (QUEUE.retry.…) as well, with what waits there'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq exchange delete
 complete -c rmq -n '__rmq_at "exchange delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when nothing is bound to it'

@@ -39,7 +39,9 @@ export {
   workFanout,
 } from './patterns/fanout.ts';
 export { type OpenPublisher, type Outgoing, openPublisher } from './patterns/open-publisher.ts';
-export { DeclareQueueConfig, DeleteQueueConfig, declareQueue, removeQueue } from './patterns/queue.ts';
+export { DeclareQueueConfig, declareQueue } from './patterns/queue.ts';
+export { DeleteQueueConfig, removeQueue } from './patterns/queue-delete.ts';
+export { type QueueStatus, QueueStatusConfig, queueStatus } from './patterns/queue-status.ts';
 export { type RpcClient, RpcClientConfig, rpcClient } from './patterns/rpc/client.ts';
 export { type RpcHandler, RpcServerConfig, rpcServer } from './patterns/rpc/server.ts';
 export { type Batches, publishMessages, SendingConfig } from './patterns/sending.ts';

@@ -1,9 +1,14 @@
 import type { Channel } from 'amqplib';
+import { hintWhereMissing } from '../model/failure.ts';
 import type { Topology } from '../model/topology.ts';
-import { onChannel, watchChannel } from './channel.ts';
+import { onChannel, onOwnChannel, watchChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { encodable } from './frame-writer.ts';
+import { declareQueue } from './queue-difference.ts';
 import type { Session } from './session.ts';
+
+/** What to do where something is not there to be deleted. */
+export const CHECK_NAME = 'check the name, and the vhost of the URL';
 
 /** Hands out a connection of its own, and closes it: what fails there closes nothing that others use. */
 export async function withControlConnection<T>(session: Session, use: (connection: Connection) => Promise<T>): Promise<T> {
@@ -32,22 +37,20 @@ async function openChannel(connection: Connection): Promise<Channel> {
 /**
  * Declares what is missing; declaring what exists with the same arguments changes nothing.
  *
- * @throws Failure `refused` when something exists with other arguments (AMQP 406): the broker's text names the first one
+ * @throws Failure `refused` when something exists with other arguments (AMQP 406), `missing` for an exchange that is only bound to
  */
-export async function declare(session: Session, topology: Topology): Promise<void> {
-  const own = new Set(topology.exchanges.map(({ name }) => name));
-  await withControl(session, async (run) => {
-    // What is bound to must be there before anything is declared: half of a topology helps nobody.
-    for (const { exchange } of topology.bindings) if (!own.has(exchange)) await run((channel) => channel.checkExchange(exchange));
-    for (const { name, type, durable, arguments: args } of topology.exchanges) {
-      await run((channel) => channel.assertExchange(name, type, { durable, arguments: encodable(args) }));
-    }
-    for (const { name, durable, exclusive, autoDelete, arguments: args } of topology.queues) {
-      await run((channel) =>
-        channel.assertQueue(name, { durable, exclusive: exclusive === true, autoDelete: autoDelete === true, arguments: encodable(args) }),
-      );
-    }
-    for (const { exchange, queue, key, arguments: args } of topology.bindings) await run((channel) => channel.bindQueue(queue, exchange, key, encodable(args)));
+export async function declare(session: Session, { exchanges, queues, bindings }: Topology): Promise<void> {
+  const own = new Set(exchanges.map(({ name }) => name));
+  await withControlConnection(session, async (connection) => {
+    await onOwnChannel(connection, async (channel) => {
+      // What is bound to must be there before anything is declared: half of a topology helps nobody.
+      for (const { exchange } of bindings) if (!own.has(exchange)) await channel.checkExchange(exchange);
+      for (const { name, type, durable, arguments: args } of exchanges) await channel.assertExchange(name, type, { durable, arguments: encodable(args) });
+    }).catch(hintWhereMissing('nothing was declared; check the name, or let rmq fanout publish or rmq topic publish declare the exchange'));
+    for (const queue of queues) await declareQueue(connection, queue);
+    await onOwnChannel(connection, async (channel) => {
+      for (const { exchange, queue, key, arguments: args } of bindings) await channel.bindQueue(queue, exchange, key, encodable(args));
+    });
   });
 }
 
@@ -59,7 +62,7 @@ export async function declare(session: Session, topology: Topology): Promise<voi
 export async function deleteQueue(session: Session, queue: string, options: { readonly ifEmpty: boolean; readonly ifUnused: boolean }): Promise<number> {
   return withControl(session, async (run) => {
     // RabbitMQ deletes a queue that never was without a word.
-    await run((channel) => channel.checkQueue(queue));
+    await run((channel) => channel.checkQueue(queue)).catch(hintWhereMissing(CHECK_NAME));
     const { messageCount } = await run((channel) => channel.deleteQueue(queue, options));
     return messageCount;
   });
@@ -73,7 +76,7 @@ export async function deleteQueue(session: Session, queue: string, options: { re
 export async function deleteExchange(session: Session, exchange: string, options: { readonly ifUnused: boolean }): Promise<void> {
   await withControl(session, async (run) => {
     // As with queues: one that never was is deleted without a word.
-    await run((channel) => channel.checkExchange(exchange));
+    await run((channel) => channel.checkExchange(exchange)).catch(hintWhereMissing(CHECK_NAME));
     await run((channel) => channel.deleteExchange(exchange, options));
   });
 }

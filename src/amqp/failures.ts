@@ -59,7 +59,8 @@ export function channelFailure(error: unknown): Failure {
     const kind = CHANNEL_KINDS[code] ?? 'refused';
     return new Failure(kind, `the broker says: ${text} (${code})`, {
       code,
-      cause: error,
+      // Its message says the same once more.
+      ...(!/with message "/.test(message) && { cause: error }),
       transient: code === 320 || code === 541,
       ...(hint !== undefined && { hint }),
     });

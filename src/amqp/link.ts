@@ -17,6 +17,8 @@ export interface LinkConfig extends DialConfig {
 
 /** A connection that comes back: one role, one connection at a time, one owner of the question when to try again. */
 export interface Link {
+  /** False when a lost connection is given up at once. */
+  readonly comesBack: boolean;
   /** Connects, or connects again after the last connection was lost. */
   readonly connect: (signal: AbortSignal) => Promise<Connection>;
   /** Closes what is open; nothing is connected afterwards. */
@@ -129,6 +131,7 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit): Link {
   };
 
   return {
+    comesBack: config.reconnect && config.maxReconnects > 0,
     connect,
     close: async () => {
       closed = true;

@@ -54,9 +54,11 @@ export class Publisher {
     this.#session = session;
     this.#config = config;
     this.#tally = new Tally(session.emit);
+    this.#link = session.open('publisher');
     this.#silence = new Silence(config.confirmTimeout, {
       due: () => this.#unconfirmed.count > 0 && !this.blocked && this.#channel !== undefined,
       backlog: () => backlog(this.#connection),
+      comesBack: this.#link.comesBack,
       again: (what) => {
         session.emit({ kind: 'note', text: `${what}; connecting again` });
         // Not only once it is closed: a broker that has gone silent makes that last.
@@ -66,7 +68,6 @@ export class Publisher {
       },
       fail: (failure) => this.#fail(failure),
     });
-    this.#link = session.open('publisher');
   }
 
   /**

@@ -17,6 +17,16 @@ export async function readyCount(connection: Connection, queue: string): Promise
   return onOwnChannel(connection, async (channel) => (await channel.checkQueue(queue)).messageCount);
 }
 
+/**
+ * How many messages are ready in the queue, and how many consumers it has.
+ *
+ * @throws Failure `missing` when there is no such queue
+ */
+export async function queueCounts(connection: Connection, queue: string): Promise<{ readonly messages: number; readonly consumers: number }> {
+  const { messageCount: messages, consumerCount: consumers } = await onOwnChannel(connection, (channel) => channel.checkQueue(queue));
+  return { messages, consumers };
+}
+
 export type QueueType = 'classic' | 'quorum' | 'stream';
 
 /** What the broker tells about a queue by refusing to declare it differently. */
@@ -58,7 +68,7 @@ export async function queueType(connection: Connection, queue: string): Promise<
 }
 
 /** A value as the broker prints it: `'text'`, `the value '5' of type 'signedint'`, `none`. */
-function shownValue(text: string): string | number | boolean | undefined {
+export function shownValue(text: string): string | number | boolean | undefined {
   const [, value, type] = /^the value '(.*)' of type '(\w+)'$/s.exec(text) ?? [];
   if (type === undefined || value === undefined) return /^'(.*)'$/s.exec(text)?.[1];
   if (type === 'longstr') return value;

@@ -12,6 +12,8 @@ interface Consequences {
   readonly due: () => boolean;
   /** See `backlog`. */
   readonly backlog: () => number;
+  /** False when there is no other connection to try. */
+  readonly comesBack: boolean;
   /** The connection is to be made anew. */
   readonly again: (what: string) => void;
   readonly fail: (failure: Failure) => void;
@@ -52,7 +54,7 @@ export class Silence {
   }
 
   #check(): void {
-    const { due, backlog, again, fail } = this.#consequences;
+    const { due, backlog, comesBack, again, fail } = this.#consequences;
     const now = performance.now();
     const before = this.#backlog;
     this.#backlog = backlog();
@@ -62,8 +64,11 @@ export class Silence {
     this.#since = now;
     this.#silent++;
     const what = `the broker has confirmed nothing for ${formatDuration(this.#limit)}`;
-    if (this.#silent < MAX_SILENT) again(what);
-    else fail(new Failure('later', `${what}, ${MAX_SILENT} times in a row`, { hint: 'a quorum queue without a majority of its nodes does this' }));
+    if (comesBack && this.#silent < MAX_SILENT) again(what);
+    else {
+      const often = comesBack ? `, ${MAX_SILENT} times in a row` : ', and reconnecting is off';
+      fail(new Failure('later', `${what}${often}`, { hint: 'a quorum queue without a majority of its nodes does this' }));
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import type { Command, Context } from '../commands/command.ts';
 import { Failure } from '../model/failure.ts';
 import type { Output } from '../output/index.ts';
+import { checkArgumentBytes } from './argument-bytes.ts';
 import { BUG, EXIT_CODES } from './exit.ts';
 import { type Io, systemIo, writeText } from './io.ts';
 import type { Decoded } from './program.ts';
@@ -28,6 +29,7 @@ export async function main(argv: readonly string[], io: Io = systemIo()): Promis
     code = await runCommand(command, own, globals, io);
   };
   try {
+    checkArgumentBytes(argv);
     await runLine(argv, { commands, groups, globals: globalFlags, version: packageJson.version, print, run });
   } catch (error) {
     const output = await openOutput({}, io, () => undefined);

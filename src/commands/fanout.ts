@@ -47,7 +47,7 @@ const fanoutSubscribe: Command = defineCommand({
   summary: 'print every message, as one of the services that get it',
   examples: [
     ['rmq fanout subscribe order.events email', 'as the service email, whose queue keeps what comes while it is away'],
-    ['rmq fanout subscribe order.events', 'just watch from now on, and leave nothing behind'],
+    ['rmq fanout subscribe order.events', 'just watch from now on; the queue goes when it ends, the exchange stays'],
   ],
   inputs: {
     exchange,

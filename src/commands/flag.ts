@@ -3,6 +3,7 @@ import { parseTable } from '../model/field.ts';
 import { jsonLoss } from '../model/json.ts';
 import type { FieldTable, FieldValue } from '../model/message.ts';
 import { parseDuration, parseSize } from '../model/quantity.ts';
+import { quote } from '../model/text.ts';
 
 /** What a shell can offer behind a flag or for an argument. */
 export type Completes = 'file' | 'directory' | 'command';
@@ -172,6 +173,9 @@ function parseDecimal(given: string): number {
   return value;
 }
 
+/** AMQP's limit for a name in a table. */
+const MOST_NAME_BYTES = 255;
+
 /**
  * Decodes `K=V` and `K:=JSON` pairs. The first `=` ends the name; a `:` right before it asks for JSON, which may hold
  * typed values such as `{"!":"timestamp","value":1700000000}`.
@@ -185,6 +189,8 @@ export function parseFields(pairs: readonly string[]): FieldTable {
     const typed = equals > 0 && pair[equals - 1] === ':';
     const name = pair.slice(0, typed ? equals - 1 : equals);
     if (equals < 0 || name === '') throw new Failure('usage', `expected K=V or K:=JSON, got "${pair}"`);
+    const bytes = Buffer.byteLength(name);
+    if (bytes > MOST_NAME_BYTES) throw new Failure('usage', `the name ${quote(name)} has ${bytes} bytes; at most ${MOST_NAME_BYTES} fit`);
     table[name] = typed ? parseJson(name, pair.slice(equals + 1)) : pair.slice(equals + 1);
   }
   return { ...table };

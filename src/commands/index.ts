@@ -6,7 +6,7 @@ import { dlxCommands, dlxGroup } from './dlx/index.ts';
 import { deleteExchangeCommand, exchangeGroup } from './exchange.ts';
 import { fanoutCommands, fanoutGroup } from './fanout.ts';
 import { publishCommand } from './publish.ts';
-import { declareQueueCommand, deleteQueueCommand } from './queue.ts';
+import { declareQueueCommand, deleteQueueCommand, queueStatusCommand } from './queue.ts';
 import { rpcCommands, rpcGroup } from './rpc.ts';
 import { topicCommands, topicGroup } from './topic.ts';
 import { workCommands, workGroup } from './work.ts';
@@ -16,6 +16,7 @@ export const commands: readonly Command[] = [
   publishCommand,
   consumeCommand,
   declareQueueCommand,
+  queueStatusCommand,
   deleteQueueCommand,
   deleteExchangeCommand,
   ...workCommands,
@@ -29,7 +30,7 @@ export const commands: readonly Command[] = [
 
 /** The words that only group commands. */
 export const groups: readonly Group[] = [
-  { path: ['queue'], summary: 'declare and delete queues' },
+  { path: ['queue'], summary: 'declare, look at and delete queues' },
   exchangeGroup,
   workGroup,
   fanoutGroup,

@@ -1,4 +1,7 @@
+import { formatCount } from '../model/quantity.ts';
+import { askForName } from './asking.ts';
 import { defineCommand } from './command.ts';
+import { deskExtras, deskPlace } from './dlx/desk.ts';
 import { argument, choice, fields, texts, toggle } from './flag.ts';
 
 export const declareQueueCommand = defineCommand({
@@ -31,25 +34,77 @@ export const declareQueueCommand = defineCommand({
   },
 });
 
+export const queueStatusCommand = defineCommand({
+  path: ['queue', 'status'],
+  summary: 'tell how many messages and consumers a queue has, and what it is',
+  examples: [
+    ['rmq queue status orders', 'exit 66 when it does not exist'],
+    ['rmq queue status orders --json | jq .messages', 'the messages that are ready, for a script'],
+  ],
+  inputs: { queue: argument('the queue') },
+  load: async () => {
+    const [{ QueueStatusConfig, queueStatus, statusText }, { withSession }] = await Promise.all([
+      import('../patterns/queue-status.ts'),
+      import('../patterns/connection.ts'),
+    ]);
+    return {
+      config: QueueStatusConfig,
+      run: async (config, { connection, emit, signal, results }) => {
+        const status = await withSession(connection, (session) => queueStatus(session, config), emit, signal);
+        await results.report(status, statusText(status));
+        return undefined;
+      },
+    };
+  },
+});
+
 export const deleteQueueCommand = defineCommand({
   path: ['queue', 'delete'],
   summary: 'delete a queue with its messages',
-  examples: [['rmq queue delete orders --if-empty', 'only when nothing is in it']],
+  examples: [
+    ['rmq queue delete orders --if-empty', 'only when nothing is in it'],
+    ['rmq queue delete task_queue --retries', 'with the queues that work run --retries has declared for it'],
+  ],
   inputs: {
     queue: argument('the queue'),
-    ifEmpty: toggle('only when it holds no messages'),
+    ifEmpty: toggle('only when it holds no messages, and none wait for a retry'),
     ifUnused: toggle('only when it has no consumers'),
   },
+  extras: { retries: toggle('its retry queues (QUEUE.retry.…) as well, with what waits there'), ...deskExtras },
   load: async () => {
-    const [{ DeleteQueueConfig, removeQueue }, { withSession }] = await Promise.all([import('../patterns/queue.ts'), import('../patterns/connection.ts')]);
+    const [{ checkWaiting, DeleteQueueConfig, holdingsOf, quoted, removeQueue, waitingIn }, { queueNames }, { withSession }] = await Promise.all([
+      import('../patterns/queue-delete.ts'),
+      import('../patterns/retry-queues.ts'),
+      import('../patterns/connection.ts'),
+    ]);
     return {
       config: DeleteQueueConfig,
-      run: async (config, { connection, emit, signal, results }) => {
-        const messages = await withSession(connection, (session) => removeQueue(session, config), emit, signal);
-        await results.report(
-          { queue: config.queue, messages },
-          `queue "${config.queue}" is deleted${messages > 0 ? `, and ${messages} messages with it` : ''}`,
+      run: async (config, context, { retries = false, managementUrl }) => {
+        const { connection, emit, signal, results, yes, stdinIsTerminal } = context;
+        const { queue, ifEmpty } = config;
+        const nameQueues = queueNames(connection, deskPlace(managementUrl, context), emit, signal);
+        const { messages, deleted, left } = await withSession(
+          connection,
+          async (session) => {
+            const held = await holdingsOf(session, queue, nameQueues);
+            checkWaiting(config, held.retryQueues, retries || yes);
+            const [doomed, spared] = retries ? [held.retryQueues, []] : [[], held.retryQueues];
+            const lost = held.messages + waitingIn(doomed);
+            if (lost > 0 && !ifEmpty && !yes && stdinIsTerminal) {
+              await askForName(context, { queue, loss: `This deletes "${queue}" and ${formatCount(lost, 'message')}`, kept: `"${queue}" was not deleted` });
+            }
+            if (retries && !held.complete) emit({ kind: 'note', text: 'without the management API, only retry queues of the default --backoff are found' });
+            return { messages: await removeQueue(session, config, doomed), deleted: doomed, left: spared };
+          },
+          emit,
+          signal,
         );
+        const [what, whose] = deleted.length === 0 ? [`queue "${queue}" is deleted`, 'it'] : [`queue "${queue}" is deleted with ${quoted(deleted)}`, 'them'];
+        await results.report(
+          { queue, messages, ...(deleted.length > 0 && { retryQueues: deleted.map((one) => one.queue) }) },
+          `${what}${messages > 0 ? `, and ${formatCount(messages, 'message')} with ${whose}` : ''}`,
+        );
+        if (left.length > 0) emit({ kind: 'note', text: `its retry queues are still there: ${quoted(left)}; rmq queue delete removes each` });
         return undefined;
       },
     };

@@ -13,7 +13,7 @@ export interface PublishCounts {
   readonly confirmed: number;
   /** Messages that no queue was bound for. */
   readonly returned: number;
-  /** Messages that the broker refused. */
+  /** Messages that the broker did not take: nacked, or refused for what they are. */
   readonly nacked: number;
   /** Messages whose outcome nobody knows: the connection ended before their confirm. */
   readonly unknown: number;
@@ -76,10 +76,14 @@ export type Event =
   | { readonly kind: 'refused'; readonly messageId: string | undefined; readonly record: number; readonly failure: Failure }
   | { readonly kind: 'cancelled'; readonly queue: string }
   | { readonly kind: 'publishing'; readonly counts: PublishCounts }
-  /** `confirms` is false when the broker was not asked; `target` is undefined when each message said itself where to. */
+  /**
+   * `refused` are those of the nacked ones that no queue was asked about: too large, or for an exchange that is missing.
+   * `confirms` is false when the broker was not asked; `target` is undefined when each message said itself where to.
+   */
   | {
       readonly kind: 'published';
       readonly counts: PublishCounts;
+      readonly refused: number;
       readonly seconds: number;
       readonly target: string | undefined;
       readonly confirms: boolean;

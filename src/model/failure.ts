@@ -72,6 +72,15 @@ export class Failure extends Error {
   }
 }
 
+/** For `catch`: rejects with what is missing, and with what to do about it here; with anything else as it is. */
+export function hintWhereMissing(hint: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof Failure && error.kind === 'missing')) throw error;
+    const { kind, message, code, cause } = error;
+    throw new Failure(kind, message, { hint, cause, ...(code !== undefined && { code }) });
+  };
+}
+
 /** The failure that an aborted signal carries, or an interruption when it carries something else. */
 export function abortFailure(signal: AbortSignal): Failure {
   return signal.reason instanceof Failure ? signal.reason : new Failure('interrupted', 'stopped');

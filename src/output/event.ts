@@ -27,13 +27,14 @@ const REMARKS: Remarks = {
   unblocked: () => note('the broker accepts messages again'),
   returned: ({ exchange, routingKey, messageId, reply }) => warning(`${message(messageId)} was returned: ${noQueue(exchange, routingKey)} (${reply})`),
   nacked: ({ exchange, routingKey, messageId }) => warning(`${message(messageId)} to ${address(exchange, routingKey)} was refused by the broker (nack)`),
-  refused: ({ messageId, record, failure }) => warning(`${message(messageId, record)} was not sent: ${failure.message}`),
+  refused: ({ messageId, record, failure }) => warning(`${message(messageId, record)} was refused: ${failure.message}`),
   cancelled: ({ queue }) => warning(`the broker cancelled the consumer of "${queue}": the queue was deleted or its node went away`),
   publishing: () => undefined,
-  published: ({ counts, seconds, target, confirms }) =>
-    note(
-      `published ${formatCount(counts.published, 'message')}${target === undefined ? '' : ` to ${target}`}: ${published(counts, confirms)}, in ${formatSeconds(seconds)}`,
-    ),
+  published: ({ counts, refused, seconds, target, confirms }) => {
+    const all = formatCount(counts.published, 'message');
+    const which = refused === 0 ? all : `${counts.published === refused ? 'none' : formatNumber(counts.published - refused)} of ${all}`;
+    return note(`published ${which}${target === undefined ? '' : ` to ${target}`}: ${published(counts, refused, confirms)}, in ${formatSeconds(seconds)}`);
+  },
   consuming: () => undefined,
   consumed: ({ counts, seconds, queue }) =>
     note(`consumed ${formatCount(counts.received, 'message')} from "${queue}" in ${formatSeconds(seconds)}${consumed(counts)}`),
@@ -94,11 +95,12 @@ function list(parts: readonly (readonly [count: number, what: string])[]): strin
   return parts.filter(([count]) => count > 0).map(([count, what]) => `${formatNumber(count)} ${what}`);
 }
 
-function published({ confirmed, returned, nacked, unknown }: PublishCounts, confirms: boolean): string {
+function published({ confirmed, returned, nacked, unknown }: PublishCounts, refused: number, confirms: boolean): string {
   const parts = list([
     [confirmed, 'confirmed'],
     [returned, 'returned'],
-    [nacked, 'nacked'],
+    [nacked - refused, 'nacked'],
+    [refused, 'refused'],
     [unknown, 'unknown'],
   ]);
   if (!confirms) parts.unshift('not confirmed, as asked');

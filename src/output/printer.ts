@@ -1,4 +1,5 @@
 import { formatEnvelope } from '../model/envelope.ts';
+import { Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message.ts';
 import { formatBlock } from './block.ts';
 import { COLORLESS, loadPalette } from './color.ts';
@@ -24,8 +25,16 @@ export type Print = (delivery: Delivery | undefined, beside?: object) => Promise
 const NEWLINE = 0x0a;
 const NUL = 0x00;
 
-/** The one way to print deliveries that the options ask for. */
+/**
+ * The one way to print deliveries that the options ask for.
+ *
+ * @throws Failure `usage` for options that exclude each other
+ */
 export function openPrinter(writer: Writer, { format, nul, jsonBody, asLine, toTerminal, colored }: PrintOptions): Print {
+  if (nul && format !== 'text') {
+    const ends = format === 'raw' ? 'raw puts nothing behind a body' : 'an envelope ends with its line';
+    throw new Failure('usage', `--null (-0) and -o ${format} exclude each other: ${ends}`);
+  }
   if (format === 'raw') return async (delivery) => delivery && writer.write(delivery.body);
   if (format === 'json') return printEnvelope(writer, jsonBody);
   if (nul) return (delivery) => writer.write(delivery?.body ?? '', NUL);

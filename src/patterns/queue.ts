@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { declare, deleteQueue } from '../amqp/declare.ts';
+import { declare } from '../amqp/declare.ts';
 import type { Session } from '../amqp/session.ts';
 import { Failure } from '../model/failure.ts';
 import type { FieldTable } from '../model/message.ts';
@@ -38,22 +38,4 @@ export function queueTopology({ queue, queueType, argument, bind }: DeclareQueue
  */
 export async function declareQueue(session: Session, config: DeclareQueueConfig): Promise<void> {
   await declare(session, queueTopology(config));
-}
-
-export const DeleteQueueConfig = z.strictObject({
-  queue: queueName('QUEUE'),
-  /** Only when it holds no messages. */
-  ifEmpty: z._default(z.boolean(), false),
-  /** Only when it has no consumers. */
-  ifUnused: z._default(z.boolean(), false),
-});
-export type DeleteQueueConfig = z.output<typeof DeleteQueueConfig>;
-
-/**
- * Deletes a queue and resolves with the number of messages that went with it.
- *
- * @throws Failure `missing` when it does not exist, `refused` when a condition does not hold
- */
-export async function removeQueue(session: Session, { queue, ifEmpty, ifUnused }: DeleteQueueConfig): Promise<number> {
-  return deleteQueue(session, queue, { ifEmpty, ifUnused });
 }

@@ -55,14 +55,14 @@ export async function publishMessages(session: Session, config: SendingConfig, m
     confirmTimeout: config.confirmTimeout,
   });
   const refused: Failure[] = [];
-  const timer = config.timeout === undefined ? undefined : setTimeout(() => publisher.abandon(deadlineFailure()), config.timeout);
+  const stage: { now: Stage } = { now: 'connecting' };
+  const timer =
+    config.timeout === undefined ? undefined : setTimeout(() => publisher.abandon(deadlineFailure(stage.now, publisher.unconfirmed)), config.timeout);
   let failure: unknown;
-  let connected = false;
   try {
     await unlessStopped(session.signal, publisher, async () => {
       await publisher.connect();
-      connected = true;
-      await sendAll(session, publisher, config, messages, refused);
+      await sendAll(session, publisher, config, messages, refused, stage);
       await publisher.idle();
     });
   } catch (error) {
@@ -72,15 +72,23 @@ export async function publishMessages(session: Session, config: SendingConfig, m
     clearTimeout(timer);
     await publisher.close();
   }
-  if (!connected) throw failure;
+  if (stage.now === 'connecting') throw failure;
   const { counts } = publisher;
-  session.emit({ kind: 'published', counts, seconds: (performance.now() - started) / 1_000, target, confirms: config.confirm });
+  const seconds = (performance.now() - started) / 1_000;
+  session.emit({ kind: 'published', counts, refused: refused.length, seconds, target, confirms: config.confirm });
   const verdict = judge(counts, refused, failure);
   if (verdict !== undefined) throw verdict;
   return counts;
 }
 
-async function sendAll(session: Session, publisher: Publisher, config: SendingConfig, batches: Batches, refused: Failure[]): Promise<void> {
+async function sendAll(
+  session: Session,
+  publisher: Publisher,
+  config: SendingConfig,
+  batches: Batches,
+  refused: Failure[],
+  stage: { now: Stage },
+): Promise<void> {
   const { signal } = session;
   const pace = pacing(config.rate, signal);
   const progress = { at: performance.now() };
@@ -100,7 +108,9 @@ async function sendAll(session: Session, publisher: Publisher, config: SendingCo
   try {
     for (;;) {
       if (publisher.failure !== undefined) throw publisher.failure;
+      stage.now = 'reading';
       const { done, value: batch } = await next();
+      stage.now = 'sending';
       if (done === true) return;
       for (const message of batch) {
         if (!publisher.isReadyFor(message)) await publisher.readyFor(message);
@@ -164,8 +174,15 @@ async function settleWithin({ emit }: Session, publisher: Publisher): Promise<vo
   clearTimeout(said);
 }
 
-function deadlineFailure(): Failure {
-  return new Failure('deadline', 'the deadline passed before every message was confirmed (--timeout)');
+/** What a run waits for, besides confirms. */
+type Stage = 'connecting' | 'reading' | 'sending';
+
+/** Says what the time went into: a slow input is not a slow broker. */
+function deadlineFailure(stage: Stage, unconfirmed: number): Failure {
+  if (stage === 'connecting') return new Failure('deadline', 'the deadline passed before there was a connection (--timeout)');
+  if (unconfirmed > 0) return new Failure('deadline', `the deadline passed with ${formatCount(unconfirmed, 'message')} on the way (--timeout)`);
+  if (stage === 'sending') return new Failure('deadline', 'the deadline passed before everything was sent (--timeout)');
+  return new Failure('deadline', 'the deadline passed before the input ended (--timeout)', { hint: 'the broker has answered for every message that was read' });
 }
 
 /** The failure of a run: what stopped it, or what the broker did not take; several different reasons are a part done. */

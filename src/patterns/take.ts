@@ -12,6 +12,7 @@ import { type ConsumeConfig, MAX_PREFETCH } from './consume-config.ts';
 import { type End, judgeEnd, judgeSurplus } from './expectation.ts';
 import { InFlight } from './in-flight.ts';
 import { parseOffset } from './offset.ts';
+import { takeCounts } from './take-counts.ts';
 import type { Take, TakeContext, TakeOptions } from './take-options.ts';
 
 /** How often a queue is asked whether it is empty, when its messages stopped coming before the depth at the start was reached. */
@@ -107,11 +108,14 @@ class Run {
     if (signal.aborted) abort();
     const deadline = timeout === undefined ? undefined : setTimeout(() => this.#end('timeout'), timeout);
     let connected = false;
-    const connecting = consumer.connect().then(() => {
+    let subscribed = false;
+    const subscribing = async (): Promise<void> => {
+      await consumer.connect();
       connected = true;
-      return this.#subscribe(consumer);
-    });
-    connecting.catch((error) => this.#end(asFailure(error)));
+      await this.#subscribe(consumer);
+      subscribed = true;
+    };
+    subscribing().catch((error) => this.#end(asFailure(error)));
     void consumer.ended.then((failure) => failure !== undefined && this.#end(failure));
     const watch = idle === undefined ? undefined : this.#watchIdle(consumer, idle);
     const end = await this.#ended;
@@ -122,17 +126,9 @@ class Run {
     let failure = end instanceof Failure ? end : connected ? await this.#judge(consumer, end).catch(asFailure) : judgeEnd(this.#config, end, 0);
     this.#over.abort();
     failure = await this.#finish(consumer, failure);
-    if (!connected && failure !== undefined) throw failure;
-    return { counts: this.#counts(consumer, forgets), seconds: (performance.now() - this.#started) / 1_000, failure };
-  }
-
-  #counts(consumer: Consumer, forgets: boolean): ConsumeCounts {
-    const received = this.#received;
-    const { acknowledged, rejected, requeued, returned } = consumer.counts;
-    // A stream takes nothing back, for nothing is taken from it.
-    if (this.#offset >= 0) return { received, acknowledged, rejected, requeued: 0, unknown: 0, returned: 0 };
-    const unknown = forgets ? 0 : received - acknowledged - rejected - requeued;
-    return { received, acknowledged, rejected, requeued, unknown, returned };
+    if (!subscribed && failure !== undefined) throw failure;
+    const counts = takeCounts(this.#received, consumer.counts, { forgets, isStream: this.#offset >= 0 });
+    return { counts, seconds: (performance.now() - this.#started) / 1_000, failure };
   }
 
   /** Looking without any other limit means: at what is there now. */
@@ -155,8 +151,11 @@ class Run {
     const start = this.#config.offset ?? (this.#stream && this.#drains ? 'first' : undefined);
     const args: FieldTable = start === undefined ? {} : { 'x-stream-offset': parseOffset(start) };
     if (this.#limit > 0) await consumer.subscribe(this.#limit, args);
-    else if (expect === 0) void this.#expectSilence(consumer).catch((error) => this.#end(asFailure(error)));
-    else this.#end('drained');
+    else if (expect === 0) {
+      // A queue that is missing is silent, too.
+      await consumer.ask(readyCount);
+      void this.#expectSilence(consumer).catch((error) => this.#end(asFailure(error)));
+    } else this.#end('drained');
   }
 
   async #limitToDepth(consumer: Consumer): Promise<void> {

@@ -9,6 +9,9 @@ export const Backoff = z
   .strictObject({ from: timer(), to: timer() })
   .check(z.refine(({ from, to }) => from <= to, { error: '--backoff must not begin with the longer pause' }));
 
+/** Where none is given. */
+export const DEFAULT_BACKOFF = { from: 1_000, to: 60_000 };
+
 /** How messages are handed to a handler, and what becomes of those that it cannot handle. Durations are milliseconds. */
 export const workerShape = {
   /** Handlers at a time. */
@@ -19,7 +22,7 @@ export const workerShape = {
   handlerTimeout: z.optional(timer()),
   /** Attempts after the first one. */
   retries: z._default(z.int().check(z.minimum(0), z.maximum(1_000)), 0),
-  backoff: z._default(Backoff, { from: 1_000, to: 60_000 }),
+  backoff: z._default(Backoff, DEFAULT_BACKOFF),
   /** How long a message is kept back before it returns to the queue on `requeue`. */
   requeueDelay: z._default(timer(0), 1_000),
   /** How long handlers may go on once the run is stopped. */

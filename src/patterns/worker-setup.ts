@@ -3,10 +3,10 @@ import { withControlConnection } from '../amqp/declare.ts';
 import { ensure, ensureQueue, exchangeExists } from '../amqp/ensure.ts';
 import { describeQueue, type QueueDescription } from '../amqp/queue-probe.ts';
 import type { Session } from '../amqp/session.ts';
-import { retryQueue } from '../model/attempt.ts';
 import { Failure } from '../model/failure.ts';
 import type { QueueSpec, Topology } from '../model/topology.ts';
 import { DEAD_QUEUE, type DeadLetterRoute, deadLetterTopology, type PublishedRoute, routeOf } from './dead-letters.ts';
+import { retryQueueName } from './retry-queues.ts';
 import { pauses, type WorkerConfig } from './worker-config.ts';
 
 /** Where messages wait for another attempt, and for how many milliseconds. */
@@ -57,7 +57,7 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
     }
     const route = routeFor(queue, existing, config);
     const type = existing?.type ?? queue.arguments['x-queue-type'];
-    const levels = pauses(config).map((pause) => ({ pause, queue: retryQueue(queue.name, pause) }));
+    const levels = pauses(config).map((pause) => ({ pause, queue: retryQueueName(queue.name, pause) }));
     const retries = retryTopology(queue.name, levels, type === 'quorum');
     const declare = async (on: Connection, wanted: Topology): Promise<void> => {
       if (route.kind === 'publish') await ensureDeadLetters(session, on, queue, route);

@@ -252,6 +252,7 @@ test('a queue that does not exist is exit 66, and named', async () => {
   for (const flags of [[], ['--drain'], ['--expect', '0', '--timeout', '1s']]) {
     const result = await rmq(['consume', nowhere, ...flags]);
     assert.equal(result.code, 66, result.stderr);
+    assert.doesNotMatch(result.stderr, /consumed/);
     assert.match(result.stderr, new RegExp(nowhere));
   }
 });
@@ -363,6 +364,8 @@ const usage: readonly (readonly [line: string, names: RegExp])[] = [
   ['consume q --requeue --reject', /--reject/],
   ['consume q --expect 0', /--expect/],
   ['consume q --timeout 0s', /--timeout/],
+  ['consume q -0 -o raw', /-0.* -o raw exclude/],
+  ['consume q --json --null', /-0.* -o json exclude/],
   ['consume q --offset tomorrow', /--offset/],
   ['consume q --offset 0s', /--offset/],
   [`consume ${'q'.repeat(300)}`, /255 bytes/],

@@ -214,6 +214,7 @@ test('an exchange that does not exist is exit 66, and named', async () => {
   for (const confirm of [[], ['--no-confirm']]) {
     const result = await rmq(['publish', '-e', nowhere, '-r', 'k', 'x', ...confirm]);
     assert.equal(result.code, 66, result.stderr);
+    assert.doesNotMatch(result.stderr, /nacked/);
     assert.match(result.stderr, new RegExp(nowhere));
   }
 });
@@ -234,6 +235,9 @@ test('a user id that the broker does not take is refused, and the others still g
   const result = await rmq(['publish', '-q', name, '--envelopes', '--json'], { input: lines.join('\n') });
   assert.equal(result.code, 76, result.stderr);
   assert.match(result.stderr, /somebody/);
+  const said = await rmq(['publish', '-q', name, '--envelopes'], { input: lines.join('\n') });
+  assert.match(said.stderr, /message 2 was refused: /);
+  assert.match(said.stderr, /published 2 of 3 messages to queue ".*": 2 confirmed, 1 refused, in/);
   assert.deepEqual(counts(json(result)), { published: 3, confirmed: 2, returned: 0, nacked: 1, unknown: 0 });
   const bodies = (await take(name)).map(({ content }) => String(content));
   assert.deepEqual([...new Set(bodies)], ['a', 'c']);
@@ -339,6 +343,27 @@ test('--timeout ends a run that takes too long, with 124', async (t) => {
   const result = await run.result;
   assert.equal(result.code, 124, result.stderr);
   assert.equal(json<Summary>(result).confirmed, 1);
+  assert.match(result.stderr, /the deadline passed before the input ended/);
+});
+
+test('--timeout says when it was the rate that took too long', async (t) => {
+  const { queue } = await peer(t);
+  const result = await rmq(['publish', '-q', await queue(), '-n', '1000', '--rate', '1', '--timeout', '500ms', 'x']);
+  assert.equal(result.code, 124, result.stderr);
+  assert.match(result.stderr, /the deadline passed before everything was sent/);
+});
+
+test('a header name that does not fit is wrong usage in a flag, and bad data in an envelope', async (t) => {
+  const { queue, depth } = await peer(t);
+  const [name, long] = [await queue(), 'ü'.repeat(128)];
+  for (const given of [`${long}=x`, `${long}:=1`]) {
+    const flag = await rmq(['publish', '-q', name, '-H', given, 'x']);
+    assert.equal(flag.code, 64, flag.stderr);
+    assert.match(flag.stderr, /--header: the name .* has 256 bytes/);
+  }
+  const envelope = await rmq(['publish', '-q', name, '--envelopes'], { input: JSON.stringify({ properties: { headers: { [long]: 'x' } }, body: '' }) });
+  assert.equal(envelope.code, 65, envelope.stderr);
+  assert.equal(await depth(name), 0);
 });
 
 test('an envelope for an exchange that does not exist is left out, and the others still go', async (t) => {

@@ -8,7 +8,7 @@ const PUBLISHED = { published: 3, confirmed: 3, returned: 0, nacked: 0, unknown:
 const CONSUMED = { received: 7, acknowledged: 5, rejected: 1, requeued: 1, unknown: 0, returned: 2 };
 const emit = (...events: Event[]): Step[] => events.map((event) => ({ emit: event }));
 const returned: Event = { kind: 'returned', exchange: 'shop', routingKey: 'nobody', messageId: 'm1', reply: 'NO_ROUTE' };
-const published: Event = { kind: 'published', counts: PUBLISHED, seconds: 0.123, target: 'queue "orders"', confirms: true };
+const published: Event = { kind: 'published', counts: PUBLISHED, refused: 0, seconds: 0.123, target: 'queue "orders"', confirms: true };
 const consumed: Event = { kind: 'consumed', counts: CONSUMED, seconds: 0.1, queue: 'orders' };
 const chatter = emit(
   { kind: 'connecting', role: 'consumer', address: 'a:5672' },
@@ -73,6 +73,10 @@ first
     assert.equal(
       await said(emit({ ...published, counts, seconds: 75 })),
       'published 1,234 messages to queue "orders": 1,200 confirmed, 30 returned, 3 nacked, 1 unknown, in 1 min 15 s\n',
+    );
+    assert.equal(
+      await said(emit({ ...published, counts, refused: 2 })),
+      'published 1,232 of 1,234 messages to queue "orders": 1,200 confirmed, 30 returned, 1 nacked, 2 refused, 1 unknown, in 0.1 s\n',
     );
   });
 

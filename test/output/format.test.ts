@@ -118,7 +118,7 @@ describe('a result', () => {
 
   it('that cannot be written is known in the end', async () => {
     const counts = { published: 1, confirmed: 1, returned: 0, nacked: 0, unknown: 0 };
-    const summary = [{ emit: { kind: 'published', counts, seconds: 1, target: undefined, confirms: true } }] as const;
+    const summary = [{ emit: { kind: 'published', counts, refused: 0, seconds: 1, target: undefined, confirms: true } }] as const;
     assert.equal((await perform({ steps: summary, options: { format: 'json' } }, 'STAGE >/dev/full')).told.at(-1), 'closed io');
   });
 });

@@ -43,6 +43,19 @@ for (const [what, spoil] of Object.entries(SILENT)) {
   });
 }
 
+test('a broker that goes silent is exit 75 at once where no other connection may be tried', async (t) => {
+  const { queue } = await peer(t);
+  const name = await queue();
+  for (const flags of [['--no-reconnect'], ['--max-reconnects', '0']]) {
+    const between = await proxy(t, brokerUrl());
+    between.stallOn(BASIC_PUBLISH);
+    const result = await rmq(['publish', '-q', name, '--json', '--confirm-timeout', '1s', '--url', between.url, ...flags, 'x'], { timeout });
+    assert.equal(result.code, 75, result.stderr);
+    assert.match(result.stderr, /confirmed nothing for 1 s, and reconnecting is off/);
+    assert.deepEqual(counts(result), [1, 0, 0, 0, 1]);
+  }
+});
+
 test('when the next connection brings confirms again, all is confirmed, and nothing is missing from the queue', async (t) => {
   const { queue } = await peer(t);
   const name = await queue();

@@ -1,6 +1,7 @@
 import { Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
-import { type Context, defineCommand } from '../command.ts';
+import { askForName } from '../asking.ts';
+import { defineCommand } from '../command.ts';
 import { argument, integer, path, toggle } from '../flag.ts';
 import { deskExtras } from './desk.ts';
 import { filterInputs } from './filtering.ts';
@@ -43,11 +44,11 @@ export const purgeCommand = defineCommand({
         const { purged, manifest } = await withSession(
           connection,
           async (session) => {
-            if (!yes && only !== undefined)
-              await ask(context, queue, `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} ticked`);
-            else if (!yes) {
+            if (!yes) {
               const depth = formatCount(await depthOf(session, queue), 'message');
-              await ask(context, queue, isSelective(config) ? `those of the ${depth} in "${queue}" that are meant` : `the ${depth} in "${queue}"`);
+              const chosen = isSelective(config) ? `those of the ${depth} in "${queue}" that are meant` : `the ${depth} in "${queue}"`;
+              const ticked = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} ticked`;
+              await askForName(context, { queue, loss: `This removes ${ticked ?? chosen}`, kept: `nothing was removed from "${queue}"` });
             }
             return purge(session, config, Date.now(), limit, only);
           },
@@ -64,14 +65,3 @@ export const purgeCommand = defineCommand({
     };
   },
 });
-
-/** Has the queue's name typed, which nobody does by mistake. */
-async function ask({ emit, stdin, signal }: Context, queue: string, what: string): Promise<void> {
-  emit({ kind: 'note', text: `This removes ${what} for good. Type the name of the queue to go on:` });
-  const { readLines } = await import('../../patterns/lines.ts');
-  for await (const [line] of readLines(stdin(), signal)) {
-    if (line?.toString('utf8').trim() === queue) return;
-    break;
-  }
-  throw new Failure('negative', `that is not the name of the queue: nothing was removed from "${queue}"`);
-}

@@ -156,6 +156,7 @@ export class TransferSource {
 function oneTime(connection: Connection): Link {
   let used = false;
   return {
+    comesBack: false,
     connect: async () => {
       if (used) throw new Failure('unavailable', (await connection.lost).message);
       used = true;

@@ -1,0 +1,58 @@
+import type { Connection } from '../amqp/connection.ts';
+import { describeQueue, readyCount } from '../amqp/queue-probe.ts';
+import type { Emit } from '../model/event.ts';
+import { Failure } from '../model/failure.ts';
+import type { ConnectionConfig } from './connection.ts';
+import { type DeskPlace, deskIfThere } from './dlx/list-desk.ts';
+import { DEFAULT_BACKOFF, pauses } from './worker-config.ts';
+
+/** A queue in which messages wait for another attempt at them. */
+export interface RetryQueue {
+  readonly queue: string;
+  /** Messages that wait there. */
+  readonly messages: number;
+}
+
+/** The names of all queues; undefined where nobody can be asked. */
+export type NameQueues = (connection: Connection) => Promise<readonly string[] | undefined>;
+
+/** The queue in which messages of another one wait for so many milliseconds. */
+export const retryQueueName = (queue: string, pause: number): string => `${queue}.retry.${pause}`;
+
+/** Asks the management API for the names of all queues: AMQP tells of a queue only to those who know its name. */
+export function queueNames(config: ConnectionConfig, place: DeskPlace, emit: Emit, signal: AbortSignal): NameQueues {
+  return async (connection) => {
+    const desk = await deskIfThere(config, place, connection, signal, emit);
+    return desk === undefined ? undefined : (await desk.queues()).map(({ name }) => name);
+  };
+}
+
+/** Enough for the longest pause of the default backoff. */
+const USUAL = { retries: 16, backoff: DEFAULT_BACKOFF };
+
+/** Those of the named queues from which messages come back to this one; without names, those with the pauses of the default backoff. */
+export async function findRetryQueues(connection: Connection, queue: string, names: readonly string[] | undefined): Promise<RetryQueue[]> {
+  const usual = [...new Set(pauses(USUAL))].map((pause) => retryQueueName(queue, pause));
+  const candidates = names?.filter((name) => name === retryQueueName(queue, Number(/\d+$/.exec(name)?.[0]))) ?? usual;
+  const found: RetryQueue[] = [];
+  for (const name of candidates) {
+    const messages = await depthIfThere(connection, name);
+    if (messages !== undefined && (await returnsTo(connection, name, queue))) found.push({ queue: name, messages });
+  }
+  return found;
+}
+
+async function depthIfThere(connection: Connection, queue: string): Promise<number | undefined> {
+  try {
+    return await readyCount(connection, queue);
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'missing') return undefined;
+    throw error;
+  }
+}
+
+/** A queue of that name may be somebody else's. */
+async function returnsTo(connection: Connection, name: string, queue: string): Promise<boolean> {
+  const { arguments: args } = (await describeQueue(connection, name)) ?? {};
+  return args?.['x-dead-letter-exchange'] === '' && args['x-dead-letter-routing-key'] === queue;
+}

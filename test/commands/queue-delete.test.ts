@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type Peer, peer } from '../support/broker.ts';
+import { queueExists, queueName } from '../support/names.ts';
+import { json, rmq } from '../support/rmq.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
+/** Nothing listens there: what is found without the management API. */
+const NO_DESK = { env: { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } };
+
+/** A work queue with messages that wait for their second attempt, in one retry queue for each pause. */
+async function failedOnce(t: TestContext, { queue, publish }: Peer, pauses: readonly string[]): Promise<{ work: string; waiting: string[] }> {
+  const work = await queue();
+  const waiting: string[] = [];
+  for (const pause of pauses) {
+    await publish(work, ['a']);
+    const run = await rmq(['work', 'run', work, '-n', '1', '--drop-dead', '--retries', '1', '--backoff', `${pause}..${pause}`, '--', 'false']);
+    assert.equal(run.code, 0, run.stderr);
+    waiting.push(queueName(t, `${work}.retry.${Number.parseInt(pause, 10) * 1_000}`));
+  }
+  return { work, waiting };
+}
+
+test('queue delete does not lose what waits for a retry', async (t) => {
+  const on = await peer(t);
+  const { work, waiting } = await failedOnce(t, on, ['45s', '50s']);
+  for (const condition of [[], ['--if-empty'], ['--if-empty', '--retries'], ['--if-empty', '--yes']]) {
+    const refused = await rmq(['queue', 'delete', work, ...condition]);
+    assert.equal(refused.code, 76, refused.stderr);
+    assert.match(refused.stderr, /2 messages of it wait for another attempt, in ".*retry\.45000", ".*retry\.50000"/);
+    assert.match(refused.stderr, /--retries/);
+  }
+  assert.equal(await queueExists(work), true);
+  const deleted = await rmq(['queue', 'delete', work, '--retries', '--json']);
+  assert.equal(deleted.code, 0, deleted.stderr);
+  assert.deepEqual(json(deleted), { queue: work, messages: 2, retryQueues: waiting });
+  for (const name of [work, ...waiting]) assert.equal(await queueExists(name), false, name);
+});
+
+test('with --yes the queue goes alone, and what stays is named', async (t) => {
+  const on = await peer(t);
+  const { work, waiting } = await failedOnce(t, on, ['45s']);
+  const deleted = await rmq(['queue', 'delete', work, '-y']);
+  assert.equal(deleted.code, 0, deleted.stderr);
+  assert.match(deleted.stderr, /still there: ".*retry\.45000"/);
+  assert.deepEqual(await Promise.all([work, ...waiting].map(queueExists)), [false, true]);
+});
+
+test('without the management API the retry queues of the default backoff are found', async (t) => {
+  const on = await peer(t);
+  const { work, waiting } = await failedOnce(t, on, ['32s']);
+  const refused = await rmq(['queue', 'delete', work], NO_DESK);
+  assert.equal(refused.code, 76, refused.stderr);
+  const deleted = await rmq(['queue', 'delete', work, '--retries'], NO_DESK);
+  assert.equal(deleted.code, 0, deleted.stderr);
+  assert.match(deleted.stderr, /only retry queues of the default --backoff are found/);
+  assert.deepEqual(await Promise.all([work, ...waiting].map(queueExists)), [false, false]);
+});
+
+test('a queue that only has the name of a retry queue is left alone', async (t) => {
+  const { queue, publish, channel, depth } = await peer(t);
+  const work = await queue();
+  const other = queueName(t, `${work}.retry.1000`);
+  await channel.assertQueue(other, { arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'elsewhere' } });
+  await publish(other, ['a']);
+  assert.equal((await rmq(['queue', 'delete', work, '--retries'])).code, 0);
+  assert.equal(await depth(other), 1);
+});
+
+test('queue delete asks on a terminal before messages are lost, and in a script it does not', async (t) => {
+  const { queue, publish } = await peer(t);
+  const [asked, unasked, empty] = [await queue(), await queue(), await queue()];
+  for (const name of [asked, unasked]) await publish(name, ['a', 'b']);
+  assert.match(await onTerminal(asked, 'yes'), /This deletes ".*" and 2 messages for good[\s\S]*was not deleted[\s\S]*code 1/);
+  assert.equal(await queueExists(asked), true);
+  assert.match(await onTerminal(asked, asked), /is deleted, and 2 messages with it[\s\S]*code 0/);
+  assert.match(await onTerminal(empty, 'nobody asks'), /is deleted[\s\S]*code 0/);
+  const script = await rmq(['queue', 'delete', unasked]);
+  assert.equal(script.code, 0, script.stderr);
+  for (const name of [asked, unasked, empty]) assert.equal(await queueExists(name), false);
+});
+
+async function onTerminal(queue: string, answer: string): Promise<string> {
+  const command = `"${process.execPath}" "${BIN}" queue delete ${queue}; echo "code $?"`;
+  const child = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, TERM: 'dumb' } });
+  let shown = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    const asked = shown.includes('to go on:');
+    shown += chunk.toString();
+    if (!asked && shown.includes('to go on:')) child.stdin.write(`${answer}\n`);
+  });
+  await once(child, 'close');
+  return shown;
+}
