@@ -25,6 +25,8 @@ export interface OutputOptions {
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
   readonly stderrColumns: number;
+  /** Asked only when it matters; undefined where standard output is no terminal, or one that does not know its width. */
+  readonly stdoutColumns?: () => number | undefined;
   /** Hears once, as soon as it is known, that standard output takes nothing any more. */
   readonly onBroken: (failure: Failure) => void;
 }
@@ -36,6 +38,8 @@ export interface Output {
     printer(style: { readonly nul: boolean; readonly jsonBody: boolean }): Print;
     /** Prints one result: a line of JSON with `-o json`, the text otherwise. */
     report(result: object, text: string): Promise<void>;
+    /** The width of the terminal that shows them; undefined when they go elsewhere. */
+    readonly columns: number | undefined;
   };
   readonly emit: Emit;
   /** Says why a run failed; `isBug` adds the stack and where to report it. */
@@ -86,6 +90,9 @@ export function createOutput(options: OutputOptions): Output {
         return stdoutIsTerminal ? givingWay(print, progress) : print;
       },
       report,
+      get columns() {
+        return options.stdoutColumns?.();
+      },
     },
     emit(event) {
       if (event.kind === 'publishing' || event.kind === 'consuming' || event.kind === 'transferring') progress.show(describe(event));
