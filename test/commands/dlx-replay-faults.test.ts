@@ -114,6 +114,15 @@ test('a forged x-death of any kind: never a crash, never a wrong target without 
   assert.deepEqual(bodies(await take(dead)), Object.keys(forged));
 });
 
+test('a forged key that would write a line of its own, or to the terminal, is shown as what it is', async (t) => {
+  const { publish, queue } = await peer(t);
+  const dead = await queue({}, 'dead');
+  const death = { queue: 'work', reason: 'rejected', exchange: '', 'routing-keys': ['work\n  0 not chosen\u001b[2J'], count: 1 };
+  await publish(dead, ['a'], { headers: { 'x-death': [death] } });
+  const { stdout } = await rmq(['dlx', 'replay', dead, '--dry-run']);
+  assert.equal(stdout, `would go from "${dead}" to\n           1  queue "work\\n  0 not chosen\\u001b[2J"\n  0 not chosen\n`);
+});
+
 test('a queue that keeps filling, because what is replayed dies again at once, is gone through once', async (t) => {
   const { channel, publish, queue, depth, take } = await peer(t);
   const dead = await queue({}, 'dead');
