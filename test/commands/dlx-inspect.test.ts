@@ -79,6 +79,16 @@ test('on a terminal each dead letter is one line of its width, whatever characte
   assert.equal(new Set(columns).size, 1, stdout);
 });
 
+test('what another consumer holds is not there to be seen, and that is said', async (t) => {
+  const { channel, queue, publish } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['held']);
+  await channel.get(dead);
+  const looked = await rmq(['dlx', 'inspect', dead]);
+  assert.equal(looked.code, 0);
+  assert.match(looked.stderr, /^0 messages in ".*" \(what another consumer holds is not seen\); nothing was changed$/m);
+});
+
 test('with -o json each is an envelope with a decoded death, which publish --envelopes reads', async (t) => {
   const { work, dead, kill, queue, take } = await morgue(t);
   await kill(['{"id":1}'], 'order.placed', { tenant: 'acme' });

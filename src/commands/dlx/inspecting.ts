@@ -111,5 +111,6 @@ export function countNote(queue: string, { matched, read, depth }: Inspected): s
   const looked = matched === read ? formatCount(read, 'message') : `${formatNumber(matched)} of ${formatCount(read, 'message')}`;
   const left = all - read;
   const more = left > 0 ? `; ${formatNumber(left)} more ${left === 1 ? 'was' : 'were'} not looked at (-n N)` : '';
-  return `${looked} in "${queue}"${more}; nothing was changed`;
+  const unseen = all === 0 ? ' (what another consumer holds is not seen)' : '';
+  return `${looked} in "${queue}"${unseen}${more}; nothing was changed`;
 }
