@@ -9,6 +9,8 @@ export interface Io {
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
   readonly stderrColumns: number;
+  /** Undefined where standard output is no terminal, or one that does not know its width. */
+  readonly stdoutColumns: number | undefined;
   readonly stdoutFd: number;
   readonly stderrFd: number;
   /** Opens standard input; it is never read before this is called. */
@@ -28,6 +30,9 @@ export function systemIo(): Io {
     get stderrColumns() {
       // Looking at process.stderr makes a pipe non-blocking, also for whoever shares it.
       return (isatty(2) ? process.stderr.columns : undefined) ?? 80;
+    },
+    get stdoutColumns() {
+      return isatty(1) ? process.stdout.columns || undefined : undefined;
     },
     stdoutFd: 1,
     stderrFd: 2,

@@ -103,6 +103,7 @@ async function openOutput(globals: Decoded, io: Io, onBroken: (failure: Failure)
     stdoutIsTerminal: io.stdoutIsTerminal,
     stderrIsTerminal: io.stderrIsTerminal,
     stderrColumns: io.stderrColumns,
+    stdoutColumns: () => io.stdoutColumns,
     onBroken,
   });
 }

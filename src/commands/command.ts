@@ -31,6 +31,8 @@ export interface Results {
   printer(style: PrintStyle): (delivery: Delivery | undefined, beside?: object) => Promise<void>;
   /** Prints one result: as a line of JSON with `-o json`, as the text otherwise. */
   report(result: object, text: string): Promise<void>;
+  /** The width of the terminal that shows the results; undefined when they go elsewhere. */
+  readonly columns: number | undefined;
 }
 
 /** What a command may touch. */

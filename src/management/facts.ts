@@ -11,6 +11,10 @@ export interface QueueFacts {
   readonly operatorPolicy: string | undefined;
   /** Ready and unacknowledged; some seconds old, and undefined before the broker has counted. */
   readonly messages: number | undefined;
+  /** Those of them that count for a maximum length. */
+  readonly ready: number | undefined;
+  /** The bytes of these; told of a single queue only. */
+  readonly readyBytes: number | undefined;
 }
 
 export interface ExchangeFacts {
@@ -42,6 +46,7 @@ type Item = Readonly<Record<string, unknown>>;
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const named = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+const count = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
 /** The API writes an empty table as `[]` at times. */
 const table = (value: unknown): FieldTable => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as FieldTable) : {});
 
@@ -56,7 +61,9 @@ export function queueFacts(item: Item): QueueFacts {
     arguments: args,
     policy: named(item['policy']),
     operatorPolicy: named(item['operator_policy']),
-    messages: typeof item['messages'] === 'number' ? item['messages'] : undefined,
+    messages: count(item['messages']),
+    ready: count(item['messages_ready']),
+    readyBytes: count(item['message_bytes_ready']),
   };
 }
 

@@ -1,5 +1,6 @@
 import { abortFailure, Failure } from '../model/failure.ts';
 import { formatDuration } from '../model/quantity.ts';
+import type { Answer, DeskTls, Question } from './exchange.ts';
 
 /** Where a management API is, and who asks. */
 export interface DeskConfig {
@@ -11,6 +12,8 @@ export interface DeskConfig {
   /** Milliseconds for one answer. */
   readonly timeout: number;
   readonly signal: AbortSignal;
+  /** What an https URL is asked with; read when it is needed, so that a run without one needs no certificates. */
+  readonly tls?: ((host: string) => Promise<DeskTls>) | undefined;
 }
 
 /** A request to the API; undefined stands for an answer without content. */
@@ -36,13 +39,13 @@ export function openRequests(config: DeskConfig): { readonly root: string; reado
   const credentials = `${username}:${own.username === undefined ? config.password : (own.password ?? '')}`;
   const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
   const ask: Ask = async (method, path, body) => {
+    const text = body === undefined ? '' : JSON.stringify(body);
     const response = await send(`${root}/api/${path}`, root, config, {
       method,
-      redirect: 'error',
-      headers: { authorization, ...(body !== undefined && { 'content-type': 'application/json' }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      headers: { authorization, ...(body !== undefined && { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }) },
+      body: text,
     });
-    if (!response.ok) throw statusFailure(response.status, root, username, config.vhost, reasonOf(response.text));
+    if (response.status < 200 || response.status > 299) throw statusFailure(response.status, root, username, config.vhost, reasonOf(response.text));
     return response.text === '' ? undefined : parse(response.text, root);
   };
   return { root, ask };
@@ -70,32 +73,46 @@ function decoded(text: string): string | undefined {
   }
 }
 
-async function send(url: string, root: string, { timeout, signal }: DeskConfig, init: RequestInit): Promise<{ ok: boolean; status: number; text: string }> {
+async function send(url: string, root: string, config: DeskConfig, question: Question): Promise<Answer> {
+  const { timeout, signal } = config;
+  const tls = await tlsOf(url, config);
+  const { exchange } = await import('./exchange.ts');
   const deadline = AbortSignal.timeout(timeout);
   try {
-    const response = await fetch(url, { ...init, signal: AbortSignal.any([signal, deadline]) });
-    return { ok: response.ok, status: response.status, text: await response.text() };
+    return await exchange(url, question, tls, AbortSignal.any([signal, deadline]));
   } catch (error) {
     if (signal.aborted) throw abortFailure(signal);
     if (deadline.aborted) {
       throw new Failure('unavailable', `the management API at ${root} did not answer within ${formatDuration(timeout)}`, { hint: PORT_HINT });
     }
-    throw new Failure('unavailable', `the management API at ${root} cannot be reached: ${networkReason(error)}`, {
-      hint: `is the management plugin enabled (rabbitmq-plugins enable rabbitmq_management)? ${PORT_HINT}`,
-    });
+    throw networkFailure(error, root);
   }
 }
 
-/** What is behind fetch's `fetch failed`. */
-function networkReason(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  const inner = cause instanceof AggregateError ? cause.errors[0] : cause;
+async function tlsOf(url: string, { tls }: DeskConfig): Promise<DeskTls | undefined> {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' ? tls?.(hostname.replace(/^\[|\]$/g, '')) : undefined;
+}
+
+function networkFailure(error: unknown, root: string): Failure {
+  const inner = error instanceof AggregateError ? error.errors[0] : error;
   const code = inner instanceof Error && 'code' in inner ? String(inner.code) : '';
-  if (code === 'ECONNREFUSED') return 'nothing is listening there';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'the host name is not known';
-  if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) return `its certificate is not trusted (${code}); NODE_EXTRA_CA_CERTS names further authorities`;
-  if (inner instanceof Error) return inner.message;
-  return error instanceof Error ? error.message : String(error);
+  const what = `the management API at ${root} cannot be reached`;
+  if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
+    const asked = /ALTNAME/.test(code) ? 'is not for that name' : 'is not trusted';
+    return new Failure('unavailable', `${what}: its certificate ${asked} (${code})`, {
+      hint: '--cacert FILE names the authority that has signed it, --servername the name in it; --insecure accepts any certificate',
+    });
+  }
+  const reasons: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'nothing is listening there',
+    ENOTFOUND: 'the host name is not known',
+    EAI_AGAIN: 'the host name is not known',
+  };
+  const reason = reasons[code] ?? (inner instanceof Error ? inner.message : String(inner));
+  return new Failure('unavailable', `${what}: ${reason}`, {
+    hint: `is the management plugin enabled (rabbitmq-plugins enable rabbitmq_management)? ${PORT_HINT}`,
+  });
 }
 
 function statusFailure(status: number, root: string, username: string, vhost: string, reason: string): Failure {

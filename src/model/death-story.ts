@@ -79,7 +79,7 @@ function worker({ properties: { headers = {} } }: Delivery): string[] {
   const { [ATTEMPT_HEADER]: attempt, [REASON_HEADER]: reason, [EXIT_CODE_HEADER]: code, [STDERR_HEADER]: stderr } = plain;
   if (typeof reason !== 'string') return [];
   const which = typeof attempt === 'number' ? ` on attempt ${attempt}` : '';
-  const exit = typeof code === 'number' ? ` (exit code ${code})` : '';
+  const exit = typeof code === 'number' && !reason.includes(`exit code ${code}`) ? ` (exit code ${code})` : '';
   const said = typeof stderr === 'string' ? [`  ${stderr.trimEnd().split('\n').map(oneLine).join('\n  ')}`] : [];
   return [`Its worker gave up${which}: ${oneLine(reason)}${exit}${said.length > 0 ? '; its last words:' : '.'}`, ...said];
 }

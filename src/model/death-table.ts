@@ -3,6 +3,7 @@ import { previewOf, shortLine } from './death-text.ts';
 import type { Delivery } from './message.ts';
 import { formatDuration, formatNumber, formatSize } from './quantity.ts';
 import { replaysOf } from './replay.ts';
+import { cutToWidth, textWidth } from './text-width.ts';
 
 /** A line of a table; the cells are safe to show. */
 export type Cells = readonly string[];
@@ -35,13 +36,47 @@ export function letterCells(delivery: Delivery, number: number, now: number): Ce
   ];
 }
 
-/** Lines with their columns below each other, as wide as `widths` or wider where a cell is; numbers stand to the right. */
-export function formatTable(rows: readonly Cells[], right: ReadonlySet<number>, widths: number[]): string {
-  for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+/** How a table is laid out. */
+export interface Layout {
+  /** The columns of numbers, which stand to the right. */
+  readonly right: ReadonlySet<number>;
+  /** Columns that are never cut, beside those of numbers. */
+  readonly firm?: ReadonlySet<number>;
+  /** Wider where a cell is; kept for the next page of the same table. */
+  readonly widths: number[];
+  /** The width of the terminal, into which every line is fitted; undefined: lines are as long as they are. */
+  readonly columns?: number | undefined;
+}
+
+const GAP = 2;
+/** A column that is cut keeps so much. */
+const LEAST = 6;
+
+/** Lines with their columns below each other. */
+export function formatTable(rows: readonly Cells[], { right, firm, widths, columns }: Layout): string {
+  for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, textWidth(cell));
+  if (columns !== undefined) fit(widths, (column) => right.has(column) || firm?.has(column) === true, columns);
   const line = (row: Cells): string =>
     row
-      .map((cell, column) => (right.has(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
-      .join('  ')
+      .flatMap((cell, column) => {
+        const width = widths[column] ?? 0;
+        if (width === 0) return [];
+        const text = columns === undefined ? cell : cutToWidth(cell, width);
+        const room = ' '.repeat(Math.max(0, width - textWidth(text)));
+        return right.has(column) ? `${room}${text}` : `${text}${room}`;
+      })
+      .join(' '.repeat(GAP))
       .trimEnd();
   return rows.map((row) => `${line(row)}\n`).join('');
+}
+
+/** Takes what is too much off the widest columns of text; on a terminal that is narrower still, lines wrap. */
+function fit(widths: number[], isFirm: (column: number) => boolean, columns: number): void {
+  let over = widths.reduce((sum, width) => sum + (width === 0 ? 0 : width + GAP), -GAP) - columns;
+  while (over > 0) {
+    const widest = widths.reduce((best, width, column) => (!isFirm(column) && width > (widths[best] ?? 0) ? column : best), -1);
+    if (widest < 0 || (widths[widest] ?? 0) <= LEAST) return;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+    over--;
+  }
 }

@@ -1,3 +1,5 @@
+import { cutToWidth } from './text-width.ts';
+
 /** What a terminal would obey rather than show. */
 const CONTROLS = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 const NAMED: Readonly<Record<string, string>> = { '\t': '\\t', '\n': '\\n', '\r': '\\r' };
@@ -7,11 +9,11 @@ export function oneLine(text: string): string {
   return text.replace(CONTROLS, (control) => NAMED[control] ?? `\\u${(control.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
 }
 
-/** The same, cut to so many characters. */
+/** The same, cut to so many columns of a terminal. */
 export function shortLine(text: string, most: number): string {
   // A megabyte of text is not looked through for the sake of a few characters.
-  const characters = [...oneLine(text.slice(0, most * 4))];
-  return characters.length <= most && text.length <= most * 4 ? characters.join('') : `${characters.slice(0, most - 1).join('')}…`;
+  const start = oneLine(text.slice(0, most * 4));
+  return cutToWidth(text.length <= most * 4 ? start : `${start}${' '.repeat(most)}`, most);
 }
 
 const BYTES_SHOWN = 16;

@@ -51,6 +51,7 @@ function readDeath(entry: FieldValue): Death | undefined {
   const { queue, reason, count, time, exchange, 'routing-keys': keys, 'original-expiration': expiration } = entry as FieldTable;
   if (typeof queue !== 'string' || queue === '' || typeof reason !== 'string' || typeof exchange !== 'string') return undefined;
   if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string')) return undefined;
+  if (![queue, exchange, (keys as readonly string[])[0] ?? ''].every(isShort)) return undefined;
   const times = numberIn(count);
   const seconds = numberIn(time);
   return {
@@ -62,4 +63,9 @@ function readDeath(entry: FieldValue): Death | undefined {
     routingKeys: keys as readonly string[],
     originalExpiration: typeof expiration === 'string' && /^\d{1,20}$/.test(expiration) ? expiration : undefined,
   };
+}
+
+/** Names and routing keys have 255 bytes at most. */
+function isShort(text: string): boolean {
+  return text.length <= 63 || (text.length <= 255 && Buffer.byteLength(text) <= 255);
 }

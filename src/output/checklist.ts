@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream';
 import { isCancel, MultiSelectPrompt, updateSettings } from '@clack/core';
-import widthOf from 'fast-string-truncated-width';
 import type { Checklist } from '../model/checklist.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
 import { formatNumber } from '../model/quantity.ts';
+import { cutToWidth } from '../model/text-width.ts';
 import type { Palette } from './color.ts';
 
 /** The title, the head, and what is said below. */
@@ -20,7 +20,7 @@ export async function tickLines({ title, head, lines }: Checklist, input: Readab
   const left = new AbortController();
   const leave = (): void => left.abort();
   const page = (): number => Math.max(FEWEST, (process.stderr.rows || 24) - AROUND);
-  const fit = (text: string): string => text.slice(0, widthOf(text, { limit: Math.max(1, (process.stderr.columns || 80) - 1) }).index);
+  const fit = (text: string): string => cutToWidth(text, Math.max(1, (process.stderr.columns || 80) - 1));
   let top = 0;
   // End of file, Ctrl-D; Ctrl-C and Escape are there.
   updateSettings({ aliases: { '\x04': 'cancel' } });

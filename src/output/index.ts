@@ -27,6 +27,8 @@ export interface OutputOptions {
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
   readonly stderrColumns: number;
+  /** Asked only when it matters; undefined where standard output is no terminal, or one that does not know its width. */
+  readonly stdoutColumns?: () => number | undefined;
   /** Hears once, as soon as it is known, that standard output takes nothing any more. */
   readonly onBroken: (failure: Failure) => void;
 }
@@ -38,6 +40,8 @@ export interface Output {
     printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine'>): Print;
     /** Prints one result: a line of JSON with `-o json`, the text otherwise. */
     report(result: object, text: string): Promise<void>;
+    /** The width of the terminal that shows them; undefined when they go elsewhere. */
+    readonly columns: number | undefined;
   };
   readonly emit: Emit;
   /** Has lines of a list ticked on standard error; see `tickLines`. */
@@ -90,6 +94,9 @@ export function createOutput(options: OutputOptions): Output {
         return stdoutIsTerminal ? givingWay(print, progress) : print;
       },
       report,
+      get columns() {
+        return options.stdoutColumns?.();
+      },
     },
     emit(event) {
       if (event.kind === 'publishing' || event.kind === 'consuming' || event.kind === 'transferring') progress.show(describe(event));

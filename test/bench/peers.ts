@@ -15,6 +15,7 @@ export const RMQ = [process.execPath, fileURLToPath(new URL('../../bin/rmq.js', 
 export const NODE = [process.execPath, '-e', '0'] as const;
 export const BARE_PUBLISH = [process.execPath, script('publish-amqplib.mjs')] as const;
 export const BARE_CONSUME = [process.execPath, script('consume-amqplib.mjs')] as const;
+export const BARE_GROUP = [process.execPath, script('group-amqplib.mjs')] as const;
 
 /** `amqp-publish` of amqp-tools, if it is there. */
 export function findAmqpPublish(): readonly string[] | undefined {

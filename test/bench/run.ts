@@ -8,6 +8,7 @@ import type { Bench } from './bench.ts';
 import { openQueue } from './queue.ts';
 import { consumeRows } from './rows/consume.ts';
 import { dlxRows } from './rows/dlx.ts';
+import { inspectRows } from './rows/dlx-inspect.ts';
 import { fanoutRows } from './rows/fanout.ts';
 import { memoryRows } from './rows/memory.ts';
 import { publishRows } from './rows/publish.ts';
@@ -24,6 +25,7 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   fanout: fanoutRows,
   rpc: rpcRows,
   dlx: dlxRows,
+  inspect: inspectRows,
   memory: memoryRows,
 };
 const FULL = { rounds: { start: 40, load: 5, memory: 1 }, messages: 100_000, manyMessages: 1_000_000 };

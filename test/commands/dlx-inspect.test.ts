@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { DecodedDeath } from '../../src/model/death-story.ts';
+import { textWidth } from '../../src/model/text-width.ts';
 import { type Peer, peer, unique } from '../support/broker.ts';
 import { jsonLines, rmq } from '../support/rmq.ts';
 
@@ -61,6 +65,29 @@ for (const type of ['classic', 'quorum']) {
     );
   });
 }
+
+test('on a terminal each dead letter is one line of its width, whatever characters it has', async (t) => {
+  const { dead, kill } = await morgue(t);
+  await kill(['\u001b[2J日本語のとても長い本文です日本語のとても長い本文です', '{"id":1}'], `order.placed.${'k'.repeat(60)}`, { tenant: 'acme' });
+  const command = [process.execPath, fileURLToPath(new URL('../../bin/rmq.js', import.meta.url)), 'dlx', 'inspect', dead, '--quiet'].join(' ');
+  const { stdout } = await promisify(execFile)('script', ['-qefc', `stty cols 80 rows 30; ${command}`, '/dev/null'], { timeout: 50_000 });
+  const lines = stdout.trimEnd().split('\r\n');
+  assert.equal(lines.length, 3, stdout);
+  assert.match(lines[0] ?? '', /^# +AGE +DIED +IN QUEUE +EXCHANGE +KEY +SIZE {2}BODY$/);
+  for (const line of lines) assert.ok(textWidth(line) <= 80, line);
+  const columns = lines.map((line) => textWidth(line.slice(0, line.search(/BODY|\{|\\u001b/))));
+  assert.equal(new Set(columns).size, 1, stdout);
+});
+
+test('what another consumer holds is not there to be seen, and that is said', async (t) => {
+  const { channel, queue, publish } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['held']);
+  await channel.get(dead);
+  const looked = await rmq(['dlx', 'inspect', dead]);
+  assert.equal(looked.code, 0);
+  assert.match(looked.stderr, /^0 messages in ".*" \(what another consumer holds is not seen\); nothing was changed$/m);
+});
 
 test('with -o json each is an envelope with a decoded death, which publish --envelopes reads', async (t) => {
   const { work, dead, kill, queue, take } = await morgue(t);

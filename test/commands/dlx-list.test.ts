@@ -14,7 +14,7 @@ interface Listed {
     readonly routingKey: string | null;
     readonly by: string | null;
     readonly policy: string | null;
-    readonly targets: readonly { readonly queue: string; readonly depth: number | null; readonly ttl: number | null }[];
+    readonly targets: readonly { readonly queue: string; readonly depth: number | null; readonly ttl: number | null; readonly maxLengthBytes: number | null }[];
     readonly dangling: readonly { readonly kind: string; readonly text: string }[];
   }[];
 }
@@ -71,7 +71,7 @@ test('queues that dead-letter by argument and by policy are listed with where to
   let listed = await list('-o', 'json');
   while (json<Listed>(listed).queues.length < 2 || json<Listed>(listed).queues[0]?.targets[0]?.depth !== 2) listed = await list('-o', 'json');
   assert.equal(listed.code, 0, listed.stderr);
-  const targets = [{ queue: 'dead', depth: 2, ttl: 7 * 86_400_000, maxLength: null }];
+  const targets = [{ queue: 'dead', depth: 2, ttl: 7 * 86_400_000, maxLength: null, maxLengthBytes: null }];
   const same = { exchange: 'dlx', routingKey: 'failed', targets, dangling: [] };
   assert.deepEqual(json<Listed>(listed).queues, [
     { queue: 'by-argument', type: 'classic', by: 'argument', policy: null, ...same },
@@ -132,6 +132,88 @@ test('a full dead-letter queue dangles', async (t) => {
   let listed = await list();
   while (listed.code === 0) listed = await list();
   assert.match(listed.stdout, /! "dead" is full \(2\): each further dead letter drives out the oldest one/);
+});
+
+for (const type of ['classic', 'quorum']) {
+  test(`a dead-letter queue whose bytes are bounded is full when one more has no room: ${type}`, async (t) => {
+    const { list, channel, publish } = await vhost(t);
+    await channel.assertQueue('dead', { arguments: { 'x-queue-type': type, 'x-message-ttl': 600_000, 'x-max-length-bytes': 25 } });
+    await channel.assertQueue('work', { deadLetterExchange: '', deadLetterRoutingKey: 'dead' });
+    const empty = await list();
+    assert.equal(empty.code, 0, empty.stdout);
+    await publish('dead', ['0123456789', '0123456789']);
+    let listed = await list('-o', 'json');
+    while (listed.code === 0) listed = await list('-o', 'json');
+    const [work] = json<Listed>(listed).queues;
+    assert.deepEqual([work?.targets[0]?.maxLengthBytes, work?.dangling.map(({ kind }) => kind)], [25, ['full']]);
+    assert.match(work?.dangling[0]?.text ?? '', /^"dead" is full \(25 B\): each further dead letter drives out the oldest one$/);
+  });
+}
+
+test('what is true of a queue without a TTL depends on its other bounds', async (t) => {
+  const { list, channel } = await vhost(t);
+  const bounds = { a: {}, b: { 'x-max-length': 9 }, c: { 'x-max-length-bytes': 9_000, 'x-overflow': 'reject-publish' } };
+  for (const [name, args] of Object.entries(bounds)) {
+    await channel.assertQueue(`dead-${name}`, { arguments: args });
+    await channel.assertQueue(name, { deadLetterExchange: '', deadLetterRoutingKey: `dead-${name}` });
+  }
+  const listed = await list('-o', 'json');
+  assert.equal(listed.code, 1);
+  assert.deepEqual(
+    json<Listed>(listed).queues.map(({ dangling }) => dangling.map(({ kind, text }) => `${kind}: ${text}`)),
+    [
+      ['no-ttl: "dead-a" has no TTL: dead letters pile up until the disk is full'],
+      ['no-ttl: "dead-b" has no TTL: dead letters stay until it is full, and then each further dead letter drives out the oldest one'],
+      ['no-ttl: "dead-c" has no TTL: dead letters stay until it is full, and then it refuses further dead letters'],
+    ],
+  );
+});
+
+test('a queue whose dead letters come back into it dangles', async (t) => {
+  const { list, channel } = await vhost(t);
+  await channel.assertQueue('round', { deadLetterExchange: '', deadLetterRoutingKey: 'round' });
+  const listed = await list();
+  assert.equal(listed.code, 1);
+  assert.match(listed.stdout, /! its dead letters come back into it/);
+});
+
+test('an exchange of any type is followed, and a policy counts where the broker applies it', async (t) => {
+  const { name, list, channel } = await vhost(t);
+  await channel.assertQueue('dead', week);
+  for (const [type, key] of [
+    ['fanout', 'anything'],
+    ['topic', '#.failed'],
+    ['headers', ''],
+  ] as const) {
+    await channel.assertExchange(type, type);
+    await channel.bindQueue('dead', type, key, { 'x-match': 'all', tenant: 'acme' });
+    await channel.assertQueue(type, { deadLetterExchange: type, deadLetterRoutingKey: 'order.failed' });
+  }
+  await channel.assertQueue('by-all', { arguments: { 'x-queue-type': 'quorum' } });
+  await channel.assertQueue('by-none');
+  await channel.assertQueue('by-half');
+  const policy = (of: string, applyTo: string, more: object = {}): Promise<void> =>
+    manage('PUT', `policies/${encodeURIComponent(name)}/${of}`, {
+      pattern: `^${of}$`,
+      definition: { 'dead-letter-exchange': 'fanout', ...more },
+      'apply-to': applyTo,
+    });
+  await policy('by-all', 'all');
+  await policy('by-none', 'exchanges');
+  // A classic queue does not know that key, and then takes nothing of the policy.
+  await policy('by-half', 'queues', { 'delivery-limit': 3 });
+  let listed = await list('-o', 'json');
+  while (json<Listed>(listed).queues.length < 4) listed = await list('-o', 'json');
+  assert.equal(listed.code, 0, listed.stdout);
+  assert.deepEqual(
+    json<Listed>(listed).queues.map(({ queue, by, targets }) => [queue, by, targets.map((target) => target.queue)]),
+    [
+      ['by-all', 'policy', ['dead']],
+      ['fanout', 'argument', ['dead']],
+      ['headers', 'argument', ['dead']],
+      ['topic', 'argument', ['dead']],
+    ],
+  );
 });
 
 test('dead letters are followed through exchanges, topics and alternate exchanges; a station on the way needs no TTL', async (t) => {

@@ -333,3 +333,11 @@ function ladderIsGone(t: TestContext, queue: string, pauses: string, rungs: numb
     for (const suffix of ['', '.first', '.back']) await channel.deleteExchange(`${queue}.retry.${pauses}${suffix}`);
   });
 }
+
+test('a plan tells bindings that differ only in the headers that they are about apart', async () => {
+  const planned = await rmq(['dlx', 'setup', unique('work'), '--retry', '10s,1m', '--plan']);
+  assert.equal(planned.code, 0, planned.stderr);
+  const lines = planned.stdout.split('\n').filter((line) => / binding /.test(line));
+  assert.equal(new Set(lines).size, lines.length, planned.stdout);
+  assert.match(planned.stdout, /binding .*\.first → dead\.letters: .*first-death-reason expired$/m);
+});

@@ -1,5 +1,6 @@
 // The main job on real input, told as a walk through the built command: order messages go through a real RabbitMQ and
 // come back, counted and compared. Ends with 1 and says why as soon as something is not as it must be.
+import { deadLettersScene } from './scenes/dead-letters.ts';
 import { envelopesScene } from './scenes/envelopes.ts';
 import { expectScene } from './scenes/expect.ts';
 import { fanoutScene } from './scenes/fanout.ts';
@@ -20,6 +21,7 @@ const SCENES: readonly (readonly [title: string, scene: (tour: Tour) => Promise<
   ['A quorum queue', quorumScene],
   ['A stream, read more than once', streamScene],
   ['A work queue, and a task that fails', workScene],
+  ['Dead letters: from the alarm to the empty queue', deadLettersScene],
   ['Fanout: every service gets every event', fanoutScene],
   ['Topics: routing by the words of a key', topicScene],
   ['RPC: requests and replies', rpcScene],

@@ -73,7 +73,7 @@ test('no forged header makes reading, showing or grouping it fail', () => {
       for (const line of deathStory(delivery, NOW).split('\n')) assert.doesNotMatch(line, CONTROL);
       const row = letterCells(delivery, 1, NOW);
       for (const cell of row) assert.doesNotMatch(cell, CONTROL);
-      assert.equal(formatTable([row], new Set([0]), []).split('\n').length, 2);
+      assert.equal(formatTable([row], { right: new Set([0]), widths: [] }).split('\n').length, 2);
       const groups = new DeathGroups(['reason', 'queue', 'exchange', 'routingKey', 'type', 'header:x-rmq-stderr']);
       groups.add(delivery);
       assert.equal(groups.sorted[0]?.count, 1);

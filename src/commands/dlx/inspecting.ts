@@ -13,6 +13,7 @@ export const FEW = 100;
 /** Lines that are laid out together. */
 const PAGE = 500;
 const VALUE = 60;
+const REPLAYED = LETTER_HEADS.indexOf('REPLAYED');
 
 /** How dead letters are shown while they come. */
 export interface View {
@@ -22,12 +23,14 @@ export interface View {
 
 /** A line each; the columns are laid out by the first page. */
 export function tableView(results: Results, now: number): View {
-  const right: ReadonlySet<number> = new Set([0, 6, 7]);
+  const right: ReadonlySet<number> = new Set([0, 6, REPLAYED]);
+  const firm: ReadonlySet<number> = new Set([1]);
+  const { columns } = results;
   const widths: number[] = [];
   let rows: Cells[] = [LETTER_HEADS];
   let any = false;
   const print = (): Promise<void> => {
-    const page = formatTable(rows, right, widths);
+    const page = formatTable(rows, { right, firm, widths, columns });
     rows = [];
     return results.report({}, page);
   };
@@ -38,7 +41,11 @@ export function tableView(results: Results, now: number): View {
       return rows.length >= PAGE ? print() : undefined;
     },
     end: async () => {
-      if (any && rows.length > 0) await print();
+      if (!any || rows.length === 0) return;
+      // A terminal has no room for a column that says nothing; further pages have the columns of the first.
+      const isEmpty = columns !== undefined && widths.length === 0 && rows.slice(1).every((row) => row[REPLAYED] === '');
+      if (isEmpty) rows = rows.map((row) => row.map((cell, column) => (column === REPLAYED ? '' : cell)));
+      await print();
     },
   };
 }
@@ -91,7 +98,7 @@ export async function groupsView(
     ]),
     ...(ungrouped > 0 ? [[formatNumber(ungrouped), 'in further groups']] : []),
   ];
-  await results.report({}, formatTable(rows, new Set([0]), []));
+  await results.report({}, formatTable(rows, { right: new Set([0]), widths: [], columns: results.columns }));
 }
 
 function times({ oldest, newest }: { readonly oldest: number | undefined; readonly newest: number | undefined }): object {
@@ -104,5 +111,6 @@ export function countNote(queue: string, { matched, read, depth }: Inspected): s
   const looked = matched === read ? formatCount(read, 'message') : `${formatNumber(matched)} of ${formatCount(read, 'message')}`;
   const left = all - read;
   const more = left > 0 ? `; ${formatNumber(left)} more ${left === 1 ? 'was' : 'were'} not looked at (-n N)` : '';
-  return `${looked} in "${queue}"${more}; nothing was changed`;
+  const unseen = all === 0 ? ' (what another consumer holds is not seen)' : '';
+  return `${looked} in "${queue}"${unseen}${more}; nothing was changed`;
 }

@@ -49,7 +49,7 @@ const COLUMNS = [0, 1, 2, 3, 4, 5, 8];
 async function checklistOf({ rows, more }: Listed, queue: string, what: string): Promise<Checklist> {
   const { formatTable, LETTER_HEADS } = await import('../../model/death-table.ts');
   const shown = (cells: Cells): Cells => COLUMNS.map((column) => cells[column] ?? '');
-  const table = formatTable([LETTER_HEADS, ...rows.map(({ cells }) => cells)].map(shown), new Set([0]), []);
+  const table = formatTable([LETTER_HEADS, ...rows.map(({ cells }) => cells)].map(shown), { right: new Set([0]), widths: [] });
   const [head = '', ...lines] = table.trimEnd().split('\n');
   const all = more ? `the first ${formatCount(rows.length, 'message')}; narrow them with filters to see the others` : formatCount(rows.length, 'message');
   return { title: `Which messages of "${queue}" are to be ${what}? (${all})`, head, lines };

@@ -1,3 +1,4 @@
+import { oneLine } from '../../model/death-text.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message.ts';
 import { formatNumber } from '../../model/quantity.ts';
@@ -95,7 +96,7 @@ export async function transferring(
 }
 
 function place(exchange: string, routingKey: string): string {
-  return exchange === '' ? `queue "${routingKey}"` : `exchange "${exchange}" with key "${routingKey}"`;
+  return exchange === '' ? `queue "${oneLine(routingKey)}"` : `exchange "${oneLine(exchange)}" with key "${oneLine(routingKey)}"`;
 }
 
 /** Edits a body with a program; one that fails, or says too much, leaves the message where it is. */

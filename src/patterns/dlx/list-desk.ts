@@ -1,6 +1,7 @@
-import { parseAddress } from '../../amqp/address.ts';
+import { type Address, parseAddress } from '../../amqp/address.ts';
 import type { Connection } from '../../amqp/connection.ts';
 import { type Desk, openDesk } from '../../management/desk.ts';
+import type { DeskTls } from '../../management/exchange.ts';
 import type { Emit } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import type { ConnectionConfig } from '../connection.ts';
@@ -22,11 +23,19 @@ const GUESS_TIMEOUT = 2_000;
  *
  * @throws Failure `usage` for a URL that cannot be read
  */
-export function deskBeside({ url, connectTimeout }: ConnectionConfig, place: DeskPlace, signal: AbortSignal, timeout = connectTimeout ?? ANSWER_TIMEOUT): Desk {
-  const { host, tls, username, password, vhost } = parseAddress(url[0] ?? '');
+export function deskBeside(config: ConnectionConfig, place: DeskPlace, signal: AbortSignal, timeout = config.connectTimeout ?? ANSWER_TIMEOUT): Desk {
+  const address = parseAddress(config.url[0] ?? '');
+  const { host, tls, username, password, vhost } = address;
   const name = host.includes(':') ? `[${host}]` : host;
   const usual = tls ? `https://${name}:15671` : `http://${name}:15672`;
-  return openDesk({ url: place.url ?? usual, username, password, vhost, timeout, signal });
+  return openDesk({ url: place.url ?? usual, username, password, vhost, timeout, signal, tls: (of) => tlsBeside(config, address, of) });
+}
+
+/** The certificates of the connection hold for the management API too; the name that an AMQP URL gives is that of its own host. */
+async function tlsBeside(config: ConnectionConfig, { servername, ...address }: Address, host: string): Promise<DeskTls> {
+  const { tlsOptions } = await import('../../amqp/tls.ts');
+  const own = { ...address, tls: true, host, servername: host === address.host ? servername : undefined };
+  return (await tlsOptions(own, config)) ?? {};
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Desk } from '../../management/desk.ts';
 import type { Policy, QueueFacts } from '../../management/facts.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldValue } from '../../model/message.ts';
-import { formatNumber } from '../../model/quantity.ts';
+import { formatNumber, formatSize } from '../../model/quantity.ts';
 import type { DlxListConfig } from './list-config.ts';
 import { type Routes, reached, routesOf } from './list-routes.ts';
 
@@ -20,6 +20,7 @@ export interface DeadLetterTarget {
   /** Milliseconds; null: for ever. */
   readonly ttl: number | null;
   readonly maxLength: number | null;
+  readonly maxLengthBytes: number | null;
 }
 
 /** How one queue dead-letters. */
@@ -53,17 +54,30 @@ export async function listDeadLetters(desk: Desk, { queue: wanted }: DlxListConf
   if (absent !== undefined) throw new Failure('missing', `there is no queue "${absent}" in the vhost "${desk.vhost}"`);
   const names = queues.map(({ name }) => name);
   const world: World = {
+    sized: new Map(),
     queues: new Map(queues.map((queue) => [queue.name, queue])),
     routes: routesOf(names, exchanges, bindings, policies),
     operator: new Map(operator.map((policy) => [policy.name, policy])),
   };
-  return queues
+  const listed = queues
     .filter((queue) => (wanted.length === 0 ? settingOf(world, queue, 'dead-letter-exchange') !== undefined : wanted.includes(queue.name)))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((queue) => describe(world, queue));
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const name of boundByBytes(world, listed)) {
+    const facts = await desk.queue(name);
+    if (facts !== undefined) world.sized.set(name, facts);
+  }
+  return listed.map((queue) => describe(world, queue));
+}
+
+/** The lists of the API do not tell how many bytes a queue holds: those whose bytes matter are asked for one by one. */
+function boundByBytes(world: World, listed: readonly QueueFacts[]): ReadonlySet<string> {
+  const targets = listed.flatMap((queue) => describe(world, queue).targets);
+  return new Set(targets.filter(({ maxLengthBytes }) => maxLengthBytes !== null).map(({ queue }) => queue));
 }
 
 interface World {
+  /** What is known of single queues, with their bytes. */
+  readonly sized: Map<string, QueueFacts>;
   readonly queues: ReadonlyMap<string, QueueFacts>;
   readonly routes: Routes;
   readonly operator: ReadonlyMap<string, Policy>;
@@ -87,8 +101,16 @@ function describe(world: World, queue: QueueFacts): DeadLettering {
     by: byArgument ? 'argument' : 'policy',
     policy: byArgument ? null : (queue.policy ?? null),
     targets,
-    dangling: targets.length === 0 ? [unreached(world, exchange, routingKey)] : targets.flatMap((target) => danglingAt(world, target)),
+    dangling: danglingOf(world, queue.name, targets) ?? [unreached(world, exchange, routingKey)],
   };
+}
+
+function danglingOf(world: World, queue: string, targets: readonly DeadLetterTarget[]): readonly Dangling[] | undefined {
+  if (targets.length === 0) return undefined;
+  if (targets.every((target) => target.queue === queue)) {
+    return [{ kind: 'own-queue', text: 'its dead letters come back into it: what is rejected goes round without end, and what expires is dropped' }];
+  }
+  return targets.flatMap((target) => danglingAt(world, target));
 }
 
 function unreached({ routes }: World, exchange: string, key: string | undefined): Dangling {
@@ -108,23 +130,33 @@ function targetOf(world: World, name: string): DeadLetterTarget {
     depth: queue?.messages ?? null,
     ttl: queue === undefined ? null : limitOf(world, queue, 'message-ttl'),
     maxLength: queue === undefined ? null : limitOf(world, queue, 'max-length'),
+    maxLengthBytes: queue === undefined ? null : limitOf(world, queue, 'max-length-bytes'),
   };
 }
 
-function danglingAt(world: World, { queue: name, depth, ttl, maxLength }: DeadLetterTarget): Dangling[] {
+function danglingAt(world: World, { queue: name, ttl, maxLength, maxLengthBytes }: DeadLetterTarget): Dangling[] {
   const queue = world.queues.get(name);
   if (queue === undefined) return [];
-  const isFull = maxLength !== null && depth !== null && depth >= maxLength;
+  const full = fullness(world.sized.get(name) ?? queue, maxLength, maxLengthBytes);
   const refuses = String(settingOf(world, queue, 'overflow') ?? '').startsWith('reject-publish');
   const loses = refuses ? 'it refuses further dead letters' : 'each further dead letter drives out the oldest one';
   // A queue that dead-letters itself is a station on the way, such as a pause before the next attempt.
   const isEnd = settingOf(world, queue, 'dead-letter-exchange') === undefined;
+  const piles =
+    maxLength === null && maxLengthBytes === null ? 'dead letters pile up until the disk is full' : `dead letters stay until it is full, and then ${loses}`;
   return [
-    ...(isFull ? [{ kind: 'full', text: `"${name}" is full (${formatNumber(maxLength)}): ${loses}` } as const] : []),
-    ...(isEnd && ttl === null && queue.type !== 'stream'
-      ? [{ kind: 'no-ttl', text: `"${name}" has no TTL: dead letters pile up until the disk is full` } as const]
-      : []),
+    ...(full !== undefined ? [{ kind: 'full', text: `"${name}" is full (${full}): ${loses}` } as const] : []),
+    ...(isEnd && ttl === null && queue.type !== 'stream' ? [{ kind: 'no-ttl', text: `"${name}" has no TTL: ${piles}` } as const] : []),
   ];
+}
+
+/** The limit that a queue has reached, in words. */
+function fullness({ ready, readyBytes }: QueueFacts, maxLength: number | null, maxLengthBytes: number | null): string | undefined {
+  if (maxLength !== null && ready !== undefined && ready >= maxLength) return formatNumber(maxLength);
+  if (maxLengthBytes === null || readyBytes === undefined) return undefined;
+  // It is never filled to the last byte: it is full when one more message, of the size of the others, has no room.
+  const another = ready === undefined || ready === 0 ? 1 : readyBytes / ready;
+  return readyBytes + another > maxLengthBytes ? formatSize(maxLengthBytes) : undefined;
 }
 
 /** What holds for a queue: its argument, else its policy. */

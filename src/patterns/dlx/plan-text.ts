@@ -41,8 +41,10 @@ function summary(steps: readonly PlanStep[], tense: keyof typeof WORDS): readonl
 }
 
 function describeArguments({ kind, action, arguments: args }: PlanStep): string {
-  if (kind === 'binding' || action === 'keep' || action === 'conflict') return '';
-  const parts = Object.entries(flat(args)).map(([name, value]) => `${name.replace(/^x-/, '')} ${shown(name, value)}`);
+  if (action === 'keep' || action === 'conflict') return '';
+  // The name of a binding tells all but the headers that it is about.
+  const told = kind === 'binding' ? (args['arguments'] ?? {}) : args;
+  const parts = Object.entries(flat(told as FieldTable)).map(([name, value]) => `${name.replace(/^x-/, '')} ${shown(name, value)}`);
   return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
 }
 

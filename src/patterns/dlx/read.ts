@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../../amqp/connection.ts';
 import { deliveryLimit } from '../../amqp/delivery-limit.ts';
 import { lastOffset, type QueueType, readyCount } from '../../amqp/queue-probe.ts';
+import { readyNow, untilReady } from '../../amqp/returning.ts';
 import type { Session } from '../../amqp/session.ts';
 import { type Window, type WindowOpener, windowsOf } from '../../amqp/window.ts';
 import type { WireDelivery } from '../../amqp/wire-delivery.ts';
@@ -15,9 +15,6 @@ import type { OnDelivery, ReadOptions, ReadSummary } from './read-options.ts';
 const CHECK = 500;
 /** A queue that has messages and hands out none for so long will not. */
 const PATIENCE = 10_000;
-/** How long a queue may take to put back the next messages; others may have taken them at once, so that nobody sees it. */
-const RETURN_PATIENCE = 1_000;
-const RETURN_CHECK = 10;
 const MOST_WINDOWS = 1_000;
 const STREAM_CREDIT = 2_000;
 const PROGRESS = 100;
@@ -226,33 +223,18 @@ class Reading {
   async #close(): Promise<boolean> {
     let clean = true;
     let returning = 0;
-    let before = this.#windows.length > 0 && !this.#isStream ? await this.#ready() : undefined;
+    let before = this.#windows.length > 0 && !this.#isStream ? await readyNow(this.#connection, this.#queue) : undefined;
     for (const { window, chosen } of this.#windows.splice(0)) {
       clean = (await window.close()) && clean;
       returning += window.received - (this.#acknowledged ? chosen.length : 0);
       // The next window's messages belong behind these.
       if (!this.#isQuorum || before === undefined) continue;
-      await this.#untilReady(before + returning);
-      before = await this.#ready();
+      await untilReady(this.#connection, this.#queue, before + returning);
+      before = await readyNow(this.#connection, this.#queue);
       returning = 0;
     }
-    if (before !== undefined) await this.#untilReady(before + returning);
+    if (before !== undefined) await untilReady(this.#connection, this.#queue, before + returning);
     return clean;
-  }
-
-  /** A queue learns a little later that a channel is gone, and then takes its time. */
-  async #untilReady(messages: number): Promise<void> {
-    let most = -1;
-    for (let since = performance.now(); performance.now() - since < RETURN_PATIENCE; await delay(RETURN_CHECK)) {
-      const ready = await this.#ready();
-      if (ready === undefined || ready >= messages) return;
-      if (ready > most) since = performance.now();
-      most = Math.max(most, ready);
-    }
-  }
-
-  async #ready(): Promise<number | undefined> {
-    return this.#connection.open ? readyCount(this.#connection, this.#queue).catch(() => undefined) : undefined;
   }
 }
 

@@ -54,7 +54,7 @@ export async function dlxRows({ messages, rounds, say }: Bench): Promise<Row[]> 
 }
 
 /** Dead letters as the broker writes them. */
-async function fill(channel: ConfirmChannel, dead: string, work: string, messages: number): Promise<void> {
+export async function fill(channel: ConfirmChannel, dead: string, work: string, messages: number): Promise<void> {
   const death = {
     count: { '!': 'int64', value: 1 },
     reason: 'rejected',
