@@ -27,7 +27,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   chalk: ['output/'],
   ora: ['output/'],
   '@clack': ['output/checklist.ts'],
-  'fast-string-truncated-width': ['model/text-width.ts'],
+  'string-width': ['model/text-width.ts'],
   '@marcbachmann': ['patterns/dlx/where.ts', 'patterns/dlx/where-scope.ts'],
   zod: ['patterns/', 'broker/', 'commands/command.ts', 'commands/globals.ts', 'commands/completion/config.ts'],
 };

@@ -7,6 +7,7 @@ import { deathStory, decodeDeath } from '../../src/model/death-story.ts';
 import { formatTable, letterCells } from '../../src/model/death-table.ts';
 import { oneLine, previewOf, shortLine } from '../../src/model/death-text.ts';
 import type { Delivery, FieldTable, FieldValue } from '../../src/model/message.ts';
+import { textWidth } from '../../src/model/text-width.ts';
 
 const NOW = 1_700_000_000_000;
 /** What a terminal would obey. */
@@ -130,5 +131,5 @@ test('text that others have chosen is cut to its width and shows what it would d
   assert.equal(previewOf(Buffer.from('é'.repeat(500)), 10), `${'é'.repeat(9)}…`);
   assert.equal(previewOf(Buffer.from([0xff, 0x00]), 10), 'ff 00');
   assert.equal(previewOf(Buffer.alloc(40), 10), `${Array.from({ length: 16 }, () => '00').join(' ')} …`);
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 2, max: 20 }), (given, most) => [...shortLine(given, most)].length <= most));
+  fc.assert(fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 2, max: 20 }), (given, most) => textWidth(shortLine(given, most)) <= most));
 });
