@@ -268,7 +268,7 @@ export class Publisher {
     const concerned = this.#unconfirmed.left().filter(({ message }) => refusal.concerns(message));
     if (concerned.length === 0) throw refusal.failure(undefined);
     this.#refusals.push(refusal);
-    for (const entry of concerned) this.#finish(entry, { kind: 'refused', failure: refusal.failure(entry.message) });
+    for (const entry of concerned) this.#finish(entry, this.#tally.refusedBy(refusal, entry));
     if (refusal.ofExchange && this.#config.oneExchange) throw refusal.failure(undefined);
   }
 

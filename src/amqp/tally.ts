@@ -1,16 +1,23 @@
 import type { Message as AmqplibMessage } from 'amqplib';
 import type { Emit, PublishCounts } from '../model/event.ts';
+import type { Refusal } from './refusal.ts';
 import type { Entry, Outcome, Unconfirmed } from './unconfirmed.ts';
 
 /** Counts outcomes, each message once, and tells of those that went wrong. */
 export class Tally {
   readonly #emit: Emit;
   readonly #counts = { published: 0, confirmed: 0, returned: 0, nacked: 0, unknown: 0 };
+  readonly #exchanges = new Set<string>();
   /** Messages that went onto the present connection without asking for a confirm. */
   #sent = 0;
 
   constructor(emit: Emit) {
     this.#emit = emit;
+  }
+
+  /** What became of a message whose channel was closed over a rule that it breaks. An exchange that was there a moment ago may have taken it. */
+  refusedBy({ ofExchange, failure }: Refusal, { message }: Entry): Outcome {
+    return { kind: ofExchange && this.#exchanges.has(message.exchange) ? 'unknown' : 'refused', failure: failure(message) };
   }
 
   get counts(): PublishCounts {
@@ -41,8 +48,11 @@ export class Tally {
     switch (final.kind) {
       case 'confirmed':
       case 'returned':
-      case 'unknown':
+        this.#exchanges.add(exchange);
         this.#counts[final.kind]++;
+        break;
+      case 'unknown':
+        this.#counts.unknown++;
         break;
       case 'sent':
         this.#sent++;

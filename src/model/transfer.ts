@@ -86,10 +86,10 @@ export function describeProgress({ moved, seen, total }: { readonly moved: numbe
 }
 
 /** The failure that messages which were chosen and stay come to; undefined when there are none. The first one that the broker refused tells why. */
-export function transferFailure({ moved, stayed }: TransferCounts, refusal: Failure | undefined): Failure | undefined {
+export function transferFailure({ moved, unknown, stayed }: TransferCounts, refusal: Failure | undefined): Failure | undefined {
   const reasons = reasonsOf(stayed);
   const [first] = reasons;
-  if (first === undefined) return undefined;
+  if (first === undefined) return unknown === 0 ? undefined : inDoubt(unknown, refusal);
   const [reason] = first;
   const all = reasons.reduce((sum, [, count]) => sum + count, 0);
   const told = refusal === undefined ? '' : `; the first one that the broker did not take: ${refusal.message}`;
@@ -98,6 +98,11 @@ export function transferFailure({ moved, stayed }: TransferCounts, refusal: Fail
   const detail = { ...(hint !== undefined && { hint }), ...(refusal !== undefined && { cause: refusal }) };
   if (reasons.length > 1 || (moved > 0 && reason !== 'unroutable')) return new Failure('partial', message, detail);
   return new Failure((reason === 'refused' ? refusal?.kind : KINDS[reason]) ?? 'partial', message, detail);
+}
+
+function inDoubt(unknown: number, refusal: Failure | undefined): Failure {
+  const what = `${formatCount(unknown, 'message')} may have arrived, and ${unknown === 1 ? 'is' : 'are'} still here as well`;
+  return new Failure('partial', refusal === undefined ? what : `${what}: ${refusal.message}`, { ...(refusal !== undefined && { cause: refusal }) });
 }
 
 function reasonsOf(stayed: TransferCounts['stayed']): (readonly [StayReason, number])[] {

@@ -60,8 +60,13 @@ export async function openJournal(path: string, onFailure: (failure: Failure) =>
   };
 }
 
-/** What became of a message: it was moved, or it stays, and why. */
-export function journalLine({ queue, run, copy }: TransferJob, { properties }: Delivery, sent: Message | undefined, reason: StayReason | undefined): object {
+/** What became of a message: it was moved, or it stays, and why; one of which nobody knows whether it arrived stays too. */
+export function journalLine(
+  { queue, run, copy }: TransferJob,
+  { properties }: Delivery,
+  sent: Message | undefined,
+  reason: StayReason | 'unknown' | undefined,
+): object {
   return {
     time: new Date().toISOString(),
     run,

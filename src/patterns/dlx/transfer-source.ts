@@ -16,6 +16,8 @@ const PREFETCH = 2_000;
 /** Bodies that may have been delivered and wait. */
 const PREFETCH_BYTES = 32 * 1_048_576;
 const GROWTH = 4;
+/** How often a queue is asked whether it is empty, when messages stopped coming that were there at the start. */
+const EMPTY_CHECK = 500;
 /** How long a count has to stand still. */
 const SETTLE = 250;
 const MOST_SETTLE = 5_000;
@@ -48,6 +50,7 @@ export class TransferSource {
   #bytes = 0;
   #delivered = 0;
   #stopped = false;
+  #lastTaken = performance.now();
   #end: (failure: Failure) => void = () => undefined;
   /** Resolves with the reason when it can go on no longer; what has no answer then goes back. */
   readonly lost: Promise<Failure> = new Promise((resolve) => {
@@ -67,9 +70,14 @@ export class TransferSource {
     await this.#open(Math.min(SAMPLE, this.#left), SAMPLE);
   }
 
-  /** How many messages are ready in the queue, beside those that were taken. */
-  async depth(): Promise<number> {
-    return readyCount(this.#connection, this.#queue);
+  /** Resolves with true once nothing is left to come: another consumer has taken some of what was there at the start. `isIdle` tells whether all that came is done. */
+  async untilEmpty(isIdle: () => boolean, over: AbortSignal): Promise<boolean> {
+    while (await delay(EMPTY_CHECK, true, { signal: over }).catch(() => false)) {
+      const left = this.#left;
+      if (!isIdle() || performance.now() - this.#lastTaken < EMPTY_CHECK) continue;
+      if ((await readyNow(this.#connection, this.#queue)) === 0 && this.#left === left && isIdle()) return true;
+    }
+    return false;
   }
 
   settle({ delivery, window }: Taken, settlement: 'ack' | 'hold'): boolean {
@@ -130,6 +138,7 @@ export class TransferSource {
     window.delivered++;
     this.#delivered++;
     this.#left--;
+    this.#lastTaken = performance.now();
     this.#bytes += delivery.body.length;
     this.#onTaken({ delivery, window });
     this.#goOn(window);

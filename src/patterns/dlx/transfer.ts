@@ -15,12 +15,10 @@ import type { TransferJob, Transferred } from './transfer-job.ts';
 import { isTemporary, settledCount, steadyCount, type Taken, TransferSource } from './transfer-source.ts';
 
 const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
-/** How often a queue is asked whether it is empty, when messages stopped coming that were there at the start. */
-const EMPTY_CHECK = 500;
 /** How long confirms are waited for once the run is stopped. */
 const STOP_GRACE = 5_000;
 const PROGRESS = 100;
-const STAYS = { confirmed: undefined, sent: undefined, returned: 'unroutable', nacked: 'nacked', refused: 'refused' } as const;
+const STAYS = { confirmed: undefined, sent: undefined, returned: 'unroutable', nacked: 'nacked', refused: 'refused', unknown: 'unknown' } as const;
 
 /**
  * Takes what is in a queue now, and sends a copy of each message that is chosen; the original is acknowledged once the broker has confirmed the copy
@@ -51,7 +49,6 @@ class Transfer {
   #pending: Taken[] = [];
   #left = 0;
   #open = 0;
-  #lastTaken = 0;
   #lastProgress = 0;
   #stopping = false;
   #wake: () => void = () => undefined;
@@ -123,7 +120,6 @@ class Transfer {
     this.#pending = [];
     this.#open = 0;
     this.#left = limit;
-    this.#lastTaken = performance.now();
     const source = new TransferSource(this.#session, connection, queue, limit, (taken) => this.#take(taken));
     this.#source = source;
     this.#stopping = false;
@@ -138,7 +134,7 @@ class Transfer {
     const over = new AbortController();
     source.begin().catch(end);
     void this.#pump(source).catch(end);
-    void this.#watchEmpty(source, over.signal);
+    void source.untilEmpty(() => this.#open === 0, over.signal).then((empty) => empty && end(undefined));
     const failure = await ended;
     this.#stopping = true;
     over.abort();
@@ -160,7 +156,6 @@ class Transfer {
     }
     this.#left--;
     this.#counts.seen++;
-    this.#lastTaken = performance.now();
     if (chosen) {
       this.#counts.chosen++;
       this.#open++;
@@ -224,16 +219,17 @@ class Transfer {
   }
 
   #outcome(source: TransferSource, taken: Taken, message: Message, outcome: Outcome): void {
-    if (outcome.kind === 'unknown') {
+    // A publisher that has stopped stops the run.
+    if (outcome.kind === 'unknown' && this.#publisher?.failure !== undefined) {
       this.#counts.unknown++;
       return;
     }
-    if (outcome.kind === 'refused') this.#refusal ??= outcome.failure;
+    if (outcome.kind === 'refused' || outcome.kind === 'unknown') this.#refusal ??= outcome.failure;
     this.#settled(source, taken, STAYS[outcome.kind], message);
   }
 
   /** The last word on a message: in the journal before the broker hears of it. */
-  #settled(source: TransferSource, taken: Taken, reason: StayReason | undefined, message?: Message): void {
+  #settled(source: TransferSource, taken: Taken, reason: StayReason | 'unknown' | undefined, message?: Message): void {
     if (this.#journal === undefined || this.#job.dryRun) {
       this.#answer(source, taken, reason);
       return;
@@ -242,7 +238,7 @@ class Transfer {
     this.#journal.add(line, () => this.#answer(source, taken, reason));
   }
 
-  #answer(source: TransferSource, taken: Taken, reason: StayReason | undefined): void {
+  #answer(source: TransferSource, taken: Taken, reason: StayReason | 'unknown' | undefined): void {
     const moved = reason === undefined;
     if (!source.settle(taken, moved && !this.#job.copy && !this.#job.dryRun ? 'ack' : 'hold')) {
       if (moved && !this.#job.dryRun) this.#counts.doubled++;
@@ -250,6 +246,7 @@ class Transfer {
     }
     if (source !== this.#source) return;
     if (moved) this.#counts.moved++;
+    else if (reason === 'unknown') this.#counts.unknown++;
     else this.#stayed[reason] = (this.#stayed[reason] ?? 0) + 1;
     this.#open--;
     this.#progress();
@@ -258,16 +255,6 @@ class Transfer {
 
   #endWhenDone(): void {
     if (this.#left === 0 && this.#open === 0) this.#end(undefined);
-  }
-
-  /** Another consumer may take some of what was there at the start; then the queue is empty before all of it has come. */
-  async #watchEmpty(source: TransferSource, over: AbortSignal): Promise<void> {
-    while (await delay(EMPTY_CHECK, true, { signal: over }).catch(() => false)) {
-      const before = this.#left;
-      if (this.#open > 0 || performance.now() - this.#lastTaken < EMPTY_CHECK) continue;
-      const depth = await source.depth().catch(() => undefined);
-      if (depth === 0 && this.#left === before && this.#open === 0) this.#end(undefined);
-    }
   }
 
   /** Waits for confirms that are on their way, answers what they are about, and gives back the rest. */
