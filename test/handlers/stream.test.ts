@@ -364,6 +364,8 @@ test('standard streams can be opened by name, and the environment is that of thi
   const [, , loop = ''] = small('ack $id >/dev/stdout', `echo "\${RMQ_MESSAGE_ID-unset}" >/dev/stderr; exec </dev/stdin`);
   const heard = ear();
   assert.deepEqual(await stream(t, ['sh', '-c', loop], {}, heard.emit).handle(delivery('x')), { verdict: 'ack' });
+  // They are two pipes: the answer may be heard first.
+  await heard.until('\n');
   assert.equal(heard.text(), 'unset\n');
 });
 
