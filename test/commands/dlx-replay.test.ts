@@ -98,6 +98,7 @@ test('what the filters leave out, and what has no origin or a forged one, stays 
     depth: 9,
     seen: 9,
     chosen: 8,
+    unsent: 0,
     moved: 2,
     doubled: 0,
     unknown: 0,
