@@ -115,3 +115,21 @@ test('an export needs somewhere to go, and never writes over anything', async (t
     ['a'],
   );
 });
+
+test('a directory that cannot be made ends the export, and one that stays empty is not left behind', async (t) => {
+  const { queue, publish } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['a']);
+  for (const place of ['/proc/rmq-bundle', '/proc/rmq/bundle', '/dev/null/bundle']) {
+    const refused = await rmq(['dlx', 'export', dead, '-d', place]);
+    assert.equal(refused.code, 74, refused.stderr);
+    assert.match(refused.stderr, new RegExp(`cannot write the bundle in ${place}`));
+  }
+  const scratch = await scratchDirectory(t);
+  const missing = await rmq(['dlx', 'export', `${dead}-missing`, '-d', join(scratch, 'a', 'b')]);
+  assert.equal(missing.code, 66, missing.stderr);
+  assert.deepEqual(await readdir(scratch), []);
+  const deep = await rmq(['dlx', 'export', dead, '-d', join(scratch, 'a', 'b')]);
+  assert.equal(deep.code, 0, deep.stderr);
+  assert.equal((await manifestOf(join(scratch, 'a', 'b'))).messages, 1);
+});
