@@ -115,21 +115,22 @@ export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'rou
   };
 }
 
-/** The death headers after a rejection: newest first, one entry for each queue and reason. */
+/** The death headers after a rejection: newest first, one entry for each queue and reason. As with the broker, one that is there tells of the first time, and counts on. */
 function died({ queue, exchange, routingKey, properties }: Delivery, expiration: string | undefined, seconds: number): FieldTable {
   const { headers = {} } = properties;
   const before = Array.isArray(headers['x-death']) ? (headers['x-death'] as readonly FieldValue[]) : [];
   const isSame = (entry: FieldValue): boolean => isTable(entry) && entry['queue'] === queue && entry['reason'] === 'rejected';
   const same = before.find(isSame);
   const carbonCopies = Array.isArray(headers['CC']) ? (headers['CC'] as readonly FieldValue[]) : [];
+  const told: FieldTable = isTable(same) ? same : expiration === undefined ? {} : { 'original-expiration': expiration };
   const entry: FieldTable = {
-    count: { '!': 'int64', value: countOf(same) + 1 },
     reason: 'rejected',
     queue,
-    time: isTable(same) && same['time'] !== undefined ? same['time'] : { '!': 'timestamp', value: seconds },
+    time: { '!': 'timestamp', value: seconds },
     exchange,
     'routing-keys': [routingKey, ...carbonCopies],
-    ...(expiration !== undefined && { 'original-expiration': expiration }),
+    ...told,
+    count: { '!': 'int64', value: countOf(same) + 1 },
   };
   const first = { 'x-first-death-exchange': exchange, 'x-first-death-queue': queue, 'x-first-death-reason': 'rejected' };
   return { ...(headers['x-first-death-queue'] === undefined && first), 'x-death': [entry, ...before.filter((one) => !isSame(one))] };

@@ -38,8 +38,8 @@ export function decodeDeath({ properties }: Delivery): DecodedDeath {
 /** The way of a dead letter from its first death to where it is now, for people. `now` is in milliseconds since 1970. */
 export function deathStory(delivery: Delivery, now: number): string {
   const { queue, exchange, routingKey, properties } = delivery;
-  const { deaths, malformed } = deathHistory(properties.headers);
-  const hops = [...deaths].reverse().map((death, index) => `${index + 1}. ${hop(death, now)}`);
+  const { deaths, first, malformed } = deathHistory(properties.headers);
+  const hops = inTime(deaths, first).map((death, index) => `${index + 1}. ${hop(death, now)}`);
   const lines = [
     ...hops,
     `${deaths.length === 0 ? 'Nothing tells that it died. It' : 'Then it'} came into ${name(queue)}, published to ${target(exchange, routingKey)}.`,
@@ -48,6 +48,14 @@ export function deathStory(delivery: Delivery, now: number): string {
     ...(malformed > 0 ? [`${formatCount(malformed, 'entry', 'entries')} of x-death ${malformed === 1 ? 'is' : 'are'} not what a broker writes: forged?`] : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** The oldest first. Where a message died several times, its newest entry may be the oldest: what counts is the first time. */
+function inTime(deaths: readonly Death[], first: Death | undefined): readonly Death[] {
+  const oldest = [...deaths].reverse();
+  if (oldest.some(({ time }) => time === undefined)) return oldest;
+  // Within one second, the order of the entries is all there is, and what the broker says was first.
+  return oldest.sort((one, other) => (one.time ?? 0) - (other.time ?? 0) || Number(other === first) - Number(one === first));
 }
 
 function hop({ queue, reason, count, time, exchange, routingKeys, originalExpiration }: Death, now: number): string {
