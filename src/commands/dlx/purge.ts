@@ -41,7 +41,7 @@ export const purgeCommand = defineCommand({
           });
         }
         const only = select ? await selecting(context, config, 'removed for good', managementUrl) : undefined;
-        const { purged, manifest } = await withSession(
+        const { purged, spent, manifest } = await withSession(
           connection,
           async (session) => {
             if (!yes) {
@@ -55,7 +55,7 @@ export const purgeCommand = defineCommand({
           emit,
           signal,
         );
-        await results.report({ purged, ...(manifest !== undefined && { directory: exportTo, files: manifest.files }) }, '');
+        await results.report({ purged, ...(spent > 0 && { spent }), ...(manifest !== undefined && { directory: exportTo, files: manifest.files }) }, '');
         const kept = manifest === undefined ? '' : `; ${exportTo} has them`;
         emit({ kind: 'note', text: `removed ${formatCount(purged, 'message')} from "${queue}"${kept}` });
         const gone = vanished(only, purged);

@@ -27,6 +27,8 @@ export type PurgeConfig = z.output<typeof PurgeConfig>;
 
 export interface Purged {
   readonly purged: number;
+  /** What it had to look at and give back at the delivery limit: see `ReadSummary`. */
+  readonly spent: number;
   /** What was exported before. */
   readonly manifest: Manifest | undefined;
 }
@@ -56,7 +58,7 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
   if (directory === undefined && only === undefined && !isSelective(config)) {
     const link = session.open('control');
     try {
-      return { purged: await purgeReady(await link.connect(session.signal), queue), manifest: undefined };
+      return { purged: await purgeReady(await link.connect(session.signal), queue), spent: 0, manifest: undefined };
     } finally {
       await link.close();
     }
@@ -69,7 +71,7 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
   };
   try {
     const options = { force, policyLimit, window: WRITING_WINDOW, enough: () => meant >= count, take };
-    const { chosen } = await filtering(
+    const { chosen, spent } = await filtering(
       config,
       session.emit,
       (isMeant) =>
@@ -80,7 +82,7 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
         }),
       only,
     );
-    return { purged: chosen, manifest };
+    return { purged: chosen, spent, manifest };
   } finally {
     await bundle?.close();
   }

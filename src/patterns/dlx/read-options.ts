@@ -30,6 +30,8 @@ export interface ReadSummary {
   readonly read: number;
   /** How many were chosen. */
   readonly chosen: number;
+  /** How many were at the delivery limit of a quorum queue when they were given back: it has dead-lettered or dropped them. */
+  readonly spent: number;
 }
 
 /** Handles a message, by its number from 1. The body is not to be kept: it is a part of what the socket read. True chooses it. */
