@@ -197,6 +197,11 @@ test('a stream can be looked at, and a queue near its delivery limit only with -
   const stream = await queue({ arguments: { 'x-queue-type': 'stream' } });
   await publish(stream, ['a', 'b']);
   assert.match((await rmq(['dlx', 'inspect', stream])).stdout, / a\n.* b\n$/);
+  assert.match((await rmq(['dlx', 'inspect', stream])).stderr, /^2 messages in ".*"; nothing was changed$/m);
+  await publish(stream, ['c', 'd', 'e']);
+  const few = await rmq(['dlx', 'inspect', stream, '-n', '2']);
+  assert.match(few.stderr, /^2 messages in ".*"; about 3 more were not looked at \(-n N\); nothing was changed$/m);
+  assert.match((await rmq(['dlx', 'inspect', stream, '-n', '4', '-o', 'json'])).stderr, /; about 1 more was not looked at/);
   const quorum = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1 } });
   await publish(quorum, ['a']);
   const refused = await rmq(['dlx', 'inspect', quorum]);

@@ -44,8 +44,8 @@ export const purgeCommand = defineCommand({
         const { purged, spent, manifest } = await withSession(
           connection,
           async (session) => {
+            const depth = formatCount(await depthOf(session, queue), 'message');
             if (!yes) {
-              const depth = formatCount(await depthOf(session, queue), 'message');
               const chosen = isSelective(config) ? `those of the ${depth} in "${queue}" that are meant` : `the ${depth} in "${queue}"`;
               const ticked = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} ticked`;
               await askForName(context, { queue, loss: `This removes ${ticked ?? chosen}`, kept: `nothing was removed from "${queue}"` });

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
-import { readyCount } from '../../amqp/queue-probe.ts';
+import { queueType, readyCount } from '../../amqp/queue-probe.ts';
 import type { Session } from '../../amqp/session.ts';
 import { purgeReady } from '../../amqp/window.ts';
+import { Failure } from '../../model/failure.ts';
 import type { Selection } from '../../model/selection.ts';
 import { queueName } from '../names.ts';
 import { FILE_SIZE, WRITING_WINDOW } from './export.ts';
@@ -33,11 +34,21 @@ export interface Purged {
   readonly manifest: Manifest | undefined;
 }
 
-/** How many messages are in the queue now. */
+/**
+ * How many messages are in the queue now.
+ *
+ * @throws Failure `missing`, and `refused` for a stream: nothing can be removed from it
+ */
 export async function depthOf(session: Session, queue: string): Promise<number> {
   const link = session.open('control');
   try {
-    return await readyCount(await link.connect(session.signal), queue);
+    const connection = await link.connect(session.signal);
+    const depth = await readyCount(connection, queue);
+    if ((await queueType(connection, queue)) === 'stream')
+      throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, {
+        hint: 'its retention drops them: x-max-age, x-max-length-bytes',
+      });
+    return depth;
   } finally {
     await link.close();
   }

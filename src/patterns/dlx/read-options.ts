@@ -25,8 +25,8 @@ export type PolicyLimit = (queue: string, connection: Connection) => Promise<num
 /** What was read. */
 export interface ReadSummary {
   readonly type: QueueType | undefined;
-  /** How many were there at the start; of a stream, undefined. */
-  readonly depth: number | undefined;
+  /** How many were there at the start; of a stream, as its offsets tell. */
+  readonly depth: number;
   readonly read: number;
   /** How many were chosen. */
   readonly chosen: number;

@@ -109,11 +109,15 @@ class Reading {
   async stream(last: number): Promise<ReadSummary> {
     if (this.#options.take !== undefined) throw new Failure('refused', 'a stream keeps its messages until its retention drops them: none can be removed');
     this.#isStream = true;
+    let at = last;
     await this.#whileRunning(async () => {
       if (last < 0) return;
       const window = await this.#open({ size: STREAM_CREDIT, arguments: { 'x-stream-offset': 'first' } }, (delivery) => {
         const offset = delivery.offset ?? 0;
-        if (offset <= last) this.#take(delivery, []);
+        if (offset <= last && !this.#done) {
+          at = offset;
+          this.#take(delivery, []);
+        }
         if (offset >= last) this.#stop('done');
         else if (delivery.tag % (STREAM_CREDIT / 4) === 0) {
           const pending = this.#pending.splice(0);
@@ -125,7 +129,7 @@ class Reading {
       await Promise.all(this.#pending);
       if (end !== 'done') throw end;
     });
-    return { type: 'stream', depth: undefined, read: this.#read, chosen: this.#chosen, spent: 0 };
+    return { type: 'stream', depth: this.#read + last - at, read: this.#read, chosen: this.#chosen, spent: 0 };
   }
 
   get #spent(): number {
