@@ -42,7 +42,7 @@ export function deathStory(delivery: Delivery, now: number): string {
   const hops = inTime(deaths, first).map((death, index) => `${index + 1}. ${hop(death, now)}`);
   const lines = [
     ...hops,
-    `${deaths.length === 0 ? 'Nothing tells that it died. It' : 'Then it'} came into ${name(queue)}, published to ${target(exchange, routingKey)}.`,
+    `${deaths.length === 0 ? 'Nothing tells that it died. It' : 'Then it'} came into ${name(queue)}, published to ${describeAddress(exchange, routingKey)}.`,
     ...worker(delivery),
     ...replayed(replaysOf(properties)),
     ...(malformed > 0 ? [`${formatCount(malformed, 'entry', 'entries')} of x-death ${malformed === 1 ? 'is' : 'are'} not what a broker writes: forged?`] : []),
@@ -63,7 +63,7 @@ function hop({ queue, reason, count, time, exchange, routingKeys, originalExpira
   const when = time === undefined ? '' : `, ${count > 1 ? 'first ' : ''}${isoTime(time)} (${formatDuration(Math.max(0, now - time * 1_000))} ago)`;
   const also = copies.length === 0 ? '' : `, and to ${copies.map(name).join(', ')} (CC)`;
   const expiration = originalExpiration === undefined ? '' : `; it carried an expiration of ${originalExpiration} ms`;
-  return `Published to ${target(exchange, key)}${also}, it ${how(reason)} ${name(queue)}${times(count)}${when}${expiration}.`;
+  return `Published to ${describeAddress(exchange, key)}${also}, it ${how(reason)} ${name(queue)}${times(count)}${when}${expiration}.`;
 }
 
 const HOW: Readonly<Record<string, string>> = {
@@ -97,7 +97,10 @@ function replayed(replays: number): string[] {
 }
 
 const name = (text: string): string => `"${oneLine(text)}"`;
-const target = (exchange: string, key: string): string => (exchange === '' ? `the queue ${name(key)}` : `exchange ${name(exchange)} with key ${name(key)}`);
+/** Where a message is published to, for people. */
+export function describeAddress(exchange: string, key: string): string {
+  return exchange === '' ? `the queue ${name(key)}` : `exchange ${name(exchange)} with key ${name(key)}`;
+}
 
 /** Seconds since 1970 as ISO 8601. */
 export function isoTime(seconds: number): string {
