@@ -32,7 +32,9 @@ export function attemptOf(delivery: Delivery): Attempt {
   const { [ATTEMPT_HEADER]: attempt, [ORIGIN_HEADER]: origin, ...headers } = delivery.properties.headers ?? {};
   if (attempt === undefined && origin === undefined) return { number: 1, original: delivery };
   const { queue, redelivered, body, exchange, routingKey, properties } = delivery;
-  if (typeof attempt !== 'number' || !Number.isInteger(attempt) || !isTable(origin) || !hasWaited(delivery)) {
+  const waitedIn = pauseOf(delivery);
+  if (waitedIn === 'ladder' && isTable(origin)) return { number: 1, original: fromLadder(delivery, origin, headers) };
+  if (typeof attempt !== 'number' || !Number.isInteger(attempt) || !isTable(origin) || waitedIn !== 'retry') {
     return { number: 1, original: { queue, redelivered, body, exchange, routingKey, properties: withHeaders(properties, headers) } };
   }
   const { userId, expiration, headers: kept } = origin;
@@ -54,11 +56,44 @@ export function attemptOf(delivery: Delivery): Attempt {
   };
 }
 
-/** True when the last queue in which a message died was one in which it waited for its next attempt. */
-function hasWaited({ queue, properties }: Delivery): boolean {
+/** Where a message has waited that has just come back: in a retry queue, or on a ladder that `dlx setup` has made. */
+function pauseOf({ queue, properties }: Delivery): 'retry' | 'ladder' | undefined {
   const deaths = properties.headers?.['x-death'];
   const last = Array.isArray(deaths) ? (deaths[0] as FieldValue | undefined) : undefined;
-  return isTable(last) && last['reason'] === 'expired' && typeof last['queue'] === 'string' && last['queue'].startsWith(retryQueue(queue, ''));
+  if (!isTable(last) || last['reason'] !== 'expired' || typeof last['queue'] !== 'string') return undefined;
+  const prefix = retryQueue(queue, '');
+  if (!last['queue'].startsWith(prefix)) return undefined;
+  return /^\d+$/.test(last['queue'].slice(prefix.length)) ? 'retry' : 'ladder';
+}
+
+/** What has come back from a ladder, with the history that it went there with: RabbitMQ 4 writes its own over one that was published. Its key is the ladder's memory, and stays. */
+function fromLadder(
+  { queue, redelivered, body, exchange, routingKey, properties }: Delivery,
+  { userId, headers: kept }: FieldTable,
+  headers: FieldTable,
+): Delivery {
+  const before = isTable(kept) ? kept : {};
+  const since = entriesOf(headers);
+  const earlier = entriesOf(before).filter((one) => !since.some((other) => isSameDeath(one, other)));
+  return {
+    queue,
+    redelivered,
+    body,
+    exchange,
+    routingKey,
+    properties: {
+      ...withHeaders(properties, { ...headers, ...before, 'x-death': [...since, ...earlier] }),
+      ...(typeof userId === 'string' && { userId }),
+    },
+  };
+}
+
+function entriesOf({ 'x-death': entries }: FieldTable): readonly FieldValue[] {
+  return Array.isArray(entries) ? (entries as readonly FieldValue[]) : [];
+}
+
+function isSameDeath(one: FieldValue, other: FieldValue): boolean {
+  return isTable(one) && isTable(other) && one['queue'] === other['queue'] && one['reason'] === other['reason'];
 }
 
 /** Where a message of a queue waits for so many milliseconds. */
@@ -95,7 +130,13 @@ export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'rou
   // What is said of an earlier failure is not true of this one.
   const [, said] = partition(original.properties.headers ?? {}, (name) => name === EXIT_CODE_HEADER || name === STDERR_HEADER);
   const [copies, headers] = partition(said, (name) => CARBON_COPIES.includes(name));
-  const left: FieldTable = { ...(userId !== undefined && { userId }), ...(Object.keys(copies).length > 0 && { headers: copies }) };
+  const history = died(original, expiration, seconds);
+  const isLadder = to.exchange.startsWith(retryQueue(original.queue, ''));
+  const kept: FieldTable = isLadder ? { ...copies, ...partition({ ...headers, ...history }, (name) => DEATH.test(name))[0] } : copies;
+  const left: FieldTable = {
+    ...(userId !== undefined && { userId }),
+    ...(Object.keys(kept).length > 0 && { headers: kept }),
+  };
   const { reason, exitCode, stderr } = judgement;
   return {
     ...to,
@@ -104,7 +145,7 @@ export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'rou
       ...properties,
       headers: {
         ...headers,
-        ...died(original, expiration, seconds),
+        ...history,
         [ATTEMPT_HEADER]: number,
         ...(reason !== undefined && { [REASON_HEADER]: reason.slice(0, LONGEST_REASON) }),
         ...(exitCode !== undefined && { [EXIT_CODE_HEADER]: exitCode }),
@@ -115,21 +156,22 @@ export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'rou
   };
 }
 
-/** The death headers after a rejection: newest first, one entry for each queue and reason. */
+/** The death headers after a rejection: newest first, one entry for each queue and reason. As with the broker, one that is there tells of the first time, and counts on. */
 function died({ queue, exchange, routingKey, properties }: Delivery, expiration: string | undefined, seconds: number): FieldTable {
   const { headers = {} } = properties;
-  const before = Array.isArray(headers['x-death']) ? (headers['x-death'] as readonly FieldValue[]) : [];
+  const before = entriesOf(headers);
   const isSame = (entry: FieldValue): boolean => isTable(entry) && entry['queue'] === queue && entry['reason'] === 'rejected';
   const same = before.find(isSame);
   const carbonCopies = Array.isArray(headers['CC']) ? (headers['CC'] as readonly FieldValue[]) : [];
+  const told: FieldTable = isTable(same) ? same : expiration === undefined ? {} : { 'original-expiration': expiration };
   const entry: FieldTable = {
-    count: { '!': 'int64', value: countOf(same) + 1 },
     reason: 'rejected',
     queue,
-    time: isTable(same) && same['time'] !== undefined ? same['time'] : { '!': 'timestamp', value: seconds },
+    time: { '!': 'timestamp', value: seconds },
     exchange,
     'routing-keys': [routingKey, ...carbonCopies],
-    ...(expiration !== undefined && { 'original-expiration': expiration }),
+    ...told,
+    count: { '!': 'int64', value: countOf(same) + 1 },
   };
   const first = { 'x-first-death-exchange': exchange, 'x-first-death-queue': queue, 'x-first-death-reason': 'rejected' };
   return { ...(headers['x-first-death-queue'] === undefined && first), 'x-death': [entry, ...before.filter((one) => !isSame(one))] };

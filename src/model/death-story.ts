@@ -38,11 +38,11 @@ export function decodeDeath({ properties }: Delivery): DecodedDeath {
 /** The way of a dead letter from its first death to where it is now, for people. `now` is in milliseconds since 1970. */
 export function deathStory(delivery: Delivery, now: number): string {
   const { queue, exchange, routingKey, properties } = delivery;
-  const { deaths, malformed } = deathHistory(properties.headers);
-  const hops = [...deaths].reverse().map((death, index) => `${index + 1}. ${hop(death, now)}`);
+  const { deaths, first, malformed } = deathHistory(properties.headers);
+  const hops = inTime(deaths, first).map((death, index) => `${index + 1}. ${hop(death, now)}`);
   const lines = [
     ...hops,
-    `${deaths.length === 0 ? 'Nothing tells that it died. It' : 'Then it'} came into ${name(queue)}, published to ${target(exchange, routingKey)}.`,
+    `${deaths.length === 0 ? 'Nothing tells that it died. It' : 'Then it'} came into ${name(queue)}, published to ${describeAddress(exchange, routingKey)}.`,
     ...worker(delivery),
     ...replayed(replaysOf(properties)),
     ...(malformed > 0 ? [`${formatCount(malformed, 'entry', 'entries')} of x-death ${malformed === 1 ? 'is' : 'are'} not what a broker writes: forged?`] : []),
@@ -50,12 +50,20 @@ export function deathStory(delivery: Delivery, now: number): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** The oldest first. Where a message died several times, its newest entry may be the oldest: what counts is the first time. */
+function inTime(deaths: readonly Death[], first: Death | undefined): readonly Death[] {
+  const oldest = [...deaths].reverse();
+  if (oldest.some(({ time }) => time === undefined)) return oldest;
+  // Within one second, the order of the entries is all there is, and what the broker says was first.
+  return oldest.sort((one, other) => (one.time ?? 0) - (other.time ?? 0) || Number(other === first) - Number(one === first));
+}
+
 function hop({ queue, reason, count, time, exchange, routingKeys, originalExpiration }: Death, now: number): string {
   const [key = '', ...copies] = routingKeys;
   const when = time === undefined ? '' : `, ${count > 1 ? 'first ' : ''}${isoTime(time)} (${formatDuration(Math.max(0, now - time * 1_000))} ago)`;
   const also = copies.length === 0 ? '' : `, and to ${copies.map(name).join(', ')} (CC)`;
   const expiration = originalExpiration === undefined ? '' : `; it carried an expiration of ${originalExpiration} ms`;
-  return `Published to ${target(exchange, key)}${also}, it ${how(reason)} ${name(queue)}${times(count)}${when}${expiration}.`;
+  return `Published to ${describeAddress(exchange, key)}${also}, it ${how(reason)} ${name(queue)}${times(count)}${when}${expiration}.`;
 }
 
 const HOW: Readonly<Record<string, string>> = {
@@ -89,7 +97,10 @@ function replayed(replays: number): string[] {
 }
 
 const name = (text: string): string => `"${oneLine(text)}"`;
-const target = (exchange: string, key: string): string => (exchange === '' ? `the queue ${name(key)}` : `exchange ${name(exchange)} with key ${name(key)}`);
+/** Where a message is published to, for people. */
+export function describeAddress(exchange: string, key: string): string {
+  return exchange === '' ? `the queue ${name(key)}` : `exchange ${name(exchange)} with key ${name(key)}`;
+}
 
 /** Seconds since 1970 as ISO 8601. */
 export function isoTime(seconds: number): string {

@@ -1,10 +1,13 @@
 import { numberIn } from './field.ts';
 import type { FieldTable, FieldValue } from './message.ts';
 
+/** Why messages die, as the broker names it. */
+export const REASONS = ['rejected', 'expired', 'maxlen', 'delivery_limit'] as const;
+
 /** One way in which a message died: of one reason in one queue, once or several times. */
 export interface Death {
   readonly queue: string;
-  /** `rejected`, `expired`, `maxlen` or `delivery_limit`, as the broker names it. */
+  /** One of `REASONS`, unless it is forged. */
   readonly reason: string;
   readonly count: number;
   /** When it died so for the first time, in seconds since 1970; undefined where that is not told. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { peer } from '../support/broker.ts';
@@ -67,11 +67,39 @@ test('without a queue each goes to the exchange and with the key that it came wi
   while ((await channel.checkQueue(dead)).messageCount < 1);
   const directory = join(await scratchDirectory(t), 'incident');
   await rmq(['dlx', 'export', dead, '-d', directory]);
-  assert.equal((await rmq(['dlx', 'import', directory])).code, 0);
+  const imported = await rmq(['dlx', 'import', directory]);
+  assert.equal(imported.code, 0);
+  assert.match(imported.stderr, new RegExp(`addressed as they had been:\n *1 to exchange "${dlx}" with key "failed"\n`));
   const [first, second] = await take(dead);
   assert.deepEqual([second?.fields.exchange, second?.fields.routingKey, second?.content], [dlx, 'failed', first?.content]);
   // It would have gone to the copies once more.
   assert.deepEqual(second?.properties.headers?.['x-rmq-moved'], { headers: { CC: ['elsewhere'] } });
+});
+
+test('an import tells where the most messages went, and how many went elsewhere', async (t) => {
+  const { channel, queue, exchange, depth } = await peer(t);
+  const [dead, dlx] = [await queue(), await exchange('topic')];
+  await channel.bindQueue(dead, dlx, '#');
+  const keys = ['a', 'b', 'b', 'c', 'd', 'e', 'f', 'b', 'g'];
+  for (const key of keys) channel.publish(dlx, key, Buffer.from(key));
+  channel.sendToQueue(dead, Buffer.from('direct'));
+  channel.sendToQueue(dead, Buffer.from('direct'));
+  while ((await depth(dead)) < keys.length + 2);
+  const directory = join(await scratchDirectory(t), 'incident');
+  await rmq(['dlx', 'export', dead, '-d', directory]);
+  const { code, stderr } = await rmq(['dlx', 'import', directory]);
+  assert.equal(code, 0, stderr);
+  const told = stderr.split('addressed as they had been:\n')[1]?.trimEnd().split('\n') ?? [];
+  assert.deepEqual(
+    told.map((line) => line.trim()),
+    [
+      `3 to exchange "${dlx}" with key "b"`,
+      `2 to the queue "${dead}"`,
+      ...['a', 'c', 'd'].map((key) => `1 to exchange "${dlx}" with key "${key}"`),
+      '3 messages elsewhere',
+    ],
+  );
+  assert.doesNotMatch((await rmq(['dlx', 'import', directory, '-q', dead])).stderr, /addressed/);
 });
 
 test('a bundle that was changed, or is not complete, is not published at all', async (t) => {
@@ -92,6 +120,14 @@ test('a bundle that was changed, or is not complete, is not published at all', a
   const manifest = await readFile(join(directory, 'manifest.json'), 'utf8');
   await writeFile(join(directory, 'manifest.json'), manifest.replace('messages-00001.ndjson', '../secret'));
   assert.match((await rmq(['dlx', 'import', directory, '-q', back])).stderr, /names a file that is not in the directory/);
+  await writeFile(join(directory, 'manifest.json'), manifest);
+  await rm(path);
+  const gone = await rmq(['dlx', 'import', directory, '-q', back]);
+  assert.equal(gone.code, 65, gone.stderr);
+  assert.match(gone.stderr, /is not as it was written: messages-00001.ndjson is missing/);
+  assert.match(gone.stderr, /nothing was published/);
+  await mkdir(path);
+  assert.equal((await rmq(['dlx', 'import', directory, '-q', back])).code, 65);
   const empty = await rmq(['dlx', 'import', await scratchDirectory(t), '-q', back]);
   assert.equal(empty.code, 66);
   assert.match(empty.stderr, /is no bundle/);
@@ -114,4 +150,22 @@ test('an export needs somewhere to go, and never writes over anything', async (t
     jsonLines<{ body: string }>(lines).map(({ body }) => body),
     ['a'],
   );
+});
+
+test('a directory that cannot be made ends the export, and one that stays empty is not left behind', async (t) => {
+  const { queue, publish } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['a']);
+  for (const place of ['/proc/rmq-bundle', '/proc/rmq/bundle', '/dev/null/bundle']) {
+    const refused = await rmq(['dlx', 'export', dead, '-d', place]);
+    assert.equal(refused.code, 74, refused.stderr);
+    assert.match(refused.stderr, new RegExp(`cannot write the bundle in ${place}`));
+  }
+  const scratch = await scratchDirectory(t);
+  const missing = await rmq(['dlx', 'export', `${dead}-missing`, '-d', join(scratch, 'a', 'b')]);
+  assert.equal(missing.code, 66, missing.stderr);
+  assert.deepEqual(await readdir(scratch), []);
+  const deep = await rmq(['dlx', 'export', dead, '-d', join(scratch, 'a', 'b')]);
+  assert.equal(deep.code, 0, deep.stderr);
+  assert.equal((await manifestOf(join(scratch, 'a', 'b'))).messages, 1);
 });

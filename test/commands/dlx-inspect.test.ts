@@ -140,9 +140,23 @@ test('filters choose by reason, header, age and id', async (t) => {
     jsonLines<Envelope>(await rmq(['dlx', 'inspect', dead, '-o', 'json', ...flags])).map(({ body }) => body);
   assert.deepEqual(await bodies('-H', 'tenant=other'), ['b']);
   assert.deepEqual(await bodies('--reason', 'expired', '--reason', 'maxlen'), []);
+  assert.deepEqual(await bodies('--reason', 'expired, rejected'), ['a', 'b']);
   assert.deepEqual(await bodies('--newer-than', '1h', '-n', '1'), ['a']);
   assert.deepEqual(await bodies('--older-than', '1h'), []);
   assert.deepEqual(await bodies('--id', 'none'), []);
+});
+
+test('a filter that can mean nothing is refused before anything connects', async () => {
+  const refusal = async (...flags: string[]): Promise<string> => {
+    const { code, stderr } = await rmq(['dlx', 'inspect', 'q', '-u', 'amqp://127.0.0.1:1', ...flags]);
+    assert.equal(code, 64, stderr);
+    return stderr;
+  };
+  assert.match(await refusal('--reason', 'reject'), /unknown --reason "reject"; did you mean "rejected"\? It takes rejected, expired, maxlen, delivery_limit/);
+  assert.match(await refusal('--reason', 'expired,Maxlen'), /unknown --reason "Maxlen"; did you mean "maxlen"\?/);
+  assert.match(await refusal('--reason', 'whim'), /unknown --reason "whim"; it takes rejected, /);
+  assert.match(await refusal('-H', 'k:=1', '-H', 'k:=2'), /the header "k" is given twice/);
+  assert.match(await refusal('--older-than', '2h', '--newer-than', '10m'), /no death is both longer ago than 2 h and not as long ago as 10 min/);
 });
 
 test('one message is shown whole, with the story of its deaths', async (t) => {
@@ -197,6 +211,11 @@ test('a stream can be looked at, and a queue near its delivery limit only with -
   const stream = await queue({ arguments: { 'x-queue-type': 'stream' } });
   await publish(stream, ['a', 'b']);
   assert.match((await rmq(['dlx', 'inspect', stream])).stdout, / a\n.* b\n$/);
+  assert.match((await rmq(['dlx', 'inspect', stream])).stderr, /^2 messages in ".*"; nothing was changed$/m);
+  await publish(stream, ['c', 'd', 'e']);
+  const few = await rmq(['dlx', 'inspect', stream, '-n', '2']);
+  assert.match(few.stderr, /^2 messages in ".*"; about 3 more were not looked at \(-n N\); nothing was changed$/m);
+  assert.match((await rmq(['dlx', 'inspect', stream, '-n', '4', '-o', 'json'])).stderr, /; about 1 more was not looked at/);
   const quorum = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1 } });
   await publish(quorum, ['a']);
   const refused = await rmq(['dlx', 'inspect', quorum]);

@@ -65,10 +65,17 @@ test('a stream keeps what it has', async (t) => {
   const { queue, publish } = await peer(t);
   const stream = await queue({ arguments: { 'x-queue-type': 'stream' } });
   await publish(stream, ['a']);
-  const refused = await rmq(['dlx', 'purge', stream, '-n', '1', '-y']);
-  assert.equal(refused.code, 76);
-  assert.match(refused.stderr, /a stream keeps its messages/);
-  assert.equal((await rmq(['dlx', 'purge', stream, '-y'])).code, 76);
+  const bundle = join(await scratchDirectory(t), 'bundle');
+  for (const flags of [['-y'], ['-n', '1', '-y'], ['--export-to', bundle, '-y']]) {
+    const refused = await rmq(['dlx', 'purge', stream, ...flags]);
+    assert.equal(refused.code, 76);
+    assert.match(refused.stderr, /^error: ".*" is a stream: it keeps its messages, and none can be taken off it$/m);
+    assert.doesNotMatch(refused.stderr, /connection/);
+  }
+  // On a terminal, nobody is asked for what is refused anyway.
+  const asked = await rmq(['dlx', 'purge', stream], { terminal: true, input: '' });
+  assert.equal(asked.code, 76, asked.stdout);
+  assert.doesNotMatch(asked.stdout, /Type the name/);
 });
 
 test('on a terminal the name of the queue has to be typed', async (t) => {

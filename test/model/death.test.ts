@@ -112,6 +112,30 @@ test('a history that a broker has written is read as it is', () => {
   );
 });
 
+test('a story is told in the order of time, and where that says nothing in the order of the entries', () => {
+  const entry = (queue: string, reason: string, time?: number): FieldTable => ({
+    queue,
+    reason,
+    count: 2,
+    exchange: 'e',
+    'routing-keys': ['k'],
+    ...(time !== undefined && { time: { '!': 'timestamp', value: time } }),
+  });
+  const hops = (entries: readonly FieldTable[], headers: FieldTable = {}): string[] =>
+    deathStory(letter({ 'x-death': entries, ...headers }), NOW)
+      .split('\n')
+      .flatMap((line) => /^\d\. .* "(.*?)" twice/.exec(line)?.[1] ?? []);
+  // It was rejected first, and is again the newest: the broker has moved that entry to the front.
+  assert.deepEqual(hops([entry('work', 'rejected', 100), entry('wait.2', 'expired', 103), entry('wait.1', 'expired', 101)]), ['work', 'wait.1', 'wait.2']);
+  const first = { 'x-first-death-queue': 'work', 'x-first-death-reason': 'rejected' };
+  assert.deepEqual(hops([entry('work', 'rejected', 100), entry('wait.2', 'expired', 100), entry('wait.1', 'expired', 100)], first), [
+    'work',
+    'wait.1',
+    'wait.2',
+  ]);
+  assert.deepEqual(hops([entry('work', 'rejected', 100), entry('wait', 'expired')], first), ['wait', 'work']);
+});
+
 test('a huge history is not read to its end', () => {
   const entries = Array.from({ length: 100_000 }, () => ({ queue: 'q', reason: 'r', exchange: '', 'routing-keys': [] }));
   assert.equal(deathHistory({ 'x-death': entries }).deaths.length, 1_000);

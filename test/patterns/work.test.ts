@@ -161,6 +161,9 @@ test('a rejection that follows others keeps the history of the message, newest f
     ],
   );
   assert.equal(headers?.['x-first-death-queue'], 'other');
+  // As the broker has it, an entry tells of the first time: where the message had been published to at first.
+  const [newest] = headers?.['x-death'] ?? [];
+  assert.deepEqual([newest?.exchange, newest?.['routing-keys'], newest?.time], ['e', ['k'], { '!': 'timestamp', value: 7 }]);
 });
 
 test('a queue without a dead-letter exchange is not worked on, unless what fails may be dropped', async (t) => {

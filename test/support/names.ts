@@ -3,8 +3,7 @@ import { type Channel, connect } from 'amqplib';
 import { brokerUrl, unique } from './broker.ts';
 
 /** The name of an exchange that something else declares; it is deleted when the test ends. */
-export function exchangeName(t: TestContext): string {
-  const name = unique('exchange');
+export function exchangeName(t: TestContext, name = unique('exchange')): string {
   t.after(() => onOwnConnection((channel) => channel.deleteExchange(name)));
   return name;
 }

@@ -41,13 +41,13 @@ export const exportCommand = defineCommand({
         const run = async (session: Parameters<typeof exportTo>[0]): Promise<number> => {
           if (directory === undefined) {
             const print = results.printer({ nul: false, jsonBody: false });
-            const { exported } = await exportTo(session, config, now, print, limit, only);
-            note(exported, '; nothing was changed');
+            const { exported, spent } = await exportTo(session, config, now, print, limit, only);
+            note(exported, spent > 0 ? '' : '; nothing was changed');
             return exported;
           }
-          const { exported, manifest } = await exportBundle(session, { ...config, directory }, now, limit, only);
-          await results.report({ exported, directory, files: manifest.files }, '');
-          note(exported, ` to ${directory} (${formatCount(manifest.files.length, 'file')}); the queue is as it was`);
+          const { exported, spent, manifest } = await exportBundle(session, { ...config, directory }, now, limit, only);
+          await results.report({ exported, ...(spent > 0 && { spent }), directory, files: manifest.files }, '');
+          note(exported, ` to ${directory} (${formatCount(manifest.files.length, 'file')})${spent > 0 ? '' : '; the queue is as it was'}`);
           return exported;
         };
         const gone = vanished(only, await withSession(connection, run, emit, signal));

@@ -1,11 +1,8 @@
 import { defineCommand } from '../command.ts';
-import { argument, type Flag, integer, texts, toggle } from '../flag.ts';
+import { argument, integer, texts, toggle } from '../flag.ts';
 import { deskExtras } from './desk.ts';
-import { filterInputs } from './filtering.ts';
+import { commas, filterInputs } from './filtering.ts';
 import { limitsBeside } from './limits.ts';
-
-const keys = texts('count messages by reason, queue, exchange, routingKey, type or header:NAME', { value: 'KEY,…' });
-const groupBy: Flag<string[]> = { ...keys, decode: (all) => all.flatMap((one) => one.split(',')).map((key) => key.trim()) };
 
 export const inspectCommand = defineCommand({
   path: ['dlx', 'inspect'],
@@ -21,7 +18,7 @@ export const inspectCommand = defineCommand({
     queue: argument('the queue with the dead letters'),
     ...filterInputs,
     count: integer('look at N messages (100; all with -o json)', { short: 'n' }),
-    groupBy,
+    groupBy: commas(texts('count messages by reason, queue, exchange, routingKey, type or header:NAME', { value: 'KEY,…' })),
     show: integer('one whole message, by its number in the queue, and how it died'),
     force: toggle('look even where that may cost messages their last delivery'),
   },

@@ -41,11 +41,11 @@ export const purgeCommand = defineCommand({
           });
         }
         const only = select ? await selecting(context, config, 'removed for good', managementUrl) : undefined;
-        const { purged, manifest } = await withSession(
+        const { purged, spent, manifest } = await withSession(
           connection,
           async (session) => {
+            const depth = formatCount(await depthOf(session, queue), 'message');
             if (!yes) {
-              const depth = formatCount(await depthOf(session, queue), 'message');
               const chosen = isSelective(config) ? `those of the ${depth} in "${queue}" that are meant` : `the ${depth} in "${queue}"`;
               const ticked = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} ticked`;
               await askForName(context, { queue, loss: `This removes ${ticked ?? chosen}`, kept: `nothing was removed from "${queue}"` });
@@ -55,7 +55,7 @@ export const purgeCommand = defineCommand({
           emit,
           signal,
         );
-        await results.report({ purged, ...(manifest !== undefined && { directory: exportTo, files: manifest.files }) }, '');
+        await results.report({ purged, ...(spent > 0 && { spent }), ...(manifest !== undefined && { directory: exportTo, files: manifest.files }) }, '');
         const kept = manifest === undefined ? '' : `; ${exportTo} has them`;
         emit({ kind: 'note', text: `removed ${formatCount(purged, 'message')} from "${queue}"${kept}` });
         const gone = vanished(only, purged);

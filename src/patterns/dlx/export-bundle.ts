@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, type FileHandle, mkdir, open, readdir, rename, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { formatEnvelope } from '../../model/envelope.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message.ts';
@@ -40,7 +40,7 @@ export interface BundleWriter {
   readonly add: (delivery: Delivery) => Promise<void>;
   /** Resolves when all of it is on the disk. */
   readonly finish: () => Promise<Manifest>;
-  /** Lets go of an unfinished file. */
+  /** Lets go of an unfinished file, and leaves no empty directory behind. */
   readonly close: () => Promise<void>;
 }
 
@@ -58,7 +58,7 @@ interface Part {
  * @throws Failure `usage` for a directory that is not empty, `io`; later `io`, and `data` for a message that is no envelope
  */
 export async function openBundle(directory: string, queue: string, maxBytes: number): Promise<BundleWriter> {
-  await orFailure(directory, () => mkdir(directory, { recursive: true, mode: DIRECTORY_MODE }));
+  const made = await orFailure(directory, () => makeDirectory(resolve(directory)));
   if ((await orFailure(directory, () => readdir(directory))).length > 0) {
     throw new Failure('usage', `the directory ${directory} is not empty`, { hint: 'a bundle has a directory of its own: name a new one' });
   }
@@ -67,6 +67,7 @@ export async function openBundle(directory: string, queue: string, maxBytes: num
   let waiting: Buffer[] = [];
   let size = 0;
   let tail: Promise<void> = Promise.resolve();
+  let finished = false;
 
   async function write(lines: readonly Buffer[], messages: number): Promise<void> {
     part ??= await begin(directory, files.length + 1);
@@ -119,13 +120,40 @@ export async function openBundle(directory: string, queue: string, maxBytes: num
       const messages = files.reduce((sum, file) => sum + file.messages, 0);
       const manifest: Manifest = { format: BUNDLE_FORMAT, version: BUNDLE_VERSION, queue, exported: new Date().toISOString(), messages, files };
       await next(() => writeManifest(directory, manifest));
+      finished = true;
       return manifest;
     },
     close: async () => {
       await tail.catch(() => undefined);
       await part?.handle.close().catch(() => undefined);
+      // One that holds something is not removed.
+      if (!finished) for (const one of made) await rmdir(one).catch(() => undefined);
     },
   };
+}
+
+/** Makes a directory and those above it that are missing, and tells which, the innermost first. The recursive `mkdir` of Node never ends below /proc. */
+async function makeDirectory(path: string): Promise<readonly string[]> {
+  const make = (): Promise<unknown> => mkdir(path, { mode: DIRECTORY_MODE });
+  try {
+    await make();
+    return [path];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return [];
+    const above = dirname(path);
+    if (code !== 'ENOENT' || (await isThere(above))) throw error;
+    const made = await makeDirectory(above);
+    await make();
+    return [path, ...made];
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function begin(directory: string, number: number): Promise<Part> {

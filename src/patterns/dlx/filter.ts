@@ -1,10 +1,21 @@
 import * as z from 'zod/mini';
 import { type DeadLetterFilter, deadLetterFilter } from '../../model/dead-filter.ts';
+import { REASONS } from '../../model/death.ts';
 import type { Emit } from '../../model/event.ts';
 import type { FieldTable } from '../../model/message.ts';
+import { formatDuration } from '../../model/quantity.ts';
 import type { Selection } from '../../model/selection.ts';
+import { nearest, quote } from '../../model/text.ts';
 
 const texts = (flag: string) => z.optional(z.array(z.string().check(z.minLength(1, { error: `${flag} must not be empty` }))));
+const reason = z.string().check(
+  z.refine((text) => (REASONS as readonly string[]).includes(text), {
+    error: ({ input }) => {
+      const meant = nearest(String(input), REASONS);
+      return `unknown --reason ${quote(input)}${meant === undefined ? '; it' : `; did you mean "${meant}"? It`} takes ${REASONS.join(', ')}`;
+    },
+  }),
+);
 const age = z.optional(z.int().check(z.minimum(1)));
 /** The language is loaded only by those who speak it. */
 const expression = z.pipe(
@@ -14,8 +25,8 @@ const expression = z.pipe(
 
 /** Which dead letters a command is about; durations are milliseconds. */
 export const filterShape = {
-  /** Why it died last: `rejected`, `expired`, `maxlen`, `delivery_limit`. */
-  reason: texts('--reason'),
+  /** Why it died last. */
+  reason: z.optional(z.array(reason)),
   /** In which queue it died last. */
   fromQueue: texts('--from-queue'),
   /** Headers with exactly these values. */
@@ -35,7 +46,10 @@ export type FilterConfig = z.output<typeof FilterConfig>;
 /** What holds between the filters: for `check` of every config that has them. */
 export const filterRules = [
   z.refine<FilterConfig>(({ olderThan, newerThan }) => olderThan === undefined || newerThan === undefined || olderThan < newerThan, {
-    error: '--older-than must be less than --newer-than: nothing is both older than 1h and newer than 5m',
+    error: ({ input }) => {
+      const { olderThan = 0, newerThan = 0 } = input as FilterConfig;
+      return `--older-than must be less than --newer-than: no death is both longer ago than ${formatDuration(olderThan)} and not as long ago as ${formatDuration(newerThan)}`;
+    },
   }),
 ] as const;
 

@@ -14,6 +14,7 @@ import { movedCopy } from '../../model/replay.ts';
 import { readChunks, readLines } from '../lines.ts';
 import { queueName } from '../names.ts';
 import { publishMessages, sendingShape } from '../sending.ts';
+import { Destinations } from './destinations.ts';
 import { BUNDLE_FORMAT, BUNDLE_VERSION, MANIFEST, type Manifest } from './export-bundle.ts';
 
 /** What `dlx import` takes. */
@@ -35,6 +36,8 @@ const ManifestShape = z.object({
   files: z.array(z.object({ name: z.string(), messages: z.int(), bytes: z.int(), sha256: z.string() })),
 });
 
+const NOTHING = 'nothing was published';
+
 /**
  * Reads what a bundle holds, and checks every byte of it.
  *
@@ -45,9 +48,13 @@ export async function checkBundle(directory: string, signal: AbortSignal): Promi
   for (const { name, bytes, sha256 } of manifest.files) {
     const hash = createHash('sha256');
     let size = 0;
-    for await (const chunk of readChunks(openFile(directory, name), signal)) {
-      hash.update(chunk);
-      size += chunk.length;
+    try {
+      for await (const chunk of readChunks(openFile(directory, name), signal)) {
+        hash.update(chunk);
+        size += chunk.length;
+      }
+    } catch (error) {
+      throw unreadable(directory, name, error);
     }
     if (size !== bytes) throw changed(directory, `${name} has ${size} bytes, not ${bytes}`);
     if (hash.digest('hex') !== sha256) throw changed(directory, `the checksum of ${name} is another one`);
@@ -64,8 +71,16 @@ export async function checkBundle(directory: string, signal: AbortSignal): Promi
 export async function importBundle(session: Session, config: ImportConfig): Promise<PublishCounts> {
   const { directory, queue, ...sending } = config;
   const manifest = await checkBundle(directory, session.signal);
-  const target = queue === undefined ? undefined : `queue "${queue}"`;
-  return publishMessages(session, sending, messagesOf(directory, manifest, queue, session.signal), target);
+  const publish = (onMessage: (message: Message) => void, target?: string): Promise<PublishCounts> =>
+    publishMessages(session, sending, messagesOf(directory, manifest, queue, session.signal, onMessage), target);
+  if (queue !== undefined) return publish(() => undefined, `queue "${queue}"`);
+  const destinations = new Destinations();
+  try {
+    return await publish((message) => destinations.add(message));
+  } finally {
+    const text = destinations.describe();
+    if (text !== undefined) session.emit({ kind: 'note', text });
+  }
 }
 
 async function* messagesOf(
@@ -73,6 +88,7 @@ async function* messagesOf(
   { files, queue: from }: Manifest,
   to: string | undefined,
   signal: AbortSignal,
+  onMessage: (message: Message) => void,
 ): AsyncGenerator<readonly Message[]> {
   for (const { name } of files) {
     let line = 0;
@@ -83,7 +99,9 @@ async function* messagesOf(
           if (!isUtf8(bytes)) throw new Failure('data', 'the envelope is not valid UTF-8');
           const { exchange = '', routingKey = from, properties, body } = parseEnvelope(bytes.toString('utf8'));
           const address = to === undefined ? { exchange, routingKey } : { exchange: '', routingKey: to };
-          return movedCopy({ ...address, queue: from, redelivered: false, properties, body }, address);
+          const message = movedCopy({ ...address, queue: from, redelivered: false, properties, body }, address);
+          onMessage(message);
+          return message;
         } catch (error) {
           throw error instanceof Failure ? new Failure(error.kind, `${name}, line ${line}: ${error.message}`, { cause: error }) : error;
         }
@@ -99,8 +117,11 @@ async function readManifest(directory: string): Promise<Manifest> {
     json = JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
     if (error instanceof SyntaxError) throw changed(directory, `${MANIFEST} is not JSON`);
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new Failure('io', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
-    throw new Failure('missing', `${directory} is no bundle: it has no ${MANIFEST}`, { hint: 'it is written last: an export that was stopped has none' });
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      throw new Failure('io', `cannot read ${path}: ${(error as Error).message}`, { hint: NOTHING, cause: error });
+    throw new Failure('missing', `${directory} is no bundle: it has no ${MANIFEST}`, {
+      hint: `${NOTHING}; it is written last: an export that was stopped has none`,
+    });
   }
   const { success, data } = ManifestShape.safeParse(json);
   if (!success) throw changed(directory, `${MANIFEST} is not one of ${BUNDLE_FORMAT}, version ${BUNDLE_VERSION}`);
@@ -113,6 +134,15 @@ function openFile(directory: string, name: string): Readable {
   return createReadStream(join(directory, name), { highWaterMark: 256 * 1_024 });
 }
 
+/** What is not there, or no file, was not written so; another disk may read what this one cannot. */
+function unreadable(directory: string, name: string, error: unknown): unknown {
+  const cause = error instanceof Failure && error.kind === 'io' ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  if (cause === undefined) return error;
+  if (cause.code === 'ENOENT') return changed(directory, `${name} is missing`);
+  if (cause.code === 'EISDIR') return changed(directory, `${name} is a directory`);
+  return new Failure('io', `cannot read ${join(directory, name)}: ${cause.message}`, { hint: NOTHING, cause });
+}
+
 function changed(directory: string, what: string): Failure {
-  return new Failure('data', `the bundle in ${directory} is not as it was written: ${what}`, { hint: 'nothing was published' });
+  return new Failure('data', `the bundle in ${directory} is not as it was written: ${what}`, { hint: NOTHING });
 }

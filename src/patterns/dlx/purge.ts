@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
-import { readyCount } from '../../amqp/queue-probe.ts';
+import { queueType, readyCount } from '../../amqp/queue-probe.ts';
 import type { Session } from '../../amqp/session.ts';
 import { purgeReady } from '../../amqp/window.ts';
+import { Failure } from '../../model/failure.ts';
 import type { Selection } from '../../model/selection.ts';
 import { queueName } from '../names.ts';
 import { FILE_SIZE, WRITING_WINDOW } from './export.ts';
@@ -27,15 +28,27 @@ export type PurgeConfig = z.output<typeof PurgeConfig>;
 
 export interface Purged {
   readonly purged: number;
+  /** What it had to look at and give back at the delivery limit: see `ReadSummary`. */
+  readonly spent: number;
   /** What was exported before. */
   readonly manifest: Manifest | undefined;
 }
 
-/** How many messages are in the queue now. */
+/**
+ * How many messages are in the queue now.
+ *
+ * @throws Failure `missing`, and `refused` for a stream: nothing can be removed from it
+ */
 export async function depthOf(session: Session, queue: string): Promise<number> {
   const link = session.open('control');
   try {
-    return await readyCount(await link.connect(session.signal), queue);
+    const connection = await link.connect(session.signal);
+    const depth = await readyCount(connection, queue);
+    if ((await queueType(connection, queue)) === 'stream')
+      throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, {
+        hint: 'its retention drops them: x-max-age, x-max-length-bytes',
+      });
+    return depth;
   } finally {
     await link.close();
   }
@@ -56,7 +69,7 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
   if (directory === undefined && only === undefined && !isSelective(config)) {
     const link = session.open('control');
     try {
-      return { purged: await purgeReady(await link.connect(session.signal), queue), manifest: undefined };
+      return { purged: await purgeReady(await link.connect(session.signal), queue), spent: 0, manifest: undefined };
     } finally {
       await link.close();
     }
@@ -69,7 +82,7 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
   };
   try {
     const options = { force, policyLimit, window: WRITING_WINDOW, enough: () => meant >= count, take };
-    const { chosen } = await filtering(
+    const { chosen, spent } = await filtering(
       config,
       session.emit,
       (isMeant) =>
@@ -80,7 +93,7 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
         }),
       only,
     );
-    return { purged: chosen, manifest };
+    return { purged: chosen, spent, manifest };
   } finally {
     await bundle?.close();
   }

@@ -7,6 +7,8 @@ import { formatCount } from '../../model/quantity.ts';
 export interface Attempts {
   /** Why this message must not be given back once more; undefined when it may. */
   readonly refusal: (headers: FieldTable | undefined, queue: string) => Failure | undefined;
+  /** True for a message that the queue does not take back any more. */
+  readonly isLast: (headers: FieldTable | undefined) => boolean;
 }
 
 /** The limit of a quorum queue that sets none, from RabbitMQ 4.0 on. */
@@ -22,23 +24,28 @@ export function attemptsOf(version: string, declared: number | undefined, byPoli
   if (major > 4 || (major === 4 && minor >= 3)) return undefined;
   const limit = lesser(declared, byPolicy) ?? (major >= 4 ? DEFAULT_LIMIT : undefined);
   if (limit === undefined || limit < 0) return undefined;
+  const before = (headers: FieldTable | undefined): number => Math.max(0, numberIn(headers?.['x-delivery-count']) ?? 0);
   return {
-    refusal: (headers, queue) => {
-      const before = Math.max(0, numberIn(headers?.['x-delivery-count']) ?? 0);
-      return before + 1 >= limit ? refusal(queue, limit, before) : undefined;
-    },
+    refusal: (headers, queue) => (before(headers) + 1 >= limit ? refusal(queue, limit, before(headers) + 1) : undefined),
+    isLast: (headers) => before(headers) + 1 > limit,
   };
 }
 
-function refusal(queue: string, limit: number, before: number): Failure {
+function refusal(queue: string, limit: number, had: number): Failure {
   const looked = `looking costs each message of a quorum queue one of its ${formatCount(limit, 'delivery', 'deliveries')}`;
   const left =
-    before + 1 > limit
-      ? 'this look was one too many for the first: the queue has dead-lettered it, or dropped it if it has no dead-letter exchange'
-      : `a message has had ${before} and this look was one more: after the next, the queue dead-letters it, or drops it if it has no dead-letter exchange`;
+    had > limit
+      ? 'this look was one too many for a message: the queue has dead-lettered it, or dropped it if it has no dead-letter exchange'
+      : `a message has had ${had} with this look, which counts although it was refused: given back once more, it is dead-lettered by the queue, or dropped if that has no dead-letter exchange`;
   return new Failure('refused', `"${queue}" is near its delivery limit: ${looked}; ${left}`, {
     hint: 'raise the limit with a policy (delivery-limit), or look all the same with --force',
   });
+}
+
+/** What a queue has done with messages that were given back to it at their limit. */
+export function describeSpent(spent: number, queue: string): string {
+  const [were, them] = spent === 1 ? ['was', 'it'] : ['were', 'them'];
+  return `${formatCount(spent, 'message')} of "${queue}" ${were} at the delivery limit: given back once more, the queue has dead-lettered ${them}, or dropped ${them} if it has no dead-letter exchange`;
 }
 
 /** Two limits hold both; less than 0 is none. */

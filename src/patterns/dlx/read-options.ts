@@ -25,11 +25,13 @@ export type PolicyLimit = (queue: string, connection: Connection) => Promise<num
 /** What was read. */
 export interface ReadSummary {
   readonly type: QueueType | undefined;
-  /** How many were there at the start; of a stream, undefined. */
-  readonly depth: number | undefined;
+  /** How many were there at the start; of a stream, as its offsets tell. */
+  readonly depth: number;
   readonly read: number;
   /** How many were chosen. */
   readonly chosen: number;
+  /** How many were at the delivery limit of a quorum queue when they were given back: it has dead-lettered or dropped them. */
+  readonly spent: number;
 }
 
 /** Handles a message, by its number from 1. The body is not to be kept: it is a part of what the socket read. True chooses it. */

@@ -8,7 +8,7 @@ import type { WireDelivery } from '../../amqp/wire-delivery.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { MAX_PREFETCH } from '../consume-config.ts';
-import { type Attempts, attemptsOf } from './read-attempts.ts';
+import { type Attempts, attemptsOf, describeSpent } from './read-attempts.ts';
 import type { OnDelivery, ReadOptions, ReadSummary } from './read-options.ts';
 
 /** How often a queue that has gone silent is asked whether it is empty. */
@@ -35,7 +35,7 @@ export async function readThrough(session: Session, queue: string, options: Read
     const reading = new Reading(session, connection, queue, options, onDelivery);
     if (type === 'stream') return await reading.stream(await lastOffset(connection, queue));
     const attempts = type === 'quorum' ? attemptsOf(connection.version, limit, await options.policyLimit?.(queue, connection)) : undefined;
-    return await reading.queue(type, depth, options.force === true ? undefined : attempts);
+    return await reading.queue(type, depth, attempts);
   } finally {
     await link.close();
   }
@@ -56,6 +56,9 @@ class Reading {
   #done = false;
   #enough = false;
   #acknowledged = false;
+  #attempts: Attempts | undefined;
+  /** Messages at the delivery limit: those that came, and those of them that were chosen. */
+  readonly #last = { taken: 0, chosen: 0 };
   #isQuorum = false;
   #isStream = false;
   #lastDelivery = 0;
@@ -76,15 +79,16 @@ class Reading {
 
   async queue(type: QueueType | undefined, depth: number, attempts: Attempts | undefined): Promise<ReadSummary> {
     this.#isQuorum = type === 'quorum';
+    this.#attempts = attempts;
     // A connection has 2,047 channels at most.
     const most = Math.min(Math.max(this.#options.window ?? MAX_PREFETCH, Math.ceil(depth / MOST_WINDOWS)), MAX_PREFETCH);
     await this.#whileRunning(async () => {
       // The first one tells whether looking at the others would cost them their last attempt.
-      let size = attempts === undefined ? most : 1;
+      let size = attempts === undefined || this.#options.force === true ? most : 1;
       for (let left = depth; left > 0 && !this.#done; ) {
         size = Math.min(size, left);
         const chosen: number[] = [];
-        const window = await this.#open({ size }, (delivery) => this.#take(delivery, chosen, attempts));
+        const window = await this.#open({ size }, (delivery) => this.#take(delivery, chosen));
         this.#windows.push({ window, chosen });
         if (!(await this.#filled(window))) break;
         left -= size;
@@ -98,18 +102,22 @@ class Reading {
       if (await this.#close()) return;
       throw this.#connection.open ? unheard() : await this.#connection.lost;
     });
-    return { type, depth, read: this.#read, chosen: this.#chosen };
+    return { type, depth, read: this.#read, chosen: this.#chosen, spent: this.#spent };
   }
 
   /** A stream takes nothing back, for nothing is taken from it. */
   async stream(last: number): Promise<ReadSummary> {
     if (this.#options.take !== undefined) throw new Failure('refused', 'a stream keeps its messages until its retention drops them: none can be removed');
     this.#isStream = true;
+    let at = last;
     await this.#whileRunning(async () => {
       if (last < 0) return;
       const window = await this.#open({ size: STREAM_CREDIT, arguments: { 'x-stream-offset': 'first' } }, (delivery) => {
         const offset = delivery.offset ?? 0;
-        if (offset <= last) this.#take(delivery, [], undefined);
+        if (offset <= last && !this.#done) {
+          at = offset;
+          this.#take(delivery, []);
+        }
         if (offset >= last) this.#stop('done');
         else if (delivery.tag % (STREAM_CREDIT / 4) === 0) {
           const pending = this.#pending.splice(0);
@@ -121,13 +129,19 @@ class Reading {
       await Promise.all(this.#pending);
       if (end !== 'done') throw end;
     });
-    return { type: 'stream', depth: undefined, read: this.#read, chosen: this.#chosen };
+    return { type: 'stream', depth: this.#read + last - at, read: this.#read, chosen: this.#chosen, spent: 0 };
   }
 
-  #take(delivery: WireDelivery, chosen: number[], attempts: Attempts | undefined): void {
+  get #spent(): number {
+    return this.#last.taken - (this.#acknowledged ? this.#last.chosen : 0);
+  }
+
+  #take(delivery: WireDelivery, chosen: number[]): void {
     this.#lastDelivery = performance.now();
+    const { headers } = delivery.properties;
+    if (this.#attempts?.isLast(headers)) this.#last.taken++;
     if (this.#done) return;
-    const refusal = attempts?.refusal(delivery.properties.headers, this.#queue);
+    const refusal = this.#options.force === true ? undefined : this.#attempts?.refusal(headers, this.#queue);
     if (refusal !== undefined) {
       this.#finish(refusal);
       return;
@@ -153,9 +167,10 @@ class Reading {
     this.#session.emit({ kind: 'consuming', counts: { received: this.#read, ...nothing } });
   }
 
-  #choose({ tag }: WireDelivery, chosen: number[]): void {
+  #choose({ tag, properties }: WireDelivery, chosen: number[]): void {
     chosen.push(tag);
     this.#chosen++;
+    if (this.#attempts?.isLast(properties.headers)) this.#last.chosen++;
   }
 
   #finish(reason: Failure | 'done'): void {
@@ -216,6 +231,7 @@ class Reading {
       this.#done = true;
       signal.removeEventListener('abort', abort);
       await this.#close();
+      if (this.#spent > 0) this.#session.emit({ kind: 'note', text: describeSpent(this.#spent, this.#queue) });
     }
   }
 

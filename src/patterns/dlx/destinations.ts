@@ -1,0 +1,32 @@
+import { describeAddress } from '../../model/death-story.ts';
+import { formatCount, formatNumber } from '../../model/quantity.ts';
+import type { Address } from '../../model/replay.ts';
+
+/** Places that are told apart, and those that are told. */
+const MOST_COUNTED = 1_000;
+const MOST_TOLD = 5;
+
+/** Counts how many messages are addressed where. */
+export class Destinations {
+  readonly #places = new Map<string, { readonly address: Address; messages: number }>();
+  #others = 0;
+
+  add({ exchange, routingKey }: Address): void {
+    const key = JSON.stringify([exchange, routingKey]);
+    const place = this.#places.get(key);
+    if (place !== undefined) place.messages++;
+    else if (this.#places.size < MOST_COUNTED) this.#places.set(key, { address: { exchange, routingKey }, messages: 1 });
+    else this.#others++;
+  }
+
+  /** The first few, those with the most messages before the others; undefined when there are none. */
+  describe(): string | undefined {
+    const places = [...this.#places.values()].sort((one, other) => other.messages - one.messages);
+    if (places.length === 0) return undefined;
+    const told = places
+      .slice(0, MOST_TOLD)
+      .map(({ address, messages }) => `${formatNumber(messages)} to ${describeAddress(address.exchange, address.routingKey)}`);
+    const rest = places.slice(MOST_TOLD).reduce((sum, { messages }) => sum + messages, this.#others);
+    return ['addressed as they had been:', ...told, ...(rest === 0 ? [] : [`${formatCount(rest, 'message')} elsewhere`])].join('\n');
+  }
+}
