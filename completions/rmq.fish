@@ -593,7 +593,7 @@ complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --journal' -l journal
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --max-replays' -l max-replays -x -d 'leave what has been replayed N times (3)'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
-complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send each body through the program behind --, and what it prints instead'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'
 
 # rmq dlx move
 complete -c rmq -n '__rmq_at "dlx move"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'
@@ -611,7 +611,7 @@ complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --force' -l force -d 'g
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --journal' -l journal -r -F -d 'append a line of JSON for each message that is chosen, before it is acknowledged'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
-complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send each body through the program behind --, and what it prints instead'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'
 
 # rmq dlx export
 complete -c rmq -n '__rmq_at "dlx export"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'

@@ -307,12 +307,30 @@ test('--edit sends bodies through a program; where it fails, the message stays',
   const edited = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', edit]);
   assert.equal(edited.code, 3, edited.stderr);
   assert.match(edited.stderr, /1 stays: the program that edits it failed/);
-  assert.deepEqual(bodies(await take(to)), ['ONE\n', 'THREE\n']);
+  assert.deepEqual(bodies(await take(to)), ['ONE', 'THREE']);
   assert.deepEqual(bodies(await take(dead)), ['bad']);
   assert.equal((await rmq(['dlx', 'replay', dead, '--edit'])).code, 64);
   await publish(dead, ['four']);
   assert.equal((await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', '/nowhere'])).code, 127);
   assert.deepEqual(bodies(await take(dead)), ['four']);
+});
+
+test('--edit loses no body to a program that prints nothing, and adds no newline', async (t) => {
+  const { dead, queue, publish, take } = await ward(t);
+  const to = await queue();
+  const directory = await scratchDirectory(t);
+  const edit = await program(directory, 'edit', "#!/bin/sh\ngrep -v -e secret -e '^$' | sed -e 's/blank//' -e 's/two/2\\n/'\ntrue\n");
+  await publish(dead, ['the secret'], { messageId: 'order-7' });
+  await publish(dead, ['', 'blank', 'plain', 'line\n', 'two', 'a\nb']);
+  const edited = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', edit]);
+  assert.equal(edited.code, 3, edited.stderr);
+  assert.match(edited.stderr, /the message "order-7" stays: the program that edits it printed nothing$/m);
+  assert.match(edited.stderr, /a message stays: the program that edits it printed nothing but a newline$/m);
+  assert.match(edited.stderr, /2 stay: the program that edits it failed/);
+  assert.deepEqual(bodies(await take(to)), ['', 'plain', 'line\n', '2\n\n', 'a\nb']);
+  const stayed = json<Summary>(await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '-o', 'json', '--', 'true'])).stayed;
+  assert.deepEqual(stayed, { unedited: 2 });
+  assert.deepEqual(bodies(await take(dead)), ['the secret', 'blank']);
 });
 
 test('the journal has a line for each message, and no line is spoilt by one that another run left unfinished', async (t) => {
