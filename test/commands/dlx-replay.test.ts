@@ -184,6 +184,38 @@ test('a dry run says what would go where and changes nothing', async (t) => {
   assert.deepEqual(await take(work), []);
 });
 
+test('a dry run tells which targets do not exist, and what it did not look at', async (t) => {
+  const { channel, exchange, work, dead, reject, publish } = await ward(t);
+  const [gone, kept] = [await exchange('fanout'), await exchange('fanout')];
+  for (const one of [gone, kept]) await channel.bindQueue(work, one, '');
+  const shortLived = unique('short-lived');
+  await channel.assertQueue(shortLived, { arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead } });
+  await publish(shortLived, ['1', '2', '3']);
+  await reject(shortLived, 3);
+  for (const one of [gone, gone, kept]) channel.publish(one, 'key', Buffer.from('x'), { persistent: true });
+  await reject(work, 3);
+  await publish(dead, ['long'], { headers: { 'x-rmq-attempt': 1, 'x-rmq-origin': { exchange: '', routingKey: 'k'.repeat(300) } } });
+  await channel.deleteExchange(gone);
+  await channel.deleteQueue(shortLived);
+  const dry = await rmq(['dlx', 'replay', dead, '--dry-run']);
+  assert.equal(dry.code, 0, dry.stderr);
+  assert.match(dry.stdout, new RegExp(`^ +3 {2}queue "${shortLived}": there is no such queue: they would stay$`, 'm'));
+  assert.match(dry.stdout, new RegExp(`^ +2 {2}exchange "${gone}" with key "key": there is no such exchange: they would stay$`, 'm'));
+  assert.match(dry.stdout, new RegExp(`^ +1 {2}exchange "${kept}" with key "key"$`, 'm'));
+  assert.match(dry.stdout, /^ +1 {2}queue "k{300}": there is no such queue: it would stay$/m);
+  const { destinations } = json<{ destinations: readonly { exchange: string; missing?: boolean }[] }>(
+    await rmq(['dlx', 'replay', dead, '--dry-run', '-o', 'json']),
+  );
+  assert.deepEqual(
+    destinations.map(({ missing }) => missing),
+    destinations.map(({ exchange: name }) => (name === kept ? undefined : true)),
+  );
+  const some = await rmq(['dlx', 'replay', dead, '--dry-run', '-n', '1', '--where', `exchange == "${gone}"`]);
+  assert.match(some.stdout, /^ {2}3 not chosen\n {2}3 not looked at\n$/m);
+  const none = await rmq(['dlx', 'replay', dead, '--dry-run', '--id', 'none']);
+  assert.equal(none.stdout, `nothing would be sent from "${dead}"\n  7 not chosen\n`);
+});
+
 test('--copy leaves the originals, -n takes the first ones, and no other is touched', async (t) => {
   const { dead, publish, queue, take } = await ward(t);
   const to = await queue();

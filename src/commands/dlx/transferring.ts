@@ -73,14 +73,11 @@ export async function transferring(
   );
   const rounded = Math.round(seconds * 1_000) / 1_000;
   if (dryRun) {
-    const lines = destinations.map(({ exchange, routingKey, messages }) => `${formatNumber(messages).padStart(12)}  ${place(exchange, routingKey)}`);
-    const stay = describeStayed(counts.stayed).map((words) => `  ${words}`);
-    const rest = counts.seen - counts.chosen;
-    const text = [`would go from "${queue}" to`, ...(lines.length > 0 ? lines : ['           0  nowhere']), ...stay, `  ${formatNumber(rest)} not chosen`].join(
-      '\n',
-    );
     const { moved: would, seen, chosen, depth, stayed } = counts;
-    await results.report({ dryRun: true, queue, depth, seen, chosen, would, stayed, destinations, seconds: rounded }, text);
+    await results.report(
+      { dryRun: true, queue, depth, seen, chosen, would, stayed, destinations, seconds: rounded },
+      describeDryRun(counts, destinations, queue),
+    );
     const why = failure ?? vanished(only, chosen);
     if (why !== undefined) throw why;
     return;
@@ -91,6 +88,20 @@ export async function transferring(
   if (why !== undefined) throw why;
 }
 
-function place(exchange: string, routingKey: string): string {
-  return exchange === '' ? `queue "${oneLine(routingKey)}"` : `exchange "${oneLine(exchange)}" with key "${oneLine(routingKey)}"`;
+/** What would go where, a line each, and what would not. */
+function describeDryRun({ depth, seen, chosen, stayed }: Replayed['counts'], destinations: Replayed['destinations'], queue: string): string {
+  const places = destinations.map((destination) => `${formatNumber(destination.messages).padStart(12)}  ${place(destination)}`);
+  const others = [
+    ...describeStayed(stayed),
+    ...(chosen < seen ? [`${formatNumber(seen - chosen)} not chosen`] : []),
+    ...(seen < depth ? [`${formatNumber(depth - seen)} not looked at`] : []),
+  ];
+  const head = places.length > 0 ? `would go from "${queue}" to` : `nothing would be sent from "${queue}"`;
+  return [head, ...places, ...others.map((words) => `  ${words}`)].join('\n');
+}
+
+function place({ exchange, routingKey, messages, missing }: Replayed['destinations'][number]): string {
+  const where = exchange === '' ? `queue "${oneLine(routingKey)}"` : `exchange "${oneLine(exchange)}" with key "${oneLine(routingKey)}"`;
+  const what = exchange === '' ? 'queue' : 'exchange';
+  return missing === true ? `${where}: there is no such ${what}: ${messages === 1 ? 'it' : 'they'} would stay` : where;
 }
