@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { DecodedDeath } from '../../src/model/death-story.ts';
 import { textWidth } from '../../src/model/text-width.ts';
 import { type Peer, peer, unique } from '../support/broker.ts';
-import { jsonLines, rmq } from '../support/rmq.ts';
+import { jsonLines, rmq, start } from '../support/rmq.ts';
 
 interface Envelope {
   readonly queue: string;
@@ -68,15 +65,41 @@ for (const type of ['classic', 'quorum']) {
 
 test('on a terminal each dead letter is one line of its width, whatever characters it has', async (t) => {
   const { dead, kill } = await morgue(t);
-  await kill(['\u001b[2J日本語のとても長い本文です日本語のとても長い本文です', '{"id":1}'], `order.placed.${'k'.repeat(60)}`, { tenant: 'acme' });
-  const command = [process.execPath, fileURLToPath(new URL('../../bin/rmq.js', import.meta.url)), 'dlx', 'inspect', dead, '--quiet'].join(' ');
-  const { stdout } = await promisify(execFile)('script', ['-qefc', `stty cols 80 rows 30; ${command}`, '/dev/null'], { timeout: 50_000 });
-  const lines = stdout.trimEnd().split('\r\n');
-  assert.equal(lines.length, 3, stdout);
-  assert.match(lines[0] ?? '', /^# +AGE +DIED +IN QUEUE +EXCHANGE +KEY +SIZE {2}BODY$/);
+  await kill(['\u001b[2J日本語のとても長い本文です日本語のとても長い本文です'], `order.placed.${'k'.repeat(60)}`);
+  await kill(['{"id":1}'], `order.paid.${'k'.repeat(60)}`);
+  const { stdout } = await start(['dlx', 'inspect', dead, '--quiet'], { terminal: true, columns: 80 }).result;
+  const [head = '', first = '', second = '', same = '', ...more] = stdout.trimEnd().split('\r\n');
+  assert.deepEqual(more, [], stdout);
+  assert.match(head, /^# +AGE +DIED +KEY +SIZE {2}BODY$/);
+  assert.match(same, /^all: in queue test\.work\.\w+, exchange test\.exchange\.\w+$/);
+  const lines = [head, first, second];
   for (const line of lines) assert.ok(textWidth(line) <= 80, line);
   const columns = lines.map((line) => textWidth(line.slice(0, line.search(/BODY|\{|\\u001b/))));
   assert.equal(new Set(columns).size, 1, stdout);
+});
+
+test('on a terminal the body keeps its room, and columns that are the same everywhere give theirs', async (t) => {
+  const { channel, dead, kill, publish, queue } = await morgue(t);
+  const body = 'a body that tells messages apart';
+  await kill(
+    Array.from({ length: 3 }, (_, index) => `${index} ${body}`),
+    'k'.repeat(70),
+  );
+  const looked = async (columns?: number): Promise<string> =>
+    (await start(['dlx', 'inspect', dead, '--quiet'], { terminal: true, ...(columns && { columns }) }).result).stdout;
+  const narrow = await looked(80);
+  for (const index of [0, 1, 2]) assert.match(narrow, new RegExp(`^${index + 1} .*  ${index} ${body}\r$`, 'm'));
+  assert.match(narrow, /^# +AGE +DIED +SIZE {2}BODY\r\n[\s\S]*^all: in queue test\.work\.\w+, exchange test\.exchange\.\w+, key k{31}…\r$/m);
+  assert.match(await looked(200), /IN QUEUE +EXCHANGE +KEY +SIZE {2}BODY\r\n(?![\s\S]*all:)/);
+  const other = await queue({ deadLetterExchange: '', deadLetterRoutingKey: dead }, `another.${'q'.repeat(30)}`);
+  await publish(other, [`3 ${body}`]);
+  let message = await channel.get(other);
+  while (message === false) message = await channel.get(other);
+  channel.reject(message, false);
+  while ((await channel.checkQueue(dead)).messageCount < 4);
+  const mixed = await looked(80);
+  for (const index of [0, 1, 2, 3]) assert.match(mixed, new RegExp(`^${index + 1} .*  ${index} ${body.slice(0, 17)}.*\r$`, 'm'));
+  for (const line of mixed.trimEnd().split('\r\n')) assert.ok(textWidth(line) <= 80, line);
 });
 
 test('what another consumer holds is not there to be seen, and that is said', async (t) => {

@@ -1,3 +1,4 @@
+import { roomForBody, withoutColumn, withoutSame } from '../../model/death-columns.ts';
 import type { DeathGroups } from '../../model/death-groups.ts';
 import { deathStory, decodeDeath, isoTime } from '../../model/death-story.ts';
 import { type Cells, formatTable, LETTER_HEADS, letterCells } from '../../model/death-table.ts';
@@ -25,14 +26,15 @@ export interface View {
 export function tableView(results: Results, now: number): View {
   const right: ReadonlySet<number> = new Set([0, 6, REPLAYED]);
   const firm: ReadonlySet<number> = new Set([1]);
+  const least = roomForBody();
   const { columns } = results;
   const widths: number[] = [];
   let rows: Cells[] = [LETTER_HEADS];
   let any = false;
-  const print = (): Promise<void> => {
-    const page = formatTable(rows, { right, firm, widths, columns });
+  const print = (below = ''): Promise<void> => {
+    const page = formatTable(rows, { right, firm, least, widths, columns });
     rows = [];
-    return results.report({}, page);
+    return results.report({}, `${page}${below}`);
   };
   return {
     letter: (delivery, number) => {
@@ -42,10 +44,12 @@ export function tableView(results: Results, now: number): View {
     },
     end: async () => {
       if (!any || rows.length === 0) return;
+      if (columns === undefined || widths.length > 0) return print();
       // A terminal has no room for a column that says nothing; further pages have the columns of the first.
-      const isEmpty = columns !== undefined && widths.length === 0 && rows.slice(1).every((row) => row[REPLAYED] === '');
-      if (isEmpty) rows = rows.map((row) => row.map((cell, column) => (column === REPLAYED ? '' : cell)));
-      await print();
+      if (rows.slice(1).every((row) => row[REPLAYED] === '')) rows = withoutColumn(rows, REPLAYED);
+      const { rows: telling, same } = withoutSame(rows, columns);
+      rows = [...telling];
+      return print(same === undefined ? '' : `${same}\n`);
     },
   };
 }
