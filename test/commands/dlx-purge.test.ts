@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { peer } from '../support/broker.ts';
 import { scratchDirectory } from '../support/programs.ts';
-import { json, rmq } from '../support/rmq.ts';
+import { json, rmq, start } from '../support/rmq.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
 
@@ -69,6 +69,29 @@ test('a stream keeps what it has', async (t) => {
   assert.equal(refused.code, 76);
   assert.match(refused.stderr, /a stream keeps its messages/);
   assert.equal((await rmq(['dlx', 'purge', stream, '-y'])).code, 76);
+});
+
+test('before a purge by filters the filters are named, and that nobody has counted', async (t) => {
+  const { queue, publish, depth } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['a', 'b']);
+  for (const [flags, said] of [
+    [['-n', '1'], `This removes at most 1 of the 2 messages in "${dead}" for good.`],
+    [
+      ['--from-queue', 'orders', '-n', '1'],
+      `at most 1 of those of the 2 messages in "${dead}" that the filters choose (--from-queue; how many is not known yet) for good.`,
+    ],
+    [
+      ['--where', 'true', '--id', 'x'],
+      `This removes those of the 2 messages in "${dead}" that the filters choose (--id, --where; how many is not known yet) for good.`,
+    ],
+  ] as const) {
+    const { child, until, result } = start(['dlx', 'purge', dead, ...flags], { terminal: true, columns: 200 });
+    await until('stdout', said);
+    child.stdin.write('no\n');
+    assert.equal((await result).code, 1);
+  }
+  assert.equal(await depth(dead), 2);
 });
 
 test('on a terminal the name of the queue has to be typed', async (t) => {
