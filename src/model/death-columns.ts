@@ -6,12 +6,19 @@ const SAID: readonly (readonly [string, string])[] = [
   ['IN QUEUE', 'in queue'],
   ['EXCHANGE', 'exchange'],
   ['KEY', 'key'],
+  ['WHY', 'why'],
 ];
 const GAP = 2;
 
 /** Empties a column, so that it takes no room in a table. */
 export function withoutColumn(rows: readonly Cells[], column: number): Cells[] {
   return rows.map((row) => row.map((cell, at) => (at === column ? '' : cell)));
+}
+
+/** Empties a column that has nothing but its head. */
+export function withoutBlank(rows: readonly Cells[], head: string): readonly Cells[] {
+  const column = rows[0]?.indexOf(head) ?? -1;
+  return rows.slice(1).some((row) => row[column] !== '') ? rows : withoutColumn(rows, column);
 }
 
 /**
@@ -27,7 +34,7 @@ export function withoutSame(rows: readonly Cells[], columns: number): { readonly
   for (const [head, words] of SAID) {
     const column = heads.indexOf(head);
     const value = letters[0]?.[column];
-    if (over <= 0 || value === undefined || letters.some((row) => row[column] !== value)) continue;
+    if (over <= 0 || value === undefined || (widths[column] ?? 0) === 0 || letters.some((row) => row[column] !== value)) continue;
     left = withoutColumn(left, column);
     over -= (widths[column] ?? 0) + GAP;
     said.push(`${words} ${value === '?' ? 'unknown' : value || '(empty)'}`);

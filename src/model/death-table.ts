@@ -1,5 +1,6 @@
 import { deathHistory } from './death.ts';
 import { previewOf, shortLine } from './death-text.ts';
+import { whyOf } from './death-why.ts';
 import type { Delivery } from './message.ts';
 import { formatDuration, formatNumber, formatSize } from './quantity.ts';
 import { replaysOf } from './replay.ts';
@@ -8,8 +9,9 @@ import { cutToWidth, textWidth } from './text-width.ts';
 /** A line of a table; the cells are safe to show. */
 export type Cells = readonly string[];
 
-export const LETTER_HEADS: Cells = ['#', 'AGE', 'DIED', 'IN QUEUE', 'EXCHANGE', 'KEY', 'SIZE', 'REPLAYED', 'BODY'];
+export const LETTER_HEADS: Cells = ['#', 'AGE', 'DIED', 'IN QUEUE', 'EXCHANGE', 'KEY', 'SIZE', 'REPLAYED', 'WHY', 'BODY'];
 const NAME = 32;
+const WHY = 40;
 const PREVIEW = 60;
 /** Kinds of death that a table shows of one message. */
 const KINDS = 3;
@@ -32,6 +34,7 @@ export function letterCells(delivery: Delivery, number: number, now: number): Ce
     shortLine(original.key, NAME),
     formatSize(body.length),
     replays === 0 ? '' : formatNumber(replays),
+    shortLine(whyOf(properties) ?? '', WHY),
     previewOf(body, PREVIEW),
   ];
 }

@@ -188,11 +188,44 @@ test('one message is shown whole, with the story of its deaths', async (t) => {
   );
   assert.match(lines[2] ?? '', new RegExp(`^2\\. Published to the queue "${work}", it was rejected in "${work}", .* ago\\)\\.$`));
   assert.equal(lines[3], `Then it came into "${dead}", published to the queue "${dead}".`);
-  assert.equal(lines.at(-2), 'the body');
+  assert.equal(lines.at(-3), 'the body');
   const beyond = await rmq(['dlx', 'inspect', dead, '--show', '2']);
   assert.equal(beyond.code, 66);
   assert.match(beyond.stderr, /there is no message 2: ".*" holds 1 message/);
   assert.equal((await take(dead)).length, 1);
+});
+
+test('one message is shown with its properties and headers also where there is no terminal', async (t) => {
+  const { queue, publish } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['{"id":1}'], { messageId: 'order-7', contentType: 'application/json', headers: { tenant: 'acme' } });
+  const { stdout } = await rmq(['dlx', 'inspect', dead, '--show', '1']);
+  for (const [label, value] of [
+    ['messageId', 'order-7'],
+    ['contentType', 'application/json'],
+    ['header tenant', 'acme'],
+  ]) {
+    assert.match(stdout, new RegExp(`^${label} +${value}$`, 'm'));
+  }
+  assert.match(stdout, /\n\n\{\n {2}"id": 1\n\}\n/);
+});
+
+test('what a worker said stands in a column, and can be counted; the default exchange has a name', async (t) => {
+  const { channel, queue, publish, kill, dead } = await morgue(t);
+  await kill(['a'], 'key', { 'x-rmq-reason': 'exit code 7', 'x-rmq-stderr': 'no such order' });
+  await kill(['b'], 'key', { 'x-rmq-stderr': 'starting\nout of \u001b[31mmemory\n' });
+  const table = await rmq(['dlx', 'inspect', dead]);
+  assert.match(table.stdout, /^# .* REPLAYED +WHY +BODY\n1 .* exit code 7 +a\n2 .* out of \\u001b\[31mmemory +b\n$/);
+  const terminal = await start(['dlx', 'inspect', dead], { terminal: true }).result;
+  assert.match(terminal.stdout, /WHY +BODY\r\n/);
+  await channel.purgeQueue(dead);
+  await kill(['c'], 'key');
+  assert.doesNotMatch((await rmq(['dlx', 'inspect', dead])).stdout, /WHY/);
+  const other = await queue();
+  await publish(other, ['a', 'b'], { headers: { 'x-rmq-reason': 'exit code 7' } });
+  await publish(other, ['c']);
+  const groups = await rmq(['dlx', 'inspect', other, '--group-by', 'why,exchange']);
+  assert.match(groups.stdout, /^COUNT {2}WHY +EXCHANGE .*\n +2 {2}exit code 7 +\(default\) .*\n +1 {2}\? +\(default\) .*\n$/);
 });
 
 test('a forged death is shown as what it is', async (t) => {

@@ -4,7 +4,7 @@ import { deskExtras } from './desk.ts';
 import { filterInputs } from './filtering.ts';
 import { limitsBeside } from './limits.ts';
 
-const keys = texts('count messages by reason, queue, exchange, routingKey, type or header:NAME', { value: 'KEY,…' });
+const keys = texts('count messages by reason, queue, exchange, routingKey, type, why (what the worker said) or header:NAME', { value: 'KEY,…' });
 const groupBy: Flag<string[]> = { ...keys, decode: (all) => all.flatMap((one) => one.split(',')).map((key) => key.trim()) };
 
 export const inspectCommand = defineCommand({

@@ -47,12 +47,12 @@ export async function selecting(context: Context, config: Selectable, what: stri
 const UNLISTED: ReadonlySet<string> = new Set(['SIZE', 'REPLAYED']);
 
 async function checklistOf({ rows: letters, more }: Listed, queue: string, what: string): Promise<Checklist> {
-  const [{ formatTable, LETTER_HEADS }, { roomForBody, withoutSame }] = await Promise.all([
+  const [{ formatTable, LETTER_HEADS }, { roomForBody, withoutBlank, withoutSame }] = await Promise.all([
     import('../../model/death-table.ts'),
     import('../../model/death-columns.ts'),
   ]);
   const shown = (cells: Cells): Cells => cells.filter((_, column) => !UNLISTED.has(LETTER_HEADS[column] ?? ''));
-  const all = [LETTER_HEADS, ...letters.map(({ cells }) => cells)].map(shown);
+  const all = withoutBlank([LETTER_HEADS, ...letters.map(({ cells }) => cells)].map(shown), 'WHY');
   const count = formatCount(letters.length, 'message');
   return {
     title: `Which messages of "${queue}" are to be ${what}? (${more ? `the first ${count}; narrow them with filters to see the others` : count})`,
