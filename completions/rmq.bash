@@ -114,7 +114,7 @@ _rmq_level() {
       arguments=1
       ;;
     'dlx replay')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --to-queue -' 'value --to-exchange -' 'value --routing-key -r' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'value --journal -' 'value --max-replays -' 'switch --select -' 'value --to-url -' 'switch --edit -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --to-queue -' 'value --to-exchange -' 'value --routing-key -r' 'switch --to-origin-queue -' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'value --journal -' 'value --max-replays -' 'switch --select -' 'value --to-url -' 'switch --edit -')
       arguments=1
       ;;
     'dlx move')

@@ -16,8 +16,10 @@ export function refusalOf(cause: Failure): Refusal | undefined {
   if (size !== null) return sizeRefusal(Number(size[2]), cause);
   const user = /user_id property set to '(.*?)' but authenticated user was/.exec(cause.message);
   if (user !== null) return userRefusal(user[1] ?? '', cause);
-  const exchange = /(?:no|write access to) exchange '(.*?)' in vhost/.exec(cause.message);
-  if (exchange !== null) return { concerns: (message) => message.exchange === exchange[1], ofExchange: true, failure: () => cause };
+  const exchange = /(?:no|access to) exchange '(.*?)' in vhost/.exec(cause.message);
+  // The default exchange has a name here that nothing else knows it by.
+  const name = exchange?.[1] === 'amq.default' ? '' : exchange?.[1];
+  if (name !== undefined) return { concerns: (message) => message.exchange === name, ofExchange: true, failure: () => cause };
   return undefined;
 }
 

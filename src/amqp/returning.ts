@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { withinPatience } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { readyCount } from './queue-probe.ts';
 
@@ -22,5 +23,7 @@ export async function untilReady(connection: Connection, queue: string, messages
 
 /** How many messages are ready; undefined when the broker cannot tell any more. */
 export async function readyNow(connection: Connection, queue: string): Promise<number | undefined> {
-  return connection.open ? readyCount(connection, queue).catch(() => undefined) : undefined;
+  if (!connection.open) return undefined;
+  const ready = await withinPatience(readyCount(connection, queue)).catch(() => undefined);
+  return ready === 'late' ? undefined : ready;
 }

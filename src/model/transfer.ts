@@ -29,9 +29,11 @@ export interface TransferCounts {
   /** Of these, those that were looked at. */
   readonly seen: number;
   readonly chosen: number;
+  /** Chosen, and given back without having been sent. */
+  readonly unsent: number;
   /** Confirmed by the target, and acknowledged unless the originals were to stay. */
   readonly moved: number;
-  /** Confirmed by the target, but the connection was lost before the original could be acknowledged: these are in both places. */
+  /** Confirmed by the target, but the original could not be acknowledged, for the connection or the journal was lost: these are in both places. */
   readonly doubled: number;
   /** Nobody knows whether the target has them; the originals stay. */
   readonly unknown: number;
@@ -57,6 +59,7 @@ const HINTS: Readonly<Partial<Record<StayReason, string>>> = {
   nacked: 'the target queue is full and refuses more (overflow=reject-publish): try again later',
   originless: 'say where to with --to-queue, or --to-exchange and --routing-key',
   malformed: 'say where to with --to-queue, or --to-exchange and --routing-key',
+  exhausted: 'find out why they come back; --max-replays N raises the limit',
   circular: 'say where to with --to-queue, or --to-exchange and --routing-key',
 };
 
@@ -66,11 +69,12 @@ export function describeStayed(stayed: TransferCounts['stayed']): string[] {
 }
 
 /** One line for people. */
-export function describeTransfer({ depth, seen, chosen, moved, doubled, unknown, stayed }: TransferCounts, queue: string, verb: string): string {
+export function describeTransfer({ depth, seen, chosen, unsent, moved, doubled, unknown, stayed }: TransferCounts, queue: string, verb: string): string {
   const parts = [
     ...(chosen < seen ? [`${formatNumber(seen - chosen)} not chosen`] : []),
     ...describeStayed(stayed),
-    ...(doubled > 0 ? [`${formatNumber(doubled)} sent twice, for the connection was lost`] : []),
+    ...(unsent > 0 ? [`${formatNumber(unsent)} not sent`] : []),
+    ...(doubled > 0 ? [`${formatNumber(doubled)} sent whose originals could not be taken off: they are in both places`] : []),
     ...(unknown > 0 ? [`${formatNumber(unknown)} of which nobody knows whether they arrived`] : []),
     ...(seen < depth ? [`${formatNumber(depth - seen)} not looked at`] : []),
   ];

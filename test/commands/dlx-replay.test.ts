@@ -98,6 +98,7 @@ test('what the filters leave out, and what has no origin or a forged one, stays 
     depth: 9,
     seen: 9,
     chosen: 8,
+    unsent: 0,
     moved: 2,
     doubled: 0,
     unknown: 0,
@@ -127,6 +128,18 @@ for (const type of ['classic', 'quorum']) {
     );
   });
 }
+
+test('to the queue that it died in first: other queues of its exchange do not get it again', async (t) => {
+  const { channel, exchange, queue, work, dead, reject, depth, take } = await ward(t);
+  const [events, other] = [await exchange('fanout'), await queue()];
+  for (const one of [work, other]) await channel.bindQueue(one, events, '');
+  channel.publish(events, 'order.placed', Buffer.from('an order'), { persistent: true });
+  await reject(work, 1);
+  assert.equal((await rmq(['dlx', 'replay', dead, '--to-origin-queue', '--to-queue', 'x'])).code, 64);
+  const replayed = await rmq(['dlx', 'replay', dead, '--to-origin-queue']);
+  assert.equal(replayed.code, 0, replayed.stderr);
+  assert.deepEqual([bodies(await take(work)), await depth(other), await depth(dead)], [['an order'], 1, 0]);
+});
 
 test('a replay is one pass: what dies again at once stays until the next, and after three of them for good', async (t) => {
   const { work, dead, reject, publish, depth, take } = await ward(t);

@@ -1,5 +1,5 @@
 import { defineCommand } from '../command.ts';
-import { argument, integer, text } from '../flag.ts';
+import { argument, integer, text, toggle } from '../flag.ts';
 import { filterInputs } from './filtering.ts';
 import { transferExtras, transferInputs, transferring } from './transferring.ts';
 
@@ -19,6 +19,7 @@ export const replayCommand = defineCommand({
     toQueue: text('send all of them to this queue', { value: 'QUEUE' }),
     toExchange: text('send all of them to this exchange', { value: 'EXCHANGE' }),
     routingKey: text("with this key instead of each message's own", { short: 'r', value: 'KEY' }),
+    toOriginQueue: toggle('send each to the queue that it died in first, and to no other queue of its exchange'),
     ...transferInputs,
     maxReplays: integer('leave what has been replayed N times (3)'),
   },

@@ -15,6 +15,8 @@ export const targetShape = {
   /** With each message's own key, unless one is given. */
   toExchange: z.optional(shortText('--to-exchange')),
   routingKey: z.optional(shortText('--routing-key')),
+  /** True: each goes to the queue that it died in first, and to no other that its exchange feeds. */
+  toOriginQueue: z._default(z.boolean(), false),
 };
 
 const TargetConfig = z.object(targetShape);
@@ -23,6 +25,9 @@ export type TargetConfig = z.output<typeof TargetConfig>;
 export const targetRules = [
   z.refine<TargetConfig>(({ toQueue, toExchange }) => toQueue === undefined || toExchange === undefined, {
     error: '--to-queue and --to-exchange exclude each other',
+  }),
+  z.refine<TargetConfig>(({ toQueue, toExchange, toOriginQueue }) => !toOriginQueue || (toQueue ?? toExchange) === undefined, {
+    error: '--to-origin-queue excludes --to-queue and --to-exchange',
   }),
   z.refine<TargetConfig>(({ toExchange, routingKey }) => routingKey === undefined || toExchange !== undefined, {
     error: '--routing-key needs --to-exchange',
@@ -33,7 +38,8 @@ export const targetRules = [
 export type Aimless = 'originless' | 'malformed';
 
 /** Where a message is to go. */
-export function targetOf(delivery: Delivery, { toQueue, toExchange, routingKey }: TargetConfig): Address | Aimless {
+export function targetOf(delivery: Delivery, { toQueue, toExchange, routingKey, toOriginQueue }: TargetConfig): Address | Aimless {
+  if (toOriginQueue) return originQueueOf(delivery);
   if (toQueue !== undefined) return { exchange: '', routingKey: toQueue };
   if (toExchange !== undefined && routingKey !== undefined) return { exchange: toExchange, routingKey };
   const origin = originOf(delivery);
@@ -51,12 +57,18 @@ export function originOf({ properties }: Delivery): Address | Aimless {
   return routingKey === undefined ? 'malformed' : { exchange: first.exchange, routingKey };
 }
 
+function originQueueOf({ properties }: Delivery): Address | Aimless {
+  const { first, malformed } = deathHistory(properties.headers);
+  if (malformed > 0) return 'malformed';
+  return first === undefined ? 'originless' : { exchange: '', routingKey: first.queue };
+}
+
 /**
  * Checks a target that is the same for all messages. `queue` is where they come from, when that is the same broker.
  *
  * @throws Failure `usage` when it is the queue itself, `missing` when it does not exist
  */
-export async function checkTarget(target: Session, { toQueue, toExchange, routingKey }: TargetConfig, queue: string | undefined): Promise<void> {
+export async function checkTarget(target: Session, { toQueue, toExchange, routingKey }: Partial<TargetConfig>, queue: string | undefined): Promise<void> {
   if (queue !== undefined && (toQueue === queue || (toExchange === '' && routingKey === queue))) {
     throw new Failure('usage', `the messages would go from "${queue}" to "${queue}"`, { hint: 'name another queue as the target' });
   }

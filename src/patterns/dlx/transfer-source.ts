@@ -8,6 +8,7 @@ import type { Session } from '../../amqp/session.ts';
 import type { WireDelivery } from '../../amqp/wire-delivery.ts';
 import { Failure } from '../../model/failure.ts';
 import { MAX_PREFETCH } from '../consume-config.ts';
+import { stuck } from './stuck.ts';
 
 /** The first few tell how large messages are. */
 const SAMPLE = 50;
@@ -18,6 +19,8 @@ const PREFETCH_BYTES = 32 * 1_048_576;
 const GROWTH = 4;
 /** How often a queue is asked whether it is empty, when messages stopped coming that were there at the start. */
 const EMPTY_CHECK = 500;
+/** A queue that has messages and hands out none for so long will not. */
+const STUCK = 10_000;
 /** How long a count has to stand still. */
 const SETTLE = 250;
 const MOST_SETTLE = 5_000;
@@ -50,6 +53,7 @@ export class TransferSource {
   #bytes = 0;
   #delivered = 0;
   #stopped = false;
+  #closed = false;
   #lastTaken = performance.now();
   #end: (failure: Failure) => void = () => undefined;
   /** Resolves with the reason when it can go on no longer; what has no answer then goes back. */
@@ -65,17 +69,37 @@ export class TransferSource {
     this.#onTaken = onTaken;
   }
 
-  /** @throws Failure `missing`, `denied` or `refused` as the broker gives it */
-  async begin(): Promise<void> {
-    await this.#open(Math.min(SAMPLE, this.#left), SAMPLE);
+  /**
+   * Begins with a few, or carefully with one.
+   *
+   * @throws Failure `missing`, `denied` or `refused` as the broker gives it
+   */
+  async begin(careful: boolean): Promise<void> {
+    const sample = careful ? 1 : SAMPLE;
+    await this.#open(Math.min(sample, this.#left), sample);
   }
 
-  /** Resolves with true once nothing is left to come: another consumer has taken some of what was there at the start. `isIdle` tells whether all that came is done. */
+  /** True once it gives its messages back: what has not been acknowledged then comes again. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Resolves with true once nothing is left to come: another consumer has taken some of what was there at the start. `isIdle` tells whether all that came is done.
+   *
+   * @throws Failure `later` when the queue has messages and hands out none
+   */
   async untilEmpty(isIdle: () => boolean, over: AbortSignal): Promise<boolean> {
+    let idle = performance.now();
     while (await delay(EMPTY_CHECK, true, { signal: over }).catch(() => false)) {
       const left = this.#left;
-      if (!isIdle() || performance.now() - this.#lastTaken < EMPTY_CHECK) continue;
-      if ((await readyNow(this.#connection, this.#queue)) === 0 && this.#left === left && isIdle()) return true;
+      if (!isIdle()) idle = performance.now();
+      const silent = performance.now() - Math.max(this.#lastTaken, idle);
+      if (silent < EMPTY_CHECK) continue;
+      const ready = await readyNow(this.#connection, this.#queue);
+      if (ready === undefined || this.#left !== left || !isIdle()) continue;
+      if (ready === 0) return true;
+      if (silent > STUCK) throw stuck(this.#queue, ready);
     }
     return false;
   }
@@ -101,6 +125,7 @@ export class TransferSource {
    */
   async close(): Promise<{ readonly acknowledged: number; readonly failure: Failure | undefined }> {
     this.#stopped = true;
+    this.#closed = true;
     let failure: Failure | undefined;
     let acknowledged = 0;
     for (const { consumer, delivered } of this.#windows) {

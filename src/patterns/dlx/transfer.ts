@@ -35,7 +35,7 @@ class Transfer {
   readonly #target: Session;
   readonly #job: TransferJob;
   readonly #started = performance.now();
-  readonly #counts = { depth: 0, seen: 0, chosen: 0, moved: 0, doubled: 0, unknown: 0 };
+  readonly #counts = { depth: 0, seen: 0, chosen: 0, unsent: 0, moved: 0, doubled: 0, unknown: 0 };
   /** Messages that earlier connections have acknowledged. */
   #done = 0;
   #stayed: Partial<Record<StayReason, number>> = {};
@@ -49,6 +49,8 @@ class Transfer {
   #pending: Taken[] = [];
   #left = 0;
   #open = 0;
+  /** Confirmed by the target on this connection. */
+  #arrived = 0;
   #lastProgress = 0;
   #stopping = false;
   #wake: () => void = () => undefined;
@@ -109,16 +111,18 @@ class Transfer {
 
   /** Everything over one connection; resolves with what ended it too early. What it took and did not acknowledge comes again on the next. */
   async #pass(connection: Connection): Promise<Failure | undefined> {
-    const { queue, count, all } = this.#job;
+    const { queue, count, all, copy, dryRun } = this.#job;
     const { depth } = this.#counts;
     const limit = Math.max(0, Math.min(depth - this.#done, all ? (count ?? depth) - this.#done : depth));
     if (limit === 0) return undefined;
     this.#counts.seen = this.#done;
     this.#counts.chosen = this.#done;
     this.#counts.moved = this.#done;
+    this.#counts.unsent = 0;
     this.#stayed = {};
     this.#pending = [];
     this.#open = 0;
+    this.#arrived = 0;
     this.#left = limit;
     const source = new TransferSource(this.#session, connection, queue, limit, (taken) => this.#take(taken));
     this.#source = source;
@@ -132,9 +136,11 @@ class Transfer {
     if (this.#session.signal.aborted) end(abortFailure(this.#session.signal));
     if (this.#publisher?.failure !== undefined) end(this.#publisher.failure);
     const over = new AbortController();
-    source.begin().catch(end);
+    // What is given back has spent an attempt: the first one tells whether the others may.
+    const careful = this.#attempts !== undefined && (!all || copy || dryRun);
+    source.begin(careful).catch(end);
     void this.#pump(source).catch(end);
-    void source.untilEmpty(() => this.#open === 0, over.signal).then((empty) => empty && end(undefined));
+    source.untilEmpty(() => this.#open === 0, over.signal).then((empty) => empty && end(undefined), end);
     const failure = await ended;
     this.#stopping = true;
     over.abort();
@@ -150,6 +156,7 @@ class Transfer {
       const refusal = this.#attempts.refusal(taken.delivery.properties.headers, queue);
       if (refusal !== undefined) {
         this.#stopping = true;
+        void this.#source?.stop();
         this.#end(refusal);
         return;
       }
@@ -158,21 +165,19 @@ class Transfer {
     this.#counts.seen++;
     if (chosen) {
       this.#counts.chosen++;
+      this.#counts.unsent++;
       this.#open++;
       this.#pending.push(taken);
-      if (count !== undefined && this.#counts.chosen >= count) this.#enough();
+      if (count !== undefined && this.#counts.chosen >= count) {
+        if (this.#left > 0) void this.#source?.stop();
+        this.#left = 0;
+      }
       this.#wake();
     } else {
       this.#source?.settle(taken, 'hold');
     }
     this.#progress();
     this.#endWhenDone();
-  }
-
-  /** As many as wanted were chosen. */
-  #enough(): void {
-    if (this.#left > 0) void this.#source?.stop();
-    this.#left = 0;
   }
 
   /** True when nothing more is to be sent of what this source gave, which another one may give again. */
@@ -190,12 +195,14 @@ class Transfer {
         const given = this.#job.decide(one.delivery);
         const verdict = given instanceof Promise ? await given : given;
         if (this.#isOver(source)) return;
-        if (typeof verdict === 'string') this.#settled(source, one, verdict);
-        else if (this.#publisher === undefined) this.#settled(source, one, undefined);
-        else {
+        if (typeof verdict === 'string' || this.#publisher === undefined) {
+          this.#counts.unsent--;
+          this.#settled(source, one, typeof verdict === 'string' ? verdict : undefined);
+        } else {
           if (!this.#publisher.isReadyFor(verdict)) await this.#publisher.readyFor(verdict);
           if (this.#pace !== undefined) await this.#pace();
           if (this.#isOver(source)) return;
+          this.#counts.unsent--;
           this.#send(this.#publisher, source, one, verdict);
         }
       }
@@ -230,7 +237,13 @@ class Transfer {
 
   /** The last word on a message: in the journal before the broker hears of it. */
   #settled(source: TransferSource, taken: Taken, reason: StayReason | 'unknown' | undefined, message?: Message): void {
-    if (this.#journal === undefined || this.#job.dryRun) {
+    const { copy, dryRun } = this.#job;
+    if (reason === undefined && !copy && !dryRun) {
+      // On another connection, or none, its original comes again.
+      if (source.closed) this.#counts.doubled++;
+      else this.#arrived++;
+    }
+    if (this.#journal === undefined || dryRun) {
       this.#answer(source, taken, reason);
       return;
     }
@@ -240,11 +253,7 @@ class Transfer {
 
   #answer(source: TransferSource, taken: Taken, reason: StayReason | 'unknown' | undefined): void {
     const moved = reason === undefined;
-    if (!source.settle(taken, moved && !this.#job.copy && !this.#job.dryRun ? 'ack' : 'hold')) {
-      if (moved && !this.#job.dryRun) this.#counts.doubled++;
-      return;
-    }
-    if (source !== this.#source) return;
+    if (!source.settle(taken, moved && !this.#job.copy && !this.#job.dryRun ? 'ack' : 'hold') || source !== this.#source) return;
     if (moved) this.#counts.moved++;
     else if (reason === 'unknown') this.#counts.unknown++;
     else this.#stayed[reason] = (this.#stayed[reason] ?? 0) + 1;
@@ -268,11 +277,12 @@ class Transfer {
     }
     const done = this.#left === 0 && this.#open === 0;
     const { acknowledged, failure: unsent } = await source.close();
-    this.#done += acknowledged;
-    if (!this.#job.copy && !this.#job.dryRun) {
-      this.#counts.doubled += Math.max(0, this.#counts.moved - this.#done);
-      this.#counts.moved = this.#done;
-    }
+    const left = Math.max(0, this.#arrived - acknowledged);
+    // With their queue, the originals are gone as well.
+    const gone = failure?.kind === 'missing' ? left : 0;
+    this.#done += acknowledged + gone;
+    this.#counts.doubled += left - gone;
+    if (!this.#job.copy && !this.#job.dryRun) this.#counts.moved = this.#done;
     return (done ? undefined : failure) ?? (unsent !== undefined && !connection.open ? await connection.lost : unsent);
   }
 
@@ -282,6 +292,6 @@ class Transfer {
     this.#lastProgress = now;
     const { count } = this.#job;
     const { depth, seen, moved } = this.#counts;
-    this.#session.emit({ kind: 'transferring', moved, seen, total: Math.min(depth, count ?? depth) });
+    this.#session.emit({ kind: 'transferring', moved, seen: seen - this.#open, total: Math.min(depth, count ?? depth) });
   }
 }
