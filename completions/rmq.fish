@@ -568,7 +568,7 @@ complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --newer-than' -l new
 complete -c rmq -n '__rmq_at "dlx inspect"' -l id -x -d 'only the message with this id'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --where' -l where -x -d 'only those of which this is true: CEL, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks -n --count' -l count -s n -x -d 'look at N messages (100; all with -o json)'
-complete -c rmq -n '__rmq_at "dlx inspect"' -l group-by -x -d 'count messages by reason, queue, exchange, routingKey, type or header:NAME'
+complete -c rmq -n '__rmq_at "dlx inspect"' -l group-by -x -d 'count messages by reason, queue, exchange, routingKey, type, why (what the worker said) or header:NAME'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --show' -l show -x -d 'one whole message, by its number in the queue, and how it died'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --force' -l force -d 'look even where that may cost messages their last delivery'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
@@ -594,7 +594,7 @@ complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --journal' -l journal
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --max-replays' -l max-replays -x -d 'leave what has been replayed N times (3)'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
-complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send each body through the program behind --, and what it prints instead'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'
 
 # rmq dlx move
 complete -c rmq -n '__rmq_at "dlx move"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'
@@ -612,7 +612,7 @@ complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --force' -l force -d 'g
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --journal' -l journal -r -F -d 'append a line of JSON for each message that is chosen, before it is acknowledged'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
-complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send each body through the program behind --, and what it prints instead'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'
 
 # rmq dlx export
 complete -c rmq -n '__rmq_at "dlx export"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'

@@ -1,8 +1,17 @@
 /** A table, some of whose lines a person is to tick; all of it is safe to show. */
 export interface Checklist {
   readonly title: string;
+  /** How many lines there are to tick. */
+  readonly size: number;
+  /** Lays it out for so many columns of a terminal. */
+  readonly layOut: (columns: number) => Layout;
+}
+
+export interface Layout {
   readonly head: string;
   readonly lines: readonly string[];
+  /** What holds for all lines. */
+  readonly same: string | undefined;
 }
 
 /**

@@ -1,9 +1,10 @@
 import { deathHistory } from './death.ts';
+import { whyOf } from './death-why.ts';
 import type { Delivery } from './message.ts';
 import { plainHeaders } from './plain-headers.ts';
 
 /** What dead letters can be grouped by; `header:NAME` is one more. */
-export const GROUP_KEYS = ['reason', 'queue', 'exchange', 'routingKey', 'type'] as const;
+export const GROUP_KEYS = ['reason', 'queue', 'exchange', 'routingKey', 'type', 'why'] as const;
 export type GroupKey = (typeof GROUP_KEYS)[number] | `header:${string}`;
 
 /** Dead letters that have something in common. */
@@ -19,7 +20,7 @@ export interface DeathGroup {
 /** Groups beyond these are only counted: grouping a million messages by their id is a mistake that must not cost the memory. */
 const MOST_GROUPS = 10_000;
 
-/** Counts dead letters by what they have in common; `queue` and `reason` are those of the newest death, `exchange` and `routingKey` the original ones. */
+/** Counts dead letters by what they have in common; `queue` and `reason` are those of the newest death, `why` is what a worker of ours said, `exchange` and `routingKey` the original ones. */
 export class DeathGroups {
   readonly #keys: readonly GroupKey[];
   readonly #groups = new Map<string, DeathGroup>();
@@ -35,6 +36,7 @@ export class DeathGroups {
     const [newest] = deaths;
     const values = this.#keys.map((key): string | undefined => {
       if (key === 'reason' || key === 'queue') return newest?.[key];
+      if (key === 'why') return whyOf(delivery.properties);
       if (key === 'exchange') return first?.exchange ?? delivery.exchange;
       if (key === 'routingKey') return first?.routingKeys[0] ?? delivery.routingKey;
       return key === 'type' ? delivery.properties.type : headerOf(delivery, key.slice('header:'.length));

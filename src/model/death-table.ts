@@ -1,5 +1,6 @@
 import { deathHistory } from './death.ts';
 import { previewOf, shortLine } from './death-text.ts';
+import { whyOf } from './death-why.ts';
 import type { Delivery } from './message.ts';
 import { formatDuration, formatNumber, formatSize } from './quantity.ts';
 import { replaysOf } from './replay.ts';
@@ -8,8 +9,9 @@ import { cutToWidth, textWidth } from './text-width.ts';
 /** A line of a table; the cells are safe to show. */
 export type Cells = readonly string[];
 
-export const LETTER_HEADS: Cells = ['#', 'AGE', 'DIED', 'IN QUEUE', 'EXCHANGE', 'KEY', 'SIZE', 'REPLAYED', 'BODY'];
+export const LETTER_HEADS: Cells = ['#', 'AGE', 'DIED', 'IN QUEUE', 'EXCHANGE', 'KEY', 'SIZE', 'REPLAYED', 'WHY', 'BODY'];
 const NAME = 32;
+const WHY = 40;
 const PREVIEW = 60;
 /** Kinds of death that a table shows of one message. */
 const KINDS = 3;
@@ -32,6 +34,7 @@ export function letterCells(delivery: Delivery, number: number, now: number): Ce
     shortLine(original.key, NAME),
     formatSize(body.length),
     replays === 0 ? '' : formatNumber(replays),
+    shortLine(whyOf(properties) ?? '', WHY),
     previewOf(body, PREVIEW),
   ];
 }
@@ -42,6 +45,8 @@ export interface Layout {
   readonly right: ReadonlySet<number>;
   /** Columns that are never cut, beside those of numbers. */
   readonly firm?: ReadonlySet<number>;
+  /** What columns keep that are cut, where it is not 6; less only on a terminal that has no room even so. */
+  readonly least?: ReadonlyMap<number, number>;
   /** Wider where a cell is; kept for the next page of the same table. */
   readonly widths: number[];
   /** The width of the terminal, into which every line is fitted; undefined: lines are as long as they are. */
@@ -53,9 +58,13 @@ const GAP = 2;
 const LEAST = 6;
 
 /** Lines with their columns below each other. */
-export function formatTable(rows: readonly Cells[], { right, firm, widths, columns }: Layout): string {
+export function formatTable(rows: readonly Cells[], { right, firm, least, widths, columns }: Layout): string {
   for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, textWidth(cell));
-  if (columns !== undefined) fit(widths, (column) => right.has(column) || firm?.has(column) === true, columns);
+  if (columns !== undefined) {
+    const keeps = (column: number): number => (right.has(column) || firm?.has(column) ? Number.POSITIVE_INFINITY : LEAST);
+    fit(widths, (column) => Math.max(keeps(column), least?.get(column) ?? 0), columns);
+    fit(widths, keeps, columns);
+  }
   const line = (row: Cells): string =>
     row
       .flatMap((cell, column) => {
@@ -70,12 +79,12 @@ export function formatTable(rows: readonly Cells[], { right, firm, widths, colum
   return rows.map((row) => `${line(row)}\n`).join('');
 }
 
-/** Takes what is too much off the widest columns of text; on a terminal that is narrower still, lines wrap. */
-function fit(widths: number[], isFirm: (column: number) => boolean, columns: number): void {
+/** Takes what is too much off the widest columns that have more than they keep; on a terminal that is narrower still, lines wrap. */
+function fit(widths: number[], keeps: (column: number) => number, columns: number): void {
   let over = widths.reduce((sum, width) => sum + (width === 0 ? 0 : width + GAP), -GAP) - columns;
   while (over > 0) {
-    const widest = widths.reduce((best, width, column) => (!isFirm(column) && width > (widths[best] ?? 0) ? column : best), -1);
-    if (widest < 0 || (widths[widest] ?? 0) <= LEAST) return;
+    const widest = widths.reduce((best, width, column) => (width > keeps(column) && width > (widths[best] ?? 0) ? column : best), -1);
+    if (widest < 0) return;
     widths[widest] = (widths[widest] ?? 0) - 1;
     over--;
   }

@@ -49,7 +49,7 @@ const WORDS: Readonly<Record<StayReason, string>> = {
   circular: 'it came from this very queue',
   exhausted: 'replayed too often already (--max-replays)',
   again: 'replayed by this run already, and back',
-  unedited: 'the program that edits it failed',
+  unedited: 'the program that edits it failed or printed nothing',
 };
 
 /** The failure kind when nothing else kept messages where they are. */

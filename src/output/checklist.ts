@@ -1,13 +1,13 @@
 import type { Readable } from 'node:stream';
 import { isCancel, MultiSelectPrompt, updateSettings } from '@clack/core';
-import type { Checklist } from '../model/checklist.ts';
+import type { Checklist, Layout } from '../model/checklist.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
 import { formatNumber } from '../model/quantity.ts';
 import { cutToWidth } from '../model/text-width.ts';
 import type { Palette } from './color.ts';
 
-/** The title, the head, and what is said below. */
-const AROUND = 5;
+/** The title, the keys, the head, what holds for all, and what is said below. */
+const AROUND = 6;
 const FEWEST = 3;
 const MARK = 6;
 
@@ -16,40 +16,54 @@ const MARK = 6;
  *
  * @throws Failure `interrupted` when the list was left, or what the signal was aborted with
  */
-export async function tickLines({ title, head, lines }: Checklist, input: Readable, { name, faint, warning }: Palette, signal: AbortSignal): Promise<number[]> {
+export async function tickLines(
+  { title, size, layOut }: Checklist,
+  input: Readable,
+  { name, faint, warning }: Palette,
+  signal: AbortSignal,
+): Promise<number[]> {
   const left = new AbortController();
   const leave = (): void => left.abort();
   const page = (): number => Math.max(FEWEST, (process.stderr.rows || 24) - AROUND);
-  const fit = (text: string): string => cutToWidth(text, Math.max(1, (process.stderr.columns || 80) - 1));
+  const width = (): number => Math.max(1, (process.stderr.columns || 80) - 1);
+  const fit = (text: string): string => cutToWidth(text, width());
+  // Terminals change their size.
+  let laidOut: (Layout & { readonly width: number }) | undefined;
+  const layout = (): Layout => {
+    if (laidOut?.width !== width()) laidOut = { ...layOut(Math.max(1, width() - MARK)), width: width() };
+    return laidOut;
+  };
   let top = 0;
   // End of file, Ctrl-D; Ctrl-C and Escape are there.
   updateSettings({ aliases: { '\x04': 'cancel' } });
   const prompt = new MultiSelectPrompt<{ readonly value: number }>({
-    options: lines.map((_, value) => ({ value })),
+    options: Array.from({ length: size }, (_, value) => ({ value })),
     input,
     output: process.stderr,
     signal: left.signal,
     validate: (ticked) => (ticked === undefined || ticked.length === 0 ? 'nothing is ticked: space ticks the line, Esc leaves' : undefined),
     render() {
       const ticked = new Set(this.value);
-      const count = `${formatNumber(ticked.size)} of ${formatNumber(lines.length)} ticked`;
+      const count = `${formatNumber(ticked.size)} of ${formatNumber(size)} ticked`;
       if (this.state === 'submit') return fit(count);
       if (this.state === 'cancel') return fit('left');
-      const size = page();
-      top = Math.min(Math.max(top, this.cursor - size + 1), this.cursor, Math.max(0, lines.length - size));
-      const shown = lines.slice(top, top + size).map((line, index) => {
+      const { head, lines, same } = layout();
+      const most = page();
+      top = Math.min(Math.max(top, this.cursor - most + 1), this.cursor, Math.max(0, size - most));
+      const shown = lines.slice(top, top + most).map((line, index) => {
         const at = top + index;
         const text = fit(`${at === this.cursor ? '>' : ' '} ${ticked.has(at) ? '[x]' : '[ ]'} ${line}`);
         return at === this.cursor ? name(text) : text;
       });
       const keys = 'space ticks, a all or none, i the others, enter goes on, Esc leaves everything as it is';
       const below = this.state === 'error' ? warning(fit(this.error)) : fit(`${count}; ${formatNumber(top + 1)} to ${formatNumber(top + shown.length)} shown`);
-      return [fit(title), faint(fit(keys)), faint(fit(`${' '.repeat(MARK)}${head}`)), ...shown, below].join('\n');
+      const all = same === undefined ? [] : [faint(fit(same))];
+      return [fit(title), faint(fit(keys)), ...all, faint(fit(`${' '.repeat(MARK)}${head}`)), ...shown, below].join('\n');
     },
   });
   prompt.on('key', (_, { name: key }) => {
-    const steps: Readonly<Record<string, number>> = { pageup: -page(), pagedown: page(), home: -lines.length, end: lines.length };
-    prompt.cursor = Math.min(Math.max(0, prompt.cursor + (steps[key ?? ''] ?? 0)), lines.length - 1);
+    const steps: Readonly<Record<string, number>> = { pageup: -page(), pagedown: page(), home: -size, end: size };
+    prompt.cursor = Math.min(Math.max(0, prompt.cursor + (steps[key ?? ''] ?? 0)), size - 1);
   });
   signal.addEventListener('abort', leave, { once: true });
   input.once('end', leave);

@@ -37,7 +37,7 @@ export interface OutputOptions {
 export interface Output {
   readonly results: {
     /** A function that prints a delivery and resolves once the operating system has taken all of its bytes. */
-    printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine'>): Print;
+    printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine' | 'whole'>): Print;
     /** Prints one result: a line of JSON with `-o json`, the text otherwise. */
     report(result: object, text: string): Promise<void>;
     /** The width of the terminal that shows them; undefined when they go elsewhere. */

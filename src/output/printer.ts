@@ -12,6 +12,8 @@ export interface PrintOptions {
   readonly jsonBody: boolean;
   /** Bodies are lines where newlines end them: one that has a newline gets no second one, and one of several lines is told of. */
   readonly asLine?: { readonly onSeveral: () => void } | undefined;
+  /** All of the message as on a terminal, wherever it goes, for people who read about it. */
+  readonly whole?: boolean;
   readonly toTerminal: boolean;
   readonly colored: boolean;
 }
@@ -30,7 +32,7 @@ const NUL = 0x00;
  *
  * @throws Failure `usage` for options that exclude each other
  */
-export function openPrinter(writer: Writer, { format, nul, jsonBody, asLine, toTerminal, colored }: PrintOptions): Print {
+export function openPrinter(writer: Writer, { format, nul, jsonBody, asLine, whole = false, toTerminal, colored }: PrintOptions): Print {
   if (nul && format !== 'text') {
     const ends = format === 'raw' ? 'raw puts nothing behind a body' : 'an envelope ends with its line';
     throw new Failure('usage', `--null (-0) and -o ${format} exclude each other: ${ends}`);
@@ -38,7 +40,7 @@ export function openPrinter(writer: Writer, { format, nul, jsonBody, asLine, toT
   if (format === 'raw') return async (delivery) => delivery && writer.write(delivery.body);
   if (format === 'json') return printEnvelope(writer, jsonBody);
   if (nul) return (delivery) => writer.write(delivery?.body ?? '', NUL);
-  if (!toTerminal) return (delivery) => writer.write(lineOf(delivery?.body ?? NOTHING, asLine), NEWLINE);
+  if (!toTerminal && !whole) return (delivery) => writer.write(lineOf(delivery?.body ?? NOTHING, asLine), NEWLINE);
   const loading = colored ? loadPalette() : Promise.resolve(COLORLESS);
   return async (delivery) => delivery && writer.write(formatBlock(delivery, await loading));
 }

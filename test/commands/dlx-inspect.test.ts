@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { DecodedDeath } from '../../src/model/death-story.ts';
 import { textWidth } from '../../src/model/text-width.ts';
 import { type Peer, peer, unique } from '../support/broker.ts';
-import { jsonLines, rmq } from '../support/rmq.ts';
+import { jsonLines, rmq, start } from '../support/rmq.ts';
 
 interface Envelope {
   readonly queue: string;
@@ -68,15 +65,41 @@ for (const type of ['classic', 'quorum']) {
 
 test('on a terminal each dead letter is one line of its width, whatever characters it has', async (t) => {
   const { dead, kill } = await morgue(t);
-  await kill(['\u001b[2J日本語のとても長い本文です日本語のとても長い本文です', '{"id":1}'], `order.placed.${'k'.repeat(60)}`, { tenant: 'acme' });
-  const command = [process.execPath, fileURLToPath(new URL('../../bin/rmq.js', import.meta.url)), 'dlx', 'inspect', dead, '--quiet'].join(' ');
-  const { stdout } = await promisify(execFile)('script', ['-qefc', `stty cols 80 rows 30; ${command}`, '/dev/null'], { timeout: 50_000 });
-  const lines = stdout.trimEnd().split('\r\n');
-  assert.equal(lines.length, 3, stdout);
-  assert.match(lines[0] ?? '', /^# +AGE +DIED +IN QUEUE +EXCHANGE +KEY +SIZE {2}BODY$/);
+  await kill(['\u001b[2J日本語のとても長い本文です日本語のとても長い本文です'], `order.placed.${'k'.repeat(60)}`);
+  await kill(['{"id":1}'], `order.paid.${'k'.repeat(60)}`);
+  const { stdout } = await start(['dlx', 'inspect', dead, '--quiet'], { terminal: true, columns: 80 }).result;
+  const [head = '', first = '', second = '', same = '', ...more] = stdout.trimEnd().split('\r\n');
+  assert.deepEqual(more, [], stdout);
+  assert.match(head, /^# +AGE +DIED +KEY +SIZE {2}BODY$/);
+  assert.match(same, /^all: in queue test\.work\.\w+, exchange test\.exchange\.\w+$/);
+  const lines = [head, first, second];
   for (const line of lines) assert.ok(textWidth(line) <= 80, line);
   const columns = lines.map((line) => textWidth(line.slice(0, line.search(/BODY|\{|\\u001b/))));
   assert.equal(new Set(columns).size, 1, stdout);
+});
+
+test('on a terminal the body keeps its room, and columns that are the same everywhere give theirs', async (t) => {
+  const { channel, dead, kill, publish, queue } = await morgue(t);
+  const body = 'a body that tells messages apart';
+  await kill(
+    Array.from({ length: 3 }, (_, index) => `${index} ${body}`),
+    'k'.repeat(70),
+  );
+  const looked = async (columns?: number): Promise<string> =>
+    (await start(['dlx', 'inspect', dead, '--quiet'], { terminal: true, ...(columns && { columns }) }).result).stdout;
+  const narrow = await looked(80);
+  for (const index of [0, 1, 2]) assert.match(narrow, new RegExp(`^${index + 1} .*  ${index} ${body}\r$`, 'm'));
+  assert.match(narrow, /^# +AGE +DIED +SIZE {2}BODY\r\n[\s\S]*^all: in queue test\.work\.\w+, exchange test\.exchange\.\w+, key k{31}…\r$/m);
+  assert.match(await looked(200), /IN QUEUE +EXCHANGE +KEY +SIZE {2}BODY\r\n(?![\s\S]*all:)/);
+  const other = await queue({ deadLetterExchange: '', deadLetterRoutingKey: dead }, `another.${'q'.repeat(30)}`);
+  await publish(other, [`3 ${body}`]);
+  let message = await channel.get(other);
+  while (message === false) message = await channel.get(other);
+  channel.reject(message, false);
+  while ((await channel.checkQueue(dead)).messageCount < 4);
+  const mixed = await looked(80);
+  for (const index of [0, 1, 2, 3]) assert.match(mixed, new RegExp(`^${index + 1} .*  ${index} ${body.slice(0, 17)}.*\r$`, 'm'));
+  for (const line of mixed.trimEnd().split('\r\n')) assert.ok(textWidth(line) <= 80, line);
 });
 
 test('what another consumer holds is not there to be seen, and that is said', async (t) => {
@@ -179,11 +202,44 @@ test('one message is shown whole, with the story of its deaths', async (t) => {
   );
   assert.match(lines[2] ?? '', new RegExp(`^2\\. Published to the queue "${work}", it was rejected in "${work}", .* ago\\)\\.$`));
   assert.equal(lines[3], `Then it came into "${dead}", published to the queue "${dead}".`);
-  assert.equal(lines.at(-2), 'the body');
+  assert.equal(lines.at(-3), 'the body');
   const beyond = await rmq(['dlx', 'inspect', dead, '--show', '2']);
   assert.equal(beyond.code, 66);
   assert.match(beyond.stderr, /there is no message 2: ".*" holds 1 message/);
   assert.equal((await take(dead)).length, 1);
+});
+
+test('one message is shown with its properties and headers also where there is no terminal', async (t) => {
+  const { queue, publish } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['{"id":1}'], { messageId: 'order-7', contentType: 'application/json', headers: { tenant: 'acme' } });
+  const { stdout } = await rmq(['dlx', 'inspect', dead, '--show', '1']);
+  for (const [label, value] of [
+    ['messageId', 'order-7'],
+    ['contentType', 'application/json'],
+    ['header tenant', 'acme'],
+  ]) {
+    assert.match(stdout, new RegExp(`^${label} +${value}$`, 'm'));
+  }
+  assert.match(stdout, /\n\n\{\n {2}"id": 1\n\}\n/);
+});
+
+test('what a worker said stands in a column, and can be counted; the default exchange has a name', async (t) => {
+  const { channel, queue, publish, kill, dead } = await morgue(t);
+  await kill(['a'], 'key', { 'x-rmq-reason': 'exit code 7', 'x-rmq-stderr': 'no such order' });
+  await kill(['b'], 'key', { 'x-rmq-stderr': 'starting\nout of \u001b[31mmemory\n' });
+  const table = await rmq(['dlx', 'inspect', dead]);
+  assert.match(table.stdout, /^# .* REPLAYED +WHY +BODY\n1 .* exit code 7 +a\n2 .* out of \\u001b\[31mmemory +b\n$/);
+  const terminal = await start(['dlx', 'inspect', dead], { terminal: true }).result;
+  assert.match(terminal.stdout, /WHY +BODY\r\n/);
+  await channel.purgeQueue(dead);
+  await kill(['c'], 'key');
+  assert.doesNotMatch((await rmq(['dlx', 'inspect', dead])).stdout, /WHY/);
+  const other = await queue();
+  await publish(other, ['a', 'b'], { headers: { 'x-rmq-reason': 'exit code 7' } });
+  await publish(other, ['c']);
+  const groups = await rmq(['dlx', 'inspect', other, '--group-by', 'why,exchange']);
+  assert.match(groups.stdout, /^COUNT {2}WHY +EXCHANGE .*\n +2 {2}exit code 7 +\(default\) .*\n +1 {2}\? +\(default\) .*\n$/);
 });
 
 test('a forged death is shown as what it is', async (t) => {

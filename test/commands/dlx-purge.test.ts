@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { peer } from '../support/broker.ts';
 import { scratchDirectory } from '../support/programs.ts';
-import { json, rmq } from '../support/rmq.ts';
+import { json, rmq, start } from '../support/rmq.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
 
@@ -76,6 +76,29 @@ test('a stream keeps what it has', async (t) => {
   const asked = await rmq(['dlx', 'purge', stream], { terminal: true, input: '' });
   assert.equal(asked.code, 76, asked.stdout);
   assert.doesNotMatch(asked.stdout, /Type the name/);
+});
+
+test('before a purge by filters the filters are named, and that nobody has counted', async (t) => {
+  const { queue, publish, depth } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['a', 'b']);
+  for (const [flags, said] of [
+    [['-n', '1'], `This removes at most 1 of the 2 messages in "${dead}" for good.`],
+    [
+      ['--from-queue', 'orders', '-n', '1'],
+      `at most 1 of those of the 2 messages in "${dead}" that the filters choose (--from-queue; how many is not known yet) for good.`,
+    ],
+    [
+      ['--where', 'true', '--id', 'x'],
+      `This removes those of the 2 messages in "${dead}" that the filters choose (--id, --where; how many is not known yet) for good.`,
+    ],
+  ] as const) {
+    const { child, until, result } = start(['dlx', 'purge', dead, ...flags], { terminal: true, columns: 200 });
+    await until('stdout', said);
+    child.stdin.write('no\n');
+    assert.equal((await result).code, 1);
+  }
+  assert.equal(await depth(dead), 2);
 });
 
 test('on a terminal the name of the queue has to be typed', async (t) => {

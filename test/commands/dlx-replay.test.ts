@@ -197,6 +197,38 @@ test('a dry run says what would go where and changes nothing', async (t) => {
   assert.deepEqual(await take(work), []);
 });
 
+test('a dry run tells which targets do not exist, and what it did not look at', async (t) => {
+  const { channel, exchange, work, dead, reject, publish } = await ward(t);
+  const [gone, kept] = [await exchange('fanout'), await exchange('fanout')];
+  for (const one of [gone, kept]) await channel.bindQueue(work, one, '');
+  const shortLived = unique('short-lived');
+  await channel.assertQueue(shortLived, { arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead } });
+  await publish(shortLived, ['1', '2', '3']);
+  await reject(shortLived, 3);
+  for (const one of [gone, gone, kept]) channel.publish(one, 'key', Buffer.from('x'), { persistent: true });
+  await reject(work, 3);
+  await publish(dead, ['long'], { headers: { 'x-rmq-attempt': 1, 'x-rmq-origin': { exchange: '', routingKey: 'k'.repeat(300) } } });
+  await channel.deleteExchange(gone);
+  await channel.deleteQueue(shortLived);
+  const dry = await rmq(['dlx', 'replay', dead, '--dry-run']);
+  assert.equal(dry.code, 0, dry.stderr);
+  assert.match(dry.stdout, new RegExp(`^ +3 {2}queue "${shortLived}": there is no such queue: they would stay$`, 'm'));
+  assert.match(dry.stdout, new RegExp(`^ +2 {2}exchange "${gone}" with key "key": there is no such exchange: they would stay$`, 'm'));
+  assert.match(dry.stdout, new RegExp(`^ +1 {2}exchange "${kept}" with key "key"$`, 'm'));
+  assert.match(dry.stdout, /^ +1 {2}queue "k{300}": there is no such queue: it would stay$/m);
+  const { destinations } = json<{ destinations: readonly { exchange: string; missing?: boolean }[] }>(
+    await rmq(['dlx', 'replay', dead, '--dry-run', '-o', 'json']),
+  );
+  assert.deepEqual(
+    destinations.map(({ missing }) => missing),
+    destinations.map(({ exchange: name }) => (name === kept ? undefined : true)),
+  );
+  const some = await rmq(['dlx', 'replay', dead, '--dry-run', '-n', '1', '--where', `exchange == "${gone}"`]);
+  assert.match(some.stdout, /^ {2}3 not chosen\n {2}3 not looked at\n$/m);
+  const none = await rmq(['dlx', 'replay', dead, '--dry-run', '--id', 'none']);
+  assert.equal(none.stdout, `nothing would be sent from "${dead}"\n  7 not chosen\n`);
+});
+
 test('--copy leaves the originals, -n takes the first ones, and no other is touched', async (t) => {
   const { dead, publish, queue, take } = await ward(t);
   const to = await queue();
@@ -320,12 +352,30 @@ test('--edit sends bodies through a program; where it fails, the message stays',
   const edited = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', edit]);
   assert.equal(edited.code, 3, edited.stderr);
   assert.match(edited.stderr, /1 stays: the program that edits it failed/);
-  assert.deepEqual(bodies(await take(to)), ['ONE\n', 'THREE\n']);
+  assert.deepEqual(bodies(await take(to)), ['ONE', 'THREE']);
   assert.deepEqual(bodies(await take(dead)), ['bad']);
   assert.equal((await rmq(['dlx', 'replay', dead, '--edit'])).code, 64);
   await publish(dead, ['four']);
   assert.equal((await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', '/nowhere'])).code, 127);
   assert.deepEqual(bodies(await take(dead)), ['four']);
+});
+
+test('--edit loses no body to a program that prints nothing, and adds no newline', async (t) => {
+  const { dead, queue, publish, take } = await ward(t);
+  const to = await queue();
+  const directory = await scratchDirectory(t);
+  const edit = await program(directory, 'edit', "#!/bin/sh\ngrep -v -e secret -e '^$' | sed -e 's/blank//' -e 's/two/2\\n/'\ntrue\n");
+  await publish(dead, ['the secret'], { messageId: 'order-7' });
+  await publish(dead, ['', 'blank', 'plain', 'line\n', 'two', 'a\nb']);
+  const edited = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', edit]);
+  assert.equal(edited.code, 3, edited.stderr);
+  assert.match(edited.stderr, /the message "order-7" stays: the program that edits it printed nothing$/m);
+  assert.match(edited.stderr, /a message stays: the program that edits it printed nothing but a newline$/m);
+  assert.match(edited.stderr, /2 stay: the program that edits it failed/);
+  assert.deepEqual(bodies(await take(to)), ['', 'plain', 'line\n', '2\n\n', 'a\nb']);
+  const stayed = json<Summary>(await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '-o', 'json', '--', 'true'])).stayed;
+  assert.deepEqual(stayed, { unedited: 2 });
+  assert.deepEqual(bodies(await take(dead)), ['the secret', 'blank']);
 });
 
 test('the journal has a line for each message, and no line is spoilt by one that another run left unfinished', async (t) => {

@@ -52,6 +52,25 @@ for (const type of ['classic', 'quorum']) {
   });
 }
 
+test('on a narrow terminal the bodies can be told apart', async (t) => {
+  const { channel, queue, publish } = await peer(t);
+  const dead = await queue();
+  const work = await queue({ deadLetterExchange: '', deadLetterRoutingKey: dead }, 'orders.processing.of.the.north');
+  await publish(work, ['{"order":"number 1"}', '{"order":"number 2"}']);
+  for (let rejected = 0; rejected < 2; ) {
+    const message = await channel.get(work);
+    if (message === false) continue;
+    channel.reject(message, false);
+    rejected++;
+  }
+  while ((await channel.checkQueue(dead)).messageCount < 2);
+  const { type: press, result } = at(['dlx', 'replay', dead, '--select'], { columns: 80 });
+  await press('0 of 2 ticked', ESCAPE);
+  const { stdout } = await result;
+  assert.match(stdout, /1 .* {2}\{"order":"number 1"\}[\s\S]*2 .* {2}\{"order":"number 2"\}/);
+  assert.match(stdout, new RegExp(`all: in queue ${work.slice(0, 31)}`));
+});
+
 test('of equal messages as many go as are ticked', async (t) => {
   const { queue, publish, take } = await peer(t);
   const [from, to] = [await queue(), await queue()];

@@ -19,6 +19,8 @@ export interface Options {
   readonly timeout?: number;
   /** Gives it a terminal, with everything that appears there on its standard output; standard input is the keyboard. */
   readonly terminal?: boolean;
+  /** How wide that is; 140 unless told. */
+  readonly columns?: number;
 }
 
 /** A run that is still going on. */
@@ -30,8 +32,8 @@ export interface Running {
 }
 
 /** Starts the built command, as a shell would. */
-export function start(args: readonly string[], { input, env = {}, timeout = 60_000, terminal = false }: Options = {}): Running {
-  const [program = '', ...own] = terminal ? onTerminal(args) : [process.execPath, BIN, ...args];
+export function start(args: readonly string[], { input, env = {}, timeout = 60_000, terminal = false, columns = 140 }: Options = {}): Running {
+  const [program = '', ...own] = terminal ? onTerminal(args, columns) : [process.execPath, BIN, ...args];
   const child = spawn(program, own, { env: { ...process.env, ...(terminal && { TERM: 'xterm', CI: undefined }), ...env } });
   const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
   const text = (stream: 'stdout' | 'stderr'): string => Buffer.concat(chunks[stream]).toString();
@@ -62,9 +64,9 @@ export function start(args: readonly string[], { input, env = {}, timeout = 60_0
   return { child, result, until };
 }
 
-function onTerminal(args: readonly string[]): string[] {
+function onTerminal(args: readonly string[], columns: number): string[] {
   const words = [process.execPath, BIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
-  return ['script', '-qefc', `stty cols 140 rows 20; exec ${words.join(' ')}`, '/dev/null'];
+  return ['script', '-qefc', `stty cols ${columns} rows 20; exec ${words.join(' ')}`, '/dev/null'];
 }
 
 /** Runs the built command to its end. Standard input is empty unless given. */

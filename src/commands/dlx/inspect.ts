@@ -18,7 +18,7 @@ export const inspectCommand = defineCommand({
     queue: argument('the queue with the dead letters'),
     ...filterInputs,
     count: integer('look at N messages (100; all with -o json)', { short: 'n' }),
-    groupBy: commas(texts('count messages by reason, queue, exchange, routingKey, type or header:NAME', { value: 'KEY,…' })),
+    groupBy: commas(texts('count messages by reason, queue, exchange, routingKey, type, why (what the worker said) or header:NAME', { value: 'KEY,…' })),
     show: integer('one whole message, by its number in the queue, and how it died'),
     force: toggle('look even where that may cost messages their last delivery'),
   },

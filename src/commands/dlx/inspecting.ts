@@ -1,3 +1,4 @@
+import { roomForBody, withoutBlank, withoutColumn, withoutSame } from '../../model/death-columns.ts';
 import type { DeathGroups } from '../../model/death-groups.ts';
 import { deathStory, decodeDeath, isoTime } from '../../model/death-story.ts';
 import { type Cells, formatTable, LETTER_HEADS, letterCells } from '../../model/death-table.ts';
@@ -13,7 +14,7 @@ export const FEW = 100;
 /** Lines that are laid out together. */
 const PAGE = 500;
 const VALUE = 60;
-const REPLAYED = LETTER_HEADS.indexOf('REPLAYED');
+const [REPLAYED, WHY] = ['REPLAYED', 'WHY'].map((head) => LETTER_HEADS.indexOf(head)) as [number, number];
 
 /** How dead letters are shown while they come. */
 export interface View {
@@ -25,14 +26,22 @@ export interface View {
 export function tableView(results: Results, now: number): View {
   const right: ReadonlySet<number> = new Set([0, 6, REPLAYED]);
   const firm: ReadonlySet<number> = new Set([1]);
+  const least = roomForBody();
   const { columns } = results;
   const widths: number[] = [];
   let rows: Cells[] = [LETTER_HEADS];
   let any = false;
-  const print = (): Promise<void> => {
-    const page = formatTable(rows, { right, firm, widths, columns });
+  // Further pages have the columns of the first.
+  let silent: boolean | undefined;
+  const tidy = (): void => {
+    silent ??= rows.slice(1).every((row) => row[WHY] === '');
+    if (silent) rows = withoutColumn(rows, WHY);
+  };
+  const print = (below = ''): Promise<void> => {
+    tidy();
+    const page = formatTable(rows, { right, firm, least, widths, columns });
     rows = [];
-    return results.report({}, page);
+    return results.report({}, `${page}${below}`);
   };
   return {
     letter: (delivery, number) => {
@@ -42,10 +51,12 @@ export function tableView(results: Results, now: number): View {
     },
     end: async () => {
       if (!any || rows.length === 0) return;
-      // A terminal has no room for a column that says nothing; further pages have the columns of the first.
-      const isEmpty = columns !== undefined && widths.length === 0 && rows.slice(1).every((row) => row[REPLAYED] === '');
-      if (isEmpty) rows = rows.map((row) => row.map((cell, column) => (column === REPLAYED ? '' : cell)));
-      await print();
+      if (columns === undefined || widths.length > 0) return print();
+      // A terminal has no room for a column that says nothing.
+      tidy();
+      const { rows: telling, same } = withoutSame(withoutBlank(rows, 'REPLAYED'), columns);
+      rows = [...telling];
+      return print(same === undefined ? '' : `${same}\n`);
     },
   };
 }
@@ -60,7 +71,7 @@ export function oneView(results: Results, json: boolean, number: number, now: nu
   return async (delivery) => {
     if (json) return results.report(envelopeOf(delivery), '');
     await results.report({}, `message ${formatNumber(number)}\n${deathStory(delivery, now)}\n`);
-    return results.printer({ nul: false, jsonBody: false })(delivery);
+    return results.printer({ nul: false, jsonBody: false, whole: true })(delivery);
   };
 }
 
@@ -92,13 +103,18 @@ export async function groupsView(
     ['COUNT', ...keys.map((key) => shortLine(key, VALUE).toUpperCase()), 'OLDEST', 'NEWEST'],
     ...sorted.map(({ values, count, oldest, newest }) => [
       formatNumber(count),
-      ...values.map((value) => (value === undefined ? '?' : value === '' ? '(empty)' : shortLine(value, VALUE))),
+      ...values.map((value, index) => groupCell(value, keys[index])),
       ago(oldest),
       ago(newest),
     ]),
     ...(ungrouped > 0 ? [[formatNumber(ungrouped), 'in further groups']] : []),
   ];
   await results.report({}, formatTable(rows, { right: new Set([0]), widths: [], columns: results.columns }));
+}
+
+function groupCell(value: string | undefined, key: string | undefined): string {
+  if (value === '') return key === 'exchange' ? '(default)' : '(empty)';
+  return value === undefined ? '?' : shortLine(value, VALUE);
 }
 
 function times({ oldest, newest }: { readonly oldest: number | undefined; readonly newest: number | undefined }): object {

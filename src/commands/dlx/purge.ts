@@ -1,5 +1,5 @@
 import { Failure } from '../../model/failure.ts';
-import { formatCount } from '../../model/quantity.ts';
+import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { askForName } from '../asking.ts';
 import { defineCommand } from '../command.ts';
 import { argument, integer, path, toggle } from '../flag.ts';
@@ -25,8 +25,9 @@ export const purgeCommand = defineCommand({
   },
   extras: { ...selectExtras, ...deskExtras },
   load: async () => {
-    const [{ depthOf, isSelective, PurgeConfig, purge }, { withSession }] = await Promise.all([
+    const [{ depthOf, isSelective, PurgeConfig, purge }, { filterShape }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/purge.ts'),
+      import('../../patterns/dlx/filter.ts'),
       import('../../patterns/connection.ts'),
     ]);
     return {
@@ -46,7 +47,8 @@ export const purgeCommand = defineCommand({
           async (session) => {
             const depth = formatCount(await depthOf(session, queue), 'message');
             if (!yes) {
-              const chosen = isSelective(config) ? `those of the ${depth} in "${queue}" that are meant` : `the ${depth} in "${queue}"`;
+              const filters = Object.keys(filterShape).filter((name) => config[name as keyof typeof filterShape] !== undefined);
+              const chosen = isSelective(config) ? describeChosen(filters, config.count, `${depth} in "${queue}"`) : `the ${depth} in "${queue}"`;
               const ticked = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} ticked`;
               await askForName(context, { queue, loss: `This removes ${ticked ?? chosen}`, kept: `nothing was removed from "${queue}"` });
             }
@@ -65,3 +67,11 @@ export const purgeCommand = defineCommand({
     };
   },
 });
+
+/** What a purge is about that is not about all; how many messages the filters let through shows only when each is looked at. */
+function describeChosen(filters: readonly string[], count: number | undefined, all: string): string {
+  const most = count === undefined ? '' : `at most ${formatNumber(count)} of `;
+  if (filters.length === 0) return `${most}the ${all}`;
+  const flags = filters.map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+  return `${most}those of the ${all} that the filters choose (${flags.join(', ')}; how many is not known yet)`;
+}

@@ -43,16 +43,27 @@ export async function selecting(context: Context, config: Selectable, what: stri
   );
 }
 
-/** Number, age, reason, queue, exchange, key and body. */
-const COLUMNS = [0, 1, 2, 3, 4, 5, 8];
+/** What is not in the list: it tells nothing of which message is which. */
+const UNLISTED: ReadonlySet<string> = new Set(['SIZE', 'REPLAYED']);
 
-async function checklistOf({ rows, more }: Listed, queue: string, what: string): Promise<Checklist> {
-  const { formatTable, LETTER_HEADS } = await import('../../model/death-table.ts');
-  const shown = (cells: Cells): Cells => COLUMNS.map((column) => cells[column] ?? '');
-  const table = formatTable([LETTER_HEADS, ...rows.map(({ cells }) => cells)].map(shown), { right: new Set([0]), widths: [] });
-  const [head = '', ...lines] = table.trimEnd().split('\n');
-  const all = more ? `the first ${formatCount(rows.length, 'message')}; narrow them with filters to see the others` : formatCount(rows.length, 'message');
-  return { title: `Which messages of "${queue}" are to be ${what}? (${all})`, head, lines };
+async function checklistOf({ rows: letters, more }: Listed, queue: string, what: string): Promise<Checklist> {
+  const [{ formatTable, LETTER_HEADS }, { roomForBody, withoutBlank, withoutSame }] = await Promise.all([
+    import('../../model/death-table.ts'),
+    import('../../model/death-columns.ts'),
+  ]);
+  const shown = (cells: Cells): Cells => cells.filter((_, column) => !UNLISTED.has(LETTER_HEADS[column] ?? ''));
+  const all = withoutBlank([LETTER_HEADS, ...letters.map(({ cells }) => cells)].map(shown), 'WHY');
+  const count = formatCount(letters.length, 'message');
+  return {
+    title: `Which messages of "${queue}" are to be ${what}? (${more ? `the first ${count}; narrow them with filters to see the others` : count})`,
+    size: letters.length,
+    layOut: (columns) => {
+      const { rows, same } = withoutSame(all, columns);
+      const table = formatTable(rows, { right: new Set([0]), firm: new Set([1]), least: roomForBody(shown(LETTER_HEADS)), widths: [], columns });
+      const [head = '', ...lines] = table.trimEnd().split('\n');
+      return { head, lines, same };
+    },
+  };
 }
 
 /** What a command says when some that were ticked were not there any more; undefined when all were. */

@@ -1,12 +1,12 @@
 import { oneLine } from '../../model/death-text.ts';
 import { Failure } from '../../model/failure.ts';
-import type { Delivery } from '../../model/message.ts';
 import { formatNumber } from '../../model/quantity.ts';
 import { describeStayed, transferFailure } from '../../model/transfer.ts';
 import type { ConnectionConfig } from '../../patterns/connection.ts';
 import type { Replayed, replay, TransferOptions } from '../../patterns/dlx/replay.ts';
 import type { Context } from '../command.ts';
 import { decimal, integer, path, text, toggle, trailing } from '../flag.ts';
+import { editor } from './editing.ts';
 import { type Selectable, selectExtras, selecting, vanished } from './selecting.ts';
 
 /** How messages are taken from one queue to another. */
@@ -23,8 +23,8 @@ export const transferInputs = {
 export const transferExtras = {
   ...selectExtras,
   toUrl: text('AMQP URL of another broker to send them to', { value: 'URL' }),
-  edit: toggle('send each body through the program behind --, and what it prints instead'),
-  cmd: trailing('the program for --edit: the body on standard input, the new one on standard output'),
+  edit: toggle('send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'),
+  cmd: trailing('the program for --edit: the body on standard input, the new one on standard output; its last newline goes if the body had none'),
 } as const;
 
 type Session = Parameters<typeof replay>[0];
@@ -36,10 +36,6 @@ interface Extras {
   readonly cmd?: readonly string[] | undefined;
 }
 
-/** A body from a program that says more is refused: the broker would refuse it too. */
-const MOST_BYTES = 128 * 1_048_576;
-/** How many failures of the program are told one by one. */
-const ONE_BY_ONE = 10;
 const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
 
 /**
@@ -64,7 +60,7 @@ export async function transferring(
   };
   const { withSession } = await import('../../patterns/connection.ts');
   const targetConnection: ConnectionConfig = toUrl === undefined ? connection : { ...connection, url: toUrl.trim().split(NEXT_URL) };
-  const options = { only, ...(cmd !== undefined && { edit: await editor(cmd, emit, signal) }) };
+  const options = { only, ...(cmd !== undefined && { edit: editor(cmd, emit, signal) }) };
   const elsewhere = toUrl !== undefined && toUrl !== connection.url.join(',');
   const { counts, seconds, failure, refusal, destinations } = await withSession(
     connection,
@@ -77,14 +73,11 @@ export async function transferring(
   );
   const rounded = Math.round(seconds * 1_000) / 1_000;
   if (dryRun) {
-    const lines = destinations.map(({ exchange, routingKey, messages }) => `${formatNumber(messages).padStart(12)}  ${place(exchange, routingKey)}`);
-    const stay = describeStayed(counts.stayed).map((words) => `  ${words}`);
-    const rest = counts.seen - counts.chosen;
-    const text = [`would go from "${queue}" to`, ...(lines.length > 0 ? lines : ['           0  nowhere']), ...stay, `  ${formatNumber(rest)} not chosen`].join(
-      '\n',
-    );
     const { moved: would, seen, chosen, depth, stayed } = counts;
-    await results.report({ dryRun: true, queue, depth, seen, chosen, would, stayed, destinations, seconds: rounded }, text);
+    await results.report(
+      { dryRun: true, queue, depth, seen, chosen, would, stayed, destinations, seconds: rounded },
+      describeDryRun(counts, destinations, queue),
+    );
     const why = failure ?? vanished(only, chosen);
     if (why !== undefined) throw why;
     return;
@@ -95,29 +88,20 @@ export async function transferring(
   if (why !== undefined) throw why;
 }
 
-function place(exchange: string, routingKey: string): string {
-  return exchange === '' ? `queue "${oneLine(routingKey)}"` : `exchange "${oneLine(exchange)}" with key "${oneLine(routingKey)}"`;
+/** What would go where, a line each, and what would not. */
+function describeDryRun({ depth, seen, chosen, stayed }: Replayed['counts'], destinations: Replayed['destinations'], queue: string): string {
+  const places = destinations.map((destination) => `${formatNumber(destination.messages).padStart(12)}  ${place(destination)}`);
+  const others = [
+    ...describeStayed(stayed),
+    ...(chosen < seen ? [`${formatNumber(seen - chosen)} not chosen`] : []),
+    ...(seen < depth ? [`${formatNumber(depth - seen)} not looked at`] : []),
+  ];
+  const head = places.length > 0 ? `would go from "${queue}" to` : `nothing would be sent from "${queue}"`;
+  return [head, ...places, ...others.map((words) => `  ${words}`)].join('\n');
 }
 
-/** Edits a body with a program; one that fails, or says too much, leaves the message where it is. */
-async function editor(command: readonly string[], emit: Context['emit'], signal: AbortSignal): Promise<(delivery: Delivery) => Promise<Buffer | undefined>> {
-  const { runProgram } = await import('../../handlers/program.ts');
-  let failures = 0;
-  return async (delivery) => {
-    const { code, stdout, overflowed } = await runProgram({
-      command,
-      delivery,
-      attempt: 1,
-      fd3: false,
-      signal,
-      collect: { maxBytes: MOST_BYTES },
-      emit,
-    });
-    if (code === 0 && !overflowed) return stdout;
-    const { messageId } = delivery.properties;
-    const which = messageId === undefined ? 'a message' : `the message "${messageId}"`;
-    if (++failures <= ONE_BY_ONE)
-      emit({ kind: 'note', text: `${which} stays: the program that edits it ${overflowed ? 'said too much' : `ended with ${code}`}` });
-    return undefined;
-  };
+function place({ exchange, routingKey, messages, missing }: Replayed['destinations'][number]): string {
+  const where = exchange === '' ? `queue "${oneLine(routingKey)}"` : `exchange "${oneLine(exchange)}" with key "${oneLine(routingKey)}"`;
+  const what = exchange === '' ? 'queue' : 'exchange';
+  return missing === true ? `${where}: there is no such ${what}: ${messages === 1 ? 'it' : 'they'} would stay` : where;
 }

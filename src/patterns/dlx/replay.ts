@@ -7,7 +7,7 @@ import type { Selection } from '../../model/selection.ts';
 import { queueName } from '../names.ts';
 import { uniqueId } from '../unique.ts';
 import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
-import { checkTarget, targetOf, targetRules, targetShape } from './target.ts';
+import { checkTarget, markMissing, targetOf, targetRules, targetShape } from './target.ts';
 import { transfer } from './transfer.ts';
 import type { Transferred, Verdict } from './transfer-job.ts';
 
@@ -55,6 +55,8 @@ export interface TransferOptions {
 /** How many messages went to a place, or would. */
 export interface Destination extends Address {
   readonly messages: number;
+  /** True for a place that does not exist: its messages would stay. Only the most frequent places are looked for. */
+  readonly missing?: true;
 }
 
 export interface Replayed extends Transferred {
@@ -140,7 +142,8 @@ async function transferTo(
     only,
   );
   const destinations = [...places.values()].map(({ address, messages }) => ({ ...address, messages })).sort((a, b) => b.messages - a.messages);
-  return { ...transferred, destinations };
+  // What ended a run early ends the questions too: what is known is told.
+  return { ...transferred, destinations: transferred.failure === undefined ? await markMissing(target, destinations) : destinations };
 }
 
 function count(places: Map<string, { address: Address; messages: number }>, { exchange, routingKey }: Address): void {

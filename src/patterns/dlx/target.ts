@@ -78,3 +78,43 @@ export async function checkTarget(target: Session, { toQueue, toExchange, routin
     else if (toExchange !== undefined && !(await exchangeExists(connection, toExchange))) throw new Failure('missing', `there is no exchange "${toExchange}"`);
   });
 }
+
+/** Questions to the broker for one dry run. */
+const MOST_CHECKED = 200;
+const LONGEST_NAME = 255;
+
+/**
+ * Marks the places that do not exist: no such exchange, or no such queue behind the default exchange. Of many, the first 200 are looked at.
+ * One that may not be asked about is not marked.
+ */
+export async function markMissing<A extends Address>(target: Session, places: readonly A[]): Promise<(A & { readonly missing?: true })[]> {
+  if (places.length === 0) return [];
+  return withControlConnection(target, async (connection) => {
+    const exchanges = new Map<string, boolean>();
+    const isThere = async ({ exchange, routingKey }: Address): Promise<boolean> => {
+      // A forged history may name what no broker could have.
+      if (Buffer.byteLength(exchange || routingKey) > LONGEST_NAME) return false;
+      if (exchange === '') return exists(async () => (await readyCount(connection, routingKey)) >= 0);
+      const known = exchanges.get(exchange) ?? (await exists(() => exchangeExists(connection, exchange)));
+      exchanges.set(exchange, known);
+      return known;
+    };
+    const marked: (A & { readonly missing?: true })[] = [];
+    for (const [index, place] of places.entries()) {
+      marked.push(index >= MOST_CHECKED || (await isThere(place)) ? place : { ...place, missing: true });
+    }
+    return marked;
+  });
+}
+
+/** What cannot be told, for want of permission or because the queue is another connection's, may be there. */
+async function exists(ask: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.kind === 'missing') return false;
+    if (error.kind === 'denied' || error.kind === 'refused') return true;
+    throw error;
+  }
+}
