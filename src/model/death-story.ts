@@ -1,7 +1,7 @@
 import { ATTEMPT_HEADER, EXIT_CODE_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
 import { type Death, deathHistory } from './death.ts';
-import { oneLine } from './death-text.ts';
 import type { Delivery } from './message.ts';
+import { oneLine } from './one-line.ts';
 import { plainHeaders } from './plain-headers.ts';
 import { formatCount, formatDuration } from './quantity.ts';
 import { replaysOf } from './replay.ts';

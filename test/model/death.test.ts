@@ -5,8 +5,9 @@ import { type Death, deathHistory } from '../../src/model/death.ts';
 import { DeathGroups } from '../../src/model/death-groups.ts';
 import { deathStory, decodeDeath } from '../../src/model/death-story.ts';
 import { formatTable, letterCells } from '../../src/model/death-table.ts';
-import { oneLine, previewOf, shortLine } from '../../src/model/death-text.ts';
+import { previewOf, shortLine } from '../../src/model/death-text.ts';
 import type { Delivery, FieldTable, FieldValue } from '../../src/model/message.ts';
+import { oneLine } from '../../src/model/one-line.ts';
 import { textWidth } from '../../src/model/text-width.ts';
 
 const NOW = 1_700_000_000_000;

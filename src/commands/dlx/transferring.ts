@@ -1,5 +1,5 @@
-import { oneLine } from '../../model/death-text.ts';
 import { Failure } from '../../model/failure.ts';
+import { oneLine } from '../../model/one-line.ts';
 import { formatNumber } from '../../model/quantity.ts';
 import { describeStayed, transferFailure } from '../../model/transfer.ts';
 import type { ConnectionConfig } from '../../patterns/connection.ts';

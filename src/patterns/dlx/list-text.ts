@@ -1,5 +1,5 @@
 import { type Cells, formatTable } from '../../model/death-table.ts';
-import { oneLine } from '../../model/death-text.ts';
+import { oneLine } from '../../model/one-line.ts';
 import { formatCount, formatDuration, formatNumber } from '../../model/quantity.ts';
 import type { DeadLettering, DeadLetterTarget } from './list.ts';
 
