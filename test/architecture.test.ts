@@ -78,13 +78,35 @@ test('each package has one door', () => {
   assert.deepEqual(wrong, []);
 });
 
+/** What is loaded with each file. */
+const edges = new Map(
+  files.map((file) => [
+    file.path,
+    file.imports.filter(({ specifier, lazy }) => specifier.startsWith('.') && !lazy).map(({ specifier }) => targetOf(file, specifier)),
+  ]),
+);
+
+test('what only some commands need is not loaded with all of them', () => {
+  const loaded = new Set<string>();
+  const load = (path: string): void => {
+    if (loaded.has(path)) return;
+    loaded.add(path);
+    for (const next of edges.get(path) ?? []) load(next);
+  };
+  for (const path of ['cli/main.ts', 'cli/program.ts', 'commands/index.ts']) load(path);
+  assert.ok(loaded.has('commands/dlx/replay.ts'));
+  const late = Object.keys(DOORS).filter((name) => name !== 'commander');
+  const wrong = files
+    .filter(({ path }) => loaded.has(path))
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter(({ specifier, lazy }) => !lazy && late.some((name) => specifier === name || specifier.startsWith(`${name}/`)))
+        .map(({ specifier }) => `${path} -> ${specifier}`),
+    );
+  assert.deepEqual(wrong, []);
+});
+
 test('there are no circles', () => {
-  const edges = new Map(
-    files.map((file) => [
-      file.path,
-      file.imports.filter(({ specifier, lazy }) => specifier.startsWith('.') && !lazy).map(({ specifier }) => targetOf(file, specifier)),
-    ]),
-  );
   const done = new Set<string>();
   const visit = (path: string, trail: readonly string[]): void => {
     assert.ok(!trail.includes(path), [...trail, path].join(' -> '));
