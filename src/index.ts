@@ -19,9 +19,9 @@ export type { Judgement, Settlement, Verdict } from './model/verdict.ts';
 export { ConnectionConfig } from './patterns/connection.ts';
 export { consume } from './patterns/consume.ts';
 export { ConsumeConfig } from './patterns/consume-config.ts';
+export type { Destination } from './patterns/dlx/destinations.ts';
 export { InspectConfig, type Inspected, inspect as inspectDeadLetters } from './patterns/dlx/inspect.ts';
 export {
-  type Destination,
   MoveConfig,
   move as moveMessages,
   ReplayConfig,

@@ -75,7 +75,7 @@ export class Answers {
 }
 
 /** What amqplib looks at when it answers a message. */
-function tagged(deliveryTag: number): ConsumeMessage {
+export function tagged(deliveryTag: number): ConsumeMessage {
   return { fields: { deliveryTag } } as ConsumeMessage;
 }
 

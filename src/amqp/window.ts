@@ -1,7 +1,7 @@
-import type { Channel, ConsumeMessage } from 'amqplib';
+import type { Channel } from 'amqplib';
 import { Failure } from '../model/failure.ts';
 import type { FieldTable } from '../model/message.ts';
-import { Answers } from './answers.ts';
+import { Answers, tagged } from './answers.ts';
 import { onChannel, onOwnChannel, watchChannel, withinPatience } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { encodable } from './frame-writer.ts';
@@ -112,9 +112,4 @@ export function windowsOf(connection: Connection, queue: string): WindowOpener {
  */
 export async function purgeReady(connection: Connection, queue: string): Promise<number> {
   return onOwnChannel(connection, async (channel) => (await channel.purgeQueue(queue)).messageCount);
-}
-
-/** What amqplib looks at when it answers a message. */
-function tagged(deliveryTag: number): ConsumeMessage {
-  return { fields: { deliveryTag } } as ConsumeMessage;
 }

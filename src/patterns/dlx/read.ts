@@ -6,15 +6,13 @@ import type { Session } from '../../amqp/session.ts';
 import { type Window, type WindowOpener, windowsOf } from '../../amqp/window.ts';
 import type { WireDelivery } from '../../amqp/wire-delivery.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
-import { formatCount } from '../../model/quantity.ts';
 import { MAX_PREFETCH } from '../consume-config.ts';
 import { type Attempts, attemptsOf, describeSpent } from './read-attempts.ts';
 import type { OnDelivery, ReadOptions, ReadSummary } from './read-options.ts';
+import { STUCK, stuck } from './stuck.ts';
 
 /** How often a queue that has gone silent is asked whether it is empty. */
 const CHECK = 500;
-/** A queue that has messages and hands out none for so long will not. */
-const PATIENCE = 10_000;
 const MOST_WINDOWS = 1_000;
 const STREAM_CREDIT = 2_000;
 const PROGRESS = 100;
@@ -138,10 +136,10 @@ class Reading {
 
   #take(delivery: WireDelivery, chosen: number[]): void {
     this.#lastDelivery = performance.now();
-    const { headers } = delivery.properties;
-    if (this.#attempts?.isLast(headers)) this.#last.taken++;
+    // Where nothing is counted, headers are not decoded for it.
+    if (this.#attempts?.isLast(delivery.properties.headers)) this.#last.taken++;
     if (this.#done) return;
-    const refusal = this.#options.force === true ? undefined : this.#attempts?.refusal(headers, this.#queue);
+    const refusal = this.#options.force === true ? undefined : this.#attempts?.refusal(delivery.properties.headers, this.#queue);
     if (refusal !== undefined) {
       this.#finish(refusal);
       return;
@@ -163,14 +161,13 @@ class Reading {
     }
     if (this.#lastDelivery - this.#lastProgress < PROGRESS) return;
     this.#lastProgress = this.#lastDelivery;
-    const nothing = { acknowledged: 0, rejected: 0, requeued: 0, returned: 0 };
-    this.#session.emit({ kind: 'consuming', counts: { received: this.#read, ...nothing } });
+    this.#session.emit({ kind: 'consuming', counts: { received: this.#read } });
   }
 
-  #choose({ tag, properties }: WireDelivery, chosen: number[]): void {
-    chosen.push(tag);
+  #choose(delivery: WireDelivery, chosen: number[]): void {
+    chosen.push(delivery.tag);
     this.#chosen++;
-    if (this.#attempts?.isLast(properties.headers)) this.#last.chosen++;
+    if (this.#attempts?.isLast(delivery.properties.headers)) this.#last.chosen++;
   }
 
   #finish(reason: Failure | 'done'): void {
@@ -206,7 +203,7 @@ class Reading {
           (ready) => {
             if (window.received !== received) return;
             if (ready === 0) resolve('drained');
-            else if (silent > PATIENCE) resolve(stuck(this.#queue, ready));
+            else if (silent > STUCK) resolve(stuck(this.#queue, ready));
           },
           (error) => resolve(asFailure(error)),
         );
@@ -252,12 +249,6 @@ class Reading {
     if (before !== undefined) await untilReady(this.#connection, this.#queue, before + returning);
     return clean;
   }
-}
-
-function stuck(queue: string, ready: number): Failure {
-  return new Failure('later', `"${queue}" holds ${formatCount(ready, 'message')} and hands out none`, {
-    hint: 'a queue with a single active consumer serves only that one: stop it, then look again',
-  });
 }
 
 function unheard(): Failure {

@@ -2,10 +2,11 @@ import * as z from 'zod/mini';
 import type { Session } from '../../amqp/session.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message.ts';
-import { type Address, movedCopy, replayCopy, replayedBy, replaysOf } from '../../model/replay.ts';
+import { movedCopy, replayCopy, replayedBy, replaysOf } from '../../model/replay.ts';
 import type { Selection } from '../../model/selection.ts';
 import { queueName } from '../names.ts';
 import { uniqueId } from '../unique.ts';
+import { type Destination, Destinations } from './destinations.ts';
 import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import { checkTarget, markMissing, targetOf, targetRules, targetShape } from './target.ts';
 import { transfer } from './transfer.ts';
@@ -52,20 +53,10 @@ export interface TransferOptions {
   readonly only?: Selection | undefined;
 }
 
-/** How many messages went to a place, or would. */
-export interface Destination extends Address {
-  readonly messages: number;
-  /** True for a place that does not exist: its messages would stay. Only the most frequent places are looked for. */
-  readonly missing?: true;
-}
-
 export interface Replayed extends Transferred {
   /** The most frequent first. */
   readonly destinations: readonly Destination[];
 }
-
-/** Keys may differ from message to message: beyond so many, places are no longer told apart. */
-const MOST_DESTINATIONS = 10_000;
 
 /**
  * Publishes dead letters again, each where it was published to at first unless the config says where, and takes those off their queue that have arrived.
@@ -111,7 +102,7 @@ async function transferTo(
   { edit, only }: TransferOptions,
   decide: (delivery: Delivery) => Verdict,
 ): Promise<Replayed> {
-  const places = new Map<string, { address: Address; messages: number }>();
+  const places = new Destinations();
   const now = Date.now();
   const decided = (delivery: Delivery): Verdict => {
     try {
@@ -134,21 +125,13 @@ async function transferTo(
         decide: (delivery) => {
           const verdict = decided(delivery);
           if (typeof verdict === 'string') return verdict;
-          if (config.dryRun) count(places, verdict);
+          if (config.dryRun) places.add(verdict);
           if (edit === undefined || config.dryRun) return verdict;
           return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body }));
         },
       }),
     only,
   );
-  const destinations = [...places.values()].map(({ address, messages }) => ({ ...address, messages })).sort((a, b) => b.messages - a.messages);
   // What ended a run early ends the questions too: what is known is told.
-  return { ...transferred, destinations: transferred.failure === undefined ? await markMissing(target, destinations) : destinations };
-}
-
-function count(places: Map<string, { address: Address; messages: number }>, { exchange, routingKey }: Address): void {
-  const key = `${exchange}\0${routingKey}`;
-  const place = places.get(key);
-  if (place !== undefined) place.messages++;
-  else if (places.size < MOST_DESTINATIONS) places.set(key, { address: { exchange, routingKey }, messages: 1 });
+  return { ...transferred, destinations: transferred.failure === undefined ? await markMissing(target, places.sorted) : places.sorted };
 }

@@ -8,7 +8,7 @@ import type { Session } from '../../amqp/session.ts';
 import type { WireDelivery } from '../../amqp/wire-delivery.ts';
 import { Failure } from '../../model/failure.ts';
 import { MAX_PREFETCH } from '../consume-config.ts';
-import { stuck } from './stuck.ts';
+import { STUCK, stuck } from './stuck.ts';
 
 /** The first few tell how large messages are. */
 const SAMPLE = 50;
@@ -19,8 +19,6 @@ const PREFETCH_BYTES = 32 * 1_048_576;
 const GROWTH = 4;
 /** How often a queue is asked whether it is empty, when messages stopped coming that were there at the start. */
 const EMPTY_CHECK = 500;
-/** A queue that has messages and hands out none for so long will not. */
-const STUCK = 10_000;
 /** How long a count has to stand still. */
 const SETTLE = 250;
 const MOST_SETTLE = 5_000;
