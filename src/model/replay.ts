@@ -61,6 +61,19 @@ export function movedCopy(delivery: Delivery, to: Address): Message {
   return { ...to, body: delivery.body, properties: headers === undefined && all === own ? properties : { ...properties, headers: all } };
 }
 
+/**
+ * The same message for the end of the queue that it came from. The copy is published to the queue by name: the exchange and the routing key
+ * that the message came with are kept in a header.
+ */
+export function putBackCopy(delivery: Delivery): Message {
+  const { queue, exchange, routingKey } = delivery;
+  const copy = movedCopy(delivery, { exchange: '', routingKey: queue });
+  if (exchange === '' && routingKey === queue) return copy;
+  const { headers = {} } = copy.properties;
+  const moved = headers[MOVED_HEADER];
+  return { ...copy, properties: { ...copy.properties, headers: { ...headers, [MOVED_HEADER]: { exchange, routingKey, ...(isTable(moved) && moved) } } } };
+}
+
 /** The headers that are kept aside and those that stay; what the broker adds on a delivery is in neither. */
 function partition(headers: FieldTable, isLeft: (name: string) => boolean): readonly [Record<string, FieldValue>, Record<string, FieldValue>] {
   const left: Record<string, FieldValue> = {};

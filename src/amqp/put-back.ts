@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { abortFailure, Failure } from '../model/failure.ts';
+import type { Delivery } from '../model/message.ts';
+import { putBackCopy } from '../model/replay.ts';
+import { Publisher } from './publisher.ts';
+import type { Session } from './session.ts';
+
+const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
+/** Milliseconds that copies may take once the run is stopped. */
+const STOP_GRACE = 5_000;
+/** What becomes of each copy is told by whoever asked for it. */
+const UNTOLD: ReadonlySet<string> = new Set(['returned', 'nacked', 'refused']);
+
+/** Puts copies of messages at the end of the queue that they were taken from, over a connection of its own. */
+export class PutBack {
+  readonly #signal: AbortSignal;
+  readonly #publisher: Publisher;
+  #grace = 0;
+
+  constructor(session: Session) {
+    this.#signal = session.signal;
+    const emit: Session['emit'] = (event) => UNTOLD.has(event.kind) || session.emit(event);
+    this.#publisher = new Publisher({ ...session, emit }, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
+  }
+
+  /**
+   * Connects, and finds out whether copies may be published: a message to a queue that does not exist comes back to one who may.
+   *
+   * @throws Failure `denied` for one who may not, or as the connection gives it
+   */
+  async connect(): Promise<void> {
+    await this.#publisher.connect();
+    this.#signal.addEventListener('abort', this.#abandon, { once: true });
+    if (this.#signal.aborted) this.#abandon();
+    const outcome = await this.#publisher.publish({ exchange: '', routingKey: `rmq.${randomUUID()}`, properties: {}, body: Buffer.alloc(0) });
+    if (outcome.kind === 'refused' || outcome.kind === 'unknown') throw outcome.failure;
+    this.#grace = STOP_GRACE;
+  }
+
+  /** Resolves with true once the broker has confirmed a copy that is in the queue; with false when there is none, or nobody knows. */
+  async copy(delivery: Delivery): Promise<boolean> {
+    try {
+      return (await this.#publisher.publish(putBackCopy(delivery))).kind === 'confirmed';
+    } catch (error) {
+      // One that cannot be encoded again, or a publisher that has stopped.
+      if (error instanceof Failure) return false;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#abandon);
+    await this.#publisher.close();
+  }
+
+  readonly #abandon = (): void => {
+    setTimeout(() => this.#publisher.abandon(abortFailure(this.#signal)), this.#grace).unref();
+  };
+}
