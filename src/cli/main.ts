@@ -45,6 +45,7 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   const output = await openOutput(globals, io, stop.because);
   let code: number;
   try {
+    if (command.connects === false) refuseUrl(command, globals);
     const execute = await command.prepare(own);
     const { connectionOf } = await import('./connection.ts');
     const context: Context = {
@@ -70,6 +71,13 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   if (code !== 0 || broken === undefined) return code;
   if (broken.kind !== 'closed') writeText(io.stderrFd, `error: ${broken.message}\n`);
   return EXIT_CODES[broken.kind];
+}
+
+/** A URL that nobody looks at would be a mistake that nobody notices. */
+function refuseUrl({ path }: Command, { url, urlFile }: Decoded): void {
+  if (url === undefined && urlFile === undefined) return;
+  const flag = url === undefined ? '--url-file' : '--url';
+  throw new Failure('usage', `${flag} means nothing to rmq ${path.join(' ')}, which connects to no broker that is named`, { hint: `leave out ${flag}` });
 }
 
 /** A list is shown on standard error and ticked with keys. */

@@ -40,7 +40,10 @@ export async function runLine(argv: readonly string[], program: Program): Promis
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return;
     if (error.code === 'commander.help') throw new Failure('usage', 'no command was given', { hint: 'rmq --help lists the commands' });
-    throw new Failure('usage', error.message.replace(/^error: /, ''), { hint: 'rmq COMMAND --help lists the flags of a command' });
+    const what = error.message.replace(/^error: /, '');
+    const [, unknown] = /^unknown command '(.*)'/s.exec(what) ?? [];
+    const instead = unknown === undefined ? undefined : (await import('../commands/elsewhere.ts')).insteadOf(unknown, program.commands);
+    throw new Failure('usage', what, { hint: `${instead === undefined ? '' : `${instead}; `}rmq COMMAND --help lists the flags of a command` });
   }
 }
 
@@ -126,7 +129,11 @@ function decodeFlags(inputs: Readonly<Record<string, Flag<unknown> | Argument<un
       continue;
     }
     const occurrences = names.flatMap((name) => (given[name] as string[] | undefined) ?? []);
-    if (occurrences.length > 0) decoded[key] = decode(longName(key, input), input, occurrences);
+    if (occurrences.length === 0) continue;
+    const name = longName(key, input);
+    if (occurrences.length > 1 && input.repeatable !== true)
+      throw new Failure('usage', `${name} is given twice`, { hint: input.twice ?? 'it takes one value' });
+    decoded[key] = decode(name, input, occurrences);
   }
   return decoded;
 }

@@ -14,6 +14,7 @@ const shape = {
 
 const brokerRun = defineCommand({
   path: ['broker', 'run'],
+  connects: false,
   summary: 'run a command against a throwaway RabbitMQ node and leave nothing behind',
   examples: [
     ['rmq broker run -- npm test', 'runs the tests with RABBITMQ_URL and RABBITMQ_MANAGEMENT_URL set, and ends with their exit code'],
@@ -28,6 +29,7 @@ const brokerRun = defineCommand({
 
 const brokerStart = defineCommand({
   path: ['broker', 'start'],
+  connects: false,
   summary: 'start a RabbitMQ node in the background; other commands find it by themselves',
   examples: [
     ['rmq broker start', 'starts a node, or says that one is running'],
@@ -51,6 +53,7 @@ const brokerStart = defineCommand({
 
 const brokerStop = defineCommand({
   path: ['broker', 'stop'],
+  connects: false,
   summary: 'stop the RabbitMQ node in the background and remove its data',
   examples: [['rmq broker stop', 'stops the node that rmq broker start has started']],
   inputs: {},
@@ -73,6 +76,7 @@ const brokerStop = defineCommand({
 
 const brokerStatus = defineCommand({
   path: ['broker', 'status'],
+  connects: false,
   summary: 'tell whether the RabbitMQ node in the background accepts connections',
   examples: [['rmq broker status', 'exits with 0 when it does, with 1 when it does not or none was started']],
   inputs: {},

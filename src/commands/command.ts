@@ -75,13 +75,15 @@ export interface CommandSpec<I extends object, C, X extends Extras> {
   readonly examples: readonly (readonly [line: string, does: string])[];
   /** True when the command, given these values, will read standard input. */
   readonly readsStdin?: (decoded: Readonly<Record<string, unknown>>) => boolean;
+  /** False for a command that connects to no broker: it refuses a URL, which would mean nothing. */
+  readonly connects?: false;
   readonly inputs: InputsFor<I>;
   readonly extras?: X;
   readonly load: () => Promise<Runnable<I, C, X>>;
 }
 
 /** A command whose config type is no longer of interest, as the table holds them. */
-export interface Command extends Pick<CommandSpec<never, never, never>, 'path' | 'summary' | 'examples' | 'readsStdin'> {
+export interface Command extends Pick<CommandSpec<never, never, never>, 'path' | 'summary' | 'examples' | 'readsStdin' | 'connects'> {
   readonly inputs: Readonly<Record<string, Flag<unknown> | Argument<unknown>>>;
   /** Checks what was decoded and returns what runs it; only a valid config can be run. */
   readonly prepare: (decoded: Readonly<Record<string, unknown>>) => Promise<(context: Context) => Promise<number | undefined>>;
@@ -89,13 +91,14 @@ export interface Command extends Pick<CommandSpec<never, never, never>, 'path' |
 
 /** Declares a command; the compiler refuses a config key without an input, and an input of another type. */
 export function defineCommand<I extends object, C, X extends Extras = Record<never, never>>(spec: CommandSpec<I, C, X>): Command {
-  const { path, summary, examples, readsStdin, extras = {} as X } = spec;
+  const { path, summary, examples, readsStdin, connects, extras = {} as X } = spec;
   const inputs: Command['inputs'] = { ...(spec.inputs as Command['inputs']), ...extras };
   return {
     path,
     summary,
     examples,
     ...(readsStdin === undefined ? {} : { readsStdin }),
+    ...(connects === undefined ? {} : { connects }),
     inputs,
     async prepare(decoded) {
       const { config: schema, run } = await spec.load();

@@ -6,6 +6,7 @@ const help = 'the shell: bash, zsh or fish';
 
 export const completionCommand = defineCommand({
   path: ['completion'],
+  connects: false,
   summary: 'print the completion script for a shell',
   examples: [
     ['source <(rmq completion bash)', 'completes rmq in this bash; in ~/.bashrc, in every one'],

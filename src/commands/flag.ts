@@ -16,6 +16,8 @@ interface Input<T> {
   readonly completes?: Completes;
   /** True when it may be given more than once; `decode` then sees every occurrence, in order. */
   readonly repeatable?: boolean;
+  /** What to do instead of giving it twice, where that is not allowed. */
+  readonly twice?: string;
   /** Text as typed to the value that the config takes; a value that cannot be one throws a usage failure. */
   readonly decode: (texts: readonly string[]) => T;
 }
@@ -39,7 +41,7 @@ export interface Argument<T> extends Input<T> {
   readonly trailing?: boolean;
 }
 
-type FlagExtra = Partial<Pick<Flag<never>, 'short' | 'long' | 'aliases' | 'completes' | 'value'>>;
+type FlagExtra = Partial<Pick<Flag<never>, 'short' | 'long' | 'aliases' | 'completes' | 'value' | 'twice'>>;
 type ArgumentExtra = Partial<Pick<Argument<never>, 'optional' | 'completes'>>;
 
 const last = (texts: readonly string[]): string => texts[texts.length - 1] ?? '';
@@ -112,7 +114,7 @@ export const choice = <const C extends string>(choices: readonly C[], help: stri
 });
 
 /** A flag without a value that turns something on. */
-export const toggle = (help: string, extra: Omit<FlagExtra, 'value' | 'completes'> = {}): Flag<boolean> => ({
+export const toggle = (help: string, extra: Omit<FlagExtra, 'value' | 'completes' | 'twice'> = {}): Flag<boolean> => ({
   kind: 'flag',
   help,
   ...extra,
@@ -120,7 +122,7 @@ export const toggle = (help: string, extra: Omit<FlagExtra, 'value' | 'completes
 });
 
 /** A flag without a value, spelled `--no-…`, that turns something off. The config key names the thing that is on. */
-export const off = (help: string, extra: Omit<FlagExtra, 'value' | 'completes'> = {}): Flag<boolean> => ({
+export const off = (help: string, extra: Omit<FlagExtra, 'value' | 'completes' | 'twice'> = {}): Flag<boolean> => ({
   kind: 'flag',
   help,
   negated: true,

@@ -86,6 +86,7 @@ const topicSubscribe: Command = defineCommand({
 
 const topicMatch = defineCommand({
   path: ['topic', 'match'],
+  connects: false,
   summary: 'tell whether keys match a pattern, without a broker',
   examples: [
     ["rmq topic match 'order.#' order.europe.placed order", 'exit 0: both match'],

@@ -74,5 +74,5 @@ test('an expression that makes no sense is refused before anything connects', as
   }
   const twice = await rmq(['dlx', 'purge', 'queue', '--yes', '--url', url, '--where', 'size > 1', '--where', 'size > 2']);
   assert.equal(twice.code, 64);
-  assert.match(twice.stderr, /--where: it is given twice/);
+  assert.match(twice.stderr, /--where is given twice/);
 });

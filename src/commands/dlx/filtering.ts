@@ -3,15 +3,8 @@ import type { FieldTable } from '../../model/message.ts';
 import { quote } from '../../model/text.ts';
 import { duration, type Flag, fields, text, texts } from '../flag.ts';
 
-const expression = text('only those of which this is true: CEL, such as json.total > 99.5', { value: 'EXPR' });
 /** A second one in the place of the first would mean more messages than those that are asked for. */
-const where: Flag<string> = {
-  ...expression,
-  decode: (all) => {
-    if (all.length > 1) throw new Failure('usage', 'it is given twice', { hint: 'join the expressions with && or ||' });
-    return expression.decode(all);
-  },
-};
+const where = text('only those of which this is true: CEL, such as json.total > 99.5', { value: 'EXPR', twice: 'join the expressions with && or ||' });
 
 /** Several at a time: `a,b` is `a` and `b`. */
 export const commas = (flag: Flag<string[]>): Flag<string[]> => ({
