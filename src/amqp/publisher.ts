@@ -135,18 +135,33 @@ export class Publisher {
   }
 
   /**
-   * Sends a message; its outcome is counted, and told to `settled`. Whoever sends many waits with `readyFor` before each.
+   * Sends a message; its outcome is counted, and told to `settled`. Whoever sends many waits with `readyFor` before each. One that
+   * cannot be encoded is refused, and stops no other.
    *
-   * @throws Failure when the publisher has stopped, or `data` when the message cannot be encoded
+   * @throws Failure when the publisher has stopped
    */
   send(message: Message, settled?: (outcome: Outcome) => void): void {
     if (this.#failure !== undefined) throw this.#failure;
-    const refusal = this.#refusals.find(({ concerns }) => concerns(message));
-    if (refusal === undefined) this.#writer?.write(message);
     const entry: Entry = { message, record: this.#tally.published(), settled, returned: undefined, done: false };
+    const failure = this.#refusals.find(({ concerns }) => concerns(message))?.failure(message) ?? this.#write(message);
+    if (failure !== undefined) {
+      // It never went onto the channel, so it has no delivery tag, and no place among those that have one.
+      this.#tally.settle(entry, { kind: 'refused', failure });
+      return;
+    }
     this.#unconfirmed.push(entry);
-    if (refusal === undefined) this.#scheduleFlush();
-    else this.#finish(entry, { kind: 'refused', failure: refusal.failure(message) });
+    this.#scheduleFlush();
+  }
+
+  /** Why a message cannot be encoded; undefined when it leaves with the next flush. */
+  #write(message: Message): Failure | undefined {
+    try {
+      this.#writer?.write(message);
+      return undefined;
+    } catch (error) {
+      if (error instanceof Failure && error.kind === 'data') return error;
+      throw error;
+    }
   }
 
   #scheduleFlush(): void {
@@ -237,10 +252,21 @@ export class Publisher {
     this.#starts++;
     this.#since = performance.now();
     this.#silence.restart();
-    for (const { message } of this.#unconfirmed.restart()) this.#writer.write(message);
+    this.#resend();
     this.#flush();
     this.#waiting.wake();
     return { ended };
+  }
+
+  /** Puts what has no outcome yet onto the new channel. What was queued while there was none may turn out not to fit into its frames. */
+  #resend(): void {
+    const refused: (readonly [Entry, Failure])[] = [];
+    for (const entry of this.#unconfirmed.left()) {
+      const failure = this.#write(entry.message);
+      if (failure !== undefined) this.#unconfirmed.finish(entry, () => refused.push([entry, failure]));
+    }
+    this.#unconfirmed.restart();
+    for (const [entry, failure] of refused) this.#tally.settle(entry, { kind: 'refused', failure });
   }
 
   #flush(): void {

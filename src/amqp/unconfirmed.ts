@@ -9,7 +9,7 @@ export type Outcome =
   | { readonly kind: 'returned'; readonly reply: string }
   /** A queue refused it, or the broker failed to keep it. */
   | { readonly kind: 'nacked' }
-  /** The broker does not take such a message: too large, or for another user. */
+  /** The broker does not take such a message: too large, or for another user; or it cannot be encoded at all (`data`). */
   | { readonly kind: 'refused'; readonly failure: Failure }
   /** Handed to the socket without asking for a confirm. */
   | { readonly kind: 'sent' }
@@ -81,14 +81,13 @@ export class Unconfirmed {
     return this.#firstTag + this.#entries.length - 1;
   }
 
-  /** Starts over on a new channel with what is left, and returns it for sending. */
-  restart(): readonly Entry[] {
+  /** Starts over on a new channel, onto which what is left is sent in its order. */
+  restart(): void {
     this.#entries = this.left();
     for (const entry of this.#entries) entry.returned = undefined;
     this.#head = 0;
     this.#firstTag = 1;
     this.#returns = 1;
-    return this.#entries;
   }
 
   #finish(entry: Entry | undefined, settle: (entry: Entry) => void): void {

@@ -176,6 +176,10 @@ class Worker {
     const level = this.#setup.levels[attempt.number - 1];
     if (level === undefined) return this.#bury(attempt, judgement, context);
     const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue), context);
+    if (isTooMuch(outcome)) {
+      this.#session.emit({ kind: 'note', text: `${named(attempt)} cannot be sent off for another attempt: ${outcome.failure.message}` });
+      return this.#bury(attempt, judgement, context);
+    }
     if (outcome?.kind !== 'confirmed') return this.#unplaced(outcome, `the queue "${level.queue}"`, context);
     this.#session.emit({ kind: 'retried', delay: level.pause, ...told(attempt, judgement) });
     this.#counts.retried++;
@@ -191,6 +195,12 @@ class Worker {
     const { exchange, routingKey = attempt.original.routingKey } = route;
     const target = exchange === '' ? `the queue "${routingKey}"` : `the exchange "${exchange}" with the key "${routingKey}"`;
     const outcome = await this.#publish(deadLetter(attempt, { exchange, routingKey }, judgement, Math.floor(Date.now() / 1_000)), context);
+    if (isTooMuch(outcome)) {
+      // The broker sends on what it has itself: its dead letter has no reason of ours, but it is one.
+      this.#session.emit({ kind: 'note', text: `${named(attempt)} is dead-lettered without what is known of its failure: ${outcome.failure.message}` });
+      this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
+      return 'dead';
+    }
     if (outcome?.kind !== 'confirmed') return this.#unplaced(outcome, target, context);
     this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
     this.#counts.dead++;
@@ -220,6 +230,15 @@ class Worker {
     await delay(this.#config.requeueDelay, undefined, { signal: stopping }).catch(() => undefined);
     return 'requeue';
   }
+}
+
+/** True when this one message, with what a copy adds to it, is more than the broker takes; no other attempt at it would end otherwise. */
+function isTooMuch(outcome: Outcome | undefined): outcome is Outcome & { readonly kind: 'refused' } {
+  return outcome?.kind === 'refused' && (outcome.failure.kind === 'data' || outcome.failure.kind === 'refused');
+}
+
+function named({ original: { properties } }: Attempt): string {
+  return properties.messageId === undefined ? 'a message without an id' : `the message "${properties.messageId}"`;
 }
 
 /** What is told about a message that failed. */

@@ -243,6 +243,20 @@ test('a user id that the broker does not take is refused, and the others still g
   assert.deepEqual([...new Set(bodies)], ['a', 'c']);
 });
 
+test('messages of a kind that was refused before take no place among those that the broker confirms', async (t) => {
+  const { queue, take } = await peer(t);
+  const name = await queue();
+  const lines = Array.from({ length: 300 }, (_, index) => JSON.stringify({ properties: index % 2 === 0 ? { userId: 'somebody' } : {}, body: String(index) }));
+  const result = await rmq(['publish', '-q', name, '--envelopes', '--window', '10', '--json'], { input: lines.join('\n'), timeout: 20_000 });
+  assert.equal(result.code, 76, result.stderr);
+  assert.deepEqual(counts(json(result)), { published: 300, confirmed: 150, returned: 0, nacked: 150, unknown: 0 });
+  const bodies = (await take(name)).map(({ content }) => Number(content));
+  assert.deepEqual(
+    bodies,
+    Array.from({ length: 150 }, (_, index) => index * 2 + 1),
+  );
+});
+
 test('a broken envelope is exit 65 with its line, after what stood before it', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();

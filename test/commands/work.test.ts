@@ -146,6 +146,30 @@ test('a copy of a message that has failed begins anew, wherever it was copied fr
   assert.equal((await linesOf(log)).at(-1), '1  ');
 });
 
+test('a message that no copy can be made of is dead-lettered by the broker, and the others are handled', async (t) => {
+  const { name, dead, take, depth } = await workplace(t, [1]);
+  // Headers have to fit into one frame of 128 KiB; with what a copy adds to these, they do not.
+  const full = { exchange: '', routingKey: name, properties: { messageId: 'full', headers: { a: 'x'.repeat(130_990) } }, body: 'full' };
+  const published = await rmq(['publish', '--envelopes'], {
+    input: [full, { ...full, properties: {}, body: 'other' }].map((one) => JSON.stringify(one)).join('\n'),
+  });
+  assert.equal(published.code, 0, published.stderr);
+  const run = ['work', 'run', name, '--json', '--retries', '1', '--backoff', '1ms', '-n', '3', '--idle', '5s', '--', 'false'];
+  const worked = await rmq(run);
+  assert.equal(worked.code, 0, worked.stderr);
+  const { dead: buried, retried, dropped } = json<Summary>(worked);
+  assert.deepEqual([buried, retried, dropped], [2, 1, 0]);
+  assert.match(worked.stderr, /the message "full" cannot be sent off for another attempt: .* at most \d+ fit/);
+  assert.match(worked.stderr, /the message "full" is dead-lettered without what is known of its failure/);
+  assert.equal(await depth(name), 0);
+  const letters = await take(dead);
+  assert.deepEqual(letters.map(({ content }) => String(content)).sort(), ['full', 'other']);
+  assert.deepEqual(
+    letters.map(({ properties }) => properties.headers?.['x-death']?.[0]?.queue),
+    [name, name],
+  );
+});
+
 test('a run that ends while messages wait for another attempt says how many', async (t) => {
   const { name, publish } = await workplace(t, [60_000]);
   await publish(name, ['a', 'b']);

@@ -203,7 +203,7 @@ class Transfer {
           if (this.#pace !== undefined) await this.#pace();
           if (this.#isOver(source)) return;
           this.#counts.unsent--;
-          this.#send(this.#publisher, source, one, verdict);
+          this.#publisher.send(verdict, (outcome) => this.#outcome(source, one, verdict, outcome));
         }
       }
       if (this.#pending.length === 0 && !this.#isOver(source)) {
@@ -211,17 +211,6 @@ class Transfer {
           this.#wake = resolve;
         });
       }
-    }
-  }
-
-  #send(publisher: Publisher, source: TransferSource, taken: Taken, message: Message): void {
-    try {
-      publisher.send(message, (outcome) => this.#outcome(source, taken, message, outcome));
-    } catch (error) {
-      // What cannot be encoded again is one message; a publisher that has stopped is the end of all.
-      if (!(error instanceof Failure) || error.kind !== 'data') throw error;
-      this.#refusal ??= error;
-      this.#settled(source, taken, 'refused', message);
     }
   }
 

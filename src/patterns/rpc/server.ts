@@ -198,15 +198,10 @@ class Server {
 
   /** Whether a queue took a reply, or why the broker does not take it. */
   async #publish(reply: Message, { isCurrent }: TakeContext): Promise<boolean | Failure | undefined> {
-    try {
-      const outcome = await publishWhile(this.#publisher, reply, isCurrent);
-      if (outcome === undefined) return undefined;
-      if (outcome.kind === 'unknown') throw outcome.failure;
-      return outcome.kind === 'refused' ? outcome.failure : outcome.kind !== 'returned';
-    } catch (error) {
-      if (error instanceof Failure && error.kind === 'data') return error;
-      throw error;
-    }
+    const outcome = await publishWhile(this.#publisher, reply, isCurrent);
+    if (outcome === undefined) return undefined;
+    if (outcome.kind === 'unknown') throw outcome.failure;
+    return outcome.kind === 'refused' ? outcome.failure : outcome.kind !== 'returned';
   }
 }
 
