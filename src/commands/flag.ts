@@ -62,6 +62,9 @@ export const texts = (help: string, extra: FlagExtra = {}): Flag<string[]> => ({
 /** A flag that takes a file's path. */
 export const path = (help: string, extra: FlagExtra = {}): Flag<string> => text(help, { value: 'PATH', completes: 'file', ...extra });
 
+/** A flag that takes a file's path, and may be repeated. */
+export const paths = (help: string, extra: FlagExtra = {}): Flag<string[]> => texts(help, { value: 'PATH', completes: 'file', ...extra });
+
 /** A flag that takes a whole number; which numbers make sense is the config's to say. */
 export const integer = (help: string, extra: FlagExtra = {}): Flag<number> => ({
   kind: 'flag',

@@ -1,4 +1,4 @@
-import { decimal, duration, fields, integer, off, path, text, toggle } from './flag.ts';
+import { decimal, duration, fields, integer, off, paths, text, toggle } from './flag.ts';
 
 /** The message flags that every publishing command takes. */
 export const messageInputs = {
@@ -19,10 +19,12 @@ export const messageInputs = {
 
 /** Where the bodies come from. */
 export const sourceInputs = {
-  file: path('read the body from a file (- is standard input)', { short: 'f' }),
+  file: paths('read the body from a file (- is standard input); repeat it for a message each', { short: 'f' }),
   lines: toggle('each line of the input is a message'),
   envelopes: toggle('each line of the input is an envelope, as consume -o json prints it'),
   count: integer('publish the body N times; of lines or envelopes the first N', { short: 'n' }),
+  chomp: toggle('drop one newline at the end of standard input or of a file'),
+  allowEmpty: toggle('send an empty message where standard input is empty'),
 } as const;
 
 /** How they are sent. */
@@ -36,4 +38,4 @@ export const sendingInputs = {
 } as const;
 
 /** Standard input is the body where no other is given. */
-export const readsStdin = ({ body, file }: Readonly<Record<string, unknown>>): boolean => body === undefined && (file === undefined || file === '-');
+export const readsStdin = ({ body, file }: Readonly<Record<string, unknown>>): boolean => body === undefined && (!Array.isArray(file) || file.includes('-'));

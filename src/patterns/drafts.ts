@@ -3,7 +3,7 @@ import type { PublishCounts } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Message } from '../model/message.ts';
 import { publishMessages, type SendingConfig } from './sending.ts';
-import { type Draft, type MessageConfig, propertiesOf, type SourceConfig } from './source.ts';
+import { type Draft, type MessageConfig, placeOf, propertiesOf, type SourceConfig } from './source.ts';
 import { uniqueId } from './unique.ts';
 
 /** Where drafts go. What it leaves open, each envelope says itself; where that does not either, it is empty. */
@@ -52,10 +52,12 @@ function completing(config: MessageConfig & Pick<SourceConfig, 'envelopes'>, tar
     return ({ body }) => ({ exchange, routingKey, properties: { deliveryMode: 2, messageId: `${run}-${++number}`, ...flags }, body });
   }
   return (draft) => {
-    const { properties, body, line } = draft;
+    const { properties, body } = draft;
     const { exchange = draft.exchange, routingKey = draft.routingKey } = target;
     if (exchange === undefined && routingKey === undefined) {
-      throw new Failure('data', `line ${line}: the envelope has neither exchange nor routingKey`, { hint: '--queue QUEUE sends all of them to one queue' });
+      throw new Failure('data', `${placeOf(draft)}: the envelope has neither exchange nor routingKey`, {
+        hint: '--queue QUEUE sends all of them to one queue',
+      });
     }
     const headers = flags.headers === undefined ? properties.headers : { ...properties.headers, ...flags.headers };
     return {

@@ -34,13 +34,18 @@ export const messageShape = {
 /** Where the bodies come from. */
 export const sourceShape = {
   body: z.optional(z.string()),
-  file: z.optional(z.string().check(z.minLength(1))),
+  /** Files, a message each; `-` is standard input. */
+  file: z.optional(z.array(z.string().check(z.minLength(1))).check(z.minLength(1))),
   /** Each line is a message. */
   lines: z._default(z.boolean(), false),
   /** Each line is an envelope. */
   envelopes: z._default(z.boolean(), false),
   /** The body this many times; of lines or envelopes, at most this many. */
   count: z.optional(z.int().check(z.minimum(1))),
+  /** Drops one newline at the end of standard input or of a file. */
+  chomp: z._default(z.boolean(), false),
+  /** True: a standard input without a byte is an empty message, and not a mistake. */
+  allowEmpty: z._default(z.boolean(), false),
 };
 
 const MessageConfig = z.object(messageShape);
@@ -52,6 +57,13 @@ export type SourceConfig = z.output<typeof SourceConfig>;
 export interface Draft extends Envelope {
   /** The line it stood on, from 1; undefined where there are no lines. */
   readonly line: number | undefined;
+  /** The file of that line; undefined where there is only one input. */
+  readonly file: string | undefined;
+}
+
+/** Where a draft was read, as in `orders.ndjson, line 3`. */
+export function placeOf({ file, line }: Pick<Draft, 'file' | 'line'>): string {
+  return `${file === undefined ? '' : `${file}, `}line ${line}`;
 }
 
 /** The properties that flags ask for. */
@@ -71,29 +83,61 @@ export interface Input {
   readonly stdinIsTerminal: boolean;
 }
 
+/** A stream of bodies, and what it is called. */
+interface Source {
+  readonly name: string;
+  readonly isStdin: boolean;
+  readonly stream: Readable;
+}
+
 /**
- * Opens where drafts come from, and reads them in batches as they arrive: the argument, the file, or standard input when it
+ * Opens where drafts come from, and reads them in batches as they arrive: the argument, the files, or standard input when it
  * is not a terminal. With an argument, standard input is never touched.
  *
  * @throws Failure `usage` without any body, `missing` or `io` for a file that cannot be read; while reading, `data` for a
- * broken envelope
+ * broken envelope, or for a standard input that is empty where it is one message
  */
 export async function openDrafts(config: SourceConfig, input: Input, signal: AbortSignal): Promise<AsyncIterable<readonly Draft[]>> {
-  const { body, file, lines, envelopes, count } = config;
-  if (body !== undefined && file !== undefined) throw new Failure('usage', 'a BODY and --file exclude each other');
-  if (lines && envelopes) throw new Failure('usage', '--lines and --envelopes exclude each other');
-  if (body !== undefined && (lines || envelopes)) {
-    throw new Failure('usage', 'with a BODY there are no lines to read', { hint: 'leave out BODY to read standard input' });
-  }
+  const { body, file: files = [], lines, envelopes, count } = config;
+  checkSource(config, files);
   if (body !== undefined) return repeat(Buffer.from(body), count ?? 1);
-  const stream = await openInput(file, input);
-  if (lines || envelopes) return readMany(stream, envelopes, count ?? Number.POSITIVE_INFINITY, signal);
-  return readOne(stream, count ?? 1, signal);
+  const sources: Source[] = [];
+  for (const file of files.length === 0 ? [undefined] : files) sources.push(await openSource(file, input));
+  if (lines || envelopes) return readMany(sources, envelopes, count ?? Number.POSITIVE_INFINITY, signal);
+  return readWholes(sources, config, signal);
 }
 
-async function* readOne(stream: Readable, count: number, signal: AbortSignal): AsyncGenerator<readonly Draft[]> {
-  yield* repeat(await readWhole(stream, signal), count);
+/** Refuses flags that contradict each other. */
+function checkSource({ body, lines, envelopes, count, chomp }: SourceConfig, files: readonly string[]): void {
+  const refuse = (what: string, hint?: string): never => {
+    throw new Failure('usage', what, hint === undefined ? {} : { hint });
+  };
+  if (body !== undefined && files.length > 0) refuse('a BODY and --file exclude each other');
+  if (lines && envelopes) refuse('--lines and --envelopes exclude each other');
+  if (body !== undefined && (lines || envelopes)) refuse('with a BODY there are no lines to read', 'leave out BODY to read standard input');
+  if (chomp && body !== undefined) refuse('--chomp is for standard input and --file: a BODY has no newline but its own');
+  if (chomp && (lines || envelopes)) refuse('--chomp is for a body that is read whole: a line has no newline at its end');
+  if (files.filter((one) => one === '-').length > 1) refuse('--file - is given twice', 'standard input can be read once');
+  if (count !== undefined && files.length > 1 && !lines && !envelopes) {
+    refuse(`--count repeats one body, and there are ${files.length} files`, 'with --lines or --envelopes it is how many of them are sent');
+  }
 }
+
+async function* readWholes(sources: readonly Source[], { count = 1, chomp, allowEmpty }: SourceConfig, signal: AbortSignal): AsyncGenerator<readonly Draft[]> {
+  for (const { stream, isStdin } of sources) {
+    const whole = await readWhole(stream, signal);
+    const body = chomp && whole.at(-1) === NEWLINE ? whole.subarray(0, -1) : whole;
+    // More often than not, the program before the pipe has failed.
+    if (isStdin && body.length === 0 && !allowEmpty) {
+      throw new Failure('data', `standard input is empty${whole.length === 0 ? '' : ' but for a newline'}: there is nothing to send`, {
+        hint: '--allow-empty sends an empty message',
+      });
+    }
+    yield* repeat(body, count);
+  }
+}
+
+const NEWLINE = 0x0a;
 
 /** Shared by all drafts that come without properties. */
 const NO_PROPERTIES: Properties = {};
@@ -102,31 +146,36 @@ const REPEAT_BATCH = 256;
 
 async function* repeat(body: Buffer, count: number): AsyncGenerator<readonly Draft[]> {
   for (let left = count; left > 0; left -= REPEAT_BATCH) {
-    yield Array.from({ length: Math.min(left, REPEAT_BATCH) }, () => ({ properties: NO_PROPERTIES, body, line: undefined }));
+    yield Array.from({ length: Math.min(left, REPEAT_BATCH) }, () => ({ properties: NO_PROPERTIES, body, line: undefined, file: undefined }));
   }
 }
 
-async function* readMany(stream: Readable, envelopes: boolean, count: number, signal: AbortSignal): AsyncGenerator<readonly Draft[]> {
-  let line = 0;
-  for await (const bodies of readLines(stream, signal)) {
-    const drafts: Draft[] = [];
-    for (const body of bodies) {
-      if (line >= count) break;
-      line++;
-      if (!envelopes) drafts.push({ properties: NO_PROPERTIES, body, line });
-      else if (body.length > 0) {
-        try {
-          if (!isUtf8(body)) throw new Failure('data', 'the envelope is not valid UTF-8');
-          drafts.push({ ...parseEnvelope(body.toString('utf8')), line });
-        } catch (error) {
-          // What stands before it is sent first.
-          yield drafts;
-          throw error instanceof Failure ? new Failure(error.kind, `line ${line}: ${error.message}`, { cause: error }) : error;
+async function* readMany(sources: readonly Source[], envelopes: boolean, most: number, signal: AbortSignal): AsyncGenerator<readonly Draft[]> {
+  let left = most;
+  for (const { stream, name } of sources) {
+    const file = sources.length > 1 ? name : undefined;
+    let line = 0;
+    for await (const bodies of readLines(stream, signal)) {
+      const drafts: Draft[] = [];
+      for (const body of bodies) {
+        if (left === 0) break;
+        left--;
+        line++;
+        if (!envelopes) drafts.push({ properties: NO_PROPERTIES, body, line, file });
+        else if (body.length > 0) {
+          try {
+            if (!isUtf8(body)) throw new Failure('data', 'the envelope is not valid UTF-8');
+            drafts.push({ ...parseEnvelope(body.toString('utf8')), line, file });
+          } catch (error) {
+            // What stands before it is sent first.
+            yield drafts;
+            throw error instanceof Failure ? new Failure(error.kind, `${placeOf({ file, line })}: ${error.message}`, { cause: error }) : error;
+          }
         }
       }
+      yield drafts;
+      if (left === 0) return;
     }
-    yield drafts;
-    if (line >= count) return;
   }
 }
 
@@ -136,15 +185,15 @@ async function readWhole(stream: Readable, signal: AbortSignal): Promise<Buffer>
   return Buffer.concat(chunks);
 }
 
-async function openInput(file: string | undefined, { stdin, stdinIsTerminal }: Input): Promise<Readable> {
+async function openSource(file: string | undefined, { stdin, stdinIsTerminal }: Input): Promise<Source> {
   if (file === undefined || file === '-') {
     if (file === undefined && stdinIsTerminal) {
       throw new Failure('usage', 'there is nothing to publish: no BODY, no --file, and standard input is a terminal', { hint: 'rmq publish -q QUEUE BODY' });
     }
-    return stdin();
+    return { name: 'standard input', isStdin: true, stream: stdin() };
   }
   try {
-    return (await open(file)).createReadStream();
+    return { name: file, isStdin: false, stream: (await open(file)).createReadStream() };
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     throw new Failure(missing ? 'missing' : 'io', `--file: ${missing ? 'no file' : 'cannot read'} ${file}`, { cause: error });

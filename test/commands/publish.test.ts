@@ -104,14 +104,106 @@ test('standard input is one message, byte for byte', async (t) => {
   assert.ok(message?.content.equals(body));
 });
 
-test('an empty standard input is one empty message', async (t) => {
+/** Runs the command with standard input as a shell redirects it. */
+async function redirected(redirection: string, args: readonly string[]): Promise<{ readonly code: number; readonly stderr: string }> {
+  const child = spawn('bash', ['-c', `"$0" "$@" ${redirection}`, process.execPath, BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, stderr };
+}
+
+for (const command of ['publish -q', 'work publish', 'fanout publish', 'topic publish', 'rpc call']) {
+  test(`${command}: an empty or closed standard input is bad data, and no message`, async (t) => {
+    const { queue, exchange, channel, depth } = await peer(t);
+    const name = await queue();
+    const bound = command.startsWith('fanout') || command.startsWith('topic');
+    const to = bound ? await exchange(command.startsWith('fanout') ? 'fanout' : 'topic') : name;
+    if (bound) await channel.bindQueue(name, to, '#');
+    if (command === 'rpc call') await channel.consume(name, () => assert.fail('a request came'));
+    const args = [...command.split(' '), to, ...(command === 'topic publish' ? ['key'] : [])];
+    for (const redirection of ['< /dev/null', '<&-', "< <(printf '')"]) {
+      const { code, stderr } = await redirected(redirection, args);
+      assert.equal(code, 65, `${redirection}: ${stderr}`);
+      assert.match(stderr, /standard input is empty: there is nothing to send/);
+      assert.match(stderr, /--allow-empty/);
+    }
+    assert.equal((await redirected('< /dev/null', [...args, '-f', '-'])).code, 65);
+    assert.equal(await depth(name), 0);
+  });
+}
+
+test('an empty message is sent where that is asked for: --allow-empty, an empty BODY, an empty file', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
-  assert.equal((await rmq(['publish', '-q', name])).code, 0);
+  for (const more of [['--allow-empty'], [''], ['-f', '/dev/null']]) {
+    const result = await rmq(['publish', '-q', name, ...more]);
+    assert.equal(result.code, 0, result.stderr);
+  }
   assert.deepEqual(
     (await take(name)).map(({ content }) => content.length),
-    [0],
+    [0, 0, 0],
   );
+});
+
+test('no lines are no messages, and no mistake', async (t) => {
+  const { queue, depth } = await peer(t);
+  const name = await queue();
+  for (const flag of ['--lines', '--envelopes']) {
+    assert.equal((await redirected('< /dev/null', ['publish', '-q', name, flag])).code, 0);
+    assert.equal((await redirected('<&-', ['publish', '-q', name, flag])).code, 0);
+  }
+  assert.equal(await depth(name), 0);
+});
+
+test('--chomp drops one newline at the end of standard input and of files, and no other byte', async (t) => {
+  const { queue, take } = await peer(t);
+  const name = await queue();
+  const directory = await mkdtemp(join(tmpdir(), 'rmq-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const file = join(directory, 'body');
+  await writeFile(file, '\nfile\n');
+  for (const input of ['a\n', 'b\n\n', 'c', 'd\r\n']) assert.equal((await rmq(['publish', '-q', name, '--chomp'], { input })).code, 0);
+  assert.equal((await rmq(['publish', '-q', name, '--chomp', '-f', file])).code, 0);
+  assert.equal((await rmq(['publish', '-q', name], { input: 'as it is\n' })).code, 0);
+  assert.deepEqual(
+    (await take(name)).map(({ content }) => content.toString()),
+    ['a', 'b\n', 'c', 'd\r', '\nfile', 'as it is\n'],
+  );
+  const nothing = await rmq(['publish', '-q', name, '--chomp'], { input: '\n' });
+  assert.equal(nothing.code, 65, nothing.stderr);
+  assert.match(nothing.stderr, /empty but for a newline/);
+  for (const more of [['body'], ['--lines'], ['--envelopes']]) assert.equal((await rmq(['publish', '-q', name, '--chomp', ...more], { input: 'x' })).code, 64);
+});
+
+test('-f may be repeated: a message each, or the lines of each, in their order', async (t) => {
+  const { queue, take } = await peer(t);
+  const name = await queue();
+  const directory = await mkdtemp(join(tmpdir(), 'rmq-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const [one, two] = [join(directory, 'one'), join(directory, 'two')];
+  await writeFile(one, '1\n2\n');
+  await writeFile(two, '3\n4');
+  const bodies = async (): Promise<string[]> => (await take(name)).map(({ content }) => content.toString());
+  const sent = await rmq(['publish', '-q', name, '-f', one, '--file', '-', '-f', two], { input: 'between' });
+  assert.equal(sent.code, 0, sent.stderr);
+  assert.deepEqual(await bodies(), ['1\n2\n', 'between', '3\n4']);
+  assert.equal((await rmq(['publish', '-q', name, '--lines', '-f', one, '-f', two, '-n', '3'])).code, 0);
+  assert.deepEqual(await bodies(), ['1', '2', '3']);
+  const missing = await rmq(['publish', '-q', name, '-f', one, '-f', join(directory, 'none')]);
+  assert.equal(missing.code, 66, missing.stderr);
+  for (const more of [
+    ['-f', '-', '-f', '-'],
+    ['-f', one, '-f', two, '-n', '2'],
+  ])
+    assert.equal((await rmq(['publish', '-q', name, ...more])).code, 64);
+  assert.deepEqual(await bodies(), []);
+  await writeFile(one, '{"body":"fine"}\n');
+  const broken = await rmq(['publish', '-q', name, '--envelopes', '-f', one, '-f', two]);
+  assert.equal(broken.code, 65, broken.stderr);
+  assert.ok(broken.stderr.includes(`${two}, line 1: `), broken.stderr);
 });
 
 test('with a body argument standard input is never read', async (t) => {

@@ -34,8 +34,8 @@ export interface CallResult {
 type Print = (result: CallResult) => Promise<void>;
 
 /** True for a single call, whose failure is that of the run. */
-export function isSingle({ lines, envelopes, count }: Pick<RpcCallConfig, 'lines' | 'envelopes' | 'count'>): boolean {
-  return !lines && !envelopes && count === undefined;
+export function isSingle({ lines, envelopes, count, file = [] }: Pick<RpcCallConfig, 'lines' | 'envelopes' | 'count' | 'file'>): boolean {
+  return !lines && !envelopes && count === undefined && file.length <= 1;
 }
 
 /** Results that wait for an earlier one, for each call that may be under way; a call that takes long does not hold up the others at once. */
