@@ -64,7 +64,8 @@ export async function describeQueue(connection: Connection, queue: string): Prom
 
 /** The type of a queue; undefined when there is none, or the broker does not tell. */
 export async function queueType(connection: Connection, queue: string): Promise<QueueType | undefined> {
-  return (await describeQueue(connection, queue))?.type ?? typeWithoutPermission(connection, queue);
+  const description = await describeQueue(connection, queue);
+  return description === undefined ? undefined : (description.type ?? typeWithoutPermission(connection, queue));
 }
 
 /**
