@@ -1,4 +1,5 @@
 import type { Channel } from 'amqplib';
+import { Failure } from '../model/failure.ts';
 import { isTyped } from '../model/field.ts';
 import type { FieldTable, FieldValue, Message } from '../model/message.ts';
 import type { Growing } from './field-table.ts';
@@ -15,6 +16,17 @@ export interface FrameWriter {
   readonly write: (message: Message) => void;
   /** Sends what was added; `done` is called when the operating system has it. */
   readonly flush: (done?: () => void) => void;
+}
+
+/** Adds a message to a writer, if there is one yet. Why it cannot be encoded; undefined when it leaves with the next flush. */
+export function added(writer: FrameWriter | undefined, message: Message): Failure | undefined {
+  try {
+    writer?.write(message);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'data') return error;
+    throw error;
+  }
 }
 
 /** Whether a message has to come back that no queue is bound for: each of them, or as it depends on the message. */

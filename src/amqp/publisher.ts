@@ -4,7 +4,7 @@ import { Failure } from '../model/failure.ts';
 import type { Message } from '../model/message.ts';
 import { afterLogin, onChannel, watchChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
-import { type FrameWriter, frameWriter } from './frame-writer.ts';
+import { added, type FrameWriter, frameWriter } from './frame-writer.ts';
 import type { Link } from './link.ts';
 import type { PublisherConfig } from './publisher-config.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
@@ -143,24 +143,12 @@ export class Publisher {
   send(message: Message, settled?: (outcome: Outcome) => void): void {
     if (this.#failure !== undefined) throw this.#failure;
     const entry: Entry = { message, record: this.#tally.published(), settled, returned: undefined, done: false };
-    const failure = this.#refusals.find(({ concerns }) => concerns(message))?.failure(message) ?? this.#write(message);
-    if (failure !== undefined) {
-      // It never went onto the channel, so it has no delivery tag, and no place among those that have one.
-      this.#tally.settle(entry, { kind: 'refused', failure });
-      return;
-    }
-    this.#unconfirmed.push(entry);
-    this.#scheduleFlush();
-  }
-
-  /** Why a message cannot be encoded; undefined when it leaves with the next flush. */
-  #write(message: Message): Failure | undefined {
-    try {
-      this.#writer?.write(message);
-      return undefined;
-    } catch (error) {
-      if (error instanceof Failure && error.kind === 'data') return error;
-      throw error;
+    const failure = this.#refusals.find(({ concerns }) => concerns(message))?.failure(message) ?? added(this.#writer, message);
+    // What never goes onto the channel has no delivery tag, and no place among those that have one.
+    if (failure !== undefined) this.#tally.settle(entry, { kind: 'refused', failure });
+    else {
+      this.#unconfirmed.push(entry);
+      this.#scheduleFlush();
     }
   }
 
@@ -227,10 +215,7 @@ export class Publisher {
     const channel = await onChannel<Channel>(this.#config.confirm ? model.createConfirmChannel() : model.createChannel(), connection);
     const { ended } = watchChannel(channel, connection);
     const take = (outcome: Outcome) => {
-      const settle = (entry: Entry): void => {
-        if (outcome.kind === 'nacked' && this.#recovering) this.#again(entry);
-        else this.#tally.settle(entry, outcome);
-      };
+      const settle = (entry: Entry): void => (outcome.kind === 'nacked' && this.#recovering ? this.#again(entry) : this.#tally.settle(entry, outcome));
       return (fields: { deliveryTag: number; multiple: boolean }): void => {
         this.#silence.broken();
         this.#unconfirmed.take(fields.deliveryTag, fields.multiple, settle);
@@ -252,21 +237,11 @@ export class Publisher {
     this.#starts++;
     this.#since = performance.now();
     this.#silence.restart();
-    this.#resend();
+    const refused = this.#unconfirmed.restart((message) => added(this.#writer, message));
+    for (const [entry, failure] of refused) this.#tally.settle(entry, { kind: 'refused', failure });
     this.#flush();
     this.#waiting.wake();
     return { ended };
-  }
-
-  /** Puts what has no outcome yet onto the new channel. What was queued while there was none may turn out not to fit into its frames. */
-  #resend(): void {
-    const refused: (readonly [Entry, Failure])[] = [];
-    for (const entry of this.#unconfirmed.left()) {
-      const failure = this.#write(entry.message);
-      if (failure !== undefined) this.#unconfirmed.finish(entry, () => refused.push([entry, failure]));
-    }
-    this.#unconfirmed.restart();
-    for (const [entry, failure] of refused) this.#tally.settle(entry, { kind: 'refused', failure });
   }
 
   #flush(): void {

@@ -81,13 +81,22 @@ export class Unconfirmed {
     return this.#firstTag + this.#entries.length - 1;
   }
 
-  /** Starts over on a new channel, onto which what is left is sent in its order. */
-  restart(): void {
+  /**
+   * Starts over on a new channel, and sends what is left in its order. The answer is what cannot be sent there, and why: it was
+   * queued while there was no channel, and does not fit into the frames of this one.
+   */
+  restart(send: (message: Message) => Failure | undefined): readonly (readonly [Entry, Failure])[] {
+    const refused: (readonly [Entry, Failure])[] = [];
+    for (const entry of this.left()) {
+      const failure = send(entry.message);
+      if (failure !== undefined) this.#finish(entry, () => refused.push([entry, failure]));
+      entry.returned = undefined;
+    }
     this.#entries = this.left();
-    for (const entry of this.#entries) entry.returned = undefined;
     this.#head = 0;
     this.#firstTag = 1;
     this.#returns = 1;
+    return refused;
   }
 
   #finish(entry: Entry | undefined, settle: (entry: Entry) => void): void {

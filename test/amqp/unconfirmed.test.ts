@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Entry, Unconfirmed } from '../../src/amqp/unconfirmed.ts';
+import { Failure } from '../../src/model/failure.ts';
+import type { Message } from '../../src/model/message.ts';
 
 const entry = (record: number): Entry => ({
   message: { exchange: '', routingKey: 'q', properties: {}, body: Buffer.alloc(10) },
@@ -42,11 +44,34 @@ test('after a new channel the tags count from 1 over what is left', () => {
   const window = new Unconfirmed();
   for (let record = 1; record <= 5; record++) window.push(entry(record));
   window.take(2, false, () => undefined);
-  window.restart();
+  const sent: Message[] = [];
+  assert.deepEqual(
+    window.restart((message) => {
+      sent.push(message);
+      return undefined;
+    }),
+    [],
+  );
+  assert.equal(sent.length, 4);
   assert.deepEqual(
     window.left().map(({ record }) => record),
     [1, 3, 4, 5],
   );
+  const settled: number[] = [];
+  window.take(2, true, ({ record }) => settled.push(record));
+  assert.deepEqual(settled, [1, 3]);
+});
+
+test('what does not fit into the frames of a new channel takes no tag on it', () => {
+  const window = new Unconfirmed();
+  for (let record = 1; record <= 4; record++) window.push({ ...entry(record), message: { ...entry(record).message, routingKey: String(record) } });
+  const failure = new Failure('data', 'too large');
+  const refused = window.restart(({ routingKey }) => (routingKey === '2' ? failure : undefined));
+  assert.deepEqual(
+    refused.map(([{ record }, why]) => [record, why]),
+    [[2, failure]],
+  );
+  assert.deepEqual([window.count, window.bytes], [3, 30]);
   const settled: number[] = [];
   window.take(2, true, ({ record }) => settled.push(record));
   assert.deepEqual(settled, [1, 3]);
