@@ -40,7 +40,7 @@ _rmq_level() {
       arguments=1
       ;;
     'consume')
-      flags+=('value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -')
+      flags+=('value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -')
       arguments=1
       ;;
     'queue declare')
@@ -73,7 +73,7 @@ _rmq_level() {
       arguments=2
       ;;
     'fanout subscribe')
-      flags+=('value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
+      flags+=('value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
       arguments=2
       ;;
     'topic publish')
@@ -81,7 +81,7 @@ _rmq_level() {
       arguments=3
       ;;
     'topic subscribe')
-      flags+=('value --queue -' 'value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
+      flags+=('value --queue -' 'value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
       arguments=2
       endless=1
       ;;

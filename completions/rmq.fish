@@ -28,7 +28,7 @@ function __rmq_level
         case 'publish'
             set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
         case 'consume'
-            set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --priority --offset
+            set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --settle --priority --offset
         case 'queue declare'
             set -a __rmq_valued --queue-type --argument --bind
         case 'queue status'
@@ -43,11 +43,11 @@ function __rmq_level
         case 'fanout publish'
             set -a __rmq_valued -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
         case 'fanout subscribe'
-            set -a __rmq_valued --queue-type --prefetch -n --count --idle --timeout --expect --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
+            set -a __rmq_valued --queue-type --prefetch -n --count --idle --timeout --expect --settle --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
         case 'topic publish'
             set -a __rmq_valued --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
         case 'topic subscribe'
-            set -a __rmq_valued --queue --queue-type --prefetch -n --count --idle --timeout --expect --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
+            set -a __rmq_valued --queue --queue-type --prefetch -n --count --idle --timeout --expect --settle --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
         case 'topic match'
         case 'rpc call'
             set -a __rmq_valued --timeout --concurrency --content-type --content-encoding -H --header --priority --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count
@@ -300,6 +300,7 @@ complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --idle' -l idle -x -d 's
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --drain' -l drain -d 'stop at the depth that the queue has now'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --expect' -l expect -x -d 'fail unless exactly N messages come'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --settle' -l settle -x -d 'with --expect: how long to wait for a surplus after the Nth message (200ms; 0s: not at all)'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --requeue' -l requeue -d 'look, then give everything back'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --reject' -l reject -d 'reject what was printed: dead-letter it'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --no-ack' -l no-ack -d 'let the queue forget messages as it hands them out'
@@ -420,6 +421,7 @@ complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --idle' -l idle
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --drain' -l drain -d 'stop at the depth that the queue has now'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --expect' -l expect -x -d 'fail unless exactly N messages come'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --settle' -l settle -x -d 'with --expect: how long to wait for a surplus after the Nth message (200ms; 0s: not at all)'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --requeue' -l requeue -d 'look, then give everything back'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --reject' -l reject -d 'reject what was printed: dead-letter it'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --no-ack' -l no-ack -d 'let the queue forget messages as it hands them out'
@@ -482,6 +484,7 @@ complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --idle' -l idle 
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --drain' -l drain -d 'stop at the depth that the queue has now'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --expect' -l expect -x -d 'fail unless exactly N messages come'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --settle' -l settle -x -d 'with --expect: how long to wait for a surplus after the Nth message (200ms; 0s: not at all)'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --requeue' -l requeue -d 'look, then give everything back'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --reject' -l reject -d 'reject what was printed: dead-letter it'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --no-ack' -l no-ack -d 'let the queue forget messages as it hands them out'

@@ -54,6 +54,7 @@ export const subscriptionExtras = {
 /** What only printing knows. */
 const PRINTING: Readonly<Record<string, unknown>> = {
   expect: undefined,
+  settle: 200,
   requeue: false,
   reject: false,
   ack: true,

@@ -21,6 +21,8 @@ export const limitsShape = {
   drain: z._default(z.boolean(), false),
   /** How many messages there must be; more or fewer is a failure. */
   expect: z.optional(z.int().check(z.minimum(0))),
+  /** How long a surplus is waited for once as many have come as are expected; within the timeout. */
+  settle: z._default(z.int().check(z.minimum(0), z.maximum(MAX_TIMER)), 200),
   /** Give everything back in the end. */
   requeue: z._default(z.boolean(), false),
   /** Reject instead of acknowledging: dead-letter. */

@@ -1,8 +1,12 @@
-import { Failure } from '../model/failure.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { abortFailure, Failure } from '../model/failure.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
 
 /** Why a consumer stopped by itself. */
 export type End = 'count' | 'idle' | 'timeout' | 'drained';
+
+/** How often a queue is asked that is to stay silent, in milliseconds. */
+export const SILENCE_CHECK = 100;
 
 interface Wanted {
   readonly count?: number | undefined;
@@ -25,4 +29,20 @@ export function judgeEnd({ count, expect, timeout }: Wanted, end: End, received:
 export function judgeSurplus(expect: number, left: number): Failure | undefined {
   if (left === 0) return undefined;
   return new Failure('negative', `expected ${formatCount(expect, 'message')}, and there are more: ${formatCount(left, 'message')} left in the queue`);
+}
+
+/**
+ * Asks how many messages are left until there are some or the milliseconds are over: what was on its way when the last expected message came needs a
+ * moment to arrive.
+ *
+ * @throws Failure what the signal was aborted with
+ */
+export async function surplusWithin(milliseconds: number, left: () => Promise<number>, signal: AbortSignal): Promise<number> {
+  const end = performance.now() + milliseconds;
+  for (;;) {
+    const surplus = await left();
+    const rest = end - performance.now();
+    if (surplus > 0 || rest <= 0) return surplus;
+    await delay(Math.min(SILENCE_CHECK, rest), undefined, { signal }).catch(() => Promise.reject(abortFailure(signal)));
+  }
 }

@@ -9,7 +9,7 @@ import type { FieldTable } from '../model/message.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
 import type { Settlement } from '../model/verdict.ts';
 import { type ConsumeConfig, MAX_PREFETCH } from './consume-config.ts';
-import { type End, judgeEnd, judgeSurplus } from './expectation.ts';
+import { type End, judgeEnd, judgeSurplus, SILENCE_CHECK, surplusWithin } from './expectation.ts';
 import { InFlight } from './in-flight.ts';
 import { parseOffset } from './offset.ts';
 import { takeCounts } from './take-counts.ts';
@@ -17,7 +17,6 @@ import type { Take, TakeContext, TakeOptions } from './take-options.ts';
 
 /** How often a queue is asked whether it is empty, when its messages stopped coming before the depth at the start was reached. */
 const DRAIN_CHECK = 500;
-const EXPECT_CHECK = 100;
 /** A stream hands out what it has at once; silence of so many milliseconds means that there is nothing from there on. */
 const STREAM_SILENCE = 3_000;
 /** How long handlers may take to finish once the run is stopped. */
@@ -246,7 +245,7 @@ class Run {
     if (this.#stream) this.#offset = await consumer.ask(lastOffset);
     do {
       if ((await this.#left(consumer)) > 0) this.#end('count');
-    } while (await this.#pause(EXPECT_CHECK));
+    } while (await this.#pause(SILENCE_CHECK));
   }
 
   /** True after that long, false at once when the run has ended. */
@@ -255,11 +254,11 @@ class Run {
   }
 
   async #judge(consumer: Consumer, end: End): Promise<Failure | undefined> {
-    const { expect, idle } = this.#config;
+    const { expect, idle = 0, settle, timeout = Number.POSITIVE_INFINITY } = this.#config;
     if (expect === undefined || this.#received < expect) return judgeEnd(this.#config, end, this.#received);
-    // More may still come while it is to stay silent.
-    if (end === 'count' && idle !== undefined && expect > 0) await delay(idle);
-    return judgeSurplus(expect, await this.#left(consumer));
+    const untilDeadline = this.#started + timeout - performance.now();
+    const settling = end === 'count' && expect > 0 ? Math.min(Math.max(settle, idle), untilDeadline) : 0;
+    return judgeSurplus(expect, await surplusWithin(settling, () => this.#left(consumer), this.#session.signal));
   }
 
   /** Messages that are there beyond those that were taken. */

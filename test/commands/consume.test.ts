@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { peer, unique } from '../support/broker.ts';
@@ -174,6 +175,39 @@ test('--expect is 0 for as many, 124 for fewer, 1 for more', async (t) => {
   await rmq(['consume', name, '--drain']);
   assert.equal((await rmq(['consume', name, '--expect', '0', '--timeout', '300ms'])).code, 0);
   assert.equal((await rmq(['consume', name, '--expect', '0', '--idle', '300ms'])).code, 0);
+});
+
+for (const type of ['classic', 'quorum', 'stream']) {
+  test(`--expect waits for a surplus of a ${type} queue, for as long as --settle says`, async (t) => {
+    const { queue, publish } = await peer(t);
+    const name = await queue({ arguments: { 'x-queue-type': type } });
+    await publish(name, numbers(3));
+    const offset = type === 'stream' ? ['--offset', 'first'] : [];
+    const run = start(['consume', name, '--expect', '3', '--settle', '50s', '--timeout', '55s', ...offset]);
+    await run.until('stdout', '2\n');
+    // Later than a run that does not wait would look: nothing tells when it has.
+    await Promise.race([run.result, pause(1_000)]);
+    await publish(name, ['one too many']);
+    const { code, stdout, stderr } = await run.result;
+    assert.equal(code, 1, stderr);
+    assert.equal(stdout, '0\n1\n2\n');
+    assert.match(stderr, /expected 3 messages, and there are more: 1 message left/);
+  });
+}
+
+test('--settle ends with --timeout and with a signal, and 0s waits for nothing', async (t) => {
+  const { queue, publish, depth } = await peer(t);
+  const name = await queue();
+  await publish(name, ['a', 'b', 'c']);
+  assert.equal((await rmq(['consume', name, '--expect', '3', '--settle', '1h', '--timeout', '2s'])).code, 0);
+  await publish(name, ['a']);
+  const run = start(['consume', name, '--expect', '1', '--settle', '1h']);
+  await run.until('stdout', 'a\n');
+  run.child.kill('SIGTERM');
+  assert.equal((await run.result).code, 143);
+  assert.equal(await depth(name), 0);
+  await publish(name, ['a']);
+  assert.equal((await rmq(['consume', name, '--expect', '1', '--settle', '0s'])).code, 0);
 });
 
 test('--no-ack with a limit takes no more than that', async (t) => {
