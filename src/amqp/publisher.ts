@@ -153,9 +153,8 @@ export class Publisher {
   }
 
   #scheduleFlush(): void {
-    if (this.#flushing) return;
+    if (!this.#flushing) queueMicrotask(() => this.#flush());
     this.#flushing = true;
-    queueMicrotask(() => this.#flush());
   }
 
   /**
@@ -211,8 +210,7 @@ export class Publisher {
   }
 
   async #start(connection: Connection): Promise<{ ended: Promise<Failure> }> {
-    const { model } = connection;
-    const channel = await onChannel<Channel>(this.#config.confirm ? model.createConfirmChannel() : model.createChannel(), connection);
+    const channel = await onChannel<Channel>(this.#config.confirm ? connection.model.createConfirmChannel() : connection.model.createChannel(), connection);
     const { ended } = watchChannel(channel, connection);
     const take = (outcome: Outcome) => {
       const settle = (entry: Entry): void => (outcome.kind === 'nacked' && this.#recovering ? this.#again(entry) : this.#tally.settle(entry, outcome));
