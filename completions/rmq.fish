@@ -582,7 +582,7 @@ complete -c rmq -n '__rmq_at "dlx inspect"' -l id -x -d 'only the message with t
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --where' -l where -x -d 'only those of which this is true: CEL, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks -n --count' -l count -s n -x -d 'look at N messages (100; all with -o json)'
 complete -c rmq -n '__rmq_at "dlx inspect"' -l group-by -x -d 'count messages by reason, queue, exchange, routingKey, type, why (what the worker said) or header:NAME'
-complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --show' -l show -x -d 'one whole message, by its number in the queue, and how it died'
+complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --show' -l show -x -d 'one whole message, and how it died, by its number in the table: with filters, among those that they let through'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --force' -l force -d 'look even where that may cost messages their last delivery'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 

@@ -209,6 +209,32 @@ test('one message is shown whole, with the story of its deaths', async (t) => {
   assert.equal((await take(dead)).length, 1);
 });
 
+test('--show counts among those that the filters let through, as the table does', async (t) => {
+  const { queue, publish } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['red 1', 'blue 1', 'red 2', 'blue 2', 'blue 3']);
+  const filter = ['--where', 'body.startsWith("blue")'];
+  const table = (await rmq(['dlx', 'inspect', dead, ...filter])).stdout.split('\n').slice(1, 4);
+  assert.deepEqual(
+    table.map((line) => /^ *(\d+) .*(blue \d)/.exec(line)?.slice(1)),
+    [
+      ['1', 'blue 1'],
+      ['2', 'blue 2'],
+      ['3', 'blue 3'],
+    ],
+  );
+  const second = await rmq(['dlx', 'inspect', dead, ...filter, '--show', '2']);
+  assert.equal(second.code, 0, second.stderr);
+  assert.match(second.stdout, /^message 2\n/);
+  assert.match(second.stdout, /blue 2/);
+  const [envelope] = jsonLines<Envelope>(await rmq(['dlx', 'inspect', dead, ...filter, '--show', '3', '-o', 'json']));
+  assert.equal(envelope?.body, 'blue 3');
+  const beyond = await rmq(['dlx', 'inspect', dead, ...filter, '--show', '4']);
+  assert.equal(beyond.code, 66);
+  assert.match(beyond.stderr, /there is no message 4: 3 messages of the 5 in ".*" match/);
+  assert.match((await rmq(['dlx', 'inspect', dead, '--show', '3'])).stdout, /red 2/);
+});
+
 test('one message is shown with its properties and headers also where there is no terminal', async (t) => {
   const { queue, publish } = await peer(t);
   const dead = await queue();

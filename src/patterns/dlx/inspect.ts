@@ -3,9 +3,9 @@ import type { Session } from '../../amqp/session.ts';
 import { DeathGroups, GROUP_KEYS, type GroupKey } from '../../model/death-groups.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message.ts';
-import { formatCount } from '../../model/quantity.ts';
+import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
-import { filtering, filterRules, filterShape } from './filter.ts';
+import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import { readThrough } from './read.ts';
 import type { PolicyLimit, ReadSummary } from './read-options.ts';
 
@@ -22,7 +22,7 @@ export const InspectConfig = z
     groupBy: z.optional(
       z.array(z.string().check(z.refine(isGroupKey, { error: `--group-by takes ${GROUP_KEYS.join(', ')} and header:NAME` }))).check(z.minLength(1)),
     ),
-    /** One message by its number in the queue, from 1. */
+    /** One message by its number among those that are meant, from 1. */
     show: z.optional(z.int().check(z.minimum(1))),
     /** Looks where that may cost messages. */
     force: z._default(z.boolean(), false),
@@ -45,7 +45,7 @@ export interface Inspected extends ReadSummary {
 const WINDOW = 2_000;
 
 /**
- * Hands out the dead letters that are meant, each with its number in the queue, and leaves the queue as it is.
+ * Hands out the dead letters that are meant, each with its number among them, and leaves the queue as it is.
  *
  * @throws Failure as `readThrough` does
  */
@@ -60,10 +60,10 @@ export async function inspect(
   const options = { force, policyLimit, window: WINDOW, enough: () => matched >= count };
   let matched = 0;
   const summary = await filtering(config, session.emit, (isMeant) =>
-    readThrough(session, queue, options, (delivery, number) => {
+    readThrough(session, queue, options, (delivery) => {
       if (!isMeant(delivery, now)) return undefined;
       matched++;
-      return onLetter(delivery, number)?.then(() => undefined);
+      return onLetter(delivery, matched)?.then(() => undefined);
     }),
   );
   return { ...summary, matched };
@@ -95,21 +95,32 @@ export async function inspectGroups(
 }
 
 /**
- * Hands out one dead letter, by its number in the queue.
+ * Hands out one dead letter, by its number among those that are meant.
  *
  * @throws Failure `missing` when there are not as many, or as `readThrough` does
  */
 export async function inspectOne(
   session: Session,
   config: InspectConfig & { readonly show: number },
+  now: number,
   onLetter: (delivery: Delivery) => Promise<void>,
   policyLimit?: PolicyLimit,
 ): Promise<void> {
   const { queue, show, force } = config;
-  let seen = 0;
-  await readThrough(session, queue, { force, policyLimit, window: Math.min(WINDOW, show), enough: () => seen >= show }, (delivery, number) => {
-    seen = number;
-    return number === show ? onLetter(delivery).then(() => undefined) : undefined;
-  });
-  if (seen < show) throw new Failure('missing', `there is no message ${show}: "${queue}" holds ${formatCount(seen, 'message')}`);
+  const some = isFiltered(config);
+  const options = { force, policyLimit, window: some ? WINDOW : Math.min(WINDOW, show), enough: () => matched >= show };
+  let matched = 0;
+  const { read } = await filtering(config, session.emit, (isMeant) =>
+    readThrough(session, queue, options, (delivery) => {
+      if (matched >= show || !isMeant(delivery, now)) return undefined;
+      matched++;
+      return matched === show ? onLetter(delivery).then(() => undefined) : undefined;
+    }),
+  );
+  if (matched >= show) return;
+  const held = `"${queue}" holds ${formatCount(read, 'message')}`;
+  throw new Failure(
+    'missing',
+    `there is no message ${show}: ${some ? `${formatCount(matched, 'message')} of the ${formatNumber(read)} in "${queue}" match` : held}`,
+  );
 }

@@ -30,10 +30,10 @@ export async function listLetters(
   const rows: { cells: Cells; fingerprint: string }[] = [];
   let more = false;
   await filtering(config, session.emit, (isMeant) =>
-    readThrough(session, queue, { force, policyLimit, enough: () => more }, (delivery, number) => {
+    readThrough(session, queue, { force, policyLimit, enough: () => more }, (delivery) => {
       if (more || !isMeant(delivery, now)) return undefined;
       more = rows.length === MOST_LISTED;
-      if (!more) rows.push({ cells: letterCells(delivery, number, now), fingerprint: fingerprintOf(delivery) });
+      if (!more) rows.push({ cells: letterCells(delivery, rows.length + 1, now), fingerprint: fingerprintOf(delivery) });
       return undefined;
     }),
   );
