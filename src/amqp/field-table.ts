@@ -1,5 +1,5 @@
 import { Failure } from '../model/failure.ts';
-import { isTyped } from '../model/field.ts';
+import { exactUnsigned, isTyped } from '../model/field.ts';
 import type { FieldTable, FieldType, FieldValue, TypedField } from '../model/message.ts';
 
 /** Bytes that grow as they are written; the positions are plain numbers so that a caller can patch lengths in. */
@@ -190,7 +190,7 @@ function readValue(at: Cursor): FieldValue {
     case 0x41: // A
       return readArray(at, start + 4, sized(at));
     case 0x54: // T
-      return typed('timestamp', exact(bytes.readBigUInt64BE(take(at, 8))));
+      return typed('timestamp', exactUnsigned(bytes.readBigUInt64BE(take(at, 8))));
     case 0x64: // d
       return readDouble(bytes.readDoubleBE(take(at, 8)));
     case 0x66: // f
@@ -238,11 +238,6 @@ function readLong(value: bigint): FieldValue {
   const plain = Number(value);
   if (!Number.isSafeInteger(plain)) return typed('int64', value.toString());
   return plain >= -0x80000000 && plain <= 0x7fffffff ? typed('int64', plain) : plain;
-}
-
-function exact(value: bigint): FieldValue {
-  const plain = Number(value);
-  return Number.isSafeInteger(plain) ? plain : value.toString();
 }
 
 function readDouble(value: number): FieldValue {

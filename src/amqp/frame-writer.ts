@@ -81,8 +81,14 @@ export function publicWriter(channel: Channel, mandatory: Mandatory): FrameWrite
   return {
     write: (message) => {
       const { exchange, routingKey, properties, body } = message;
-      const { headers, ...rest } = properties;
-      const options = { ...rest, mandatory: isMandatory(message, mandatory), headers: headers === undefined ? {} : encodable(headers) };
+      const { headers, timestamp, ...rest } = properties;
+      if (typeof timestamp === 'string') throw inexact(`the timestamp ${timestamp}`);
+      const options = {
+        ...rest,
+        ...(timestamp !== undefined && { timestamp }),
+        mandatory: isMandatory(message, mandatory),
+        headers: headers === undefined ? {} : encodable(headers),
+      };
       full = !channel.publish(exchange, routingKey, body, options);
     },
     flush: (done) => {
@@ -97,7 +103,13 @@ function isMandatory(message: Message, mandatory: Mandatory): boolean {
   return typeof mandatory === 'boolean' ? mandatory : mandatory(message);
 }
 
-/** A table as amqplib encodes it: it knows no `bytes`, `longstr` and `table`. */
+const inexact = (what: string): Failure => new Failure('data', `${what} cannot be sent through this version of amqplib without a loss`);
+
+/**
+ * A table as amqplib encodes it: it knows no `bytes`, `longstr` and `table`.
+ *
+ * @throws Failure `data` for what it would change
+ */
 export function encodable(table: FieldTable): Record<string, unknown> {
   return Object.fromEntries(Object.entries(table).map(([name, value]) => [name, encodableValue(value)]));
 }
@@ -108,6 +120,7 @@ function encodableValue(value: FieldValue): unknown {
   if (!isTyped(value as FieldTable)) return encodable(value as FieldTable);
   const { '!': type, value: inner } = value as { '!': string; value: FieldValue };
   if (type === 'bytes') return Buffer.from(inner as string, 'base64');
-  if (type === 'longstr') return Buffer.from(inner as string, 'base64').toString('utf8');
-  return type === 'table' ? encodable(inner as FieldTable) : value;
+  // Text that is not UTF-8, and a table with a key "!", which would be taken for a type.
+  if (type === 'longstr' || type === 'table') throw inexact(`a header of type ${type}`);
+  return value;
 }

@@ -1,6 +1,10 @@
 import { Failure } from '../model/failure.ts';
+import { exactUnsigned, parseTimestamp } from '../model/field.ts';
 import type { FieldTable, Properties } from '../model/message.ts';
 import { type Growing, readTable, reserve, writeTable } from './field-table.ts';
+
+const TRANSIENT = 1;
+const PERSISTENT = 2;
 
 /** The properties of the basic class in the order of their flag bits, the first at bit 15. */
 const LAYOUT = [
@@ -47,7 +51,7 @@ export function writeProperties(to: Growing, properties: Properties): void {
     if (type === 'shortstr') writeShortString(to, value as string, name);
     else if (type === 'table') writeTable(to, value as FieldTable);
     else if (type === 'octet') writeOctet(to, value as number, name);
-    else writeTimestamp(to, value as number);
+    else writeTimestamp(to, value as number | string);
   }
   to.bytes.writeUInt16BE(flags, start);
 }
@@ -57,9 +61,10 @@ function writeOctet(to: Growing, value: number, name: string): void {
   reserve(to, 1)[to.length++] = value;
 }
 
-function writeTimestamp(to: Growing, value: number): void {
-  if (!(Number.isSafeInteger(value) && value >= 0)) throw new Failure('data', `timestamp must be whole seconds since 1970, got ${value}`);
-  reserve(to, 8).writeBigUInt64BE(BigInt(value), to.length);
+function writeTimestamp(to: Growing, value: number | string): void {
+  const seconds = parseTimestamp(value);
+  if (seconds === undefined) throw new Failure('data', `timestamp must be whole seconds since 1970, got ${value}`);
+  reserve(to, 8).writeBigUInt64BE(BigInt(seconds), to.length);
   to.length += 8;
 }
 
@@ -71,9 +76,12 @@ export function readProperties(bytes: Buffer): Properties {
   for (let index = 0; index < LAYOUT.length; index++) {
     if ((flags & (0x8000 >> index)) === 0) continue;
     const [name, type] = LAYOUT[index] as (typeof LAYOUT)[number];
-    if (type === 'octet') properties[name] = bytes.readUInt8(offset++);
-    else if (type === 'timestamp') {
-      properties[name] = Number(bytes.readBigUInt64BE(offset));
+    if (type === 'octet') {
+      const octet = bytes.readUInt8(offset++);
+      // To RabbitMQ all modes but 2 are transient; 4.x hands out whatever a client wrote, and 3.10 would not take it.
+      properties[name] = name === 'deliveryMode' && octet !== PERSISTENT ? TRANSIENT : octet;
+    } else if (type === 'timestamp') {
+      properties[name] = exactUnsigned(bytes.readBigUInt64BE(offset));
       offset += 8;
     } else if (type === 'shortstr') {
       const size = bytes.readUInt8(offset);

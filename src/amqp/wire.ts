@@ -75,17 +75,14 @@ export interface DeliveryFrames {
 export type HeaderTap = () => Buffer | undefined;
 
 interface Tapped {
+  /** The content header that came last on this channel: that of another one may lie between it and its body. */
+  header: Buffer | undefined;
   readonly onFrames: (frames: DeliveryFrames) => void;
   /** False once amqplib no longer takes deliveries on this channel. */
   readonly isOpen: () => boolean;
 }
 
-interface Tap {
-  readonly channels: Map<number, Tapped>;
-  readonly header: HeaderTap;
-}
-
-const taps = new WeakMap<object, Tap>();
+const taps = new WeakMap<object, Map<number, Tapped>>();
 
 /**
  * Takes the deliveries of a channel as they come off the socket, past amqplib, which allocates some ten objects for each and decodes its headers inexactly.
@@ -95,21 +92,21 @@ const taps = new WeakMap<object, Tap>();
 export function tapDeliveries(channel: Channel, onFrames: (frames: DeliveryFrames) => void): HeaderTap {
   const { ch, connection, accept } = channel as unknown as { ch?: unknown; connection?: Receiving; accept?: unknown };
   if (connection === undefined || typeof ch !== 'number') return () => undefined;
-  const tap = taps.get(connection) ?? tapped(connection);
-  if (tap === undefined) return () => undefined;
+  const channels = taps.get(connection) ?? tapped(connection);
+  if (channels === undefined) return () => undefined;
   const inside = channel as unknown as { accept?: unknown };
-  tap.channels.set(ch, { onFrames, isOpen: () => inside.accept === accept });
-  channel.once('close', () => tap.channels.delete(ch));
-  return tap.header;
+  const own: Tapped = { header: undefined, onFrames, isOpen: () => inside.accept === accept };
+  channels.set(ch, own);
+  channel.once('close', () => channels.delete(ch));
+  return () => own.header;
 }
 
-function tapped(connection: Receiving): Tap | undefined {
+function tapped(connection: Receiving): Map<number, Tapped> | undefined {
   const original = connection.recvFrame;
   const stream = connection.stream;
   if (typeof original !== 'function' || !Buffer.isBuffer(connection.rest) || !isDuplex(stream)) return undefined;
   const channels = new Map<number, Tapped>();
   const { accept } = connection;
-  let header: Buffer | undefined;
   connection.recvFrame = () => {
     for (;;) {
       if (connection.accept === accept) takeWhole(connection, channels);
@@ -117,7 +114,8 @@ function tapped(connection: Receiving): Tap | undefined {
       if (rest.length >= FRAME_HEAD) {
         const size = rest.readUInt32BE(3);
         if (rest.length >= size + FRAME_OVERHEAD || size > 0x0400_0000) {
-          if (rest[0] === HEADER_FRAME) header = rest.subarray(FRAME_HEAD + CONTENT_HEAD, FRAME_HEAD + size);
+          const own = rest[0] === HEADER_FRAME ? channels.get(rest.readUInt16BE(1)) : undefined;
+          if (own !== undefined) own.header = rest.subarray(FRAME_HEAD + CONTENT_HEAD, FRAME_HEAD + size);
           return original.call(connection);
         }
       }
@@ -127,9 +125,8 @@ function tapped(connection: Receiving): Tap | undefined {
       connection.rest = rest.length === 0 ? incoming : Buffer.concat([rest, incoming]);
     }
   };
-  const tap = { channels, header: () => header };
-  taps.set(connection, tap);
-  return tap;
+  taps.set(connection, channels);
+  return channels;
 }
 
 /** Hands out the deliveries that lie at the front of what was received, as long as each is there as a whole. */

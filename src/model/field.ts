@@ -2,6 +2,8 @@ import { Failure } from './failure.ts';
 import type { FieldTable, FieldType, FieldValue, TypedField } from './message.ts';
 import { decodeBase64, isWellFormed, nearest, quote } from './text.ts';
 
+const MAX_UINT64 = 0xffff_ffff_ffff_ffffn;
+
 /** How deep headers may nest; every step takes stack, here and in every other client. */
 export const MAX_NESTING = 64;
 
@@ -146,12 +148,29 @@ const TAKES: Readonly<Partial<Record<FieldType, string>>> = {
   float: 'a number, "NaN", "Infinity", "-Infinity" or "-0"',
   double: 'a number, "NaN", "Infinity", "-Infinity" or "-0"',
   decimal: '{"places":0 to 255,"digits":0 to 4294967295}',
-  timestamp: 'whole seconds since 1970',
+  timestamp: 'whole seconds since 1970, beyond 2^53 as digits in quotes',
   bytes: 'base64',
   longstr: 'base64',
 };
 
 const isWhole = (value: unknown, max: number): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max;
+
+/** Seconds in their one exact form: a number, or digits for what a number does not hold. Undefined when no timestamp of AMQP is that. */
+export function parseTimestamp(value: unknown): number | string | undefined {
+  if (isWhole(value, Number.MAX_SAFE_INTEGER)) return value;
+  return typeof value === 'string' && /^\d{1,20}$/.test(value) && BigInt(value) <= MAX_UINT64 ? exactUnsigned(BigInt(value)) : undefined;
+}
+
+/** An unsigned number of 64 bits: digits where a double does not hold it. */
+export function exactUnsigned(value: bigint): number | string {
+  const plain = Number(value);
+  return Number.isSafeInteger(plain) ? plain : value.toString();
+}
+
+/** The time that a timestamp means, in seconds. AMQP has no negative ones: clients write times before 1970 as the same 64 bits. */
+export function secondsOf(timestamp: FieldValue): number {
+  return typeof timestamp === 'string' && /^\d{1,20}$/.test(timestamp) ? Number(BigInt.asIntN(64, BigInt(timestamp))) : Number(timestamp);
+}
 
 /** The exact form of a typed value; undefined when the type does not take it. */
 const READERS: Readonly<Partial<Record<FieldType, (value: unknown) => FieldValue | undefined>>> = {
@@ -163,9 +182,8 @@ const READERS: Readonly<Partial<Record<FieldType, (value: unknown) => FieldValue
     return Number.isSafeInteger(Number(exact)) ? READERS.int64?.(Number(exact)) : { '!': 'int64', value: String(exact) };
   },
   timestamp(value) {
-    if (isWhole(value, Number.MAX_SAFE_INTEGER)) return { '!': 'timestamp', value };
-    if (typeof value !== 'string' || !/^\d{1,20}$/.test(value) || BigInt(value) > 0xffffffffffffffffn) return undefined;
-    return { '!': 'timestamp', value: Number.isSafeInteger(Number(value)) ? Number(value) : String(BigInt(value)) };
+    const seconds = parseTimestamp(value);
+    return seconds === undefined ? undefined : { '!': 'timestamp', value: seconds };
   },
   float(value) {
     const exact = typeof value === 'number' ? Math.fround(value) : value;

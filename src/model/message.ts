@@ -17,7 +17,7 @@ export type FieldType =
 
 /**
  * A field value with its AMQP type written out. `bytes` and `longstr` (a string that is not UTF-8) hold base64,
- * `int64` beyond 2^53 holds decimal digits, `decimal` holds `{ places, digits }`, `timestamp` holds seconds,
+ * `int64` beyond 2^53 holds decimal digits, `decimal` holds `{ places, digits }`, `timestamp` holds seconds, beyond 2^53 as digits,
  * and `table` wraps a table that has a key named `!`.
  */
 export interface TypedField {
@@ -35,7 +35,7 @@ export interface FieldTable {
   readonly [name: string]: FieldValue;
 }
 
-/** The properties of AMQP 0-9-1's basic class. `timestamp` is in seconds, `expiration` is milliseconds as digits. */
+/** The properties of AMQP 0-9-1's basic class. `timestamp` is in seconds, beyond 2^53 as digits; `expiration` is milliseconds as digits. */
 export interface Properties {
   readonly contentType?: string;
   readonly contentEncoding?: string;
@@ -47,7 +47,7 @@ export interface Properties {
   readonly replyTo?: string;
   readonly expiration?: string;
   readonly messageId?: string;
-  readonly timestamp?: number;
+  readonly timestamp?: number | string;
   readonly type?: string;
   readonly userId?: string;
   readonly appId?: string;

@@ -1,4 +1,4 @@
-import { isTyped, MAX_NESTING } from './field.ts';
+import { isTyped, MAX_NESTING, secondsOf } from './field.ts';
 import type { FieldTable, FieldValue, TypedField } from './message.ts';
 
 /** A field value without its AMQP type. */
@@ -26,7 +26,7 @@ function plainValue(value: FieldValue, depth: number): PlainValue {
 
 function plainTyped({ '!': type, value }: TypedField, depth: number): PlainValue {
   if (type === 'timestamp') {
-    const date = new Date(Number(value) * 1_000);
+    const date = new Date(secondsOf(value) * 1_000);
     return Number.isNaN(date.getTime()) ? (value as PlainValue) : date.toISOString().replace('.000Z', 'Z');
   }
   if (type === 'decimal') {

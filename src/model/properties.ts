@@ -1,5 +1,5 @@
 import { Failure } from './failure.ts';
-import { type IntegerTypes, parseTable } from './field.ts';
+import { type IntegerTypes, parseTable, parseTimestamp } from './field.ts';
 import type { Properties } from './message.ts';
 import { isWellFormed, nearest, quote } from './text.ts';
 
@@ -61,12 +61,19 @@ function parseProperty(name: string, kind: Exclude<PropertyKind, 'table'>, value
       if (value === 1 || value === 2) return value;
       throw wrong(`deliveryMode must be 1 (transient) or 2 (persistent), got ${quote(value)}`);
     case 'timestamp':
-      if (Number.isSafeInteger(value) && (value as number) >= 0) return value;
-      throw wrong(`timestamp must be whole seconds since 1970, got ${quote(value)}`);
+      return timestamp(value);
     case 'expiration':
-      if (typeof value === 'string' && /^\d+$/.test(value)) return shortText(name, value);
+      // RabbitMQ 3.10 takes a sign, and hands it out.
+      if (typeof value === 'string' && /^\+?\d+$/.test(value)) return shortText(name, value);
       throw wrong(`expiration must be milliseconds as digits in quotes, as in "60000", got ${quote(value)}`);
   }
+}
+
+function timestamp(value: unknown): number | string {
+  const seconds = parseTimestamp(value);
+  if (seconds === undefined)
+    throw wrong(`timestamp must be whole seconds since 1970, got ${quote(value)}`, 'beyond 2^53, and before 1970, it is 64 bits as digits in quotes');
+  return seconds;
 }
 
 /** Text that fits into one of AMQP's short strings. */

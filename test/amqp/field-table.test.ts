@@ -48,6 +48,39 @@ test('properties come back exactly, each alone and all together', () => {
   }
 });
 
+test('a time before 1970, and one beyond 2^53, is written as its 64 bits', () => {
+  const cases = [
+    ['18446744011573954816', 'fffffff1886e0900'], // -62135596800: DateTime.MinValue of .NET
+    ['18446744073709551615', 'ffffffffffffffff'],
+    ['9007199254740993', '0020000000000001'],
+    [9_007_199_254_740_991, '001fffffffffffff'],
+  ] as const;
+  for (const [timestamp, bits] of cases) {
+    const to = { bytes: Buffer.alloc(1), length: 0 };
+    writeProperties(to, { timestamp });
+    assert.equal(to.bytes.subarray(0, to.length).toString('hex'), `0040${bits}`);
+    assert.deepEqual(readProperties(Buffer.from(`0040${bits}`, 'hex')), { timestamp });
+    assert.equal(written({ t: { '!': 'timestamp', value: timestamp } }).toString('hex'), `017454${bits}`);
+  }
+  for (const timestamp of [-1, 1.5, 2 ** 53, '18446744073709551616', '-1', 'x']) {
+    assert.throws(
+      () => writeProperties({ bytes: Buffer.alloc(1), length: 0 }, { timestamp }),
+      (error) => error instanceof Failure && error.kind === 'data',
+    );
+  }
+});
+
+test('a delivery mode that only RabbitMQ 4 lets pass is what the broker takes it for', () => {
+  for (const [mode, read] of [
+    ['00', 1],
+    ['01', 1],
+    ['02', 2],
+    ['03', 1],
+    ['ff', 1],
+  ] as const)
+    assert.deepEqual(readProperties(Buffer.from(`1000${mode}`, 'hex')), { deliveryMode: read });
+});
+
 test('a text of more than 255 bytes is refused where AMQP has no room for it', () => {
   const to = { bytes: Buffer.alloc(1), length: 0 };
   const refused = (error: unknown): boolean => error instanceof Failure && error.kind === 'data';

@@ -11,9 +11,8 @@ const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((value):
   if (!Number.isSafeInteger(number)) return typed('int64')(String(value));
   return isInt32(number) ? typed('int64')(number) : number;
 });
-const timestamp = fc
-  .bigInt({ min: 0n, max: 2n ** 64n - 1n })
-  .map((value) => typed('timestamp')(Number.isSafeInteger(Number(value)) ? Number(value) : String(value)));
+const seconds = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((value) => (Number.isSafeInteger(Number(value)) ? Number(value) : String(value)));
+const timestamp = seconds.map(typed('timestamp'));
 const double = fc.double().map((value) => (Number.isFinite(value) && !Number.isInteger(value) ? value : typed('double')(exact(value))));
 const bytes = fc.uint8Array({ maxLength: 20 }).map((value) => Buffer.from(value).toString('base64'));
 
@@ -66,7 +65,7 @@ export const properties: fc.Arbitrary<Properties> = fc.record(
     replyTo: short,
     expiration: fc.nat().map(String),
     messageId: short,
-    timestamp: fc.maxSafeNat(),
+    timestamp: fc.oneof(fc.maxSafeNat(), seconds),
     type: short,
     userId: short,
     appId: short,

@@ -1,6 +1,6 @@
 import { Duration } from '@marcbachmann/cel-js/evaluator';
 import { type Death, deathHistory } from '../../model/death.ts';
-import { isTyped, MAX_NESTING } from '../../model/field.ts';
+import { isTyped, MAX_NESTING, secondsOf } from '../../model/field.ts';
 import { exactJson } from '../../model/json.ts';
 import type { Delivery, FieldTable, FieldValue, TypedField } from '../../model/message.ts';
 
@@ -119,7 +119,7 @@ function typedOf({ '!': type, value }: TypedField, depth: number): unknown {
     case 'table':
       return tableOf(value as FieldTable, depth + 1);
     case 'timestamp':
-      return new Date(Number(value) * 1_000);
+      return new Date(secondsOf(value) * 1_000);
     case 'bytes':
     case 'longstr':
       return new Uint8Array(Buffer.from(value as string, 'base64'));
