@@ -61,9 +61,9 @@ function __rmq_level
         case 'dlx inspect'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --group-by --show --management-url
         case 'dlx replay'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where --to-queue --to-exchange -r --routing-key -n --count --rate --journal --max-replays --to-url
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where --to-queue --to-exchange -r --routing-key -n --count --rate --journal --max-replays --to-url --handler-timeout
         case 'dlx move'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --rate --journal --to-url
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --rate --journal --to-url --handler-timeout
         case 'dlx export'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count -d --directory --file-size --management-url
         case 'dlx import'
@@ -608,6 +608,7 @@ complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --max-replays' -l max
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'
 
 # rmq dlx move
 complete -c rmq -n '__rmq_at "dlx move"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'
@@ -626,6 +627,7 @@ complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --journal' -l journal -
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'
 
 # rmq dlx export
 complete -c rmq -n '__rmq_at "dlx export"' -l reason -x -d 'only those that died last for this reason: rejected, expired, maxlen, delivery_limit'

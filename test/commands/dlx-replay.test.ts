@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { GetMessage } from 'amqplib';
 import { type Peer, peer, unique } from '../support/broker.ts';
-import { linesOf, program, scratchDirectory } from '../support/programs.ts';
+import { isRunning, linesOf, program, scratchDirectory } from '../support/programs.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 
 interface Summary {
@@ -376,6 +376,27 @@ test('--edit loses no body to a program that prints nothing, and adds no newline
   const stayed = json<Summary>(await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '-o', 'json', '--', 'true'])).stayed;
   assert.deepEqual(stayed, { unedited: 2 });
   assert.deepEqual(bodies(await take(dead)), ['the secret', 'blank']);
+});
+
+test('--edit kills a program that takes too long, with all that it has started, and the message stays', async (t) => {
+  const { dead, queue, publish, take } = await ward(t);
+  const to = await queue();
+  const directory = await scratchDirectory(t);
+  const pids = join(directory, 'pids');
+  const hang = `trap '' TERM; sleep 9999 & echo $$ $! > ${pids}; wait`;
+  const edit = await program(directory, 'edit', `#!/bin/sh\nread -r body\nif [ "$body" = slow ]; then ${hang}; fi\necho "$body"\n`);
+  await publish(dead, ['slow', 'quick'], { messageId: 'order-7' });
+  const edited = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--handler-timeout', '1s', '--', edit]);
+  assert.equal(edited.code, 3, edited.stderr);
+  assert.match(edited.stderr, /the message "order-7" stays: the program that edits it took longer than 1 s \(--handler-timeout\)/);
+  for (const pid of (await linesOf(pids)).join(' ').split(' ')) assert.equal(await isRunning(pid), false, pid);
+  assert.deepEqual(bodies(await take(to)), ['quick']);
+  assert.deepEqual(bodies(await take(dead)), ['slow']);
+  for (const flags of [
+    ['--handler-timeout', '0s', '--edit', '--', 'cat'],
+    ['--handler-timeout', '1s'],
+  ])
+    assert.equal((await rmq(['dlx', 'replay', dead, ...flags])).code, 64, flags.join(' '));
 });
 
 test('the journal has a line for each message, and no line is spoilt by one that another run left unfinished', async (t) => {

@@ -5,7 +5,7 @@ import { describeStayed, transferFailure } from '../../model/transfer.ts';
 import type { ConnectionConfig } from '../../patterns/connection.ts';
 import type { Replayed, replay, TransferOptions } from '../../patterns/dlx/replay.ts';
 import type { Context } from '../command.ts';
-import { decimal, integer, path, text, toggle, trailing } from '../flag.ts';
+import { decimal, duration, integer, path, text, toggle, trailing } from '../flag.ts';
 import { editor } from './editing.ts';
 import { type Selectable, selectExtras, selecting, vanished } from './selecting.ts';
 
@@ -24,6 +24,7 @@ export const transferExtras = {
   ...selectExtras,
   toUrl: text('AMQP URL of another broker to send them to', { value: 'URL' }),
   edit: toggle('send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'),
+  handlerTimeout: duration('with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'),
   cmd: trailing('the program for --edit: the body on standard input, the new one on standard output; its last newline goes if the body had none'),
 } as const;
 
@@ -33,6 +34,7 @@ interface Extras {
   readonly select?: boolean | undefined;
   readonly toUrl?: string | undefined;
   readonly edit?: boolean | undefined;
+  readonly handlerTimeout?: number | undefined;
   readonly cmd?: readonly string[] | undefined;
 }
 
@@ -45,14 +47,16 @@ const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
  */
 export async function transferring(
   context: Context,
-  { select = false, toUrl, edit = false, cmd }: Extras,
+  { select = false, toUrl, edit = false, handlerTimeout, cmd }: Extras,
   config: Selectable & { readonly dryRun: boolean },
   verb: string,
   use: (source: Session, target: Session, options: TransferOptions) => Promise<Replayed>,
 ): Promise<void> {
   if (edit !== (cmd !== undefined)) throw new Failure('usage', edit ? '--edit needs a program: -- CMD' : 'a program behind -- needs --edit');
+  if (handlerTimeout !== undefined && !edit) throw new Failure('usage', '--handler-timeout needs --edit');
   const { connection, signal, results, json } = context;
   const { queue, dryRun } = config;
+  const edited = cmd === undefined ? undefined : editor(cmd, handlerTimeout, context);
   const only = select ? await selecting(context, config, verb) : undefined;
   const emit: Context['emit'] = (event) => {
     if (event.kind === 'disconnected' && event.role === 'consumer') only?.again();
@@ -60,7 +64,7 @@ export async function transferring(
   };
   const { withSession } = await import('../../patterns/connection.ts');
   const targetConnection: ConnectionConfig = toUrl === undefined ? connection : { ...connection, url: toUrl.trim().split(NEXT_URL) };
-  const options = { only, ...(cmd !== undefined && { edit: editor(cmd, emit, signal) }) };
+  const options = { only, ...(edited !== undefined && { edit: edited }) };
   const elsewhere = toUrl !== undefined && toUrl !== connection.url.join(',');
   const { counts, seconds, failure, refusal, destinations } = await withSession(
     connection,
