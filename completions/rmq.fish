@@ -61,9 +61,9 @@ function __rmq_level
         case 'dlx inspect'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --group-by --show --management-url
         case 'dlx replay'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where --to-queue --to-exchange -r --routing-key -n --count --rate --journal --max-replays --to-url --handler-timeout
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where --to-queue --to-exchange -r --routing-key -n --count --rate --journal --max-replays --management-url --to-url --handler-timeout
         case 'dlx move'
-            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --rate --journal --to-url --handler-timeout
+            set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --rate --journal --management-url --to-url --handler-timeout
         case 'dlx export'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count -d --directory --file-size --management-url
         case 'dlx import'
@@ -606,6 +606,7 @@ complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --force' -l force -d 
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --journal' -l journal -r -F -d 'append a line of JSON for each message that is chosen, before it is acknowledged'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --max-replays' -l max-replays -x -d 'leave what has been replayed N times (3)'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'
@@ -625,6 +626,7 @@ complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --copy' -l copy -d 'lea
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --force' -l force -d 'give messages of a quorum queue back even near its delivery limit'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --journal' -l journal -r -F -d 'append a line of JSON for each message that is chosen, before it is acknowledged'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'

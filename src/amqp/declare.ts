@@ -69,6 +69,15 @@ export async function deleteQueue(session: Session, queue: string, options: { re
 }
 
 /**
+ * Removes everything that is ready in a queue, and resolves with how many messages that were.
+ *
+ * @throws Failure `missing`, or `refused` by a stream
+ */
+export async function purgeQueue(session: Session, queue: string): Promise<number> {
+  return withControl(session, async (run) => (await run((channel) => channel.purgeQueue(queue))).messageCount);
+}
+
+/**
  * Deletes an exchange with its bindings.
  *
  * @throws Failure `missing` when it does not exist, `refused` when it is not unused and must be

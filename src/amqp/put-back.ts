@@ -4,6 +4,7 @@ import type { Delivery } from '../model/message.ts';
 import { putBackCopy } from '../model/replay.ts';
 import { Publisher } from './publisher.ts';
 import type { Session } from './session.ts';
+import type { Outcome } from './unconfirmed.ts';
 
 const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 /** Milliseconds that copies may take once the run is stopped. */
@@ -16,6 +17,7 @@ export class PutBack {
   readonly #signal: AbortSignal;
   readonly #publisher: Publisher;
   #grace = 0;
+  #sending: Promise<void> = Promise.resolve();
 
   constructor(session: Session) {
     this.#signal = session.signal;
@@ -37,12 +39,23 @@ export class PutBack {
     this.#grace = STOP_GRACE;
   }
 
-  /** Resolves with true once the broker has confirmed a copy that is in the queue; with false when there is none, or nobody knows. */
+  /**
+   * Sends a copy, after those that were asked for before it. Resolves with true once the broker has confirmed that it is in the queue; with false when
+   * it is not, or nobody knows.
+   */
   async copy(delivery: Delivery): Promise<boolean> {
+    let outcome: Promise<Outcome> | undefined;
+    const sending = this.#sending.then(async () => {
+      const copy = putBackCopy(delivery);
+      await this.#publisher.readyFor(copy);
+      outcome = new Promise((resolve) => this.#publisher.send(copy, resolve));
+    });
+    // One that cannot be encoded again keeps none of the others.
+    this.#sending = sending.catch(() => undefined);
     try {
-      return (await this.#publisher.publish(putBackCopy(delivery))).kind === 'confirmed';
+      await sending;
+      return (await outcome)?.kind === 'confirmed';
     } catch (error) {
-      // One that cannot be encoded again, or a publisher that has stopped.
       if (error instanceof Failure) return false;
       throw error;
     }

@@ -9,6 +9,8 @@ export interface QueueFacts {
   /** The name of the policy that holds for it; a queue has one at most. */
   readonly policy: string | undefined;
   readonly operatorPolicy: string | undefined;
+  /** What its policies come to, some seconds after they were set; told of a single queue only. */
+  readonly effectivePolicy: FieldTable | undefined;
   /** Ready and unacknowledged; some seconds old, and undefined before the broker has counted. */
   readonly messages: number | undefined;
   /** Those of them that count for a maximum length. */
@@ -61,6 +63,7 @@ export function queueFacts(item: Item): QueueFacts {
     arguments: args,
     policy: named(item['policy']),
     operatorPolicy: named(item['operator_policy']),
+    effectivePolicy: item['effective_policy_definition'] === undefined ? undefined : table(item['effective_policy_definition']),
     messages: count(item['messages']),
     ready: count(item['messages_ready']),
     readyBytes: count(item['message_bytes_ready']),

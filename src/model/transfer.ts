@@ -38,6 +38,10 @@ export interface TransferCounts {
   /** Nobody knows whether the target has them; the originals stay. */
   readonly unknown: number;
   readonly stayed: Readonly<Partial<Record<StayReason, number>>>;
+  /** Messages that stay and could not be returned once more: a copy of each is at the end of their queue. */
+  readonly copiedBack: number;
+  /** Messages that stay and could be neither returned nor copied: their queue has dropped or dead-lettered them. */
+  readonly stranded: number;
 }
 
 const WORDS: Readonly<Record<StayReason, string>> = {
@@ -69,13 +73,18 @@ export function describeStayed(stayed: TransferCounts['stayed']): string[] {
 }
 
 /** One line for people. */
-export function describeTransfer({ depth, seen, chosen, unsent, moved, doubled, unknown, stayed }: TransferCounts, queue: string, verb: string): string {
+export function describeTransfer(
+  { depth, seen, chosen, unsent, moved, doubled, unknown, stayed, copiedBack }: TransferCounts,
+  queue: string,
+  verb: string,
+): string {
   const parts = [
     ...(chosen < seen ? [`${formatNumber(seen - chosen)} not chosen`] : []),
     ...describeStayed(stayed),
     ...(unsent > 0 ? [`${formatNumber(unsent)} not sent`] : []),
     ...(doubled > 0 ? [`${formatNumber(doubled)} sent whose originals could not be taken off: they are in both places`] : []),
     ...(unknown > 0 ? [`${formatNumber(unknown)} of which nobody knows whether they arrived`] : []),
+    ...(copiedBack > 0 ? [`${formatNumber(copiedBack)} put back as copies, for they were at the delivery limit`] : []),
     ...(seen < depth ? [`${formatNumber(depth - seen)} not looked at`] : []),
   ];
   return `${verb} ${formatNumber(moved)} of ${formatCount(depth, 'message')} in "${queue}"${parts.length === 0 ? '' : `: ${parts.join(', ')}`}`;

@@ -103,6 +103,8 @@ test('what the filters leave out, and what has no origin or a forged one, stays 
     doubled: 0,
     unknown: 0,
     stayed: { originless: 1, malformed: 5 },
+    copiedBack: 0,
+    stranded: 0,
   } as object);
   assert.deepEqual(bodies(await take(work)), ['a', 'b']);
   assert.deepEqual(bodies(await take(dead)), ['c', 'never died', 'forged', 'forged', 'forged', 'forged', 'forged']);

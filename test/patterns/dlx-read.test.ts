@@ -25,7 +25,7 @@ for (const type of ['classic', 'quorum']) {
     const { queue, publish, take, depth } = await peer(t);
     const name = await queue({ arguments: { 'x-queue-type': type } });
     await publish(name, BODIES);
-    assert.deepEqual(await bodiesOf(t, name, { window: 4 }), BODIES);
+    assert.deepEqual(await bodiesOf(t, name), BODIES);
     assert.equal(await depth(name), BODIES.length);
     assert.deepEqual(await bodiesOf(t, name), BODIES);
     assert.deepEqual(
@@ -41,12 +41,7 @@ for (const type of ['classic', 'quorum']) {
     await publish(name, BODIES);
     const { session } = testSession(t);
     const told: number[] = [];
-    const summary = await readThrough(
-      session,
-      name,
-      { window: 10, take: async (chosen) => void told.push(chosen) },
-      async (_, number) => number % 5 === 0 || number <= 10,
-    );
+    const summary = await readThrough(session, name, { take: async (chosen) => void told.push(chosen) }, async (_, number) => number % 5 === 0 || number <= 10);
     assert.deepEqual([summary.read, summary.chosen, told], [25, 13, [13]]);
     assert.deepEqual(
       (await take(name)).map(({ content }) => content.toString()),
@@ -73,70 +68,88 @@ test('a stream is read from its first message to the last that it has', async (t
   assert.deepEqual(await bodiesOf(t, name), BODIES);
 });
 
-test('a quorum queue near its delivery limit is left alone, unless it is forced', async (t) => {
-  const { queue, publish, depth } = await peer(t);
-  const name = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 3, 'x-max-length': 100 } });
-  await publish(name, ['a', 'b']);
-  assert.deepEqual(await bodiesOf(t, name), ['a', 'b']);
-  assert.deepEqual(await bodiesOf(t, name), ['a', 'b']);
-  await assert.rejects(bodiesOf(t, name), ({ kind, message }: Failure) => {
-    assert.equal(kind, 'refused');
-    assert.match(message, /near its delivery limit: looking costs each message of a quorum queue one of its 3 deliveries/);
-    return true;
-  });
-  assert.equal(await depth(name), 2);
-  // The refusal cost the first one an attempt, and put it behind the other; giving it back once more is one too many.
-  assert.deepEqual(await bodiesOf(t, name, { force: true }), ['b', 'a']);
-  assert.deepEqual(await bodiesOf(t, name, { force: true }), ['b']);
-});
-
 test('the order of a quorum queue survives looking at all of it and then at its first messages only', async (t) => {
   const { queue, publish } = await peer(t);
   const name = await queue({ arguments: { 'x-queue-type': 'quorum' } });
   await publish(name, BODIES);
   await bodiesOf(t, name);
   let seen = 0;
-  assert.deepEqual(await bodiesOf(t, name, { window: 5, enough: () => ++seen === 3 }), BODIES.slice(0, 3));
+  assert.deepEqual(await bodiesOf(t, name, { enough: () => ++seen === 3 }), BODIES.slice(0, 3));
   assert.deepEqual(await bodiesOf(t, name), BODIES);
 });
 
 test('a queue that another consumer drains meanwhile ends the reading', async (t) => {
   const { queue, publish, channel, take } = await peer(t);
   const name = await queue();
-  await publish(name, BODIES);
+  await publish(
+    name,
+    Array.from({ length: 500 }, (_, index) => `m${index}`),
+  );
   const { session } = testSession(t);
-  let stolen = false;
-  const { read } = await readThrough(session, name, { window: 5 }, async (_, number) => {
-    if (number < 5 || stolen) return undefined;
-    stolen = true;
-    await channel.purgeQueue(name);
+  // The first window is full when the others go.
+  const { read } = await readThrough(session, name, {}, async (_, number) => {
+    if (number === 50) await channel.purgeQueue(name);
     return undefined;
   });
-  assert.equal(read, 5);
-  assert.equal((await take(name)).length, 5);
+  assert.equal(read, 50);
+  assert.equal((await take(name)).length, 50);
 });
 
 test('a queue that does not exist is said to be missing', async (t) => {
   await assert.rejects(bodiesOf(t, unique('none')), ({ kind }: Failure) => kind === 'missing');
 });
 
-test('a connection that is lost, or a run that is stopped, ends the reading and leaves everything where it was', async (t) => {
-  const { queue, publish, depth } = await peer(t);
+test('a connection that is lost comes back: every message is handed out once, and the chosen ones are removed', async (t) => {
+  const { queue, publish, take } = await peer(t);
   const name = await queue();
-  await publish(name, BODIES);
+  const all = Array.from({ length: 500 }, (_, index) => `m${index}`);
+  await publish(name, [...all, 'm7']);
   const faulty = await proxy(t, brokerUrl());
   const { session } = testSession(t, faulty.url);
-  const cut = readThrough(session, name, { window: 5, take: async () => undefined }, async (_, number) => {
-    if (number === 7) faulty.cut();
-    return true;
+  const bodies: string[] = [];
+  const summary = await readThrough(session, name, { take: async () => undefined }, async ({ body }, number) => {
+    bodies.push(body.toString());
+    if (number === 20 || number === 200) faulty.cut();
+    return body.toString().endsWith('7');
   });
-  await assert.rejects(cut, ({ kind, message }: Failure) => kind === 'unavailable' && /connection was lost/.test(message));
+  assert.deepEqual(bodies.toSorted(), [...all, 'm7'].toSorted());
+  assert.deepEqual([summary.read, summary.chosen], [501, 51]);
+  assert.deepEqual(
+    (await take(name)).map(({ content }) => content.toString()),
+    all.filter((body) => !body.endsWith('7')),
+  );
+});
+
+test('a reading that begins anew after a lost connection hands out everything again', async (t) => {
+  const { queue, publish, depth } = await peer(t);
+  const name = await queue();
+  const all = Array.from({ length: 500 }, (_, index) => `m${index}`);
+  await publish(name, all);
+  const faulty = await proxy(t, brokerUrl());
+  const { session } = testSession(t, faulty.url);
+  let [bodies, restarts]: [string[], number] = [[], 0];
+  const restart = (): void => {
+    bodies = [];
+    restarts++;
+  };
+  await readThrough(session, name, { restart }, ({ body }) => {
+    bodies.push(body.toString());
+    if (bodies.length === 20 && restarts === 0) faulty.cut();
+    return undefined;
+  });
+  assert.deepEqual([bodies, restarts], [all, 1]);
+  assert.equal(await depth(name), all.length);
+});
+
+test('a run that is stopped ends the reading and leaves everything where it was', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  await publish(name, BODIES);
   const other = testSession(t);
-  const stopped = readThrough(other.session, name, { window: 5 }, async (_, number) => {
+  const stopped = readThrough(other.session, name, {}, async (_, number) => {
     if (number === 7) other.stop(new Failure('interrupted', 'stopped by SIGINT'));
     return undefined;
   });
   await assert.rejects(stopped, ({ kind }: Failure) => kind === 'interrupted');
-  while ((await depth(name)) < BODIES.length);
   assert.deepEqual(await bodiesOf(t, name), BODIES);
 });

@@ -25,21 +25,6 @@ const idsOf = (count: number): string[] => Array.from({ length: count }, (_, ind
 const sumOf = ({ unsent, moved, doubled, unknown, stayed }: Counts): number =>
   unsent + moved + doubled + unknown + Object.values(stayed).reduce((sum, one) => sum + one, 0);
 
-for (const flags of [['--id', 'nobody'], ['--copy'], ['--dry-run']]) {
-  test(`messages of a quorum queue that are near their delivery limit survive a transfer with ${flags[0]} that is refused, again and again`, async (t) => {
-    const { queue, depth } = await peer(t);
-    const [dead, to] = [await queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 4 } }, 'dead'), await queue()];
-    await fill(brokerUrl(), dead, idsOf(100));
-    for (let look = 1; look <= 3; look++) assert.equal((await rmq(['dlx', 'inspect', dead, '--group-by', 'reason'])).code, 0);
-    for (let again = 1; again <= 4; again++) {
-      const refused = await rmq(['dlx', 'move', dead, to, ...flags]);
-      assert.equal(refused.code, 76, refused.stderr);
-      assert.match(refused.stderr, /near its delivery limit/);
-    }
-    assert.deepEqual([await depth(dead), await depth(to)], [100, 0]);
-  });
-}
-
 test('a journal on a disk that is full: what arrived and could not be taken off is told, and all numbers add up', async (t) => {
   const { queue, depth } = await peer(t);
   const [dead, to] = [await queue({}, 'dead'), await queue()];

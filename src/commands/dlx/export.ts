@@ -4,7 +4,7 @@ import { defineCommand } from '../command.ts';
 import { argument, integer, path, size, toggle } from '../flag.ts';
 import { deskExtras } from './desk.ts';
 import { filterInputs } from './filtering.ts';
-import { limitsBeside } from './limits.ts';
+import { managementBeside } from './limits.ts';
 import { selectExtras, selecting, vanished } from './selecting.ts';
 
 export const exportCommand = defineCommand({
@@ -24,33 +24,36 @@ export const exportCommand = defineCommand({
   },
   extras: { ...selectExtras, ...deskExtras },
   load: async () => {
-    const [{ ExportConfig, exportBundle, exportTo }, { withSession }] = await Promise.all([
+    const [{ ExportConfig, exportBundle, exportTo }, { strandedFailure }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/export.ts'),
+      import('../../patterns/dlx/read-options.ts'),
       import('../../patterns/connection.ts'),
     ]);
     return {
       config: ExportConfig,
       run: async (config, context, { select = false, managementUrl }) => {
         const { connection, emit, signal, results, json } = context;
-        const limit = await limitsBeside(managementUrl, context);
+        const ask = await managementBeside(managementUrl, context);
         const { directory } = config;
         if (directory === undefined && !json) throw new Failure('usage', 'where to? --directory DIR, or -o json for standard output');
         const only = select ? await selecting(context, config, 'exported', managementUrl) : undefined;
         const now = Date.now();
         const note = (exported: number, where: string): void => emit({ kind: 'note', text: `exported ${formatCount(exported, 'message')}${where}` });
-        const run = async (session: Parameters<typeof exportTo>[0]): Promise<number> => {
+        const run = async (session: Parameters<typeof exportTo>[0]): Promise<Awaited<ReturnType<typeof exportTo>>> => {
           if (directory === undefined) {
             const print = results.printer({ nul: false, jsonBody: false });
-            const { exported, spent } = await exportTo(session, config, now, print, limit, only);
-            note(exported, spent > 0 ? '' : '; nothing was changed');
-            return exported;
+            const printed = await exportTo(session, config, now, print, ask, only);
+            note(printed.exported, printed.stranded > 0 ? '' : '; nothing was removed');
+            return printed;
           }
-          const { exported, spent, manifest } = await exportBundle(session, { ...config, directory }, now, limit, only);
-          await results.report({ exported, ...(spent > 0 && { spent }), directory, files: manifest.files }, '');
-          note(exported, ` to ${directory} (${formatCount(manifest.files.length, 'file')})${spent > 0 ? '' : '; the queue is as it was'}`);
-          return exported;
+          const { manifest, ...written } = await exportBundle(session, { ...config, directory }, now, ask, only);
+          const { exported, copiedBack, stranded } = written;
+          await results.report({ exported, ...(copiedBack > 0 && { copiedBack }), ...(stranded > 0 && { stranded }), directory, files: manifest.files }, '');
+          note(exported, ` to ${directory} (${formatCount(manifest.files.length, 'file')})${stranded > 0 ? '' : '; nothing was removed'}`);
+          return written;
         };
-        const gone = vanished(only, await withSession(connection, run, emit, signal));
+        const done = await withSession(connection, run, emit, signal);
+        const gone = strandedFailure(config.queue, done) ?? vanished(only, done.exported);
         if (gone !== undefined) throw gone;
         return undefined;
       },

@@ -2,7 +2,7 @@ import { defineCommand } from '../command.ts';
 import { argument, integer, texts, toggle } from '../flag.ts';
 import { deskExtras } from './desk.ts';
 import { commas, filterInputs } from './filtering.ts';
-import { limitsBeside } from './limits.ts';
+import { managementBeside } from './limits.ts';
 
 export const inspectCommand = defineCommand({
   path: ['dlx', 'inspect'],
@@ -25,8 +25,9 @@ export const inspectCommand = defineCommand({
   },
   extras: deskExtras,
   load: async () => {
-    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { withSession }, views] = await Promise.all([
+    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { strandedFailure }, { withSession }, views] = await Promise.all([
       import('../../patterns/dlx/inspect.ts'),
+      import('../../patterns/dlx/read-options.ts'),
       import('../../patterns/connection.ts'),
       import('./inspecting.ts'),
     ]);
@@ -34,28 +35,31 @@ export const inspectCommand = defineCommand({
       config: InspectConfig,
       run: async (config, context, { managementUrl }) => {
         const { connection, emit, signal, results, json } = context;
-        const limit = await limitsBeside(managementUrl, context);
+        const ask = await managementBeside(managementUrl, context);
         const now = Date.now();
         const { groupBy: by, show, queue } = config;
-        await withSession(
+        const inspected = await withSession(
           connection,
           async (session) => {
-            if (show !== undefined) await inspectOne(session, { ...config, show }, now, views.oneView(results, json, show, now), limit);
-            else if (by !== undefined) {
-              const grouped = await inspectGroups(session, { ...config, groupBy: by }, now, limit);
+            if (show !== undefined) return inspectOne(session, { ...config, show }, now, views.oneView(results, json, show, now), ask);
+            if (by !== undefined) {
+              const grouped = await inspectGroups(session, { ...config, groupBy: by }, now, ask);
               await views.groupsView(results, json, by, grouped, now);
               emit({ kind: 'note', text: views.countNote(queue, grouped) });
-            } else {
-              const count = config.count ?? (json ? undefined : views.FEW);
-              const view = json ? views.envelopesView(results) : views.tableView(results, now);
-              const inspected = await inspect(session, { ...config, count }, now, view.letter, limit);
-              await view.end();
-              emit({ kind: 'note', text: views.countNote(queue, inspected) });
+              return grouped;
             }
+            const count = config.count ?? (json ? undefined : views.FEW);
+            const view = json ? views.envelopesView(results) : views.tableView(results, now);
+            const looked = await inspect(session, { ...config, count }, now, view.letter, ask);
+            await view.end();
+            emit({ kind: 'note', text: views.countNote(queue, looked) });
+            return looked;
           },
           emit,
           signal,
         );
+        const gone = strandedFailure(queue, inspected);
+        if (gone !== undefined) throw gone;
         return undefined;
       },
     };

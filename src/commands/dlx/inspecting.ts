@@ -122,11 +122,11 @@ function times({ oldest, newest }: { readonly oldest: number | undefined; readon
 }
 
 /** What was looked at, and what was not. */
-export function countNote(queue: string, { matched, read, depth, spent, type }: Inspected): string {
+export function countNote(queue: string, { matched, read, depth, stranded, type }: Inspected): string {
   const all = Math.max(depth, read);
   const looked = matched === read ? formatCount(read, 'message') : `${formatNumber(matched)} of ${formatCount(read, 'message')}`;
   const left = all - read;
   const more = left > 0 ? `; ${type === 'stream' ? 'about ' : ''}${formatNumber(left)} more ${left === 1 ? 'was' : 'were'} not looked at (-n N)` : '';
   const unseen = all === 0 ? ' (what another consumer holds is not seen)' : '';
-  return `${looked} in "${queue}"${unseen}${more}${spent > 0 ? '' : '; nothing was changed'}`;
+  return `${looked} in "${queue}"${unseen}${more}${stranded > 0 ? '' : '; nothing was removed'}`;
 }

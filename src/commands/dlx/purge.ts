@@ -5,7 +5,7 @@ import { defineCommand } from '../command.ts';
 import { argument, integer, path, toggle } from '../flag.ts';
 import { deskExtras } from './desk.ts';
 import { filterInputs } from './filtering.ts';
-import { limitsBeside } from './limits.ts';
+import { managementBeside } from './limits.ts';
 import { selectExtras, selecting, vanished } from './selecting.ts';
 
 export const purgeCommand = defineCommand({
@@ -25,15 +25,16 @@ export const purgeCommand = defineCommand({
   },
   extras: { ...selectExtras, ...deskExtras },
   load: async () => {
-    const [{ depthOf, isSelective, PurgeConfig, purge }, { filterShape }, { withSession }] = await Promise.all([
+    const [{ depthOf, isSelective, PurgeConfig, purge }, { filterShape }, { strandedFailure }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/purge.ts'),
       import('../../patterns/dlx/filter.ts'),
+      import('../../patterns/dlx/read-options.ts'),
       import('../../patterns/connection.ts'),
     ]);
     return {
       config: PurgeConfig,
       run: async (config, context, { select = false, managementUrl }) => {
-        const limit = await limitsBeside(managementUrl, context);
+        const ask = await managementBeside(managementUrl, context);
         const { connection, emit, signal, results, yes, stdinIsTerminal } = context;
         const { queue, exportTo } = config;
         if (!yes && !stdinIsTerminal) {
@@ -42,7 +43,7 @@ export const purgeCommand = defineCommand({
           });
         }
         const only = select ? await selecting(context, config, 'removed for good', managementUrl) : undefined;
-        const { purged, spent, manifest } = await withSession(
+        const { purged, copiedBack, stranded, manifest } = await withSession(
           connection,
           async (session) => {
             const depth = formatCount(await depthOf(session, queue), 'message');
@@ -52,15 +53,23 @@ export const purgeCommand = defineCommand({
               const ticked = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} ticked`;
               await askForName(context, { queue, loss: `This removes ${ticked ?? chosen}`, kept: `nothing was removed from "${queue}"` });
             }
-            return purge(session, config, Date.now(), limit, only);
+            return purge(session, config, Date.now(), ask, only);
           },
           emit,
           signal,
         );
-        await results.report({ purged, ...(spent > 0 && { spent }), ...(manifest !== undefined && { directory: exportTo, files: manifest.files }) }, '');
+        await results.report(
+          {
+            purged,
+            ...(copiedBack > 0 && { copiedBack }),
+            ...(stranded > 0 && { stranded }),
+            ...(manifest !== undefined && { directory: exportTo, files: manifest.files }),
+          },
+          '',
+        );
         const kept = manifest === undefined ? '' : `; ${exportTo} has them`;
         emit({ kind: 'note', text: `removed ${formatCount(purged, 'message')} from "${queue}"${kept}` });
-        const gone = vanished(only, purged);
+        const gone = strandedFailure(queue, { stranded }) ?? vanished(only, purged);
         if (gone !== undefined) throw gone;
         return undefined;
       },

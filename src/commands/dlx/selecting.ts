@@ -7,7 +7,7 @@ import type { FilterConfig } from '../../patterns/dlx/filter.ts';
 import type { Listed } from '../../patterns/dlx/select.ts';
 import type { Context } from '../command.ts';
 import { toggle } from '../flag.ts';
-import { limitsBeside } from './limits.ts';
+import { managementBeside } from './limits.ts';
 
 /** For commands that can be told message by message what they are about. */
 export const selectExtras = { select: toggle('tick the messages in a list, on a terminal; of what the filters let through') };
@@ -28,13 +28,16 @@ export async function selecting(context: Context, config: Selectable, what: stri
     });
   }
   if (config.count !== undefined) throw new Failure('usage', '--select and --count exclude each other');
-  const [{ listLetters }, { withSession }, { selectionOf }] = await Promise.all([
+  const [{ listLetters }, { strandedFailure }, { withSession }, { selectionOf }] = await Promise.all([
     import('../../patterns/dlx/select.ts'),
+    import('../../patterns/dlx/read-options.ts'),
     import('../../patterns/connection.ts'),
     import('../../model/selection.ts'),
   ]);
-  const limit = await limitsBeside(managementUrl, context);
-  const listed = await withSession(connection, (session) => listLetters(session, config, Date.now(), limit), emit, signal);
+  const ask = await managementBeside(managementUrl, context);
+  const listed = await withSession(connection, (session) => listLetters(session, config, Date.now(), ask), emit, signal);
+  const gone = strandedFailure(config.queue, listed);
+  if (gone !== undefined) throw gone;
   if (listed.rows.length === 0) throw new Failure('negative', `there is nothing to tick: no message in "${config.queue}" is meant`);
   const ticked = await tick(await checklistOf(listed, config.queue, what));
   return selectionOf(

@@ -6,7 +6,9 @@ import type { ConnectionConfig } from '../../patterns/connection.ts';
 import type { Replayed, replay, TransferOptions } from '../../patterns/dlx/replay.ts';
 import type { Context } from '../command.ts';
 import { decimal, duration, integer, path, text, toggle, trailing } from '../flag.ts';
+import { deskExtras } from './desk.ts';
 import { editor } from './editing.ts';
+import { managementBeside } from './limits.ts';
 import { type Selectable, selectExtras, selecting, vanished } from './selecting.ts';
 
 /** How messages are taken from one queue to another. */
@@ -22,6 +24,7 @@ export const transferInputs = {
 /** What no config holds. */
 export const transferExtras = {
   ...selectExtras,
+  ...deskExtras,
   toUrl: text('AMQP URL of another broker to send them to', { value: 'URL' }),
   edit: toggle('send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'),
   handlerTimeout: duration('with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'),
@@ -32,6 +35,7 @@ type Session = Parameters<typeof replay>[0];
 
 interface Extras {
   readonly select?: boolean | undefined;
+  readonly managementUrl?: string | undefined;
   readonly toUrl?: string | undefined;
   readonly edit?: boolean | undefined;
   readonly handlerTimeout?: number | undefined;
@@ -47,7 +51,7 @@ const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
  */
 export async function transferring(
   context: Context,
-  { select = false, toUrl, edit = false, handlerTimeout, cmd }: Extras,
+  { select = false, managementUrl, toUrl, edit = false, handlerTimeout, cmd }: Extras,
   config: Selectable & { readonly dryRun: boolean },
   verb: string,
   use: (source: Session, target: Session, options: TransferOptions) => Promise<Replayed>,
@@ -57,14 +61,19 @@ export async function transferring(
   const { connection, signal, results, json } = context;
   const { queue, dryRun } = config;
   const edited = cmd === undefined ? undefined : editor(cmd, handlerTimeout, context);
-  const only = select ? await selecting(context, config, verb) : undefined;
+  const only = select ? await selecting(context, config, verb, managementUrl) : undefined;
   const emit: Context['emit'] = (event) => {
     if (event.kind === 'disconnected' && event.role === 'consumer') only?.again();
     context.emit(event);
   };
-  const { withSession } = await import('../../patterns/connection.ts');
+  const [{ withSession }, { describeCopied }, { strandedFailure }] = await Promise.all([
+    import('../../patterns/connection.ts'),
+    import('../../patterns/dlx/read.ts'),
+    import('../../patterns/dlx/read-options.ts'),
+  ]);
   const targetConnection: ConnectionConfig = toUrl === undefined ? connection : { ...connection, url: toUrl.trim().split(NEXT_URL) };
-  const options = { only, ...(edited !== undefined && { edit: edited }) };
+  const ask = await managementBeside(managementUrl, context);
+  const options = { only, ask, ...(edited !== undefined && { edit: edited }) };
   const elsewhere = toUrl !== undefined && toUrl !== connection.url.join(',');
   const { counts, seconds, failure, refusal, destinations } = await withSession(
     connection,
@@ -77,18 +86,19 @@ export async function transferring(
   );
   const rounded = Math.round(seconds * 1_000) / 1_000;
   if (dryRun) {
-    const { moved: would, seen, chosen, depth, stayed } = counts;
+    const { moved: would, seen, chosen, depth, stayed, copiedBack, stranded } = counts;
     await results.report(
-      { dryRun: true, queue, depth, seen, chosen, would, stayed, destinations, seconds: rounded },
+      { dryRun: true, queue, depth, seen, chosen, would, stayed, copiedBack, stranded, destinations, seconds: rounded },
       describeDryRun(counts, destinations, queue),
     );
-    const why = failure ?? vanished(only, chosen);
+    if (copiedBack > 0) emit({ kind: 'note', text: describeCopied(copiedBack, queue) });
+    const why = failure ?? strandedFailure(queue, counts) ?? vanished(only, chosen);
     if (why !== undefined) throw why;
     return;
   }
   if (json) await results.report({ queue, ...counts, seconds: rounded }, '');
   else emit({ kind: 'transferred', counts, seconds, queue, verb });
-  const why = failure ?? transferFailure(counts, refusal) ?? vanished(only, counts.chosen);
+  const why = failure ?? strandedFailure(queue, counts) ?? transferFailure(counts, refusal) ?? vanished(only, counts.chosen);
   if (why !== undefined) throw why;
 }
 

@@ -26,6 +26,11 @@ export class Destinations {
     else this.#others++;
   }
 
+  clear(): void {
+    this.#places.clear();
+    this.#others = 0;
+  }
+
   /** The most frequent first. */
   get sorted(): readonly Destination[] {
     return [...this.#places.values()].sort((one, other) => other.messages - one.messages);

@@ -6,11 +6,10 @@ import { queueName } from '../names.ts';
 import { type Manifest, openBundle } from './export-bundle.ts';
 import { filtering, filterRules, filterShape } from './filter.ts';
 import { readThrough } from './read.ts';
-import type { PolicyLimit, ReadSummary } from './read-options.ts';
+import type { AskManagement, ReadSummary } from './read-options.ts';
 
-/** Bytes after which a bundle goes on in another file, and how many messages are written at a time. */
+/** Bytes after which a bundle goes on in another file. */
 export const FILE_SIZE = 64 * 1_048_576;
-export const WRITING_WINDOW = 250;
 
 /** What `dlx export` takes. */
 export const ExportConfig = z
@@ -43,11 +42,11 @@ export async function exportTo(
   config: ExportConfig,
   now: number,
   write: (delivery: Delivery) => Promise<void>,
-  policyLimit?: PolicyLimit,
+  ask?: AskManagement,
   only?: Selection,
 ): Promise<Exported> {
   const { queue, count = Number.POSITIVE_INFINITY, force } = config;
-  const options = { force, policyLimit, window: WRITING_WINDOW, enough: () => exported >= count };
+  const options = { force, ask, enough: () => exported >= count };
   let exported = 0;
   const summary = await filtering(
     config,
@@ -72,12 +71,12 @@ export async function exportBundle(
   session: Session,
   config: ExportConfig & { readonly directory: string },
   now: number,
-  policyLimit?: PolicyLimit,
+  ask?: AskManagement,
   only?: Selection,
 ): Promise<Exported & { readonly manifest: Manifest }> {
   const bundle = await openBundle(config.directory, config.queue, config.fileSize);
   try {
-    const exported = await exportTo(session, config, now, bundle.add, policyLimit, only);
+    const exported = await exportTo(session, config, now, bundle.add, ask, only);
     return { ...exported, manifest: await bundle.finish() };
   } finally {
     await bundle.close();

@@ -7,7 +7,7 @@ import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
 import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import { readThrough } from './read.ts';
-import type { PolicyLimit, ReadSummary } from './read-options.ts';
+import type { AskManagement, ReadSummary } from './read-options.ts';
 
 const isGroupKey = (key: string): boolean => (GROUP_KEYS as readonly string[]).includes(key) || /^header:./s.test(key);
 
@@ -41,9 +41,6 @@ export interface Inspected extends ReadSummary {
   readonly matched: number;
 }
 
-/** Messages whose handling is under way at a time. */
-const WINDOW = 2_000;
-
 /**
  * Hands out the dead letters that are meant, each with its number among them, and leaves the queue as it is.
  *
@@ -54,10 +51,10 @@ export async function inspect(
   config: InspectConfig,
   now: number,
   onLetter: (delivery: Delivery, number: number) => Promise<void> | undefined,
-  policyLimit?: PolicyLimit,
+  ask?: AskManagement,
 ): Promise<Inspected> {
   const { queue, count = Number.POSITIVE_INFINITY, force } = config;
-  const options = { force, policyLimit, window: WINDOW, enough: () => matched >= count };
+  const options = { force, ask, enough: () => matched >= count };
   let matched = 0;
   const summary = await filtering(config, session.emit, (isMeant) =>
     readThrough(session, queue, options, (delivery) => {
@@ -78,13 +75,17 @@ export async function inspectGroups(
   session: Session,
   config: InspectConfig & { readonly groupBy: readonly string[] },
   now: number,
-  policyLimit?: PolicyLimit,
+  ask?: AskManagement,
 ): Promise<Inspected & { readonly groups: DeathGroups }> {
   const { queue, groupBy, force } = config;
-  const groups = new DeathGroups(groupBy as GroupKey[]);
+  let groups = new DeathGroups(groupBy as GroupKey[]);
   let matched = 0;
+  const restart = (): void => {
+    groups = new DeathGroups(groupBy as GroupKey[]);
+    matched = 0;
+  };
   const summary = await filtering(config, session.emit, (isMeant) =>
-    readThrough(session, queue, { force, policyLimit }, (delivery) => {
+    readThrough(session, queue, { force, ask, restart }, (delivery) => {
       if (!isMeant(delivery, now)) return undefined;
       matched++;
       groups.add(delivery);
@@ -104,23 +105,23 @@ export async function inspectOne(
   config: InspectConfig & { readonly show: number },
   now: number,
   onLetter: (delivery: Delivery) => Promise<void>,
-  policyLimit?: PolicyLimit,
-): Promise<void> {
+  ask?: AskManagement,
+): Promise<ReadSummary> {
   const { queue, show, force } = config;
   const some = isFiltered(config);
-  const options = { force, policyLimit, window: some ? WINDOW : Math.min(WINDOW, show), enough: () => matched >= show };
+  const options = { force, ask, enough: () => matched >= show };
   let matched = 0;
-  const { read } = await filtering(config, session.emit, (isMeant) =>
+  const summary = await filtering(config, session.emit, (isMeant) =>
     readThrough(session, queue, options, (delivery) => {
       if (matched >= show || !isMeant(delivery, now)) return undefined;
       matched++;
       return matched === show ? onLetter(delivery).then(() => undefined) : undefined;
     }),
   );
-  if (matched >= show) return;
-  const held = `"${queue}" holds ${formatCount(read, 'message')}`;
+  if (matched >= show) return summary;
+  const held = `"${queue}" holds ${formatCount(summary.read, 'message')}`;
   throw new Failure(
     'missing',
-    `there is no message ${show}: ${some ? `${formatCount(matched, 'message')} of the ${formatNumber(read)} in "${queue}" match` : held}`,
+    `there is no message ${show}: ${some ? `${formatCount(matched, 'message')} of the ${formatNumber(summary.read)} in "${queue}" match` : held}`,
   );
 }

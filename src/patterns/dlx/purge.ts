@@ -1,15 +1,15 @@
 import * as z from 'zod/mini';
+import { purgeQueue } from '../../amqp/declare.ts';
 import { queueType, readyCount } from '../../amqp/queue-probe.ts';
 import type { Session } from '../../amqp/session.ts';
-import { purgeReady } from '../../amqp/window.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Selection } from '../../model/selection.ts';
 import { queueName } from '../names.ts';
-import { FILE_SIZE, WRITING_WINDOW } from './export.ts';
+import { FILE_SIZE } from './export.ts';
 import { type Manifest, openBundle } from './export-bundle.ts';
 import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import { readThrough } from './read.ts';
-import type { PolicyLimit } from './read-options.ts';
+import type { AskManagement, ReadSummary } from './read-options.ts';
 
 /** What `dlx purge` takes. */
 export const PurgeConfig = z
@@ -26,10 +26,8 @@ export const PurgeConfig = z
   .check(...filterRules);
 export type PurgeConfig = z.output<typeof PurgeConfig>;
 
-export interface Purged {
+export interface Purged extends Pick<ReadSummary, 'copiedBack' | 'stranded'> {
   readonly purged: number;
-  /** What it had to look at and give back at the delivery limit: see `ReadSummary`. */
-  readonly spent: number;
   /** What was exported before. */
   readonly manifest: Manifest | undefined;
 }
@@ -64,15 +62,10 @@ export function isSelective(config: PurgeConfig): boolean {
  *
  * @throws Failure as `openBundle` and `readThrough` do: nothing was removed then, unless the connection was lost in the end
  */
-export async function purge(session: Session, config: PurgeConfig, now: number, policyLimit?: PolicyLimit, only?: Selection): Promise<Purged> {
+export async function purge(session: Session, config: PurgeConfig, now: number, ask?: AskManagement, only?: Selection): Promise<Purged> {
   const { queue, exportTo: directory, count = Number.POSITIVE_INFINITY, force } = config;
   if (directory === undefined && only === undefined && !isSelective(config)) {
-    const link = session.open('control');
-    try {
-      return { purged: await purgeReady(await link.connect(session.signal), queue), spent: 0, manifest: undefined };
-    } finally {
-      await link.close();
-    }
+    return { purged: await purgeQueue(session, queue), copiedBack: 0, stranded: 0, manifest: undefined };
   }
   const bundle = directory === undefined ? undefined : await openBundle(directory, queue, FILE_SIZE);
   let meant = 0;
@@ -81,8 +74,8 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
     manifest = await bundle?.finish();
   };
   try {
-    const options = { force, policyLimit, window: WRITING_WINDOW, enough: () => meant >= count, take };
-    const { chosen, spent } = await filtering(
+    const options = { force, ask, enough: () => meant >= count, take };
+    const { chosen, copiedBack, stranded } = await filtering(
       config,
       session.emit,
       (isMeant) =>
@@ -93,7 +86,7 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
         }),
       only,
     );
-    return { purged: chosen, spent, manifest };
+    return { purged: chosen, copiedBack, stranded, manifest };
   } finally {
     await bundle?.close();
   }

@@ -1,27 +1,38 @@
+import type { AskManagement } from '../../amqp/return-rules.ts';
 import type { Desk } from '../../management/desk.ts';
 import type { Policy } from '../../management/facts.ts';
 import type { Emit } from '../../model/event.ts';
+import { Failure } from '../../model/failure.ts';
+import type { FieldTable } from '../../model/message.ts';
 import type { ConnectionConfig } from '../connection.ts';
 import { type DeskPlace, deskIfThere } from './list-desk.ts';
-import type { PolicyLimit } from './read-options.ts';
 
-/**
- * Asks the management API for the delivery limit that a policy sets. Where it cannot be asked, only what the queue was
- * declared with is known.
- */
-export function policyLimitOf(config: ConnectionConfig, place: DeskPlace, emit: Emit, signal: AbortSignal): PolicyLimit {
-  return async (queue, connection) => {
+/** Asks the management API for the arguments of a queue and the policies that hold for it; undefined where it cannot be asked, or does not tell. */
+export function askManagement(config: ConnectionConfig, place: DeskPlace, emit: Emit, signal: AbortSignal): AskManagement {
+  return async (name, connection) => {
     const desk = await deskIfThere(config, place, connection, signal, emit);
-    return desk === undefined ? undefined : limitOf(desk, queue);
+    if (desk === undefined) return undefined;
+    try {
+      const [queue, policies] = await Promise.all([desk.queue(name), policiesOf(desk, name)]);
+      if (queue === undefined) return undefined;
+      return { arguments: queue.arguments, policies: [...policies, ...(queue.effectivePolicy === undefined ? [] : [queue.effectivePolicy])] };
+    } catch (error) {
+      if (!(error instanceof Failure) || place.asked || signal.aborted) throw error;
+      emit({ kind: 'detail', text: `going on without the management API: ${error.message}` });
+      return undefined;
+    }
   };
 }
 
-async function limitOf(desk: Desk, queue: string): Promise<number | undefined> {
-  const [policies, operator] = await Promise.all([desk.policies(), desk.operatorPolicies()]);
-  const limits = [policyOf(policies, queue), policyOf(operator, queue)]
-    .map((policy) => policy?.definition['delivery-limit'])
-    .filter((limit) => typeof limit === 'number');
-  return limits.length === 0 ? undefined : Math.min(...limits);
+/** The API itself tells which policies hold for a queue only some seconds after they were set. A user who may not list them has to rely on that. */
+async function policiesOf(desk: Desk, queue: string): Promise<readonly FieldTable[]> {
+  try {
+    const [policies, operator] = await Promise.all([desk.policies(), desk.operatorPolicies()]);
+    return [policyOf(policies, queue), policyOf(operator, queue)].flatMap((policy) => (policy === undefined ? [] : [policy.definition]));
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'denied') return [];
+    throw error;
+  }
 }
 
 const OF_QUORUM_QUEUES: ReadonlySet<string> = new Set(['all', 'queues', 'quorum_queues']);

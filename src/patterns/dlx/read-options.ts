@@ -1,26 +1,27 @@
-import type { Connection } from '../../amqp/connection.ts';
 import type { QueueType } from '../../amqp/queue-probe.ts';
+import type { AskManagement } from '../../amqp/return-rules.ts';
 import type { WireDelivery } from '../../amqp/wire-delivery.ts';
+import { Failure } from '../../model/failure.ts';
+import { formatCount } from '../../model/quantity.ts';
+
+export type { AskManagement };
 
 /** How a queue is read. */
 export interface ReadOptions {
   /**
-   * Hands out no more once it returns true. A quorum queue is read to its end all the same: it puts what it gets back behind
-   * everything that it got back before, so that only reading all of it keeps the order.
+   * Hands out no more once it returns true. A quorum queue is read to its end all the same: it delivers what was returned last behind what was returned
+   * before, so that only reading all of it keeps the order.
    */
   readonly enough?: (() => boolean) | undefined;
-  /** True: also where looking may cost a quorum queue's message its last attempt. */
+  /** True: also where looking may cost messages their place, or hide them for a while. */
   readonly force?: boolean | undefined;
-  /** Asked for the delivery limit that a policy sets, of a quorum queue: its arguments tell the rest. */
-  readonly policyLimit?: PolicyLimit | undefined;
-  /** Deliveries whose handling is waited for before more are asked for; for handlers that write somewhere. */
-  readonly window?: number | undefined;
+  /** Asked for what the arguments of a queue do not tell: its policies. */
+  readonly ask?: AskManagement | undefined;
   /** Called when everything was read; the messages that were chosen are acknowledged only after it has resolved. Without it, nothing is. */
   readonly take?: ((chosen: number) => Promise<void>) | undefined;
+  /** Called when a lost connection makes the reading begin anew: everything is handed out again. Without it, what was handed out is not handed out twice. */
+  readonly restart?: (() => void) | undefined;
 }
-
-/** The delivery limit that policies set for a queue; see `policyLimit`. */
-export type PolicyLimit = (queue: string, connection: Connection) => Promise<number | undefined>;
 
 /** What was read. */
 export interface ReadSummary {
@@ -30,8 +31,21 @@ export interface ReadSummary {
   readonly read: number;
   /** How many were chosen. */
   readonly chosen: number;
-  /** How many were at the delivery limit of a quorum queue when they were given back: it has dead-lettered or dropped them. */
-  readonly spent: number;
+  /** Messages that could not be returned once more: a copy of each is at the end of the queue. */
+  readonly copiedBack: number;
+  /** Messages that could be neither returned nor copied: the queue has dropped or dead-lettered them. */
+  readonly stranded: number;
+}
+
+/** What became of messages that a look could neither return nor copy; undefined when there are none. */
+export function strandedFailure(queue: string, { stranded }: Pick<ReadSummary, 'stranded'>): Failure | undefined {
+  if (stranded === 0) return undefined;
+  const [were, them] = stranded === 1 ? ['was', 'it'] : ['were', 'them'];
+  return new Failure(
+    'partial',
+    `${formatCount(stranded, 'message')} of "${queue}" ${were} at the delivery limit and could not be put back: the queue has dead-lettered ${them}, or dropped ${them} if it has no dead-letter exchange`,
+    { hint: 'look for them behind the dead-letter exchange of the queue' },
+  );
 }
 
 /** Handles a message, by its number from 1. The body is not to be kept: it is a part of what the socket read. True chooses it. */

@@ -1,265 +1,287 @@
 import type { Connection } from '../../amqp/connection.ts';
-import { deliveryLimit } from '../../amqp/delivery-limit.ts';
-import { lastOffset, type QueueType, readyCount } from '../../amqp/queue-probe.ts';
-import { readyNow, untilReady } from '../../amqp/returning.ts';
+import { HeldReader, type Taken } from '../../amqp/held-reader.ts';
+import { PutBack } from '../../amqp/put-back.ts';
+import { lastOffset, readyCount } from '../../amqp/queue-probe.ts';
+import { learnReturnRules, type ReturnRules } from '../../amqp/return-rules.ts';
+import { settledCount } from '../../amqp/returning.ts';
 import type { Session } from '../../amqp/session.ts';
-import { type Window, type WindowOpener, windowsOf } from '../../amqp/window.ts';
-import type { WireDelivery } from '../../amqp/wire-delivery.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
-import { MAX_PREFETCH } from '../consume-config.ts';
-import { type Attempts, attemptsOf, describeSpent } from './read-attempts.ts';
-import type { OnDelivery, ReadOptions, ReadSummary } from './read-options.ts';
-import { STUCK, stuck } from './stuck.ts';
+import { formatCount, formatDuration } from '../../model/quantity.ts';
+import { fingerprintOf } from '../../model/selection.ts';
+import { type OnDelivery, type ReadOptions, type ReadSummary, strandedFailure } from './read-options.ts';
+import { readStream } from './read-stream.ts';
 
-/** How often a queue that has gone silent is asked whether it is empty. */
-const CHECK = 500;
-const MOST_WINDOWS = 1_000;
-const STREAM_CREDIT = 2_000;
 const PROGRESS = 100;
 
 /**
- * Hands out every message that is in the queue at the start, in order, and gives all of them back when the last has been
- * handled: nobody else gets them meanwhile. What it knows of a message is forgotten as soon as it was handled.
+ * Hands out every message that is in the queue at the start, in order, and lets all of them stay: nobody else gets them meanwhile. A connection that is
+ * lost comes back, and no message is handed out twice, unless `restart` says that the reading begins anew.
  *
- * @throws Failure `missing` for a queue that does not exist, `refused` where looking would cost messages, `later` when the
- * queue hands out nothing, `unavailable` when the connection is lost (nothing was changed), or what stopped the session
+ * @throws Failure `missing` for a queue that does not exist, `refused` for one that hides what is returned, `denied` where a message at its delivery limit
+ * could not be put back, `later` when the queue hands out nothing, `unavailable` when the connection is lost for good, or what stopped the session
  */
 export async function readThrough(session: Session, queue: string, options: ReadOptions, onDelivery: OnDelivery): Promise<ReadSummary> {
   const link = session.open('consumer');
-  const connection = await link.connect(session.signal);
+  let putBack: PutBack | undefined;
+  let reading: Reading | undefined;
   try {
+    let connection = await link.connect(session.signal);
     const depth = await readyCount(connection, queue);
-    const { type, limit } = await deliveryLimit(connection, queue);
-    const reading = new Reading(session, connection, queue, options, onDelivery);
-    if (type === 'stream') return await reading.stream(await lastOffset(connection, queue));
-    const attempts = type === 'quorum' ? attemptsOf(connection.version, limit, await options.policyLimit?.(queue, connection)) : undefined;
-    return await reading.queue(type, depth, attempts);
+    const { type, rules } = await learnReturnRules(connection, queue, options.ask);
+    if (type === 'stream') {
+      const last = await lastOffset(connection, queue);
+      const { read, at } = await readStream(session, queue, last, options, onDelivery);
+      return { type, depth: read + last - at, read, chosen: 0, copiedBack: 0, stranded: 0 };
+    }
+    putBack = await holdable(session, queue, rules, { force: options.force === true });
+    reading = new Reading(session, { queue, depth, rules, putBack, keepsOrder: type !== 'classic' }, options, onDelivery);
+    for (;;) {
+      const failure = await reading.pass(connection);
+      if (failure === undefined) break;
+      const reason = connection.open ? failure : await connection.lost;
+      if (!reason.transient || session.signal.aborted) throw reason;
+      connection = await reading.again(link, reason);
+    }
+    return { type, depth, ...reading.summary };
+  } catch (error) {
+    const gone = strandedFailure(queue, reading?.summary ?? { stranded: 0 });
+    if (gone !== undefined) session.emit({ kind: 'note', text: gone.message });
+    throw error;
   } finally {
+    const { copiedBack } = reading?.summary ?? { copiedBack: 0 };
+    if (copiedBack > 0) session.emit({ kind: 'note', text: describeCopied(copiedBack, queue) });
+    await putBack?.close();
     await link.close();
   }
 }
 
+/**
+ * Finds out, before anything is taken, whether messages can go back: what puts a copy back where a return would be the last, or undefined where none is needed.
+ * `looks` is false for a run that gives messages back only when something goes wrong.
+ *
+ * @throws Failure `refused` for a queue that hides what is returned, `denied` for one who may not put copies back; unless it is forced
+ */
+export async function holdable(
+  session: Session,
+  queue: string,
+  { limit, isCertain, hiddenFor }: ReturnRules,
+  { force, looks = true }: { readonly force: boolean; readonly looks?: boolean },
+): Promise<PutBack | undefined> {
+  if (hiddenFor !== undefined && looks && !force) {
+    throw new Failure(
+      'refused',
+      `"${queue}" hides messages that are given back for at least ${formatDuration(hiddenFor)} (x-delayed-retry-type): looking would hide them`,
+      {
+        hint: 'nothing was taken; --force looks all the same, and the messages come back after that delay',
+      },
+    );
+  }
+  if (limit === undefined) return undefined;
+  const putBack = new PutBack(session);
+  try {
+    await putBack.connect();
+    return putBack;
+  } catch (error) {
+    await putBack.close();
+    if (!(error instanceof Failure) || error.kind !== 'denied') throw error;
+    if (force) return undefined;
+    const counted = isCertain
+      ? `drops or dead-letters a message that is given back more than ${limit} times`
+      : 'may have a delivery limit, which this user cannot see';
+    throw new Failure('denied', `looking into "${queue}" could cost messages: the queue ${counted}, and this user may not put a copy back`, {
+      cause: error,
+      hint: 'nothing was taken; grant the write permission on the exchange "amq.default", or look all the same with --force',
+    });
+  }
+}
+
+/** Messages that a look could not return. */
+export function describeCopied(copiedBack: number, queue: string): string {
+  const [were, each] = copiedBack === 1 ? ['was', 'its copy is'] : ['were', 'copies of them are'];
+  return `${formatCount(copiedBack, 'message')} of "${queue}" ${were} at the delivery limit and could not be returned: ${each} at the end of the queue`;
+}
+
+interface Source {
+  readonly queue: string;
+  readonly depth: number;
+  readonly rules: ReturnRules;
+  readonly putBack: PutBack | undefined;
+  /** True when all of it has to be taken: a quorum queue delivers what was returned last behind what was returned before. */
+  readonly keepsOrder: boolean;
+}
+
 class Reading {
   readonly #session: Session;
-  readonly #connection: Connection;
-  readonly #queue: string;
+  readonly #source: Source;
   readonly #options: ReadOptions;
   readonly #onDelivery: OnDelivery;
-  readonly #open: WindowOpener;
-  /** Those that hold messages, in the order of the queue, and which messages of each were chosen. */
-  readonly #windows: { readonly window: Window; readonly chosen: number[] }[] = [];
-  #pending: Promise<unknown>[] = [];
   #read = 0;
   #chosen = 0;
-  #done = false;
+  #copiedBack = 0;
+  #stranded = 0;
+  /** What was handled already, by fingerprint: how many, and how many of these were chosen. */
+  readonly #handled = new Map<string, { times: number; chosen: number }>();
+  #known = new Map<string, { times: number; chosen: number }>();
+  /** True once everything was read and the chosen ones may be acknowledged. */
+  #taking = false;
+  #held: Taken[] = [];
+  #open = 0;
   #enough = false;
-  #acknowledged = false;
-  #attempts: Attempts | undefined;
-  /** Messages at the delivery limit: those that came, and those of them that were chosen. */
-  readonly #last = { taken: 0, chosen: 0 };
-  #isQuorum = false;
-  #isStream = false;
-  #lastDelivery = 0;
+  #reader: HeldReader | undefined;
   #lastProgress = performance.now();
-  #stop: (reason: Failure | 'done') => void = () => undefined;
-  readonly #stopped: Promise<Failure | 'done'> = new Promise((resolve) => {
-    this.#stop = resolve;
-  });
+  #end: (failure: Failure | undefined) => void = () => undefined;
 
-  constructor(session: Session, connection: Connection, queue: string, options: ReadOptions, onDelivery: OnDelivery) {
+  constructor(session: Session, source: Source, options: ReadOptions, onDelivery: OnDelivery) {
     this.#session = session;
-    this.#connection = connection;
-    this.#queue = queue;
+    this.#source = source;
     this.#options = options;
     this.#onDelivery = onDelivery;
-    this.#open = windowsOf(connection, queue);
   }
 
-  async queue(type: QueueType | undefined, depth: number, attempts: Attempts | undefined): Promise<ReadSummary> {
-    this.#isQuorum = type === 'quorum';
-    this.#attempts = attempts;
-    // A connection has 2,047 channels at most.
-    const most = Math.min(Math.max(this.#options.window ?? MAX_PREFETCH, Math.ceil(depth / MOST_WINDOWS)), MAX_PREFETCH);
-    await this.#whileRunning(async () => {
-      // The first one tells whether looking at the others would cost them their last attempt.
-      let size = attempts === undefined || this.#options.force === true ? most : 1;
-      for (let left = depth; left > 0 && !this.#done; ) {
-        size = Math.min(size, left);
-        const chosen: number[] = [];
-        const window = await this.#open({ size }, (delivery) => this.#take(delivery, chosen));
-        this.#windows.push({ window, chosen });
-        if (!(await this.#filled(window))) break;
-        left -= size;
-        size = most;
-      }
-      const { take } = this.#options;
-      if (take === undefined) return;
-      await take(this.#chosen);
-      for (const { window, chosen } of this.#windows) window.acknowledge(chosen);
-      this.#acknowledged = true;
-      if (await this.#close()) return;
-      throw this.#connection.open ? unheard() : await this.#connection.lost;
-    });
-    return { type, depth, read: this.#read, chosen: this.#chosen, spent: this.#spent };
+  get summary(): Pick<ReadSummary, 'read' | 'chosen' | 'copiedBack' | 'stranded'> {
+    return { read: this.#read, chosen: this.#chosen, copiedBack: this.#copiedBack, stranded: this.#stranded };
   }
 
-  /** A stream takes nothing back, for nothing is taken from it. */
-  async stream(last: number): Promise<ReadSummary> {
-    if (this.#options.take !== undefined) throw new Failure('refused', 'a stream keeps its messages until its retention drops them: none can be removed');
-    this.#isStream = true;
-    let at = last;
-    await this.#whileRunning(async () => {
-      if (last < 0) return;
-      const window = await this.#open({ size: STREAM_CREDIT, arguments: { 'x-stream-offset': 'first' } }, (delivery) => {
-        const offset = delivery.offset ?? 0;
-        if (offset <= last && !this.#done) {
-          at = offset;
-          this.#take(delivery, []);
-        }
-        if (offset >= last) this.#stop('done');
-        else if (delivery.tag % (STREAM_CREDIT / 4) === 0) {
-          const pending = this.#pending.splice(0);
-          void Promise.all(pending).then(() => window.credit(delivery.tag));
-        }
-      });
-      this.#windows.push({ window, chosen: [] });
-      const end = await Promise.race([this.#stopped, window.ended]);
-      await Promise.all(this.#pending);
-      if (end !== 'done') throw end;
-    });
-    return { type: 'stream', depth: this.#read + last - at, read: this.#read, chosen: this.#chosen, spent: 0 };
-  }
-
-  get #spent(): number {
-    return this.#last.taken - (this.#acknowledged ? this.#last.chosen : 0);
-  }
-
-  #take(delivery: WireDelivery, chosen: number[]): void {
-    this.#lastDelivery = performance.now();
-    // Where nothing is counted, headers are not decoded for it.
-    if (this.#attempts?.isLast(delivery.properties.headers)) this.#last.taken++;
-    if (this.#done) return;
-    const refusal = this.#options.force === true ? undefined : this.#attempts?.refusal(delivery.properties.headers, this.#queue);
-    if (refusal !== undefined) {
-      this.#finish(refusal);
-      return;
+  /** Everything over one connection; resolves with what ended it too early. */
+  async pass(connection: Connection): Promise<Failure | undefined> {
+    const { queue, depth: limit, rules, putBack } = this.#source;
+    const { signal } = this.#session;
+    if (limit === 0) {
+      await this.#options.take?.(0);
+      return undefined;
     }
-    if (this.#enough) return;
-    this.#read++;
+    this.#held = [];
+    this.#open = 0;
+    const ended = new Promise<Failure | undefined>((resolve) => {
+      this.#end = resolve;
+    });
+    const end = this.#end;
+    const abort = (): void => end(abortFailure(signal));
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    const reader = new HeldReader(this.#session, connection, { queue, limit, rules, putBack }, (taken) => this.#take(taken, reader));
+    this.#reader = reader;
+    const over = new AbortController();
+    void reader.lost.then(end);
+    reader.begin().catch(end);
+    reader.untilEmpty(() => this.#open === 0, over.signal).then((empty) => empty && end(undefined), end);
+    let failure = await ended;
+    over.abort();
+    signal.removeEventListener('abort', abort);
+    await reader.stop();
     try {
-      const answer = this.#onDelivery(delivery, this.#read);
-      if (answer === true) this.#choose(delivery, chosen);
-      else if (answer instanceof Promise) {
-        const handled = answer.then((yes) => yes === true && this.#choose(delivery, chosen));
-        handled.catch((error) => this.#finish(asFailure(error)));
-        this.#pending.push(handled);
+      if (failure === undefined && this.#options.take !== undefined) {
+        if (!this.#taking) await this.#options.take(this.#chosen);
+        this.#taking = true;
+        for (const taken of this.#held) reader.settle(taken, 'ack');
       }
-      this.#enough = this.#options.enough?.() === true;
-      if (this.#enough && !this.#isQuorum) this.#finish('done');
     } catch (error) {
-      this.#finish(asFailure(error));
+      failure = asFailure(error);
     }
-    if (this.#lastDelivery - this.#lastProgress < PROGRESS) return;
-    this.#lastProgress = this.#lastDelivery;
+    const released = await reader.close();
+    this.#copiedBack += released.copiedBack;
+    this.#stranded += released.stranded;
+    return failure ?? released.failure;
+  }
+
+  /** Connects again; what was handled is known when it comes again. */
+  async again(link: { readonly connect: (signal: AbortSignal) => Promise<Connection> }, reason: Failure): Promise<Connection> {
+    const connection = await link.connect(this.#session.signal).catch((error: unknown) => {
+      throw error instanceof Failure && !this.#session.signal.aborted ? lost(error) : (error ?? reason);
+    });
+    await settledCount(connection, this.#source.queue);
+    this.#enough = false;
+    if (this.#options.restart !== undefined) {
+      this.#options.restart();
+      this.#read = 0;
+      this.#chosen = 0;
+    } else {
+      this.#known = new Map([...this.#handled].map(([fingerprint, counts]) => [fingerprint, { ...counts }]));
+    }
+    return connection;
+  }
+
+  #take(taken: Taken, reader: HeldReader): void {
+    if (reader !== this.#reader || reader.closed) return;
+    if (this.#enough || !this.#handle(taken, reader)) reader.settle(taken, 'hold');
+    this.#endWhenDone(reader);
+    const now = performance.now();
+    if (now - this.#lastProgress < PROGRESS) return;
+    this.#lastProgress = now;
     this.#session.emit({ kind: 'consuming', counts: { received: this.#read } });
   }
 
-  #choose(delivery: WireDelivery, chosen: number[]): void {
-    chosen.push(delivery.tag);
-    this.#chosen++;
-    if (this.#attempts?.isLast(delivery.properties.headers)) this.#last.chosen++;
-  }
-
-  #finish(reason: Failure | 'done'): void {
-    this.#done = true;
-    this.#stop(reason);
-  }
-
-  /** True when the window is full and everything in it was handled; false when there is nothing more to read. */
-  async #filled(window: Window): Promise<boolean> {
-    this.#lastDelivery = performance.now();
-    const over = new AbortController();
-    const silence = this.#untilSilent(window, over.signal);
-    try {
-      const end = await Promise.race([window.full.then(() => 'full' as const), this.#stopped, window.ended, silence]);
-      // What is taken off or given back later makes room, which must not be filled once more.
-      await window.cancel();
-      await Promise.all(this.#pending.splice(0));
-      if (end instanceof Failure) throw end;
-      return end === 'full' && !this.#done;
-    } finally {
-      over.abort();
+  /** True when the message is chosen, or when that is not known yet. */
+  #handle(taken: Taken, reader: HeldReader): boolean {
+    const { delivery } = taken;
+    const fingerprint = this.#options.restart === undefined ? fingerprintOf(delivery) : undefined;
+    const known = fingerprint === undefined ? undefined : this.#known.get(fingerprint);
+    if (known !== undefined && known.times > 0) {
+      known.times--;
+      if (known.chosen-- <= 0) return false;
+      this.#keep(taken, reader);
+      return true;
     }
-  }
-
-  /** Another consumer may take some of what was there at the start; then the queue is empty before the depth is reached. */
-  #untilSilent(window: Window, over: AbortSignal): Promise<'drained' | Failure> {
-    return new Promise((resolve) => {
-      const timer = setInterval(() => {
-        const received = window.received;
-        const silent = performance.now() - this.#lastDelivery;
-        if (silent < CHECK) return;
-        readyCount(this.#connection, this.#queue).then(
-          (ready) => {
-            if (window.received !== received) return;
-            if (ready === 0) resolve('drained');
-            else if (silent > STUCK) resolve(stuck(this.#queue, ready));
-          },
-          (error) => resolve(asFailure(error)),
-        );
-      }, CHECK);
-      over.addEventListener('abort', () => clearInterval(timer), { once: true });
-    });
-  }
-
-  /** However the work ends, what it holds goes back: the windows in the order of the queue. */
-  async #whileRunning(work: () => Promise<void>): Promise<void> {
-    const { signal } = this.#session;
-    const abort = (): void => this.#finish(abortFailure(signal));
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
+    // What has come since is none of those that were to be removed.
+    if (this.#taking) return false;
+    this.#read++;
     try {
-      await work();
-      const reason = this.#done ? await this.#stopped : 'done';
-      if (reason !== 'done') throw reason;
+      const answer = this.#onDelivery(delivery, this.#read);
+      const isEnough = this.#options.enough?.() === true;
+      if (answer instanceof Promise) {
+        this.#open++;
+        answer
+          .then((yes) => {
+            this.#open--;
+            if (!this.#note(taken, reader, fingerprint, yes === true)) reader.settle(taken, 'hold');
+            if (isEnough) this.#stopAt(reader);
+            this.#endWhenDone(reader);
+          })
+          .catch((error) => this.#end(asFailure(error)));
+        this.#enough ||= isEnough;
+        return true;
+      }
+      this.#enough ||= isEnough;
+      const chosen = this.#note(taken, reader, fingerprint, answer === true);
+      if (isEnough) this.#stopAt(reader);
+      return chosen;
     } catch (error) {
-      throw this.#connection.open ? error : lost(error);
-    } finally {
-      this.#done = true;
-      signal.removeEventListener('abort', abort);
-      await this.#close();
-      if (this.#spent > 0) this.#session.emit({ kind: 'note', text: describeSpent(this.#spent, this.#queue) });
+      this.#end(asFailure(error));
+      return false;
     }
   }
 
-  /** True when the broker has heard everything that it was told. */
-  async #close(): Promise<boolean> {
-    let clean = true;
-    let returning = 0;
-    let before = this.#windows.length > 0 && !this.#isStream ? await readyNow(this.#connection, this.#queue) : undefined;
-    for (const { window, chosen } of this.#windows.splice(0)) {
-      clean = (await window.close()) && clean;
-      returning += window.received - (this.#acknowledged ? chosen.length : 0);
-      // The next window's messages belong behind these.
-      if (!this.#isQuorum || before === undefined) continue;
-      await untilReady(this.#connection, this.#queue, before + returning);
-      before = await readyNow(this.#connection, this.#queue);
-      returning = 0;
+  #note(taken: Taken, reader: HeldReader, fingerprint: string | undefined, chosen: boolean): boolean {
+    if (fingerprint !== undefined) {
+      const counts = this.#handled.get(fingerprint) ?? { times: 0, chosen: 0 };
+      counts.times++;
+      if (chosen) counts.chosen++;
+      this.#handled.set(fingerprint, counts);
     }
-    if (before !== undefined) await untilReady(this.#connection, this.#queue, before + returning);
-    return clean;
+    if (!chosen) return false;
+    this.#chosen++;
+    this.#keep(taken, reader);
+    return true;
+  }
+
+  #keep(taken: Taken, reader: HeldReader): void {
+    if (reader !== this.#reader) return;
+    this.#held.push(taken);
+    reader.keep(taken);
+  }
+
+  #stopAt(reader: HeldReader): void {
+    if (reader === this.#reader && !this.#source.keepsOrder && this.#open === 0) this.#end(undefined);
+  }
+
+  #endWhenDone(reader: HeldReader): void {
+    if (reader !== this.#reader || this.#open > 0) return;
+    if (reader.left === 0 || (this.#enough && !this.#source.keepsOrder)) this.#end(undefined);
   }
 }
 
-function unheard(): Failure {
-  return new Failure('unavailable', 'the broker may not have heard of everything that was to be removed', { hint: 'look what is still there' });
-}
-
-function lost(error: unknown): Failure {
-  return new Failure('unavailable', 'the connection was lost; the broker has put back what it had not been told to remove', {
-    hint: 'run it again',
-    cause: error,
-  });
+function lost(error: Failure): Failure {
+  return new Failure('unavailable', `${error.message}; the broker has put back what it had not been told to remove`, { hint: 'run it again', cause: error });
 }
 
 function asFailure(error: unknown): Failure {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { AskManagement } from '../../amqp/return-rules.ts';
 import type { Session } from '../../amqp/session.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message.ts';
@@ -49,6 +50,8 @@ export interface TransferOptions {
   readonly elsewhere?: boolean;
   /** The body that a message gets; undefined when there is none, and the message stays. */
   readonly edit?: (delivery: Delivery) => Promise<Buffer | undefined>;
+  /** Asked for the policies of the queue. */
+  readonly ask?: AskManagement;
   /** The messages that were chosen one by one, in the place of the filters. */
   readonly only?: Selection | undefined;
 }
@@ -99,7 +102,7 @@ async function transferTo(
   target: Session,
   config: ReplayConfig | MoveConfig,
   run: string,
-  { edit, only }: TransferOptions,
+  { edit, only, ask }: TransferOptions,
   decide: (delivery: Delivery) => Verdict,
 ): Promise<Replayed> {
   const places = new Destinations();
@@ -120,6 +123,8 @@ async function transferTo(
       transfer(source, target, {
         ...config,
         run,
+        ask,
+        restart: () => places.clear(),
         all: only === undefined && !isFiltered(config),
         isChosen: (delivery) => isMeant(delivery, now),
         decide: (delivery) => {

@@ -3,7 +3,7 @@ import { type Cells, letterCells } from '../../model/death-table.ts';
 import { fingerprintOf } from '../../model/selection.ts';
 import { type FilterConfig, filtering } from './filter.ts';
 import { readThrough } from './read.ts';
-import type { PolicyLimit } from './read-options.ts';
+import type { AskManagement, ReadSummary } from './read-options.ts';
 
 /** More lines nobody looks through. */
 export const MOST_LISTED = 1_000;
@@ -13,6 +13,8 @@ export interface Listed {
   readonly rows: readonly { readonly cells: Cells; readonly fingerprint: string }[];
   /** True when there are more than can be listed. */
   readonly more: boolean;
+  /** See `ReadSummary`. */
+  readonly stranded: ReadSummary['stranded'];
 }
 
 /**
@@ -24,18 +26,22 @@ export async function listLetters(
   session: Session,
   config: FilterConfig & { readonly queue: string; readonly force: boolean },
   now: number,
-  policyLimit: PolicyLimit,
+  ask: AskManagement,
 ): Promise<Listed> {
   const { queue, force } = config;
   const rows: { cells: Cells; fingerprint: string }[] = [];
   let more = false;
-  await filtering(config, session.emit, (isMeant) =>
-    readThrough(session, queue, { force, policyLimit, enough: () => more }, (delivery) => {
+  const restart = (): void => {
+    rows.length = 0;
+    more = false;
+  };
+  const { stranded } = await filtering(config, session.emit, (isMeant) =>
+    readThrough(session, queue, { force, ask, enough: () => more, restart }, (delivery) => {
       if (more || !isMeant(delivery, now)) return undefined;
       more = rows.length === MOST_LISTED;
       if (!more) rows.push({ cells: letterCells(delivery, rows.length + 1, now), fingerprint: fingerprintOf(delivery) });
       return undefined;
     }),
   );
-  return { rows, more };
+  return { rows, more, stranded };
 }

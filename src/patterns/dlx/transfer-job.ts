@@ -1,3 +1,4 @@
+import type { AskManagement } from '../../amqp/return-rules.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { Delivery, Message } from '../../model/message.ts';
 import type { StayReason, TransferCounts } from '../../model/transfer.ts';
@@ -16,7 +17,11 @@ export interface TransferJob {
   readonly copy: boolean;
   /** True: nothing is sent. */
   readonly dryRun: boolean;
-  /** True: messages are given back even where that costs them one of their last attempts. */
+  /** Asked for the policies of the queue. */
+  readonly ask?: AskManagement | undefined;
+  /** Called when a dry run begins anew, for its connection was lost. */
+  readonly restart?: (() => void) | undefined;
+  /** True: messages are given back even where that may cost them their place, or hides them for a while. */
   readonly force: boolean;
   /** A file with a line for each message that is chosen. */
   readonly journal?: string | undefined;

@@ -1,18 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../../amqp/connection.ts';
-import { deliveryLimit } from '../../amqp/delivery-limit.ts';
+import { HeldReader, type Taken } from '../../amqp/held-reader.ts';
+import type { Link } from '../../amqp/link.ts';
 import { Publisher } from '../../amqp/publisher.ts';
+import type { PutBack } from '../../amqp/put-back.ts';
 import { readyCount } from '../../amqp/queue-probe.ts';
+import { learnReturnRules, type ReturnRules } from '../../amqp/return-rules.ts';
+import { settledCount, steadyCount } from '../../amqp/returning.ts';
 import type { Session } from '../../amqp/session.ts';
 import type { Outcome } from '../../amqp/unconfirmed.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message.ts';
+import { fingerprintOf } from '../../model/selection.ts';
 import type { StayReason } from '../../model/transfer.ts';
 import { pacing } from '../sending.ts';
 import { type Journal, journalLine, openJournal } from './journal.ts';
-import { type Attempts, attemptsOf } from './read-attempts.ts';
+import { holdable } from './read.ts';
 import type { TransferJob, Transferred } from './transfer-job.ts';
-import { isTemporary, settledCount, steadyCount, type Taken, TransferSource } from './transfer-source.ts';
 
 const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 /** How long confirms are waited for once the run is stopped. */
@@ -35,16 +39,20 @@ class Transfer {
   readonly #target: Session;
   readonly #job: TransferJob;
   readonly #started = performance.now();
-  readonly #counts = { depth: 0, seen: 0, chosen: 0, unsent: 0, moved: 0, doubled: 0, unknown: 0 };
+  readonly #counts = { depth: 0, seen: 0, chosen: 0, unsent: 0, moved: 0, doubled: 0, unknown: 0, copiedBack: 0, stranded: 0 };
   /** Messages that earlier connections have acknowledged. */
   #done = 0;
   #stayed: Partial<Record<StayReason, number>> = {};
   #refusal: Failure | undefined;
   #publisher: Publisher | undefined;
   #journal: Journal | undefined;
-  #attempts: Attempts | undefined;
+  #rules: ReturnRules | undefined;
+  #putBack: PutBack | undefined;
+  /** What has arrived at the target of a run that leaves the originals, by fingerprint: it is not sent again over another connection. */
+  readonly #copied = new Map<string, number>();
+  #known = new Map<string, number>();
   #pace: (() => Promise<void>) | undefined;
-  #source: TransferSource | undefined;
+  #source: HeldReader | undefined;
   /** What was chosen on this connection and waits for its turn, how many are to come, and how many have no outcome yet. */
   #pending: Taken[] = [];
   #left = 0;
@@ -63,7 +71,7 @@ class Transfer {
   }
 
   async execute(): Promise<Transferred> {
-    const { queue, copy, dryRun, journal, rate, force } = this.#job;
+    const { queue, all, copy, dryRun, journal, rate, force, ask } = this.#job;
     const { signal } = this.#session;
     const link = this.#session.open('consumer');
     let failure: Failure | undefined;
@@ -71,10 +79,11 @@ class Transfer {
     try {
       let connection = await link.connect(signal);
       const atFirst = await readyCount(connection, queue);
-      const { type, limit } = await deliveryLimit(connection, queue);
-      if (type === 'quorum' && !force) this.#attempts = attemptsOf(connection.version, limit);
+      const { type, rules } = await learnReturnRules(connection, queue, ask);
       if (type === 'stream')
         throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, { hint: 'rmq consume --offset reads one' });
+      this.#rules = rules;
+      this.#putBack = await holdable(this.#session, queue, rules, { force, looks: !all || copy || dryRun });
       if (journal !== undefined) this.#journal = await openJournal(journal, (why) => this.#end(why));
       if (!dryRun) {
         this.#publisher = new Publisher(this.#target, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
@@ -86,9 +95,8 @@ class Transfer {
       signal.addEventListener('abort', abort, { once: true });
       for (;;) {
         failure = await this.#pass(connection);
-        if (failure === undefined || signal.aborted || !(await isTemporary(failure, connection)) || copy || dryRun) break;
-        connection = await link.connect(signal);
-        await this.#recount(connection);
+        if (failure === undefined || signal.aborted || !(await isTemporary(failure, connection))) break;
+        connection = await this.#again(link);
       }
     } catch (error) {
       if (!(error instanceof Failure) || this.#counts.seen === 0) throw error;
@@ -96,10 +104,26 @@ class Transfer {
     } finally {
       signal.removeEventListener('abort', abort);
       await this.#publisher?.close();
+      await this.#putBack?.close();
       await this.#journal?.close();
       await link.close();
     }
     return { counts: { ...this.#counts, stayed: this.#stayed }, seconds: (performance.now() - this.#started) / 1_000, failure, refusal: this.#refusal };
+  }
+
+  /** Connects again. A connection that is lost before it was of any use is one more that is lost. */
+  async #again(link: Link): Promise<Connection> {
+    for (;;) {
+      const connection = await link.connect(this.#session.signal);
+      try {
+        await this.#recount(connection);
+        if (this.#job.dryRun) this.#job.restart?.();
+        this.#known = new Map(this.#copied);
+        return connection;
+      } catch (error) {
+        if (!(error instanceof Failure) || this.#session.signal.aborted || !(await isTemporary(error, connection))) throw error;
+      }
+    }
   }
 
   /** Acknowledgements that were sent and never arrived: what they were about is still there. */
@@ -111,7 +135,7 @@ class Transfer {
 
   /** Everything over one connection; resolves with what ended it too early. What it took and did not acknowledge comes again on the next. */
   async #pass(connection: Connection): Promise<Failure | undefined> {
-    const { queue, count, all, copy, dryRun } = this.#job;
+    const { queue, count, all } = this.#job;
     const { depth } = this.#counts;
     const limit = Math.max(0, Math.min(depth - this.#done, all ? (count ?? depth) - this.#done : depth));
     if (limit === 0) return undefined;
@@ -124,7 +148,8 @@ class Transfer {
     this.#open = 0;
     this.#arrived = 0;
     this.#left = limit;
-    const source = new TransferSource(this.#session, connection, queue, limit, (taken) => this.#take(taken));
+    const config = { queue, limit, rules: this.#rules as ReturnRules, putBack: this.#putBack };
+    const source = new HeldReader(this.#session, connection, config, (taken) => this.#take(taken));
     this.#source = source;
     this.#stopping = false;
     const ended = new Promise<Failure | undefined>((resolve) => {
@@ -136,9 +161,7 @@ class Transfer {
     if (this.#session.signal.aborted) end(abortFailure(this.#session.signal));
     if (this.#publisher?.failure !== undefined) end(this.#publisher.failure);
     const over = new AbortController();
-    // What is given back has spent an attempt: the first one tells whether the others may.
-    const careful = this.#attempts !== undefined && (!all || copy || dryRun);
-    source.begin(careful).catch(end);
+    source.begin().catch(end);
     void this.#pump(source).catch(end);
     source.untilEmpty(() => this.#open === 0, over.signal).then((empty) => empty && end(undefined), end);
     const failure = await ended;
@@ -149,18 +172,9 @@ class Transfer {
   }
 
   #take(taken: Taken): void {
-    const { queue, isChosen, count, copy, dryRun } = this.#job;
+    const { isChosen, count } = this.#job;
     if (this.#stopping || this.#left === 0) return;
     const chosen = isChosen(taken.delivery);
-    if (this.#attempts !== undefined && (!chosen || copy || dryRun)) {
-      const refusal = this.#attempts.refusal(taken.delivery.properties.headers, queue);
-      if (refusal !== undefined) {
-        this.#stopping = true;
-        void this.#source?.stop();
-        this.#end(refusal);
-        return;
-      }
-    }
     this.#left--;
     this.#counts.seen++;
     if (chosen) {
@@ -181,12 +195,12 @@ class Transfer {
   }
 
   /** True when nothing more is to be sent of what this source gave, which another one may give again. */
-  #isOver(source: TransferSource): boolean {
+  #isOver(source: HeldReader): boolean {
     return this.#stopping || source !== this.#source;
   }
 
   /** Sends what was chosen, in order. */
-  async #pump(source: TransferSource): Promise<void> {
+  async #pump(source: HeldReader): Promise<void> {
     while (!this.#isOver(source)) {
       const taken = this.#pending;
       this.#pending = [];
@@ -195,9 +209,10 @@ class Transfer {
         const given = this.#job.decide(one.delivery);
         const verdict = given instanceof Promise ? await given : given;
         if (this.#isOver(source)) return;
-        if (typeof verdict === 'string' || this.#publisher === undefined) {
+        if (typeof verdict === 'string' || this.#publisher === undefined || this.#isCopied(one)) {
           this.#counts.unsent--;
-          this.#settled(source, one, typeof verdict === 'string' ? verdict : undefined);
+          if (typeof verdict === 'string') this.#settled(source, one, verdict);
+          else this.#answer(source, one, undefined);
         } else {
           if (!this.#publisher.isReadyFor(verdict)) await this.#publisher.readyFor(verdict);
           if (this.#pace !== undefined) await this.#pace();
@@ -214,7 +229,16 @@ class Transfer {
     }
   }
 
-  #outcome(source: TransferSource, taken: Taken, message: Message, outcome: Outcome): void {
+  /** True for a message whose copy has arrived while an earlier connection held the original. */
+  #isCopied({ delivery }: Taken): boolean {
+    if (this.#known.size === 0) return false;
+    const fingerprint = fingerprintOf(delivery);
+    const times = this.#known.get(fingerprint) ?? 0;
+    if (times > 0) this.#known.set(fingerprint, times - 1);
+    return times > 0;
+  }
+
+  #outcome(source: HeldReader, taken: Taken, message: Message, outcome: Outcome): void {
     // A publisher that has stopped stops the run.
     if (outcome.kind === 'unknown' && this.#publisher?.failure !== undefined) {
       this.#counts.unknown++;
@@ -225,12 +249,16 @@ class Transfer {
   }
 
   /** The last word on a message: in the journal before the broker hears of it. */
-  #settled(source: TransferSource, taken: Taken, reason: StayReason | 'unknown' | undefined, message?: Message): void {
+  #settled(source: HeldReader, taken: Taken, reason: StayReason | 'unknown' | undefined, message?: Message): void {
     const { copy, dryRun } = this.#job;
     if (reason === undefined && !copy && !dryRun) {
       // On another connection, or none, its original comes again.
       if (source.closed) this.#counts.doubled++;
       else this.#arrived++;
+    }
+    if (reason === undefined && copy && !dryRun) {
+      const fingerprint = fingerprintOf(taken.delivery);
+      this.#copied.set(fingerprint, (this.#copied.get(fingerprint) ?? 0) + 1);
     }
     if (this.#journal === undefined || dryRun) {
       this.#answer(source, taken, reason);
@@ -240,7 +268,7 @@ class Transfer {
     this.#journal.add(line, () => this.#answer(source, taken, reason));
   }
 
-  #answer(source: TransferSource, taken: Taken, reason: StayReason | 'unknown' | undefined): void {
+  #answer(source: HeldReader, taken: Taken, reason: StayReason | 'unknown' | undefined): void {
     const moved = reason === undefined;
     if (!source.settle(taken, moved && !this.#job.copy && !this.#job.dryRun ? 'ack' : 'hold') || source !== this.#source) return;
     if (moved) this.#counts.moved++;
@@ -256,7 +284,7 @@ class Transfer {
   }
 
   /** Waits for confirms that are on their way, answers what they are about, and gives back the rest. */
-  async #finish(source: TransferSource, connection: Connection, failure: Failure | undefined): Promise<Failure | undefined> {
+  async #finish(source: HeldReader, connection: Connection, failure: Failure | undefined): Promise<Failure | undefined> {
     await source.stop();
     const publisher = this.#publisher;
     const alive = publisher !== undefined && publisher.failure === undefined && !publisher.blocked;
@@ -265,7 +293,9 @@ class Transfer {
       await this.#journal?.written();
     }
     const done = this.#left === 0 && this.#open === 0;
-    const { acknowledged, failure: unsent } = await source.close();
+    const { acknowledged, copiedBack, stranded, failure: unsent } = await source.close();
+    this.#counts.copiedBack += copiedBack;
+    this.#counts.stranded += stranded;
     const left = Math.max(0, this.#arrived - acknowledged);
     // With their queue, the originals are gone as well.
     const gone = failure?.kind === 'missing' ? left : 0;
@@ -283,4 +313,9 @@ class Transfer {
     const { depth, seen, moved } = this.#counts;
     this.#session.emit({ kind: 'transferring', moved, seen: seen - this.#open, total: Math.min(depth, count ?? depth) });
   }
+}
+
+/** True when another connection may go on. */
+async function isTemporary(failure: Failure, connection: Connection): Promise<boolean> {
+  return connection.open ? failure.transient : (await connection.lost).transient;
 }
