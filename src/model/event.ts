@@ -47,6 +47,8 @@ export interface WorkCounts {
   readonly dropped: number;
   /** Messages given back to the queue after a handler had them. */
   readonly requeued: number;
+  /** Messages whose next return would have been their last: a copy was put at the end of the queue instead. */
+  readonly copiedBack: number;
   /** Messages whose connection was lost before the broker had the answer: they come again, and are received once more. */
   readonly unknown: number;
   /** Messages that were delivered and went back to the queue unseen. */
@@ -93,6 +95,8 @@ export type Event =
   /** Milliseconds until the next attempt. */
   | ({ readonly kind: 'retried'; readonly delay: number } & FailedMessage)
   | ({ readonly kind: 'requeued' } & FailedMessage)
+  /** A message was copied to the end of its queue, for one more return would have made the queue drop or dead-letter it. */
+  | { readonly kind: 'copied-back'; readonly queue: string; readonly messageId: string | undefined }
   /** `target` is undefined when the message was dropped. */
   | ({ readonly kind: 'dead'; readonly target: string | undefined } & FailedMessage)
   | { readonly kind: 'worked'; readonly counts: WorkCounts; readonly seconds: number; readonly queue: string }

@@ -74,6 +74,23 @@ export function putBackCopy(delivery: Delivery): Message {
   return { ...copy, properties: { ...copy.properties, headers: { ...headers, [MOVED_HEADER]: { exchange, routingKey, ...(isTable(moved) && moved) } } } };
 }
 
+/** A message that was put back, as it was before: undoes `putBackCopy`. */
+export function asBeforePutBack(delivery: Delivery): Delivery {
+  const { queue, exchange: from, routingKey: key, redelivered, body, properties } = delivery;
+  const { [MOVED_HEADER]: moved, ...headers } = properties.headers ?? {};
+  if (from !== '' || key !== queue || !isTable(moved)) return delivery;
+  const { exchange, routingKey, userId, headers: left } = moved;
+  if (typeof exchange !== 'string' || typeof routingKey !== 'string') return delivery;
+  const before = isTable(left) ? { ...headers, ...left } : headers;
+  const { headers: _, ...others } = properties;
+  const own = {
+    ...others,
+    ...(Object.keys(before).length > 0 && { headers: before }),
+    ...(typeof userId === 'string' && { userId }),
+  };
+  return { queue, redelivered, body, exchange, routingKey, properties: own };
+}
+
 /** The headers that are kept aside and those that stay; what the broker adds on a delivery is in neither. */
 function partition(headers: FieldTable, isLeft: (name: string) => boolean): readonly [Record<string, FieldValue>, Record<string, FieldValue>] {
   const left: Record<string, FieldValue> = {};

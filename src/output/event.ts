@@ -41,6 +41,8 @@ const REMARKS: Remarks = {
   retried: ({ messageId, attempt, delay, reason }) =>
     warning(`${message(messageId)} failed (attempt ${attempt}): ${reason}; the next attempt is in ${formatDuration(delay)}`),
   requeued: ({ messageId, attempt, reason }) => warning(`${message(messageId)} goes back to the queue (attempt ${attempt}): ${reason}`),
+  'copied-back': ({ queue, messageId }) =>
+    note(`${message(messageId)} was put back as a copy at the end of "${queue}": it is at the delivery limit, where one more return would have been its last`),
   dead: ({ messageId, attempt, reason, target }) =>
     warning(`${message(messageId)} failed for good (attempt ${attempt}): ${reason}; ${target === undefined ? 'it is dropped' : `dead-lettered to ${target}`}`),
   worked: ({ counts, seconds, queue }) =>
@@ -110,13 +112,14 @@ function published({ confirmed, returned, nacked, unknown }: PublishCounts, refu
 /** Of messages that come again. */
 const LOST = 'unknown (the connection was lost first, and they come again)';
 
-function worked({ acknowledged, retried, dead, dropped, requeued, unknown, returned, waiting = 0 }: WorkCounts): string {
+function worked({ acknowledged, retried, dead, dropped, requeued, copiedBack, unknown, returned, waiting = 0 }: WorkCounts): string {
   const parts = list([
     [acknowledged, 'acknowledged'],
     [retried, 'sent off for another attempt'],
     [dead, 'dead-lettered'],
     [dropped, 'dropped'],
     [requeued, 'given back'],
+    [copiedBack, 'put back as a copy'],
     [unknown, LOST],
     [returned, 'given back unseen'],
   ]);

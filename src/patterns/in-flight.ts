@@ -20,6 +20,11 @@ export class InFlight<T> {
     return this.#running;
   }
 
+  /** Items whose turn has not come. */
+  get waiting(): readonly T[] {
+    return this.#waiting;
+  }
+
   add(item: T): void {
     if (this.#stopped) return;
     if (this.#running < this.#most) this.#start(item);

@@ -17,6 +17,8 @@ export interface TakeOptions {
   readonly graceful?: boolean;
   /** Called whenever a subscription stands, also after a reconnect. */
   readonly onSubscribed?: (queue: string) => void;
+  /** What becomes of a delivery that nothing was decided about when the run ends; absent: it is held, and goes back with the channel. */
+  readonly giveBack?: Take;
 }
 
 /** What a handler of the engine is told beside the delivery. */

@@ -187,15 +187,12 @@ class Run {
     }
     if (!this.#config.ack) consumer.settle(delivery, 'ack');
     this.#undecided.add(delivery);
-    const context: TakeContext = {
-      stopping: this.#stopping.signal,
-      kill: this.#kill.signal,
-      isCurrent: () => consumer.isCurrent(delivery),
-      ask: (question) => consumer.ask(question),
-    };
-    return this.#handler(delivery, context).then(
+    return this.#handler(delivery, this.#contextOf(consumer, delivery)).then(
       (settlement) => {
-        this.#undecided.delete(delivery);
+        // What is held goes back when the run ends, together with what has no verdict.
+        if (settlement === 'hold' && this.#options.giveBack !== undefined && consumer.isCurrent(delivery)) return;
+        // A verdict that comes after that is too late.
+        if (!this.#undecided.delete(delivery)) return;
         if (consumer.settle(delivery, this.#settlement(settlement))) this.#settled++;
         if (this.#settled >= this.#limit) this.#end('count');
       },
@@ -205,6 +202,15 @@ class Run {
         );
       },
     );
+  }
+
+  #contextOf(consumer: Consumer, delivery: WireDelivery): TakeContext {
+    return {
+      stopping: this.#stopping.signal,
+      kill: this.#kill.signal,
+      isCurrent: () => consumer.isCurrent(delivery),
+      ask: (question) => consumer.ask(question),
+    };
   }
 
   #settlement(given: Settlement): Settlement {
@@ -283,8 +289,7 @@ class Run {
       this.#kill.abort(failure);
       await this.#handling.endWithin(KILL_GRACE);
     }
-    // What a handler has seen and did not finish goes back, and is not among what nobody has seen.
-    for (const delivery of this.#undecided) consumer.settle(delivery, 'hold');
+    await this.#giveBack(consumer);
     const stopped = failure?.kind === 'interrupted' || failure?.kind === 'terminated';
     const verdict = graceful && inTime && stopped ? undefined : failure;
     try {
@@ -293,5 +298,18 @@ class Run {
     } catch (error) {
       return verdict ?? asFailure(error);
     }
+  }
+
+  /** What a handler has seen and did not finish goes back, and is not among what nobody has seen. */
+  async #giveBack(consumer: Consumer): Promise<void> {
+    const { giveBack = async (): Promise<Settlement> => 'hold' } = this.#options;
+    const seen = [...this.#undecided].filter((delivery) => consumer.isCurrent(delivery));
+    const unseen = this.#handling.waiting.filter((delivery) => consumer.isCurrent(delivery));
+    this.#undecided.clear();
+    const settle = async (delivery: WireDelivery): Promise<void> => {
+      const settlement = await giveBack(delivery, this.#contextOf(consumer, delivery));
+      if (settlement !== 'hold' || seen.includes(delivery)) consumer.settle(delivery, settlement);
+    };
+    await Promise.all([...seen, ...unseen].map(settle));
   }
 }

@@ -10,8 +10,10 @@ import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
 import type { Delivery, Message } from '../model/message.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
+import { asBeforePutBack } from '../model/replay.ts';
 import type { Judgement, Settlement, Verdict } from '../model/verdict.ts';
 import { ConsumeConfig } from './consume-config.ts';
+import { GiveBack, type WayBack } from './give-back.ts';
 import { publishWhile } from './publish-while.ts';
 import { take } from './take.ts';
 import type { TakeContext } from './take-options.ts';
@@ -41,12 +43,18 @@ export async function runWorker(session: Session, config: WorkerConfig, setup: W
   return worker.run();
 }
 
+/** A delivery as it came, and the attempt that it is. */
+interface Task extends Attempt {
+  readonly delivery: Delivery;
+}
+
 class Worker {
   readonly #session: Session;
   readonly #config: WorkerConfig;
   readonly #setup: WorkerSetup;
   readonly #handler: Handler;
   readonly #counts = { retried: 0, dead: 0 };
+  readonly #wayBack: GiveBack;
   /** Messages that are to be acknowledged because there is a copy. */
   #copied = 0;
   #publisher: Publisher | undefined;
@@ -56,6 +64,7 @@ class Worker {
     this.#config = config;
     this.#setup = setup;
     this.#handler = handler;
+    this.#wayBack = new GiveBack(session);
   }
 
   async run(): Promise<WorkCounts> {
@@ -75,6 +84,7 @@ class Worker {
           grace,
           graceful: true,
           restore,
+          giveBack: (delivery, context) => this.#goBack(delivery, context),
           onSubscribed: () => this.#session.emit({ kind: 'note', text: `working on the queue "${queue}"` }),
           ...(topology !== undefined && { topology }),
         },
@@ -90,6 +100,7 @@ class Worker {
       }
       return counts;
     } finally {
+      await this.#wayBack.close();
       await this.#publisher?.close();
     }
   }
@@ -97,10 +108,11 @@ class Worker {
   /** Each message that was received is in one of the others; what the broker was told is what it was sent. */
   #account({ received, acknowledged: answered, rejected, requeued, returned }: ConsumeCounts): WorkCounts {
     const { retried, dead: buried } = this.#counts;
-    const acknowledged = Math.max(0, answered - this.#copied);
+    const copiedBack = this.#wayBack.copied;
+    const acknowledged = Math.max(0, answered - this.#copied - copiedBack);
     const [dead, dropped] = this.#setup.route.kind === 'drop' ? [buried, rejected] : [buried + rejected, 0];
-    const unknown = received - acknowledged - retried - dead - dropped - requeued;
-    return { received, acknowledged, retried, dead, dropped, requeued, unknown, returned };
+    const unknown = received - acknowledged - retried - dead - dropped - requeued - copiedBack;
+    return { received, acknowledged, retried, dead, dropped, requeued, copiedBack, unknown, returned };
   }
 
   /** How many messages wait for another attempt; undefined when that cannot be told. */
@@ -120,23 +132,21 @@ class Worker {
   }
 
   async #work(delivery: Delivery, context: TakeContext): Promise<Settlement> {
-    const attempt = attemptOf(delivery);
+    const attempt: Task = { ...attemptOf(asBeforePutBack(delivery)), delivery };
     const judgement = await this.#judge(attempt, context.kill);
     // A message that comes again, for its connection is gone, is judged then: nothing may be done about it twice.
     if (!context.isCurrent()) return 'hold';
     if (context.kill.aborted) return 'hold';
-    const settlement = await this.#settle(attempt, judgement, context);
-    if (context.isCurrent() && settlement === 'ack' && judgement.verdict !== 'ack') this.#copied++;
-    return settlement;
+    return this.#settle(attempt, judgement, context);
   }
 
-  async #settle(attempt: Attempt, judgement: Judgement, context: TakeContext): Promise<Settlement> {
+  async #settle(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement> {
     switch (judgement.verdict) {
       case 'ack':
         return 'ack';
       case 'requeue':
         this.#session.emit({ kind: 'requeued', ...told(attempt, judgement) });
-        return this.#giveBack(context.stopping);
+        return this.#giveBack(attempt, context);
       case 'retry':
         return this.#retry(attempt, judgement, context);
       case 'dead':
@@ -172,7 +182,7 @@ class Worker {
     }
   }
 
-  async #retry(attempt: Attempt, judgement: Judgement, context: TakeContext): Promise<Settlement> {
+  async #retry(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement> {
     const level = this.#setup.levels[attempt.number - 1];
     if (level === undefined) return this.#bury(attempt, judgement, context);
     const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue), context);
@@ -180,13 +190,13 @@ class Worker {
       this.#session.emit({ kind: 'note', text: `${named(attempt)} cannot be sent off for another attempt: ${outcome.failure.message}` });
       return this.#bury(attempt, judgement, context);
     }
-    if (outcome?.kind !== 'confirmed') return this.#unplaced(outcome, `the queue "${level.queue}"`, context);
+    if (outcome?.kind !== 'confirmed') return this.#unplaced(attempt, outcome, `the queue "${level.queue}"`, context);
     this.#session.emit({ kind: 'retried', delay: level.pause, ...told(attempt, judgement) });
     this.#counts.retried++;
-    return 'ack';
+    return this.#copyInstead(context);
   }
 
-  async #bury(attempt: Attempt, judgement: Judgement, context: TakeContext): Promise<Settlement> {
+  async #bury(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement> {
     const { route } = this.#setup;
     if (route.kind !== 'publish') {
       this.#session.emit({ kind: 'dead', target: route.kind === 'drop' ? undefined : 'where a policy of the broker says', ...told(attempt, judgement) });
@@ -201,9 +211,15 @@ class Worker {
       this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
       return 'dead';
     }
-    if (outcome?.kind !== 'confirmed') return this.#unplaced(outcome, target, context);
+    if (outcome?.kind !== 'confirmed') return this.#unplaced(attempt, outcome, target, context);
     this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
     this.#counts.dead++;
+    return this.#copyInstead(context);
+  }
+
+  /** There is a confirmed copy, and the message itself may go. */
+  #copyInstead({ isCurrent }: TakeContext): Settlement {
+    if (isCurrent()) this.#copied++;
     return 'ack';
   }
 
@@ -213,22 +229,43 @@ class Worker {
   }
 
   /** The copy is nowhere: the original stays. Where no queue is bound, no waiting helps. */
-  async #unplaced(outcome: Outcome | undefined, target: string, { isCurrent, stopping }: TakeContext): Promise<Settlement> {
+  async #unplaced(attempt: Task, outcome: Outcome | undefined, target: string, context: TakeContext): Promise<Settlement> {
     // It comes again, and what it was to go to may only just be declared again.
-    if (outcome === undefined || !isCurrent()) return 'hold';
+    if (outcome === undefined || !context.isCurrent()) return 'hold';
     if (outcome.kind === 'returned') {
       throw new Failure('unroutable', `a message that failed found no way to ${target}: no queue took it`, {
         hint: 'nothing is lost: it is back in its queue; bind a queue there, and start the worker again',
       });
     }
     if (outcome.kind === 'refused' || outcome.kind === 'unknown') throw outcome.failure;
-    return this.#giveBack(stopping);
+    return this.#giveBack(attempt, context);
   }
 
   /** Back to the queue, but not at once: it would come again at once. */
-  async #giveBack(stopping: AbortSignal): Promise<Settlement> {
-    await delay(this.#config.requeueDelay, undefined, { signal: stopping }).catch(() => undefined);
-    return 'requeue';
+  async #giveBack({ delivery }: Task, context: TakeContext): Promise<Settlement> {
+    await delay(this.#config.requeueDelay, undefined, { signal: context.stopping }).catch(() => undefined);
+    return this.#sendBack(delivery, await this.#wayBack.wayFor(delivery, context));
+  }
+
+  /** With the run's end, at its old place where it has one. */
+  async #goBack(delivery: Delivery, context: TakeContext): Promise<Settlement> {
+    const way = await this.#wayBack.lastWayFor(delivery, context);
+    return way === 'return' ? 'hold' : this.#sendBack(delivery, way);
+  }
+
+  #sendBack(delivery: Delivery, way: WayBack): Settlement {
+    if (way === 'return') return 'requeue';
+    if (way === 'kept') return 'hold';
+    const { queue, properties } = delivery;
+    if (way === 'copied') {
+      this.#session.emit({ kind: 'copied-back', queue, messageId: properties.messageId });
+      return 'ack';
+    }
+    // One more return would make the broker do the same, and nobody would be told.
+    const target = this.#setup.route.kind === 'drop' ? undefined : 'where the queue sends its dead letters';
+    const reason = 'it is at the delivery limit of its queue, and no copy of it can be put back';
+    this.#session.emit({ kind: 'dead', target, ...told(attemptOf(asBeforePutBack(delivery)), { verdict: 'dead', reason }) });
+    return 'dead';
   }
 }
 

@@ -107,7 +107,7 @@ exit "$code"
   const result = await rmq(['work', 'run', name, '--retries', '1', '--backoff', '50ms', '--requeue-delay', '20ms', '-n', '8', '--json', '--', handler]);
   assert.equal(result.code, 0, result.stderr);
   const { seconds: _, ...counts } = json<Summary & { seconds: number }>(result);
-  assert.deepEqual(counts, { received: 8, acknowledged: 2, retried: 2, dead: 3, dropped: 0, requeued: 1, unknown: 0, returned: 0, waiting: 0 });
+  assert.deepEqual(counts, { received: 8, acknowledged: 2, retried: 2, dead: 3, dropped: 0, requeued: 1, copiedBack: 0, unknown: 0, returned: 0, waiting: 0 });
   assert.deepEqual((await linesOf(log)).sort(), ['0 1 false', '3 1 false', '3 2 false', '65 1 false', '75 1 false', '75 1 true', '9 1 false', '9 2 false']);
   assert.equal(await depth(name), 0);
   const letters = await take(dead);

@@ -37,7 +37,7 @@ test('each task goes to the handler once, and is acknowledged', async (t) => {
     return 'ack';
   });
   assert.deepEqual(seen, ['a 1', 'b 1', 'c 1']);
-  assert.deepEqual(counts, { received: 3, acknowledged: 3, retried: 0, dead: 0, dropped: 0, requeued: 0, unknown: 0, returned: 0 });
+  assert.deepEqual(counts, { received: 3, acknowledged: 3, retried: 0, dead: 0, dropped: 0, requeued: 0, copiedBack: 0, unknown: 0, returned: 0 });
   assert.equal(await depth(queue), 0);
 });
 
@@ -82,7 +82,18 @@ for (const type of ['classic', 'quorum'] as const) {
       return text(delivery) === 'good' ? 'ack' : { verdict: 'retry', reason: 'no such customer', exitCode: 3, stderr: 'line 1\nline 2' };
     });
     assert.deepEqual(seen, ['bad 1', 'good 1', 'bad 2', 'bad 3']);
-    assert.deepEqual(counts, { received: 4, acknowledged: 1, retried: 2, dead: 1, dropped: 0, requeued: 0, unknown: 0, returned: 0, waiting: 0 });
+    assert.deepEqual(counts, {
+      received: 4,
+      acknowledged: 1,
+      retried: 2,
+      dead: 1,
+      dropped: 0,
+      requeued: 0,
+      copiedBack: 0,
+      unknown: 0,
+      returned: 0,
+      waiting: 0,
+    });
     assert.equal(await depth(queue), 0);
     const letters = await take(dead);
     assert.deepEqual(
@@ -236,7 +247,7 @@ test('a stopped worker lets its handler finish, takes nothing more, and has not 
     assert.equal(signal.aborted, false);
     return 'ack';
   });
-  assert.deepEqual(counts, { received: 1, acknowledged: 1, retried: 0, dead: 0, dropped: 0, requeued: 0, unknown: 0, returned: 1 });
+  assert.deepEqual(counts, { received: 1, acknowledged: 1, retried: 0, dead: 0, dropped: 0, requeued: 0, copiedBack: 0, unknown: 0, returned: 1 });
   assert.equal(await depth(queue), 2);
 });
 
@@ -437,7 +448,7 @@ test('a message that a handler had when it stopped the worker is counted as give
   await assert.rejects(run, { kind: 'unfound' });
   const worked = events.find((event) => event.kind === 'worked');
   // The one that waited for its turn has not had it.
-  assert.deepEqual(worked?.counts, { received: 1, acknowledged: 0, retried: 0, dead: 0, dropped: 0, requeued: 1, unknown: 0, returned: 1 });
+  assert.deepEqual(worked?.counts, { received: 1, acknowledged: 0, retried: 0, dead: 0, dropped: 0, requeued: 1, copiedBack: 0, unknown: 0, returned: 1 });
   assert.equal(await depth(queue), 3);
 });
 

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type Peer, peer } from '../support/broker.ts';
+import { queueName } from '../support/names.ts';
+import { linesOf, program, scratchDirectory } from '../support/programs.ts';
+import { json, rmq, start } from '../support/rmq.ts';
+import { restrictedUser } from '../support/users.ts';
+
+interface Summary {
+  readonly received: number;
+  readonly acknowledged: number;
+  readonly dead: number;
+  readonly dropped: number;
+  readonly requeued: number;
+  readonly copiedBack: number;
+  readonly unknown: number;
+}
+
+/** A quorum queue that allows two returns, bound to an exchange, and a handler that gives everything back and writes down what it was told. */
+async function place(t: TestContext): Promise<Peer & { readonly name: string; readonly source: string; readonly handler: string; readonly log: string }> {
+  const other = await peer(t);
+  const name = queueName(t);
+  await other.channel.assertQueue(name, { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 2 } });
+  const source = await other.exchange('topic');
+  await other.channel.bindQueue(name, source, '#');
+  const directory = await scratchDirectory(t);
+  const log = join(directory, 'log');
+  const handler = await program(
+    directory,
+    'later.sh',
+    `#!/bin/sh\necho "$RMQ_ATTEMPT $RMQ_EXCHANGE $RMQ_ROUTING_KEY $RMQ_HEADER_COLOR $(env | grep -c RMQ_HEADER_X_RMQ) $(cat)" >> ${log}\nexit 75\n`,
+  );
+  return { ...other, name, source, handler, log };
+}
+
+/** Quorum queues count what is given back by a nack until 4.3. */
+async function countsReturns(t: TestContext): Promise<boolean> {
+  const { channel } = await peer(t);
+  const { version } = (channel as unknown as { connection: { serverProperties: { version: string } } }).connection.serverProperties;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < 4 || (major === 4 && minor < 3);
+}
+
+test('a message that is given back again and again stays: where the queue counts returns, a copy takes its place before the last one', async (t) => {
+  const { name, source, handler, log, take } = await place(t);
+  const message = ['--message-id', 'm1', '--priority', '3', '-H', 'color=red'];
+  assert.equal((await rmq(['publish', '-e', source, '-r', 'a.key', 'task', ...message])).code, 0);
+  const result = await rmq(['work', 'run', name, '--drop-dead', '--requeue-delay', '1ms', '-n', '8', '--json', '--', handler]);
+  assert.equal(result.code, 0, result.stderr);
+  const { received, requeued, copiedBack, dropped, unknown } = json<Summary>(result);
+  assert.deepEqual([received, requeued + copiedBack, dropped, unknown], [8, 8, 0, 0]);
+  const counted = await countsReturns(t);
+  // Two returns, then a copy, without knowing the policies of the queue even sooner.
+  if (counted) assert.ok(copiedBack >= 2, result.stdout);
+  else assert.equal(copiedBack, 0);
+  if (counted) assert.match(result.stderr, /a message \(id "m1"\) was put back as a copy at the end of ".*": it is at the delivery limit/);
+  // Each time the same message, at its first attempt.
+  assert.deepEqual(await linesOf(log), Array(8).fill(`1 ${source} a.key red 0 task`));
+  const [left, ...more] = await take(name);
+  assert.equal(more.length, 0);
+  assert.equal(left?.content.toString(), 'task');
+  assert.equal(left?.properties.messageId, 'm1');
+  assert.equal(left?.properties.priority, 3);
+  assert.equal(left?.properties.deliveryMode, 2);
+  assert.equal(left?.properties.headers?.['color'], 'red');
+});
+
+test('a message that waits for its turn, or whose handler is killed, survives the end of the worker at its last return', async (t) => {
+  const { name, publish, channel, depth } = await place(t);
+  await publish(name, ['a', 'b', 'c']);
+  // Two returns are used up, wherever returns are counted: closing a channel counts in every version.
+  for (let use = 0; use < 2; use++) {
+    const { channel: other } = await peer(t);
+    const got = [await other.get(name), await other.get(name), await other.get(name)];
+    assert.ok(got.every((one) => one !== false));
+    await other.close();
+    while ((await channel.checkQueue(name)).messageCount < 3);
+  }
+  const running = start(['work', 'run', name, '--drop-dead', '--prefetch', '3', '--grace', '1ms', '--json', '--', 'sh', '-c', 'echo started >&2; sleep 60']);
+  await running.until('stderr', 'started');
+  while ((await channel.checkQueue(name)).messageCount > 0);
+  running.child.kill('SIGTERM');
+  const result = await running.result;
+  assert.equal(result.code, 143, result.stderr);
+  while ((await depth(name)) < 3);
+  assert.equal(await depth(name), 3);
+});
+
+test('who may put no copy back has the message at its last return dead-lettered or dropped, and counted so', async (t) => {
+  const { name, handler, publish, depth } = await place(t);
+  await publish(name, ['a']);
+  const url = await restrictedUser(t, { configure: '.*', read: '.*' });
+  const flags = ['--drop-dead', '--requeue-delay', '1ms', '-n', '3', '--idle', '2s', '--json'];
+  const result = await rmq(['work', 'run', name, ...flags, '--', handler], { env: { RABBITMQ_URL: url } });
+  assert.equal(result.code, 0, result.stderr);
+  const { requeued, copiedBack, dropped } = json<Summary>(result);
+  if (await countsReturns(t)) {
+    assert.deepEqual([copiedBack, dropped, await depth(name)], [0, 1, 0]);
+    assert.match(result.stderr, /failed for good \(attempt 1\): it is at the delivery limit of its queue, and no copy of it can be put back; it is dropped/);
+  } else assert.deepEqual([requeued, copiedBack, dropped, await depth(name)], [3, 0, 0, 1]);
+});

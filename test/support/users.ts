@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { brokerUrl, unique } from './broker.ts';
+
+export interface Permissions {
+  readonly configure?: string;
+  readonly write?: string;
+  readonly read?: string;
+  /** Such as `management`; none unless told. */
+  readonly tags?: string;
+}
+
+/** A user of the shared broker who may do no more than this, for as long as the test runs. Resolves with the broker's URL for that user. */
+export async function restrictedUser(t: TestContext, { configure = '^$', write = '^$', read = '^$', tags = '' }: Permissions): Promise<string> {
+  const url = new URL(brokerUrl());
+  const name = unique('user');
+  await ask('PUT', `users/${name}`, { password: name, tags });
+  t.after(() => ask('DELETE', `users/${name}`));
+  const vhost = url.pathname.length > 1 ? url.pathname.slice(1) : '%2F';
+  await ask('PUT', `permissions/${vhost}/${name}`, { configure, write, read });
+  url.username = name;
+  url.password = name;
+  return url.href;
+}
+
+async function ask(method: 'PUT' | 'DELETE', path: string, body?: unknown): Promise<void> {
+  const { username, password, origin } = new URL(
+    process.env['RABBITMQ_MANAGEMENT_URL'] ?? assert.fail('RABBITMQ_MANAGEMENT_URL is not set: run the tests with npm test'),
+  );
+  const response = await fetch(`${origin}/api/${path}`, {
+    method,
+    headers: { authorization: `Basic ${btoa(`${username}:${password}`)}`, 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.text()}`);
+}
