@@ -36,7 +36,7 @@ _rmq_level() {
       commands=('run' 'start' 'stop' 'status')
       ;;
     'publish')
-      flags+=('value --queue -q' 'value --exchange -e' 'value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
+      flags+=('value --queue -q' 'value --exchange -e' 'value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
       arguments=1
       ;;
     'consume')
@@ -59,7 +59,7 @@ _rmq_level() {
       arguments=1
       ;;
     'work publish')
-      flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
+      flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
       arguments=2
       ;;
     'work run')
@@ -69,7 +69,7 @@ _rmq_level() {
       command=2
       ;;
     'fanout publish')
-      flags+=('value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
+      flags+=('value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
       arguments=2
       ;;
     'fanout subscribe')
@@ -77,7 +77,7 @@ _rmq_level() {
       arguments=2
       ;;
     'topic publish')
-      flags+=('value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
+      flags+=('value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
       arguments=3
       ;;
     'topic subscribe')
@@ -91,7 +91,7 @@ _rmq_level() {
       endless=1
       ;;
     'rpc call')
-      flags+=('value --timeout -' 'value --concurrency -' 'switch --idempotent -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --null -0' 'switch --json-body -')
+      flags+=('value --timeout -' 'value --concurrency -' 'switch --idempotent -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --null -0' 'switch --json-body -')
       arguments=2
       ;;
     'rpc serve')
@@ -114,11 +114,11 @@ _rmq_level() {
       arguments=1
       ;;
     'dlx replay')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --to-queue -' 'value --to-exchange -' 'value --routing-key -r' 'switch --to-origin-queue -' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'value --journal -' 'value --max-replays -' 'switch --select -' 'value --management-url -' 'value --to-url -' 'switch --edit -' 'value --handler-timeout -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --to-queue -' 'value --to-exchange -' 'value --routing-key -r' 'switch --to-origin-queue -' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'switch --keep-broker-headers -' 'value --journal -' 'value --max-replays -' 'switch --select -' 'value --management-url -' 'value --to-url -' 'switch --edit -' 'value --handler-timeout -')
       arguments=1
       ;;
     'dlx move')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'value --journal -' 'switch --select -' 'value --management-url -' 'value --to-url -' 'switch --edit -' 'value --handler-timeout -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'switch --keep-broker-headers -' 'value --journal -' 'switch --select -' 'value --management-url -' 'value --to-url -' 'switch --edit -' 'value --handler-timeout -')
       arguments=2
       ;;
     'dlx export')
@@ -126,7 +126,7 @@ _rmq_level() {
       arguments=1
       ;;
     'dlx import')
-      flags+=('value --queue -q' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
+      flags+=('value --queue -q' 'switch --keep-broker-headers -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
       arguments=1
       ;;
     'dlx purge')

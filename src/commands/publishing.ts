@@ -22,6 +22,7 @@ export const sourceInputs = {
   file: paths('read the body from a file (- is standard input); repeat it for a message each', { short: 'f' }),
   lines: toggle('each line of the input is a message'),
   envelopes: toggle('each line of the input is an envelope, as consume -o json prints it'),
+  keepBrokerHeaders: toggle('with --envelopes: publish x-death, x-delivery-count and their kind too, which a broker has written'),
   count: integer('publish the body N times; of lines or envelopes the first N', { short: 'n' }),
   chomp: toggle('drop one newline at the end of standard input or of a file'),
   allowEmpty: toggle('send an empty message where standard input is empty'),

@@ -1,3 +1,4 @@
+import { isOfDeath, isOfDelivery, partition } from './broker-headers.ts';
 import type { Delivery, FieldTable, FieldValue, Message, Properties } from './message.ts';
 import type { Judgement } from './verdict.ts';
 
@@ -13,8 +14,6 @@ export const STDERR_HEADER = 'x-rmq-stderr';
 /** It has to fit into a frame, with everything else that is said about a message. */
 const LONGEST_REASON = 4_096;
 
-/** Headers with which the broker tells how a message died; with them on a copy it would see a circle, and drop the copy. */
-const DEATH = /^x-(death|first-death-\w+|last-death-\w+)$/;
 /** The broker routes a message to these as well. */
 const CARBON_COPIES = ['CC', 'BCC'];
 
@@ -38,7 +37,7 @@ export function attemptOf(delivery: Delivery): Attempt {
     return { number: 1, original: { queue, redelivered, body, exchange, routingKey, properties: withHeaders(properties, headers) } };
   }
   const { userId, expiration, headers: kept } = origin;
-  const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !DEATH.test(name)));
+  const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !isOfDeath(name)));
   return {
     number: Math.max(1, attempt),
     original: {
@@ -104,7 +103,8 @@ export function retryQueue(queue: string, pause: number | ''): string {
 /** The copy of a message that waits in a queue for its next attempt. Its user id, which may be another's login, its expiration and what would route it elsewhere wait in a header. */
 export function retryCopy(original: Delivery, next: number, waitingIn: string): Message {
   const { userId, expiration, ...properties } = original.properties;
-  const [kept, own] = partition(original.properties.headers ?? {}, (name) => DEATH.test(name) || CARBON_COPIES.includes(name));
+  const [, published] = partition(original.properties.headers ?? {}, isOfDelivery);
+  const [kept, own] = partition(published, (name) => isOfDeath(name) || CARBON_COPIES.includes(name));
   const origin: FieldTable = {
     exchange: original.exchange,
     routingKey: original.routingKey,
@@ -127,12 +127,12 @@ export function retryCopy(original: Delivery, next: number, waitingIn: string): 
 export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'routingKey'>, judgement: Judgement, seconds: number): Message {
   const { original, number } = attempt;
   const { userId, expiration, ...properties } = original.properties;
-  // What is said of an earlier failure is not true of this one.
-  const [, said] = partition(original.properties.headers ?? {}, (name) => name === EXIT_CODE_HEADER || name === STDERR_HEADER);
+  // What is said of an earlier failure, or of this delivery, is not true of the dead letter.
+  const [, said] = partition(original.properties.headers ?? {}, (name) => name === EXIT_CODE_HEADER || name === STDERR_HEADER || isOfDelivery(name));
   const [copies, headers] = partition(said, (name) => CARBON_COPIES.includes(name));
   const history = died(original, expiration, seconds);
   const isLadder = to.exchange.startsWith(retryQueue(original.queue, ''));
-  const kept: FieldTable = isLadder ? { ...copies, ...partition({ ...headers, ...history }, (name) => DEATH.test(name))[0] } : copies;
+  const kept: FieldTable = isLadder ? { ...copies, ...partition({ ...headers, ...history }, isOfDeath)[0] } : copies;
   const left: FieldTable = {
     ...(userId !== undefined && { userId }),
     ...(Object.keys(kept).length > 0 && { headers: kept }),
@@ -189,9 +189,4 @@ function withHeaders({ headers, ...properties }: Properties, own: FieldTable): P
 
 function isTable(value: FieldValue | undefined): value is FieldTable {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function partition(table: FieldTable, isFirst: (name: string) => boolean): readonly [FieldTable, FieldTable] {
-  const entries = Object.entries(table);
-  return [Object.fromEntries(entries.filter(([name]) => isFirst(name))), Object.fromEntries(entries.filter(([name]) => !isFirst(name)))];
 }

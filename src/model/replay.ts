@@ -1,4 +1,5 @@
 import { ATTEMPT_HEADER, EXIT_CODE_HEADER, ORIGIN_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
+import { isOfDeath, isOfDelivery, partition } from './broker-headers.ts';
 import { numberIn } from './field.ts';
 import type { Delivery, FieldTable, FieldValue, Message, Properties } from './message.ts';
 
@@ -9,12 +10,8 @@ export const REPLAYED_HEADER = 'x-rmq-replayed';
 /** What a message that was moved could not carry in its place. */
 export const MOVED_HEADER = 'x-rmq-moved';
 
-/** With these on a copy the broker would see a circle, and drop it, or would count on. */
-const DEATH = /^x-(death|first-death-\w+|last-death-\w+)$/;
 /** The broker routes a message to these as well. */
 const CARBON_COPIES: ReadonlySet<string> = new Set(['CC', 'BCC']);
-/** What the broker adds on a delivery. */
-export const OF_DELIVERY: ReadonlySet<string> = new Set(['x-delivery-count', 'x-acquired-count', 'x-opt-enqueue-attempts']);
 /** What a worker of ours adds to a message that fails. */
 const OF_ATTEMPT: ReadonlySet<string> = new Set([ATTEMPT_HEADER, ORIGIN_HEADER, REASON_HEADER, EXIT_CODE_HEADER, STDERR_HEADER]);
 
@@ -41,24 +38,31 @@ export function retriedFrom({ headers = {} }: Properties): Address | undefined {
 }
 
 /**
- * A dead letter as a message that begins anew: at its first attempt, without a history. What would make the broker drop it, refuse
- * it or route it elsewhere, and an expiration that would begin again, is kept in a header.
+ * A dead letter as a message that begins anew: at its first attempt, without a history unless that is asked for. What would make the
+ * broker drop it, refuse it or route it elsewhere, and an expiration that would begin again, is kept in a header.
  */
-export function replayCopy(delivery: Delivery, to: Address, run: string): Message {
+export function replayCopy(delivery: Delivery, to: Address, run: string, keepBrokerHeaders = false): Message {
   const { userId, expiration, headers = {}, ...properties } = delivery.properties;
-  const [left, own] = partition(headers, (name) => DEATH.test(name) || CARBON_COPIES.has(name) || OF_ATTEMPT.has(name));
+  const published = keepBrokerHeaders ? headers : partition(headers, isOfDelivery)[1];
+  const isLeft = (name: string): boolean => CARBON_COPIES.has(name) || OF_ATTEMPT.has(name) || (isOfDeath(name) && !keepBrokerHeaders);
+  const [left, own] = partition(published, isLeft);
   const replayed: FieldTable = { run, queue: delivery.queue, ...before(headers), ...kept(userId, expiration, left) };
   const marks: FieldTable = { [REPLAYS_HEADER]: replaysOf(delivery.properties) + 1, [REPLAYED_HEADER]: replayed };
   return { ...to, body: delivery.body, properties: { ...properties, headers: { ...own, ...marks } } };
 }
 
-/** The same message for another queue, with its history; only what the broker would refuse or route elsewhere is kept in a header. */
-export function movedCopy(delivery: Delivery, to: Address): Message {
-  const { userId, headers, ...properties } = delivery.properties;
-  const [left, own] = partition(headers ?? {}, (name) => CARBON_COPIES.has(name));
+/**
+ * The same message for another queue, with its history: a dead letter that was moved has still died where it died. What a queue said of its
+ * delivery is left out unless it is asked for; what the broker would refuse or route elsewhere is kept in a header.
+ */
+export function movedCopy(delivery: Delivery, to: Address, keepBrokerHeaders = false): Message {
+  const { userId, headers = {}, ...properties } = delivery.properties;
+  const published = keepBrokerHeaders ? headers : partition(headers, isOfDelivery)[1];
+  const [left, own] = partition(published, (name) => CARBON_COPIES.has(name));
   const moved = kept(userId, undefined, left);
   const all: FieldTable = Object.keys(moved).length > 0 ? { ...own, [MOVED_HEADER]: moved } : own;
-  return { ...to, body: delivery.body, properties: headers === undefined && all === own ? properties : { ...properties, headers: all } };
+  const isBare = Object.keys(all).length === 0 && (delivery.properties.headers === undefined || Object.keys(headers).length > 0);
+  return { ...to, body: delivery.body, properties: isBare ? properties : { ...properties, headers: all } };
 }
 
 /**
@@ -89,20 +93,6 @@ export function asBeforePutBack(delivery: Delivery): Delivery {
     ...(typeof userId === 'string' && { userId }),
   };
   return { queue, redelivered, body, exchange, routingKey, properties: own };
-}
-
-/** The headers that are kept aside and those that stay; what the broker adds on a delivery is in neither. */
-function partition(headers: FieldTable, isLeft: (name: string) => boolean): readonly [Record<string, FieldValue>, Record<string, FieldValue>] {
-  const left: Record<string, FieldValue> = {};
-  const own: Record<string, FieldValue> = {};
-  for (const name of Object.keys(headers)) {
-    if (OF_DELIVERY.has(name)) continue;
-    const to = isLeft(name) ? left : own;
-    // A header may be named __proto__; an assignment would set the prototype.
-    if (name === '__proto__') Object.defineProperty(to, name, { value: headers[name], enumerable: true, configurable: true, writable: true });
-    else to[name] = headers[name] as FieldValue;
-  }
-  return [left, own];
 }
 
 function kept(userId: string | undefined, expiration: string | undefined, headers: FieldTable): FieldTable {

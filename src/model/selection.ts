@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
+import { isOfDelivery } from './broker-headers.ts';
 import type { Message } from './message.ts';
-import { OF_DELIVERY } from './replay.ts';
 
 /** What a message is known by when it is delivered once more; copies that nobody can tell apart have the same. */
 export function fingerprintOf({ exchange, routingKey, properties, body }: Message): string {
   const { headers = {}, ...others } = properties;
-  const own = Object.entries(headers).filter(([name]) => !OF_DELIVERY.has(name));
+  const own = Object.entries(headers).filter(([name]) => !isOfDelivery(name));
   return createHash('sha256')
     .update(JSON.stringify([exchange, routingKey, others, own]))
     .update(body)

@@ -1,7 +1,9 @@
 import type { Session } from '../amqp/session.ts';
+import { withoutBrokerHeaders } from '../model/broker-headers.ts';
 import type { PublishCounts } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Message } from '../model/message.ts';
+import { formatCount } from '../model/quantity.ts';
 import { publishMessages, type SendingConfig } from './sending.ts';
 import { type Draft, type MessageConfig, placeOf, propertiesOf, type SourceConfig } from './source.ts';
 import { uniqueId } from './unique.ts';
@@ -13,7 +15,7 @@ export interface Target {
 }
 
 /** What every publishing command knows about its messages and how to send them. */
-export type DraftsConfig = MessageConfig & SendingConfig & Pick<SourceConfig, 'envelopes'>;
+export type DraftsConfig = MessageConfig & SendingConfig & Pick<SourceConfig, 'envelopes' | 'keepBrokerHeaders'>;
 
 /**
  * Completes drafts and publishes them; see `publishMessages` for what that means and for its failures.
@@ -21,7 +23,15 @@ export type DraftsConfig = MessageConfig & SendingConfig & Pick<SourceConfig, 'e
  * @throws Failure `data` for an envelope that does not say where to when the target does not either
  */
 export async function publishDrafts(session: Session, config: DraftsConfig, drafts: AsyncIterable<readonly Draft[]>, target: Target): Promise<PublishCounts> {
-  return publishMessages(session, config, completed(drafts, completing(config, target)), describeTarget(target));
+  const left = { envelopes: 0 };
+  try {
+    return await publishMessages(session, config, completed(drafts, completing(config, target, left)), describeTarget(target));
+  } finally {
+    if (left.envelopes > 0) {
+      const which = formatCount(left.envelopes, 'envelope');
+      session.emit({ kind: 'note', text: `${which} had headers that a broker wrote, such as x-death: left out, for --keep-broker-headers was not given` });
+    }
+  }
 }
 
 /** What stands before a draft that cannot be completed is still sent. */
@@ -39,7 +49,7 @@ async function* completed(drafts: AsyncIterable<readonly Draft[]>, complete: (dr
 }
 
 /** Fills in where a draft goes and what the flags say: a flag wins over the envelope, headers are merged one by one. */
-function completing(config: MessageConfig & Pick<SourceConfig, 'envelopes'>, target: Target): (draft: Draft) => Message {
+function completing(config: DraftsConfig, target: Target, left: { envelopes: number }): (draft: Draft) => Message {
   const flags = propertiesOf(config);
   if (!config.envelopes) {
     const { exchange = '', routingKey = '' } = target;
@@ -52,7 +62,9 @@ function completing(config: MessageConfig & Pick<SourceConfig, 'envelopes'>, tar
     return ({ body }) => ({ exchange, routingKey, properties: { deliveryMode: 2, messageId: `${run}-${++number}`, ...flags }, body });
   }
   return (draft) => {
-    const { properties, body } = draft;
+    const { body } = draft;
+    const properties = config.keepBrokerHeaders ? draft.properties : withoutBrokerHeaders(draft.properties);
+    if (properties !== draft.properties) left.envelopes++;
     const { exchange = draft.exchange, routingKey = draft.routingKey } = target;
     if (exchange === undefined && routingKey === undefined) {
       throw new Failure('data', `${placeOf(draft)}: the envelope has neither exchange nor routingKey`, {

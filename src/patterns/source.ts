@@ -40,6 +40,8 @@ export const sourceShape = {
   lines: z._default(z.boolean(), false),
   /** Each line is an envelope. */
   envelopes: z._default(z.boolean(), false),
+  /** True: an envelope is published with the headers that a broker has written into it: counters of its delivery, and how it died. */
+  keepBrokerHeaders: z._default(z.boolean(), false),
   /** The body this many times; of lines or envelopes, at most this many. */
   count: z.optional(z.int().check(z.minimum(1))),
   /** Drops one newline at the end of standard input or of a file. */
@@ -108,11 +110,12 @@ export async function openDrafts(config: SourceConfig, input: Input, signal: Abo
 }
 
 /** Refuses flags that contradict each other. */
-function checkSource({ body, lines, envelopes, count, chomp }: SourceConfig, files: readonly string[]): void {
+function checkSource({ body, lines, envelopes, keepBrokerHeaders, count, chomp }: SourceConfig, files: readonly string[]): void {
   const refuse = (what: string, hint?: string): never => {
     throw new Failure('usage', what, hint === undefined ? {} : { hint });
   };
   if (body !== undefined && files.length > 0) refuse('a BODY and --file exclude each other');
+  if (keepBrokerHeaders && !envelopes) refuse('--keep-broker-headers is for --envelopes: nothing else has such headers');
   if (lines && envelopes) refuse('--lines and --envelopes exclude each other');
   if (body !== undefined && (lines || envelopes)) refuse('with a BODY there are no lines to read', 'leave out BODY to read standard input');
   if (chomp && body !== undefined) refuse('--chomp is for standard input and --file: a BODY has no newline but its own');

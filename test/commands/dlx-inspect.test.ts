@@ -124,7 +124,7 @@ test('with -o json each is an envelope with a decoded death, which publish --env
   assert.deepEqual([death.deaths[0]?.reason, death.deaths[0]?.count, death.deaths[0]?.routingKeys], ['rejected', 1, ['order.placed']]);
   assert.match(death.deaths[0]?.time ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   const copies = await queue();
-  const published = await rmq(['publish', '--envelopes', '-q', copies], { input: shown.stdout });
+  const published = await rmq(['publish', '--envelopes', '--keep-broker-headers', '-q', copies], { input: shown.stdout });
   assert.equal(published.code, 0, published.stderr);
   const [copy] = await take(copies);
   assert.equal(copy?.properties.headers?.['tenant'], 'acme');

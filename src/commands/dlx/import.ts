@@ -1,5 +1,5 @@
 import { defineCommand } from '../command.ts';
-import { argument, text } from '../flag.ts';
+import { argument, text, toggle } from '../flag.ts';
 import { sendingInputs } from '../publishing.ts';
 
 export const importCommand = defineCommand({
@@ -12,6 +12,7 @@ export const importCommand = defineCommand({
   inputs: {
     directory: argument('the bundle', { completes: 'directory' }),
     queue: text('send all of them to this queue; without it, each to the exchange and with the key it had', { short: 'q', value: 'QUEUE' }),
+    keepBrokerHeaders: toggle('publish x-delivery-count and its kind too, which a broker has written'),
     ...sendingInputs,
   },
   load: async () => {

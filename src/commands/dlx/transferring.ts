@@ -18,6 +18,7 @@ export const transferInputs = {
   dryRun: toggle('only say what would go where'),
   copy: toggle('leave the originals where they are'),
   force: toggle('give messages of a quorum queue back even near its delivery limit'),
+  keepBrokerHeaders: toggle('publish the headers that a broker has written too'),
   journal: path('append a line of JSON for each message that is chosen, before it is acknowledged'),
 } as const;
 

@@ -23,6 +23,8 @@ export const ImportConfig = z.strictObject({
   directory: z.string().check(z.minLength(1, { error: 'DIRECTORY must not be empty' })),
   /** Sends all of them to one queue; absent: each to where it had been published to. */
   queue: z.optional(queueName('--queue')),
+  /** True: what a queue had said of a delivery is published too. */
+  keepBrokerHeaders: z._default(z.boolean(), false),
   ...sendingShape,
 });
 export type ImportConfig = z.output<typeof ImportConfig>;
@@ -69,10 +71,10 @@ export async function checkBundle(directory: string, signal: AbortSignal): Promi
  * @throws Failure as `checkBundle` and `publishMessages` do
  */
 export async function importBundle(session: Session, config: ImportConfig): Promise<PublishCounts> {
-  const { directory, queue, ...sending } = config;
+  const { directory, queue, keepBrokerHeaders, ...sending } = config;
   const manifest = await checkBundle(directory, session.signal);
   const publish = (onMessage: (message: Message) => void, target?: string): Promise<PublishCounts> =>
-    publishMessages(session, sending, messagesOf(directory, manifest, queue, session.signal, onMessage), target);
+    publishMessages(session, sending, messagesOf(directory, manifest, { queue, keepBrokerHeaders }, session.signal, onMessage), target);
   if (queue !== undefined) return publish(() => undefined, `queue "${queue}"`);
   const destinations = new Destinations();
   try {
@@ -86,7 +88,7 @@ export async function importBundle(session: Session, config: ImportConfig): Prom
 async function* messagesOf(
   directory: string,
   { files, queue: from }: Manifest,
-  to: string | undefined,
+  { queue: to, keepBrokerHeaders }: Pick<ImportConfig, 'queue' | 'keepBrokerHeaders'>,
   signal: AbortSignal,
   onMessage: (message: Message) => void,
 ): AsyncGenerator<readonly Message[]> {
@@ -99,7 +101,7 @@ async function* messagesOf(
           if (!isUtf8(bytes)) throw new Failure('data', 'the envelope is not valid UTF-8');
           const { exchange = '', routingKey = from, properties, body } = parseEnvelope(bytes.toString('utf8'));
           const address = to === undefined ? { exchange, routingKey } : { exchange: '', routingKey: to };
-          const message = movedCopy({ ...address, queue: from, redelivered: false, properties, body }, address);
+          const message = movedCopy({ ...address, queue: from, redelivered: false, properties, body }, address, keepBrokerHeaders);
           onMessage(message);
           return message;
         } catch (error) {

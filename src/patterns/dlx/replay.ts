@@ -25,6 +25,8 @@ export const transferShape = {
   copy: z._default(z.boolean(), false),
   /** True: messages of a quorum queue are given back even where that costs them one of their last attempts. */
   force: z._default(z.boolean(), false),
+  /** True: what a broker has written into the headers is published with them. */
+  keepBrokerHeaders: z._default(z.boolean(), false),
   /** A file with a line for each message that is chosen and what became of it. */
   journal: z.optional(z.string().check(z.minLength(1))),
 };
@@ -73,7 +75,7 @@ export async function replay(
   config: ReplayConfig,
   { elsewhere = false, ...options }: TransferOptions = {},
 ): Promise<Replayed> {
-  const { queue, maxReplays } = config;
+  const { queue, maxReplays, keepBrokerHeaders } = config;
   await checkTarget(target, config, elsewhere ? undefined : queue);
   const run = uniqueId();
   return transferTo(source, target, config, run, options, (delivery) => {
@@ -82,19 +84,19 @@ export async function replay(
     if (replaysOf(delivery.properties) >= maxReplays) return 'exhausted';
     const to = targetOf(delivery, config);
     if (typeof to === 'string') return to;
-    return !elsewhere && to.exchange === '' && to.routingKey === queue ? 'circular' : replayCopy(delivery, to, run);
+    return !elsewhere && to.exchange === '' && to.routingKey === queue ? 'circular' : replayCopy(delivery, to, run, keepBrokerHeaders);
   });
 }
 
 /**
- * Takes messages from a queue to another one as they are.
+ * Takes messages from a queue to another one as they are, with the history of how they died.
  *
  * @throws as `replay` does
  */
 export async function move(source: Session, target: Session, config: MoveConfig, { elsewhere = false, ...options }: TransferOptions = {}): Promise<Replayed> {
-  const { queue, toQueue } = config;
+  const { queue, toQueue, keepBrokerHeaders } = config;
   await checkTarget(target, { toQueue }, elsewhere ? undefined : queue);
-  return transferTo(source, target, config, uniqueId(), options, (delivery) => movedCopy(delivery, { exchange: '', routingKey: toQueue }));
+  return transferTo(source, target, config, uniqueId(), options, (delivery) => movedCopy(delivery, { exchange: '', routingKey: toQueue }, keepBrokerHeaders));
 }
 
 async function transferTo(

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { Requester } from '../../amqp/rpc-requester.ts';
 import type { Session } from '../../amqp/session.ts';
 import { Waiting } from '../../amqp/waiting.ts';
+import { withoutBrokerHeaders } from '../../model/broker-headers.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { RpcError, type RpcReply } from '../../model/rpc.ts';
@@ -210,7 +211,8 @@ async function* untilStopped(drafts: AsyncIterable<readonly Draft[]>, requester:
 /** The properties of a request: a flag wins over the envelope, headers are merged one by one. */
 function completing(config: RpcCallConfig): (draft: Draft) => RequestProperties {
   const flags = propertiesOf({ ...config, correlationId: undefined, replyTo: undefined, transient: true });
-  return ({ properties }) => {
+  return (draft) => {
+    const properties = config.keepBrokerHeaders ? draft.properties : withoutBrokerHeaders(draft.properties);
     const headers = flags.headers === undefined ? properties.headers : { ...properties.headers, ...flags.headers };
     return { ...properties, ...flags, ...(headers !== undefined && { headers }) };
   };

@@ -1,0 +1,49 @@
+import type { FieldTable, FieldValue, Properties } from './message.ts';
+
+// What RabbitMQ writes into the headers of what it hands out, read from its source (3.10.8, 4.0.5, 4.3.6) by the module that writes it.
+
+/** What a queue says of one delivery. The next queue says it anew, or does not; published again, it would be taken for that. */
+const OF_DELIVERY: ReadonlySet<string> = new Set([
+  'x-delivery-count', // rabbit_fifo_client, rabbit_quorum_queue
+  'x-acquired-count', // rabbit_fifo_client, from 4.3
+  'x-stream-offset', // rabbit_stream_queue
+]);
+
+/**
+ * Annotations of AMQP 1.0, which RabbitMQ 4 hands out as headers: `x-opt-deaths`, `x-opt-rabbitmq-received-time` (mc_amqp), `x-opt-rabbitmq-sent-time`
+ * (rabbit_msg_interceptor_timestamp), `x-opt-delivery-time`, `x-opt-deferral-token` (rabbit_fifo) and whatever a consumer adds when it gives a message back.
+ */
+const ANNOTATION = 'x-opt-';
+/** Without these, which its clients write, a JMS consumer would take a message for one of another type. */
+const OF_JMS = 'x-opt-jms-';
+
+/** How a message died (rabbit_dead_letter, rabbit_fifo_dlx_worker; mc from 4.0). RabbitMQ 3 takes a published history for its own, and drops what seems to go in a circle. */
+const DEATH = /^x-(death|first-death-\w+|last-death-\w+)$/;
+
+/** True for what a queue writes about one delivery, which says nothing about the message. */
+export function isOfDelivery(name: string): boolean {
+  return OF_DELIVERY.has(name) || (name.startsWith(ANNOTATION) && !name.startsWith(OF_JMS));
+}
+
+/** True for the history of a dead letter. */
+export function isOfDeath(name: string): boolean {
+  return DEATH.test(name);
+}
+
+/** Whatever of a message's headers the broker has written is left out; they are the publisher's then. */
+export function withoutBrokerHeaders(properties: Properties): Properties {
+  const { headers, ...others } = properties;
+  if (headers === undefined || !Object.keys(headers).some(isOfBroker)) return properties;
+  const [, own] = partition(headers, isOfBroker);
+  return Object.keys(own).length === 0 ? others : { ...others, headers: own };
+}
+
+function isOfBroker(name: string): boolean {
+  return isOfDelivery(name) || isOfDeath(name);
+}
+
+/** A table in two: the fields whose names are meant, and the others. */
+export function partition(table: FieldTable, isMeant: (name: string) => boolean): readonly [meant: FieldTable, others: FieldTable] {
+  const entries: readonly (readonly [string, FieldValue])[] = Object.entries(table);
+  return [Object.fromEntries(entries.filter(([name]) => isMeant(name))), Object.fromEntries(entries.filter(([name]) => !isMeant(name)))];
+}
