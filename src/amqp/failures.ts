@@ -1,4 +1,5 @@
 import { Failure, type FailureKind } from '../model/failure.ts';
+import { missingPermission } from './permission.ts';
 
 /** The AMQP reply code that amqplib put on an error, where the broker gave one. */
 export function replyCode(error: unknown): number | undefined {
@@ -55,9 +56,10 @@ export function channelFailure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
   if (code !== undefined) {
     const text = brokerText(message);
-    const hint = HINTS.find(([pattern]) => pattern.test(text))?.[1];
+    const missing = code === 403 ? missingPermission(text, error) : undefined;
+    const hint = missing?.hint ?? HINTS.find(([pattern]) => pattern.test(text))?.[1];
     const kind = CHANNEL_KINDS[code] ?? 'refused';
-    return new Failure(kind, `the broker says: ${text} (${code})`, {
+    return new Failure(kind, `the broker says: ${text} (${code})${missing === undefined ? '' : `: ${missing.text}`}`, {
       code,
       // Its message says the same once more.
       ...(!/with message "/.test(message) && { cause: error }),

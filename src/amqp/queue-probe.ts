@@ -36,6 +36,8 @@ export interface QueueDescription {
   readonly durable: boolean;
   /** The arguments that it compares before the type: lifetimes, lengths and dead letters; not the ones of one type alone. */
   readonly arguments: FieldTable;
+  /** Why it told no more, where it did not: then nothing is known of the arguments that are not here. */
+  readonly withheld?: Failure;
 }
 
 /** A type that no broker has: a declaration with it is refused whether the queue exists or not, and so never creates one. */
@@ -49,17 +51,19 @@ const MOST_QUESTIONS = 32;
 export async function describeQueue(connection: Connection, queue: string): Promise<QueueDescription | undefined> {
   const args: Record<string, FieldValue> = {};
   const flags = { durable: true, autoDelete: false, exclusive: false };
+  let withheld: Failure | undefined;
   for (let question = 0; question < MOST_QUESTIONS; question++) {
     const refusal = await refused(connection, (channel) => channel.assertQueue(queue, { ...flags, arguments: { ...args, 'x-queue-type': NO_TYPE } }));
-    if (refusal === undefined || /invalid (?:arg|property) 'x-queue-type'/.test(refusal)) return undefined;
-    const [, name, current = ''] = /inequivalent arg '(.*?)' for queue .*? but current is (.*) \(406\)$/s.exec(refusal) ?? [];
+    if (refusal === undefined || /invalid (?:arg|property) 'x-queue-type'/.test(refusal.message)) return undefined;
+    withheld = refusal;
+    const [, name, current = ''] = /inequivalent arg '(.*?)' for queue .*? but current is (.*) \(406\)$/s.exec(refusal.message) ?? [];
     const value = shownValue(current);
     if (name === 'x-queue-type') return { type: typeOf(value), durable: flags.durable, arguments: args };
     if (name === 'durable' || name === 'auto_delete' || name === 'exclusive') flags[name === 'auto_delete' ? 'autoDelete' : name] = value === 'true';
     else if (name !== undefined && value !== undefined && args[name] === undefined) args[name] = value;
-    else return { type: undefined, durable: flags.durable, arguments: args };
+    else break;
   }
-  return { type: undefined, durable: flags.durable, arguments: args };
+  return { type: undefined, durable: flags.durable, arguments: args, ...(withheld !== undefined && { withheld }) };
 }
 
 /** The type of a queue; undefined when there is none, or the broker does not tell. */
@@ -99,13 +103,13 @@ function typeOf(value: FieldValue | undefined): QueueType | undefined {
   return value === 'classic' || value === 'quorum' || value === 'stream' ? value : undefined;
 }
 
-/** The words with which the broker refuses; undefined when it does not. It tells nothing of an exclusive queue (405), and nothing to one who may not declare (403). */
-async function refused(connection: Connection, use: (channel: Channel) => Promise<unknown>): Promise<string | undefined> {
+/** How the broker refuses; undefined when it does not. It tells nothing of an exclusive queue (405), and nothing to one who may not declare (403). */
+async function refused(connection: Connection, use: (channel: Channel) => Promise<unknown>): Promise<Failure | undefined> {
   try {
     await onOwnChannel(connection, use);
     return undefined;
   } catch (error) {
-    if (error instanceof Failure && REFUSALS.has(error.code)) return error.message;
+    if (error instanceof Failure && REFUSALS.has(error.code)) return error;
     throw error;
   }
 }

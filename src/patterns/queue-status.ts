@@ -25,7 +25,9 @@ export interface QueueStatus extends Partial<QueueDescription> {
 export async function queueStatus(session: Session, { queue }: QueueStatusConfig): Promise<QueueStatus> {
   return withControlConnection(session, async (connection) => {
     const counts = await queueCounts(connection, queue).catch(hintWhereMissing(CHECK_NAME));
-    return { queue, ...counts, ...(await describeQueue(connection, queue)) };
+    const { withheld, ...described } = (await describeQueue(connection, queue)) ?? {};
+    // Nothing at all is told to one who may not declare the queue.
+    return { queue, ...counts, ...(withheld?.kind !== 'denied' && described) };
   });
 }
 

@@ -55,6 +55,8 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
         hint: 'leave out --retries, or use a quorum queue: it waits until there is room',
       });
     }
+    // Another connection has it for itself: nobody else works on it.
+    if (existing?.withheld?.code === 405) throw existing.withheld;
     const route = routeFor(queue, existing, config);
     const type = existing?.type ?? queue.arguments['x-queue-type'];
     const levels = pauses(config).map((pause) => ({ pause, queue: retryQueueName(queue.name, pause) }));
@@ -131,14 +133,28 @@ export function retryTopology(queue: string, levels: readonly RetryLevel[], quor
 }
 
 function routeFor(queue: QueueSpec, existing: QueueDescription | undefined, { policyDlx, dropDead }: WorkerConfig): DeadLetterRoute {
-  const route = routeOf(existing?.arguments ?? queue.arguments);
+  const withheld = existing?.withheld;
+  // What was asked for is relied on where the broker does not tell what there is.
+  const route = routeOf(withheld === undefined ? (existing?.arguments ?? queue.arguments) : { ...queue.arguments, ...existing?.arguments });
   if (route !== undefined) return route;
   if (policyDlx) return { kind: 'reject' };
   if (dropDead) return { kind: 'drop' };
+  if (withheld !== undefined) throw unknownRoute(queue, withheld);
   throw new Failure('usage', `the queue "${queue.name}" has no dead-letter exchange: what its handler cannot handle would be lost`, {
     hint:
       existing === undefined
         ? 'give it one with --dlx EXCHANGE, or drop such messages with --drop-dead'
         : 'use --policy-dlx when a policy of the broker dead-letters it, or drop such messages with --drop-dead',
   });
+}
+
+/** Rejecting keeps messages where the queue dead-letters them and loses them where it does not: nobody but the user can know. */
+function unknownRoute({ name }: QueueSpec, withheld: Failure): Failure {
+  const why = withheld.kind === 'denied' ? `this user lacks the configure permission on it, without which the broker tells nothing` : withheld.message;
+  const allow = withheld.kind === 'denied' && withheld.hint !== undefined ? `; ${withheld.hint}` : '';
+  return new Failure(
+    withheld.kind === 'denied' ? 'denied' : 'refused',
+    `it cannot be told whether the queue "${name}" has a dead-letter exchange, to keep what its handler cannot handle: ${why}`,
+    { cause: withheld, hint: `--policy-dlx when you know that it dead-letters what is rejected${allow}` },
+  );
 }
