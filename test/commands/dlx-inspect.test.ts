@@ -250,12 +250,28 @@ test('one message is shown with its properties and headers also where there is n
   assert.match(stdout, /\n\n\{\n {2}"id": 1\n\}\n/);
 });
 
+test('failures with the same exit code are told apart by the last line of the error, and a reason of its own is kept', async (t) => {
+  const { queue, publish, dead } = await morgue(t);
+  const name = await queue({ deadLetterExchange: '', deadLetterRoutingKey: dead });
+  await publish(name, ['no stock', 'bad address', 'bad address', '']);
+  const worked = await rmq(['work', 'run', name, '-n', '4', '--', 'sh', '-c', 'echo working >&2; cat >&2; exit 65']);
+  assert.equal(worked.code, 0, worked.stderr);
+  await publish(dead, ['late'], { headers: { 'x-rmq-reason': 'took longer than 5s', 'x-rmq-stderr': 'working' } });
+  const groups = jsonLines<{ count: number; why: string }>(await rmq(['dlx', 'inspect', dead, '--group-by', 'why', '-o', 'json']));
+  assert.deepEqual(Object.fromEntries(groups.map(({ count, why }) => [why, count])), {
+    'bad address': 2,
+    'no stock': 1,
+    working: 1,
+    'took longer than 5s': 1,
+  });
+});
+
 test('what a worker said stands in a column, and can be counted; the default exchange has a name', async (t) => {
   const { channel, queue, publish, kill, dead } = await morgue(t);
-  await kill(['a'], 'key', { 'x-rmq-reason': 'exit code 7', 'x-rmq-stderr': 'no such order' });
+  await kill(['a'], 'key', { 'x-rmq-reason': 'exit code 7', 'x-rmq-stderr': 'reading\nno such order\n\n' });
   await kill(['b'], 'key', { 'x-rmq-stderr': 'starting\nout of \u001b[31mmemory\n' });
   const table = await rmq(['dlx', 'inspect', dead]);
-  assert.match(table.stdout, /^# .* REPLAYED +WHY +BODY\n1 .* exit code 7 +a\n2 .* out of \\u001b\[31mmemory +b\n$/);
+  assert.match(table.stdout, /^# .* REPLAYED +WHY +BODY\n1 .* no such order +a\n2 .* out of \\u001b\[31mmemory +b\n$/);
   const terminal = await start(['dlx', 'inspect', dead], { terminal: true }).result;
   assert.match(terminal.stdout, /WHY +BODY\r\n/);
   await channel.purgeQueue(dead);

@@ -103,7 +103,10 @@ for (const type of ['classic', 'quorum']) {
         0,
       ]),
     );
-    assert.match((await ends(0, 'dlx', 'inspect', dead)).stdout, new RegExp(`^4 .*rejected +${work} +\\(default\\).* 7 B +exit code 1 +stock-1$`, 'm'));
+    assert.match(
+      (await ends(0, 'dlx', 'inspect', dead)).stdout,
+      new RegExp(`^4 .*rejected +${work} +\\(default\\).* 7 B +the stock does not answer +stock-1$`, 'm'),
+    );
     assert.deepEqual(jsonLines(await ends(0, 'dlx', 'inspect', dead, '--group-by', 'reason,header:x-rmq-exit-code', '-o', 'json')).map(counted), [
       [3, 'rejected', '1'],
       [2, 'rejected', '65'],
