@@ -75,6 +75,8 @@ export type Event =
   | { readonly kind: 'unblocked'; readonly role: Role }
   | { readonly kind: 'returned'; readonly exchange: string; readonly routingKey: string; readonly messageId: string | undefined; readonly reply: string }
   | { readonly kind: 'nacked'; readonly exchange: string; readonly routingKey: string; readonly messageId: string | undefined }
+  /** A line that was to be a message is none. */
+  | { readonly kind: 'broken'; readonly failure: Failure }
   | { readonly kind: 'refused'; readonly messageId: string | undefined; readonly record: number; readonly failure: Failure }
   | { readonly kind: 'cancelled'; readonly queue: string }
   | { readonly kind: 'publishing'; readonly counts: PublishCounts }

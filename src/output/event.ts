@@ -27,6 +27,7 @@ const REMARKS: Remarks = {
   unblocked: () => note('the broker accepts messages again'),
   returned: ({ exchange, routingKey, messageId, reply }) => warning(`${message(messageId)} was returned: ${noQueue(exchange, routingKey)} (${reply})`),
   nacked: ({ exchange, routingKey, messageId }) => warning(`${message(messageId)} to ${address(exchange, routingKey)} was refused by the broker (nack)`),
+  broken: ({ failure }) => warning(failure.message),
   refused: ({ messageId, record, failure }) => warning(`${message(messageId, record)} was refused: ${failure.message}`),
   cancelled: ({ queue }) => warning(`the broker cancelled the consumer of "${queue}": the queue was deleted or its node went away`),
   publishing: () => undefined,

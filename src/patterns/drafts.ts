@@ -5,7 +5,7 @@ import { Failure } from '../model/failure.ts';
 import type { Message } from '../model/message.ts';
 import { formatCount } from '../model/quantity.ts';
 import { publishMessages, type SendingConfig } from './sending.ts';
-import { type Draft, type MessageConfig, placeOf, propertiesOf, type SourceConfig } from './source.ts';
+import { type Draft, type Drafts, type MessageConfig, placeOf, propertiesOf, type SourceConfig } from './source.ts';
 import { uniqueId } from './unique.ts';
 
 /** Where drafts go. What it leaves open, each envelope says itself; where that does not either, it is empty. */
@@ -18,11 +18,10 @@ export interface Target {
 export type DraftsConfig = MessageConfig & SendingConfig & Pick<SourceConfig, 'envelopes' | 'keepBrokerHeaders'>;
 
 /**
- * Completes drafts and publishes them; see `publishMessages` for what that means and for its failures.
- *
- * @throws Failure `data` for an envelope that does not say where to when the target does not either
+ * Completes drafts and publishes them; see `publishMessages` for what that means and for its failures. An envelope that does not
+ * say where to, when the target does not either, is as broken as one that is none.
  */
-export async function publishDrafts(session: Session, config: DraftsConfig, drafts: AsyncIterable<readonly Draft[]>, target: Target): Promise<PublishCounts> {
+export async function publishDrafts(session: Session, config: DraftsConfig, drafts: Drafts, target: Target): Promise<PublishCounts> {
   const left = { envelopes: 0 };
   try {
     return await publishMessages(session, config, completed(drafts, completing(config, target, left)), describeTarget(target));
@@ -34,22 +33,12 @@ export async function publishDrafts(session: Session, config: DraftsConfig, draf
   }
 }
 
-/** What stands before a draft that cannot be completed is still sent. */
-async function* completed(drafts: AsyncIterable<readonly Draft[]>, complete: (draft: Draft) => Message): AsyncGenerator<readonly Message[]> {
-  for await (const batch of drafts) {
-    const messages: Message[] = [];
-    try {
-      for (const draft of batch) messages.push(complete(draft));
-    } catch (error) {
-      yield messages;
-      throw error;
-    }
-    yield messages;
-  }
+async function* completed(drafts: Drafts, complete: (draft: Draft) => Message | Failure): AsyncGenerator<readonly (Message | Failure)[]> {
+  for await (const batch of drafts) yield batch.map((draft) => (draft instanceof Failure ? draft : complete(draft)));
 }
 
 /** Fills in where a draft goes and what the flags say: a flag wins over the envelope, headers are merged one by one. */
-function completing(config: DraftsConfig, target: Target, left: { envelopes: number }): (draft: Draft) => Message {
+function completing(config: DraftsConfig, target: Target, left: { envelopes: number }): (draft: Draft) => Message | Failure {
   const flags = propertiesOf(config);
   if (!config.envelopes) {
     const { exchange = '', routingKey = '' } = target;
@@ -67,7 +56,7 @@ function completing(config: DraftsConfig, target: Target, left: { envelopes: num
     if (properties !== draft.properties) left.envelopes++;
     const { exchange = draft.exchange, routingKey = draft.routingKey } = target;
     if (exchange === undefined && routingKey === undefined) {
-      throw new Failure('data', `${placeOf(draft)}: the envelope has neither exchange nor routingKey`, {
+      return new Failure('data', `${placeOf(draft)}: the envelope has neither exchange nor routingKey`, {
         hint: '--queue QUEUE sends all of them to one queue',
       });
     }

@@ -7,7 +7,7 @@ import { publishDrafts } from './drafts.ts';
 import { exchangeName, queueName, shortText } from './names.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-shape.ts';
 import { sendingShape } from './sending.ts';
-import { type Draft, messageShape, sourceShape } from './source.ts';
+import { type Drafts, messageShape, sourceShape } from './source.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
 import type { Take } from './take-options.ts';
 import { workerShape } from './worker-config.ts';
@@ -83,7 +83,7 @@ export function fanoutSubscription(config: Pick<FanoutSubscribeConfig, 'exchange
  *
  * @throws Failure `refused` for an exchange of another type
  */
-export async function publishFanout(session: Session, config: FanoutPublishConfig, drafts: AsyncIterable<readonly Draft[]>): Promise<PublishCounts> {
+export async function publishFanout(session: Session, config: FanoutPublishConfig, drafts: Drafts): Promise<PublishCounts> {
   const { exchange, routingKey } = config;
   await declareMissing(session, exchangeTopology(exchange, 'fanout'));
   return publishDrafts(session, config, drafts, { exchange, routingKey });

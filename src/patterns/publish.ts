@@ -5,7 +5,7 @@ import { Failure } from '../model/failure.ts';
 import { publishDrafts, type Target } from './drafts.ts';
 import { queueName, shortText } from './names.ts';
 import { sendingShape } from './sending.ts';
-import { type Draft, messageShape, sourceShape } from './source.ts';
+import { type Drafts, messageShape, sourceShape } from './source.ts';
 
 /** What `publish` takes. Without queue, exchange and routing key, each envelope goes where it says itself. */
 export const PublishConfig = z.strictObject({
@@ -23,7 +23,7 @@ export type PublishConfig = z.output<typeof PublishConfig>;
  *
  * @throws Failure `data` for an envelope that does not say where to when the config does not either
  */
-export async function publish(session: Session, config: PublishConfig, drafts: AsyncIterable<readonly Draft[]>): Promise<PublishCounts> {
+export async function publish(session: Session, config: PublishConfig, drafts: Drafts): Promise<PublishCounts> {
   return publishDrafts(session, config, drafts, targetOf(config));
 }
 

@@ -7,6 +7,7 @@ import type { PublishCounts } from '../model/event.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
 import type { Message } from '../model/message.ts';
 import { formatCount, MAX_TIMER } from '../model/quantity.ts';
+import { fewOf } from './rpc/complaints.ts';
 
 /** How any publishing command sends. */
 export const sendingShape = {
@@ -35,14 +36,20 @@ const STOP_GRACE = 5_000;
 /** How long they are waited for without a word. */
 const STOP_SILENCE = 500;
 
-/** Messages, or batches of them as they become known. */
-export type Batches = Iterable<Message> | AsyncIterable<readonly Message[]>;
+/** Messages, or batches of them as they become known. A failure stands for what should have been a message: the others are sent all the same. */
+export type Batches = Iterable<Message> | AsyncIterable<readonly (Message | Failure)[]>;
+
+/** What was not sent: what the broker does not take, and what is no message. */
+interface Unsent {
+  readonly refused: Failure[];
+  readonly broken: { first: Failure | undefined; count: number };
+}
 
 /**
  * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue.
  *
  * @throws Failure that says what did not work, after everything else was sent: `unroutable`, `later` (nacked), `refused`,
- * `unavailable`, `data` for a message that cannot be encoded, or what the session's signal was aborted with
+ * `unavailable`, `data` for a message that cannot be encoded or was none, or what the session's signal was aborted with
  */
 export async function publishMessages(session: Session, config: SendingConfig, messages: Batches, target?: string): Promise<PublishCounts> {
   const started = performance.now();
@@ -54,7 +61,7 @@ export async function publishMessages(session: Session, config: SendingConfig, m
     oneExchange: target !== undefined,
     confirmTimeout: config.confirmTimeout,
   });
-  const refused: Failure[] = [];
+  const unsent: Unsent = { refused: [], broken: { first: undefined, count: 0 } };
   const stage: { now: Stage } = { now: 'connecting' };
   const timer =
     config.timeout === undefined ? undefined : setTimeout(() => publisher.abandon(deadlineFailure(stage.now, publisher.unconfirmed)), config.timeout);
@@ -62,7 +69,7 @@ export async function publishMessages(session: Session, config: SendingConfig, m
   try {
     await unlessStopped(session.signal, publisher, async () => {
       await publisher.connect();
-      await sendAll(session, publisher, config, messages, refused, stage);
+      await sendAll(session, publisher, config, messages, unsent, stage);
       await publisher.idle();
     });
   } catch (error) {
@@ -75,8 +82,8 @@ export async function publishMessages(session: Session, config: SendingConfig, m
   if (stage.now === 'connecting') throw failure;
   const { counts } = publisher;
   const seconds = (performance.now() - started) / 1_000;
-  session.emit({ kind: 'published', counts, refused: refused.length, seconds, target, confirms: config.confirm });
-  const verdict = judge(counts, refused, failure);
+  session.emit({ kind: 'published', counts, refused: unsent.refused.length, seconds, target, confirms: config.confirm });
+  const verdict = judge(counts, unsent, failure);
   if (verdict !== undefined) throw verdict;
   return counts;
 }
@@ -86,18 +93,19 @@ async function sendAll(
   publisher: Publisher,
   config: SendingConfig,
   batches: Batches,
-  refused: Failure[],
+  { refused, broken }: Unsent,
   stage: { now: Stage },
 ): Promise<void> {
   const { signal } = session;
   const pace = pacing(config.rate, signal);
+  const complain = fewOf(session.emit, 'what else is broken is only counted');
   const progress = { at: performance.now() };
   const iterator = batchesOf(batches)[Symbol.asyncIterator]();
   // A source that has nothing to say must not hide that the publisher has stopped. (A race against a promise that lives as
   // long as the run would leave something behind with every batch.)
   let stop: (failure: Failure) => void = () => undefined;
   void publisher.stopped.then((failure) => stop(failure));
-  const next = (): Promise<IteratorResult<readonly Message[], void>> =>
+  const next = (): Promise<IteratorResult<readonly (Message | Failure)[], void>> =>
     new Promise((resolve, reject) => {
       stop = reject;
       iterator.next().then(resolve, reject);
@@ -113,6 +121,12 @@ async function sendAll(
       stage.now = 'sending';
       if (done === true) return;
       for (const message of batch) {
+        if (message instanceof Failure) {
+          broken.first ??= message;
+          broken.count++;
+          complain({ kind: 'broken', failure: message });
+          continue;
+        }
         if (!publisher.isReadyFor(message)) await publisher.readyFor(message);
         if (pace !== undefined) await pace();
         if (signal.aborted) throw abortFailure(signal);
@@ -128,7 +142,7 @@ async function sendAll(
   }
 }
 
-async function* batchesOf(batches: Batches): AsyncGenerator<readonly Message[]> {
+async function* batchesOf(batches: Batches): AsyncGenerator<readonly (Message | Failure)[]> {
   if (Symbol.asyncIterator in batches) yield* batches;
   else for (const message of batches) yield [message];
 }
@@ -186,7 +200,7 @@ function deadlineFailure(stage: Stage, unconfirmed: number): Failure {
 }
 
 /** The failure of a run: what stopped it, or what the broker did not take; several different reasons are a part done. */
-function judge(counts: PublishCounts, refused: readonly Failure[], failure: unknown): unknown {
+function judge(counts: PublishCounts, { refused, broken }: Unsent, failure: unknown): unknown {
   if (failure !== undefined) return failure;
   const reasons: Failure[] = [];
   const nacked = counts.nacked - refused.length;
@@ -213,6 +227,13 @@ function judge(counts: PublishCounts, refused: readonly Failure[], failure: unkn
             ...(first.hint !== undefined && { hint: first.hint }),
           }),
     );
+  if (broken.first !== undefined) {
+    const { kind, message, hint } = broken.first;
+    const options = { cause: broken.first, ...(hint !== undefined && { hint }) };
+    reasons.push(
+      broken.count === 1 ? broken.first : new Failure(kind, `${formatCount(broken.count, 'line')} could not be sent; the first one: ${message}`, options),
+    );
+  }
   if (reasons.length <= 1) return reasons[0];
   return new Failure('partial', reasons.map(({ message }) => message).join('\n'));
 }

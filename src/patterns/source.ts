@@ -63,6 +63,9 @@ export interface Draft extends Envelope {
   readonly file: string | undefined;
 }
 
+/** Drafts, in batches as they arrive. A failure stands for a line that is no envelope. */
+export type Drafts = AsyncIterable<readonly (Draft | Failure)[]>;
+
 /** Where a draft was read, as in `orders.ndjson, line 3`. */
 export function placeOf({ file, line }: Pick<Draft, 'file' | 'line'>): string {
   return `${file === undefined ? '' : `${file}, `}line ${line}`;
@@ -96,10 +99,10 @@ interface Source {
  * Opens where drafts come from, and reads them in batches as they arrive: the argument, the files, or standard input when it
  * is not a terminal. With an argument, standard input is never touched.
  *
- * @throws Failure `usage` without any body, `missing` or `io` for a file that cannot be read; while reading, `data` for a
- * broken envelope, or for a standard input that is empty where it is one message
+ * @throws Failure `usage` without any body, `missing` or `io` for a file that cannot be read; while reading, `data`
+ * for a standard input that is empty where it is one message
  */
-export async function openDrafts(config: SourceConfig, input: Input, signal: AbortSignal): Promise<AsyncIterable<readonly Draft[]>> {
+export async function openDrafts(config: SourceConfig, input: Input, signal: AbortSignal): Promise<Drafts> {
   const { body, file: files = [], lines, envelopes, count } = config;
   checkSource(config, files);
   if (body !== undefined) return repeat(Buffer.from(body), count ?? 1);
@@ -153,13 +156,13 @@ async function* repeat(body: Buffer, count: number): AsyncGenerator<readonly Dra
   }
 }
 
-async function* readMany(sources: readonly Source[], envelopes: boolean, most: number, signal: AbortSignal): AsyncGenerator<readonly Draft[]> {
+async function* readMany(sources: readonly Source[], envelopes: boolean, most: number, signal: AbortSignal): Drafts {
   let left = most;
   for (const { stream, name } of sources) {
     const file = sources.length > 1 ? name : undefined;
     let line = 0;
     for await (const bodies of readLines(stream, signal)) {
-      const drafts: Draft[] = [];
+      const drafts: (Draft | Failure)[] = [];
       for (const body of bodies) {
         if (left === 0) break;
         left--;
@@ -170,9 +173,9 @@ async function* readMany(sources: readonly Source[], envelopes: boolean, most: n
             if (!isUtf8(body)) throw new Failure('data', 'the envelope is not valid UTF-8');
             drafts.push({ ...parseEnvelope(body.toString('utf8')), line, file });
           } catch (error) {
-            // What stands before it is sent first.
-            yield drafts;
-            throw error instanceof Failure ? new Failure(error.kind, `${placeOf({ file, line })}: ${error.message}`, { cause: error }) : error;
+            if (!(error instanceof Failure)) throw error;
+            const hint = error.hint === undefined ? {} : { hint: error.hint };
+            drafts.push(new Failure(error.kind, `${placeOf({ file, line })}: ${error.message}`, { cause: error, ...hint }));
           }
         }
       }

@@ -7,7 +7,7 @@ import { publishDrafts } from './drafts.ts';
 import { exchangeName, queueName, shortText } from './names.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-shape.ts';
 import { sendingShape } from './sending.ts';
-import { type Draft, messageShape, sourceShape } from './source.ts';
+import { type Drafts, messageShape, sourceShape } from './source.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
 import type { Take } from './take-options.ts';
 import { workerShape } from './worker-config.ts';
@@ -64,7 +64,7 @@ export function topicSubscription(config: Pick<TopicSubscribeConfig, 'exchange' 
  *
  * @throws Failure `refused` for an exchange of another type
  */
-export async function publishTopic(session: Session, config: TopicPublishConfig, drafts: AsyncIterable<readonly Draft[]>): Promise<PublishCounts> {
+export async function publishTopic(session: Session, config: TopicPublishConfig, drafts: Drafts): Promise<PublishCounts> {
   const { exchange, key: routingKey } = config;
   await declareMissing(session, exchangeTopology(exchange, 'topic'));
   return publishDrafts(session, config, drafts, { exchange, routingKey });

@@ -7,7 +7,7 @@ import { publishDrafts } from './drafts.ts';
 import { queueName } from './names.ts';
 import { queueRules, queueShape, queueSpec } from './queue-shape.ts';
 import { sendingShape } from './sending.ts';
-import { type Draft, messageShape, sourceShape } from './source.ts';
+import { type Drafts, messageShape, sourceShape } from './source.ts';
 import { runWorker } from './worker.ts';
 import { workerShape } from './worker-config.ts';
 import { prepareQueue, prepareWorker } from './worker-setup.ts';
@@ -41,7 +41,7 @@ export type WorkPublishConfig = z.output<typeof WorkPublishConfig>;
  *
  * @throws Failure `refused` when the queue exists with other arguments
  */
-export async function publishTasks(session: Session, config: WorkPublishConfig, drafts: AsyncIterable<readonly Draft[]>): Promise<PublishCounts> {
+export async function publishTasks(session: Session, config: WorkPublishConfig, drafts: Drafts): Promise<PublishCounts> {
   await declareWorkQueue(session, config);
   return publishDrafts(session, config, drafts, { exchange: '', routingKey: config.queue });
 }

@@ -349,17 +349,31 @@ test('messages of a kind that was refused before take no place among those that 
   );
 });
 
-test('a broken envelope is exit 65 with its line, after what stood before it', async (t) => {
+test('a broken envelope is exit 65 with its line, and the others are sent', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
   const result = await rmq(['publish', '-q', name, '--envelopes', '--json'], { input: '{"body":"a"}\n{"body":"b"}\n{"boody":"c"}\n{"body":"d"}\n' });
   assert.equal(result.code, 65);
-  assert.match(result.stderr, /line 3/);
-  assert.deepEqual(counts(json(result)), { published: 2, confirmed: 2, returned: 0, nacked: 0, unknown: 0 });
+  assert.match(result.stderr, /line 3: unknown key "boody"; did you mean "body"\?/);
+  assert.deepEqual(counts(json(result)), { published: 3, confirmed: 3, returned: 0, nacked: 0, unknown: 0 });
   assert.deepEqual(
     (await take(name)).map(({ content }) => String(content)),
-    ['a', 'b'],
+    ['a', 'b', 'd'],
   );
+});
+
+test('an input that is no envelopes names the first few lines, and how many there were', async (t) => {
+  const { queue, depth } = await peer(t);
+  const name = await queue();
+  const input = `${'no envelope\n'.repeat(50)}{"body":"one"}\n{"body":""}\n`;
+  const result = await rmq(['publish', '--envelopes'], { input });
+  assert.equal(result.code, 65, result.stderr);
+  assert.match(result.stderr, /52 lines could not be sent; the first one: line 1: not JSON/);
+  assert.ok(result.stderr.split('\n').length < 20, result.stderr);
+  const some = await rmq(['publish', '--envelopes', '-q', name], { input });
+  assert.equal(some.code, 65);
+  assert.match(some.stderr, /50 lines could not be sent; the first one: line 1: not JSON/);
+  assert.equal(await depth(name), 2);
 });
 
 test('an explicit flag wins over the envelope, and headers are merged one by one', async (t) => {

@@ -91,11 +91,11 @@ async function* messagesOf(
   { queue: to, keepBrokerHeaders }: Pick<ImportConfig, 'queue' | 'keepBrokerHeaders'>,
   signal: AbortSignal,
   onMessage: (message: Message) => void,
-): AsyncGenerator<readonly Message[]> {
+): AsyncGenerator<readonly (Message | Failure)[]> {
   for (const { name } of files) {
     let line = 0;
     for await (const lines of readLines(openFile(directory, name), signal)) {
-      yield lines.map((bytes): Message => {
+      yield lines.map((bytes): Message | Failure => {
         line++;
         try {
           if (!isUtf8(bytes)) throw new Failure('data', 'the envelope is not valid UTF-8');
@@ -105,7 +105,8 @@ async function* messagesOf(
           onMessage(message);
           return message;
         } catch (error) {
-          throw error instanceof Failure ? new Failure(error.kind, `${name}, line ${line}: ${error.message}`, { cause: error }) : error;
+          if (!(error instanceof Failure)) throw error;
+          return new Failure(error.kind, `${name}, line ${line}: ${error.message}`, { cause: error });
         }
       });
     }

@@ -7,7 +7,7 @@ import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { RpcError, type RpcReply } from '../../model/rpc.ts';
 import { type CallCounts, Stopwatch } from '../../model/rpc-counts.ts';
-import { type Draft, messageShape, propertiesOf, sourceShape } from '../source.ts';
+import { type Draft, type Drafts, messageShape, propertiesOf, sourceShape } from '../source.ts';
 import { callOver, clientShape, type RequestProperties } from './client.ts';
 import { fewOf } from './complaints.ts';
 
@@ -48,7 +48,7 @@ const AHEAD = 16;
  *
  * @throws RpcError or Failure of a single call as it is; of many, `partial` when they failed for different reasons
  */
-export async function callAll(session: Session, config: RpcCallConfig, drafts: AsyncIterable<readonly Draft[]>, print: Print): Promise<CallCounts> {
+export async function callAll(session: Session, config: RpcCallConfig, drafts: Drafts, print: Print): Promise<CallCounts> {
   return new Calls(session, config, print).run(drafts);
 }
 
@@ -80,7 +80,7 @@ class Calls {
     this.#waiting = new Waiting(() => this.#requester.failure);
   }
 
-  async run(drafts: AsyncIterable<readonly Draft[]>): Promise<CallCounts> {
+  async run(drafts: Drafts): Promise<CallCounts> {
     const started = performance.now();
     const { queue } = this.#config;
     const connecting = this.#requester.connect();
@@ -109,7 +109,7 @@ class Calls {
   }
 
   /** Resolves once the result of every call has been printed; with what ended the input early, if anything did. */
-  async #callEach(drafts: AsyncIterable<readonly Draft[]>): Promise<unknown> {
+  async #callEach(drafts: Drafts): Promise<unknown> {
     let failure: unknown;
     let before = Promise.resolve();
     try {
@@ -187,11 +187,11 @@ class Calls {
 }
 
 /** The drafts one by one. A source that has nothing to say must not hide that the client has stopped. */
-async function* untilStopped(drafts: AsyncIterable<readonly Draft[]>, requester: Requester): AsyncGenerator<Draft> {
+async function* untilStopped(drafts: Drafts, requester: Requester): AsyncGenerator<Draft> {
   const iterator = drafts[Symbol.asyncIterator]();
   let stop: (failure: Failure) => void = () => undefined;
   void requester.stopped.then((failure) => stop(failure));
-  const next = (): Promise<IteratorResult<readonly Draft[], void>> =>
+  const next = (): Promise<IteratorResult<readonly (Draft | Failure)[], void>> =>
     new Promise((resolve, reject) => {
       stop = reject;
       if (requester.failure !== undefined) reject(requester.failure);
@@ -201,7 +201,11 @@ async function* untilStopped(drafts: AsyncIterable<readonly Draft[]>, requester:
     for (;;) {
       const { done, value: batch } = await next();
       if (done === true) return;
-      yield* batch;
+      for (const draft of batch) {
+        // Replies come in the order of the requests: one that cannot be made ends them.
+        if (draft instanceof Failure) throw draft;
+        yield draft;
+      }
     }
   } finally {
     void iterator.return?.(undefined).catch(() => undefined);
