@@ -33,6 +33,11 @@ export interface HeldReaderConfig {
   readonly rules: ReturnRules;
   /** Absent where no return is counted, or where copies are not permitted. */
   readonly putBack: PutBack | undefined;
+  /** True: copies are made when it closes. It would take them again where it takes what comes after the start. */
+  readonly copiesLate?: boolean;
+  /** No other consumer beside this one. */
+  readonly exclusive?: boolean;
+  readonly priority?: number | undefined;
 }
 
 /** A delivery and the channel it is to be answered on. */
@@ -47,6 +52,8 @@ interface Window {
   readonly limit: number;
   delivered: number;
   held: number;
+  /** True once another window goes on. */
+  followed: boolean;
   /** Acknowledged because a copy is in the queue. */
   replaced: number;
 }
@@ -76,8 +83,8 @@ export class HeldReader {
   readonly #config: HeldReaderConfig;
   readonly #onTaken: (taken: Taken) => void;
   readonly #windows: Window[] = [];
-  /** Those whose next return would be the last, and that are neither acknowledged nor copied. */
-  readonly #last = new Set<Taken>();
+  /** Those whose next return would be the last, in their order; true for one that is to stay. */
+  readonly #last = new Map<Taken, boolean>();
   readonly #copying = new Set<Promise<void>>();
   #copiedBack = 0;
   #stranded = 0;
@@ -150,12 +157,15 @@ export class HeldReader {
   settle(taken: Taken, settlement: 'ack' | 'hold'): boolean {
     const { delivery, window } = taken;
     if (settlement === 'ack') {
-      this.#last.delete(taken);
+      if (this.#last.delete(taken)) this.#replaceNext();
       return window.consumer.settle(delivery, 'ack');
     }
     if (!window.consumer.isCurrent(delivery)) return false;
-    if (this.#last.has(taken)) this.#replace(taken);
-    else this.keep(taken);
+    this.keep(taken);
+    if (this.#last.has(taken)) {
+      this.#last.set(taken, true);
+      this.#replaceNext();
+    }
     return true;
   }
 
@@ -171,7 +181,7 @@ export class HeldReader {
     this.#closed = true;
     let failure: Failure | undefined;
     let acknowledged = 0;
-    for (const taken of this.#last) this.#replace(taken);
+    for (const taken of this.#last.keys()) this.#replace(taken);
     while (this.#copying.size > 0) await Promise.all(this.#copying);
     for (const { consumer, delivered, replaced } of this.#windows) {
       const before = await readyNow(this.#connection, this.#config.queue);
@@ -185,6 +195,15 @@ export class HeldReader {
     return { acknowledged, copiedBack: this.#copiedBack, stranded: this.#stranded, failure };
   }
 
+  /** Copies are made in the order of the queue. */
+  #replaceNext(): void {
+    if (this.#config.copiesLate === true) return;
+    for (const [taken, stays] of this.#last) {
+      if (!stays) return;
+      this.#replace(taken);
+    }
+  }
+
   /** Also on a connection that is lost: the queue then drops the original. */
   #replace(taken: Taken): void {
     const { delivery, window } = taken;
@@ -193,7 +212,6 @@ export class HeldReader {
       this.#copying.delete(replacing);
       if (!isThere) {
         this.#stranded++;
-        this.keep(taken);
         return;
       }
       this.#copiedBack++;
@@ -208,13 +226,14 @@ export class HeldReader {
       queue: this.#config.queue,
       prefetch,
       noAck: false,
-      exclusive: false,
+      exclusive: this.#config.exclusive === true,
+      priority: this.#config.priority,
       // On a second channel everything comes again, also what is held: that is for a new reader.
       onSubscribed: () => ++subscriptions > 1 && this.#fail(new Failure('unavailable', 'the broker took the messages back', { transient: true })),
     };
     const session: Session = { ...this.#session, open: () => oneTime(this.#connection) };
     const consumer = new Consumer(session, config, (delivery) => this.#take(delivery, window));
-    const window: Window = { consumer, prefetch: Math.min(prefetch, limit), limit, delivered: 0, held: 0, replaced: 0 };
+    const window: Window = { consumer, prefetch: Math.min(prefetch, limit), limit, delivered: 0, held: 0, followed: false, replaced: 0 };
     this.#windows.push(window);
     void consumer.ended.then((failure) => failure !== undefined && this.#fail(failure));
     await consumer.connect();
@@ -229,22 +248,26 @@ export class HeldReader {
     this.#bytes += delivery.body.length;
     const taken = { delivery, window };
     const { rules } = this.#config;
-    if (rules.limit !== undefined && isLastReturn(rules, delivery.properties.headers)) this.#last.add(taken);
+    if (rules.limit !== undefined && isLastReturn(rules, delivery.properties.headers)) this.#last.set(taken, false);
     this.#onTaken(taken);
     this.#goOn(window);
   }
 
   /** Goes on with another channel when this one can deliver no more. */
   #goOn(window: Window): void {
-    const { held, delivered, limit, prefetch } = window;
+    const { held, delivered, limit, prefetch, followed } = window;
     const done = delivered === limit;
-    if (this.#stopped || this.#left === 0 || window !== this.#windows.at(-1) || (!done && held < prefetch)) return;
+    if (this.#stopped || this.#left === 0 || followed || (!done && held < prefetch)) return;
+    window.followed = true;
     const fitting = Math.max(1, Math.floor(PREFETCH_BYTES / Math.max(1, this.#bytes / this.#delivered)));
     const most = Math.min(MAX_PREFETCH, Number.isFinite(this.#left) ? Math.max(fitting, Math.ceil(this.#left / MOST_WINDOWS)) : fitting);
     const next = Math.min(most, done ? PREFETCH : Math.max(PREFETCH, prefetch * GROWTH));
     // It has nothing on its way that would be lost by this: all that it may deliver is held.
-    if (!done) void window.consumer.cancel();
-    this.#open(this.#left, next).catch((error: Failure) => this.#fail(error));
+    const goOn = async (): Promise<void> => {
+      await window.consumer.cancel();
+      if (!this.#stopped) await this.#open(this.#left, next);
+    };
+    goOn().catch((error: Failure) => this.#fail(error));
   }
 
   #fail(failure: Failure): void {

@@ -1,5 +1,5 @@
 import { defineCommand } from './command.ts';
-import { limitInputs, printExtras, printing } from './consuming.ts';
+import { limitInputs, lookingOptions, printExtras, printing } from './consuming.ts';
 import { argument, integer } from './flag.ts';
 
 export const consumeCommand = defineCommand({
@@ -21,9 +21,11 @@ export const consumeCommand = defineCommand({
     ]);
     return {
       config: ConsumeConfig,
-      run: async (config, { connection, emit, signal, results }, extras) => {
+      run: async (config, context, extras) => {
+        const { connection, emit, signal, results } = context;
         const handler = printing(results, extras);
-        await withSession(connection, (session) => consume(session, config, handler), emit, signal);
+        const options = await lookingOptions(config, context);
+        await withSession(connection, (session) => consume(session, config, handler, options), emit, signal);
         return undefined;
       },
     };

@@ -1,5 +1,6 @@
 import type { Delivery } from '../model/message.ts';
-import type { Results } from './command.ts';
+import type { TakeOptions } from '../patterns/take-options.ts';
+import type { Context, Results } from './command.ts';
 import { duration, integer, off, text, toggle } from './flag.ts';
 
 /** Which messages a printing command takes, and what becomes of them. */
@@ -28,4 +29,11 @@ export const printExtras = {
 export function printing(results: Results, { nul = false, jsonBody = false }: { nul?: boolean; jsonBody?: boolean }): (delivery: Delivery) => Promise<'ack'> {
   const print = results.printer({ nul, jsonBody });
   return (delivery) => print(delivery).then(() => 'ack');
+}
+
+/** What a look asks beside the broker: the management API knows the policies of a queue. Nothing for a run that gives nothing back. */
+export async function lookingOptions({ requeue }: { readonly requeue: boolean }, context: Context): Promise<Pick<TakeOptions, 'ask'>> {
+  if (!requeue) return {};
+  const { managementBeside } = await import('./dlx/limits.ts');
+  return { ask: await managementBeside(undefined, context) };
 }

@@ -1,5 +1,5 @@
 import { type Command, check, defineCommand, type Group } from './command.ts';
-import { limitInputs, printExtras, printing } from './consuming.ts';
+import { limitInputs, lookingOptions, printExtras, printing } from './consuming.ts';
 import { argument, integer, text } from './flag.ts';
 import { handlingOf, queueInputs, subscriptionExtras, withProgram } from './handling.ts';
 import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
@@ -64,7 +64,8 @@ const fanoutSubscribe: Command = defineCommand({
     ]);
     return {
       config: FanoutSubscribeConfig,
-      run: async (config, { connection, emit, signal, results }, extras) => {
+      run: async (config, context, extras) => {
+        const { connection, emit, signal, results } = context;
         const handling = handlingOf(config, extras, fanoutSubscribe.inputs);
         if (handling !== undefined) {
           const work = check(FanoutWorkConfig, handling.worker, fanoutSubscribe.inputs);
@@ -74,7 +75,8 @@ const fanoutSubscribe: Command = defineCommand({
           return undefined;
         }
         const handler = printing(results, extras);
-        await withSession(connection, (session) => subscribeFanout(session, config, handler), emit, signal);
+        const options = await lookingOptions(config, context);
+        await withSession(connection, (session) => subscribeFanout(session, config, handler, options), emit, signal);
         return undefined;
       },
     };

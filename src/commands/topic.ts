@@ -1,6 +1,6 @@
 import { describeMismatch, explainMatch } from '../model/topic-match.ts';
 import { type Command, check, defineCommand, type Group } from './command.ts';
-import { limitInputs, printExtras, printing } from './consuming.ts';
+import { limitInputs, lookingOptions, printExtras, printing } from './consuming.ts';
 import { argument, integer, rest, text, toggle } from './flag.ts';
 import { handlingOf, queueInputs, subscriptionExtras, withProgram } from './handling.ts';
 import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
@@ -67,7 +67,8 @@ const topicSubscribe: Command = defineCommand({
     ]);
     return {
       config: TopicSubscribeConfig,
-      run: async (config, { connection, emit, signal, results }, extras) => {
+      run: async (config, context, extras) => {
+        const { connection, emit, signal, results } = context;
         const handling = handlingOf(config, extras, topicSubscribe.inputs);
         if (handling !== undefined) {
           const work = check(TopicWorkConfig, handling.worker, topicSubscribe.inputs);
@@ -77,7 +78,8 @@ const topicSubscribe: Command = defineCommand({
           return undefined;
         }
         const handler = printing(results, extras);
-        await withSession(connection, (session) => subscribeTopic(session, config, handler), emit, signal);
+        const options = await lookingOptions(config, context);
+        await withSession(connection, (session) => subscribeTopic(session, config, handler, options), emit, signal);
         return undefined;
       },
     };

@@ -32,6 +32,8 @@ export interface ConsumeCounts {
   readonly unknown: number;
   /** Messages that were delivered beyond what was asked for and went back to the queue unseen. */
   readonly returned: number;
+  /** Of those that went back, the ones whose next return would have been the last: a copy of each is at the end of the queue. */
+  readonly copiedBack?: number;
 }
 
 /** What a worker did with the messages that were delivered to it. All but those that were returned add up to what it received. */

@@ -151,13 +151,14 @@ function called({ replied, failed, unanswered }: CallCounts, roundTrips: RoundTr
   return `: ${parts.join(', ')}; round trip p50 ${formatMilliseconds(p50)}, p99 ${formatMilliseconds(p99)}, max ${formatMilliseconds(max)}`;
 }
 
-function consumed({ acknowledged, rejected, requeued, unknown, returned }: ConsumeCounts): string {
+function consumed({ acknowledged, rejected, requeued, unknown, returned, copiedBack = 0 }: ConsumeCounts): string {
   const parts = list([
     [acknowledged, 'acknowledged'],
     [rejected, 'rejected'],
     [requeued, 'given back'],
     [unknown, LOST],
     [returned, 'given back unseen'],
+    [copiedBack, 'of them as copies at the end of the queue'],
   ]);
   return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
 }

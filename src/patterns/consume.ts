@@ -19,7 +19,8 @@ export async function consume(
   handler: (delivery: Delivery, context: TakeContext) => Promise<Settlement>,
   options: TakeOptions = {},
 ): Promise<ConsumeCounts> {
-  const { counts, seconds, failure } = await take(session, config, handler, options);
+  const run = config.requeue ? (await import('./look.ts')).look : take;
+  const { counts, seconds, failure } = await run(session, config, handler, options);
   session.emit({ kind: 'consumed', counts, seconds, queue: config.queue });
   if (failure !== undefined) throw failure;
   return counts;

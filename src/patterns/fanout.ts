@@ -9,7 +9,7 @@ import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-sha
 import { sendingShape } from './sending.ts';
 import { type Drafts, messageShape, sourceShape } from './source.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
-import type { Take } from './take-options.ts';
+import type { Take, TakeOptions } from './take-options.ts';
 import { workerShape } from './worker-config.ts';
 
 const exchange = z._default(exchangeName('EXCHANGE'), 'order.events');
@@ -90,9 +90,14 @@ export async function publishFanout(session: Session, config: FanoutPublishConfi
 }
 
 /** Hands the handler every event, those too that came while the service was away; see `subscribe` for its failures. */
-export async function subscribeFanout(session: Session, config: FanoutSubscribeConfig, handler: Take): Promise<ConsumeCounts> {
+export async function subscribeFanout(
+  session: Session,
+  config: FanoutSubscribeConfig,
+  handler: Take,
+  options: Pick<TakeOptions, 'ask'> = {},
+): Promise<ConsumeCounts> {
   const { exchange, service, queueType, ...limits } = config;
-  return subscribe(session, fanoutSubscription(config), limits, handler);
+  return subscribe(session, fanoutSubscription(config), limits, handler, options);
 }
 
 /** Hands each event to the handler, which decides what becomes of it; see `workQueue`. */

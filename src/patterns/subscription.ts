@@ -7,7 +7,7 @@ import type { QueueSpec, Topology } from '../model/topology.ts';
 import { consume } from './consume.ts';
 import type { ConsumeConfig } from './consume-config.ts';
 import { type QueueConfig, queueSpec } from './queue-shape.ts';
-import type { Take } from './take-options.ts';
+import type { Take, TakeOptions } from './take-options.ts';
 import { uniqueId } from './unique.ts';
 import { runWorker } from './worker.ts';
 import type { WorkerConfig } from './worker-config.ts';
@@ -64,6 +64,7 @@ export async function subscribe(
   { queue, topology }: Subscription,
   limits: Omit<ConsumeConfig, 'queue'>,
   handler: Take,
+  options: Pick<TakeOptions, 'ask'> = {},
 ): Promise<ConsumeCounts> {
   let before = false;
   const onSubscribed = (name = queue.name): void => {
@@ -72,7 +73,7 @@ export async function subscribe(
     session.emit({ kind: 'note', text: `listening ${before ? 'again ' : ''}on queue "${name}"${gap ? '; ' : ' '}${text}` });
     before = true;
   };
-  return consume(session, { queue: queue.name, ...limits }, handler, { topology, onSubscribed });
+  return consume(session, { queue: queue.name, ...limits }, handler, { ...options, topology, onSubscribed });
 }
 
 /**

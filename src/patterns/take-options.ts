@@ -1,4 +1,5 @@
 import type { Connection } from '../amqp/connection.ts';
+import type { AskManagement } from '../amqp/return-rules.ts';
 import type { Delivery } from '../model/message.ts';
 import type { Topology } from '../model/topology.ts';
 import type { Settlement } from '../model/verdict.ts';
@@ -15,6 +16,8 @@ export interface TakeOptions {
   readonly grace?: number;
   /** True: a run that was interrupted or terminated is no failure when every handler has finished in its grace. */
   readonly graceful?: boolean;
+  /** Asked for the policies of a queue that messages are given back to. */
+  readonly ask?: AskManagement;
   /** Called whenever a subscription stands, also after a reconnect. */
   readonly onSubscribed?: (queue: string) => void;
   /** What becomes of a delivery that nothing was decided about when the run ends; absent: it is held, and goes back with the channel. */

@@ -8,7 +8,7 @@ import { abortFailure, Failure } from '../model/failure.ts';
 import type { FieldTable } from '../model/message.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
 import type { Settlement } from '../model/verdict.ts';
-import { type ConsumeConfig, MAX_PREFETCH } from './consume-config.ts';
+import type { ConsumeConfig } from './consume-config.ts';
 import { type End, judgeEnd, judgeSurplus, SILENCE_CHECK, surplusWithin } from './expectation.ts';
 import { InFlight } from './in-flight.ts';
 import { parseOffset } from './offset.ts';
@@ -83,14 +83,14 @@ class Run {
   }
 
   async execute(): Promise<Taken> {
-    const { queue, count, expect, requeue, ack, exclusive, priority, offset, idle, timeout } = this.#config;
-    const forgets = !ack && count === undefined && expect === undefined && !this.#drains;
+    const { queue, count, expect, ack, exclusive, priority, offset, idle, timeout } = this.#config;
+    const forgets = !ack && count === undefined && expect === undefined && !this.#config.drain;
     if (offset !== undefined) parseOffset(offset);
     const consumer = new Consumer(
       this.#session,
       {
         queue,
-        prefetch: requeue ? MAX_PREFETCH : this.#config.prefetch,
+        prefetch: this.#config.prefetch,
         noAck: forgets,
         exclusive,
         priority,
@@ -130,24 +130,14 @@ class Run {
     return { counts, seconds: (performance.now() - this.#started) / 1_000, failure };
   }
 
-  /** Looking without any other limit means: at what is there now. */
-  get #drains(): boolean {
-    const { drain, requeue, count, idle, timeout, expect } = this.#config;
-    return drain || (requeue && count === undefined && idle === undefined && timeout === undefined && expect === undefined);
-  }
-
   async #subscribe(consumer: Consumer): Promise<void> {
-    const { count, expect, requeue } = this.#config;
+    const { count, expect } = this.#config;
     this.#limit = Math.min(count ?? Number.POSITIVE_INFINITY, expect ?? Number.POSITIVE_INFINITY);
-    if (this.#drains || expect !== undefined || this.#config.reject) this.#stream = (await consumer.ask(queueType)) === 'stream';
+    if (this.#config.drain || expect !== undefined || this.#config.reject) this.#stream = (await consumer.ask(queueType)) === 'stream';
     if (this.#stream && this.#config.reject) throw new Failure('refused', 'a stream keeps its messages: there is nothing to reject');
-    if (this.#drains) await this.#limitToDepth(consumer);
-    if (requeue && this.#limit > MAX_PREFETCH && this.#limit !== Number.POSITIVE_INFINITY) {
-      this.#session.emit({ kind: 'note', text: `a channel can hold ${MAX_PREFETCH} messages at a time: looking at the first ${MAX_PREFETCH}` });
-      this.#limit = MAX_PREFETCH;
-    }
+    if (this.#config.drain) await this.#limitToDepth(consumer);
     // What a stream has now begins at its beginning, not with what comes next. Other queues refuse the argument.
-    const start = this.#config.offset ?? (this.#stream && this.#drains ? 'first' : undefined);
+    const start = this.#config.offset ?? (this.#stream && this.#config.drain ? 'first' : undefined);
     const args: FieldTable = start === undefined ? {} : { 'x-stream-offset': parseOffset(start) };
     if (this.#limit > 0) await consumer.subscribe(this.#limit, args);
     else if (expect === 0) {
@@ -215,7 +205,6 @@ class Run {
 
   #settlement(given: Settlement): Settlement {
     if (given !== 'ack') return given;
-    if (this.#config.requeue) return 'hold';
     return this.#config.reject ? 'dead' : 'ack';
   }
 

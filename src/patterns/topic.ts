@@ -9,7 +9,7 @@ import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-sha
 import { sendingShape } from './sending.ts';
 import { type Drafts, messageShape, sourceShape } from './source.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
-import type { Take } from './take-options.ts';
+import type { Take, TakeOptions } from './take-options.ts';
 import { workerShape } from './worker-config.ts';
 
 const exchange = z._default(exchangeName('EXCHANGE'), 'events.topic');
@@ -71,9 +71,14 @@ export async function publishTopic(session: Session, config: TopicPublishConfig,
 }
 
 /** Hands the handler what matches any of the patterns; see `subscribe` for its failures. */
-export async function subscribeTopic(session: Session, config: TopicSubscribeConfig, handler: Take): Promise<ConsumeCounts> {
+export async function subscribeTopic(
+  session: Session,
+  config: TopicSubscribeConfig,
+  handler: Take,
+  options: Pick<TakeOptions, 'ask'> = {},
+): Promise<ConsumeCounts> {
   const { exchange, pattern, queue, queueType, ...limits } = config;
-  return subscribe(session, topicSubscription(config), limits, handler);
+  return subscribe(session, topicSubscription(config), limits, handler, options);
 }
 
 /** Hands each message to the handler, which decides what becomes of it; see `workQueue`. */

@@ -34,3 +34,10 @@ async function ask(method: 'PUT' | 'DELETE', path: string, body?: unknown): Prom
   });
   assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.text()}`);
 }
+
+/** A policy for one queue of the shared broker, for as long as the test runs. */
+export async function policyFor(t: TestContext, queue: string, definition: Readonly<Record<string, unknown>>): Promise<void> {
+  const path = `policies/%2F/${encodeURIComponent(queue)}`;
+  await ask('PUT', path, { pattern: `^${queue.replaceAll('.', '\\.')}$`, definition, 'apply-to': 'queues', priority: 1 });
+  t.after(() => ask('DELETE', path));
+}

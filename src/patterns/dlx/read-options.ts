@@ -1,3 +1,4 @@
+import type { Connection } from '../../amqp/connection.ts';
 import type { QueueType } from '../../amqp/queue-probe.ts';
 import type { AskManagement } from '../../amqp/return-rules.ts';
 import type { WireDelivery } from '../../amqp/wire-delivery.ts';
@@ -13,6 +14,17 @@ export interface ReadOptions {
    * before, so that only reading all of it keeps the order.
    */
   readonly enough?: (() => boolean) | undefined;
+  /** True: goes on with what comes after the start. */
+  readonly follows?: boolean | undefined;
+  /** Ends the reading when it resolves; what is there goes back. */
+  readonly until?: Promise<void> | undefined;
+  /** Called on each connection before anything is asked. */
+  readonly prepare?: ((connection: Connection) => Promise<void>) | undefined;
+  /** Reads a stream in the place of this; where it is absent, a stream is read from its beginning. */
+  readonly stream?: (() => Promise<void>) | undefined;
+  /** No other consumer meanwhile. */
+  readonly exclusive?: boolean | undefined;
+  readonly priority?: number | undefined;
   /** True: also where looking may cost messages their place, or hide them for a while. */
   readonly force?: boolean | undefined;
   /** Asked for what the arguments of a queue do not tell: its policies. */
@@ -29,6 +41,8 @@ export interface ReadSummary {
   /** How many were there at the start; of a stream, as its offsets tell. */
   readonly depth: number;
   readonly read: number;
+  /** How many were taken beyond what was asked for, and given back unread. */
+  readonly unread: number;
   /** How many were chosen. */
   readonly chosen: number;
   /** Messages that could not be returned once more: a copy of each is at the end of the queue. */

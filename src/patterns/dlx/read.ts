@@ -21,38 +21,60 @@ const PROGRESS = 100;
  * could not be put back, `later` when the queue hands out nothing, `unavailable` when the connection is lost for good, or what stopped the session
  */
 export async function readThrough(session: Session, queue: string, options: ReadOptions, onDelivery: OnDelivery): Promise<ReadSummary> {
+  const { summary, failure } = await readHeld(session, queue, options, onDelivery);
+  if (summary.copiedBack > 0) session.emit({ kind: 'note', text: describeCopied(summary.copiedBack, queue) });
+  if (failure === undefined) return summary;
+  const gone = strandedFailure(queue, summary);
+  if (gone !== undefined) session.emit({ kind: 'note', text: gone.message });
+  throw failure;
+}
+
+/** The same, for one who wants to know what was read also when the reading failed. */
+export async function readHeld(
+  session: Session,
+  queue: string,
+  options: ReadOptions,
+  onDelivery: OnDelivery,
+): Promise<{ readonly summary: ReadSummary; readonly failure: Failure | undefined }> {
   const link = session.open('consumer');
   let putBack: PutBack | undefined;
-  let reading: Reading | undefined;
+  let summary: ReadSummary = { type: undefined, depth: 0, read: 0, unread: 0, chosen: 0, copiedBack: 0, stranded: 0 };
+  let failure: Failure | undefined;
   try {
     let connection = await link.connect(session.signal);
+    await options.prepare?.(connection);
     const depth = await readyCount(connection, queue);
     const { type, rules } = await learnReturnRules(connection, queue, options.ask);
+    summary = { ...summary, type, depth };
     if (type === 'stream') {
-      const last = await lastOffset(connection, queue);
-      const { read, at } = await readStream(session, queue, last, options, onDelivery);
-      return { type, depth: read + last - at, read, chosen: 0, copiedBack: 0, stranded: 0 };
+      if (options.stream !== undefined) await options.stream();
+      else {
+        const last = await lastOffset(connection, queue);
+        const { read, at } = await readStream(session, queue, last, options, onDelivery);
+        summary = { ...summary, depth: read + last - at, read };
+      }
+      return { summary, failure };
     }
     putBack = await holdable(session, queue, rules, { force: options.force === true });
-    reading = new Reading(session, { queue, depth, rules, putBack, keepsOrder: type !== 'classic' }, options, onDelivery);
-    for (;;) {
-      const failure = await reading.pass(connection);
-      if (failure === undefined) break;
-      const reason = connection.open ? failure : await connection.lost;
-      if (!reason.transient || session.signal.aborted) throw reason;
-      connection = await reading.again(link, reason);
+    const reading = new Reading(session, { queue, depth, rules, putBack, keepsOrder: type !== 'classic' }, options, onDelivery);
+    try {
+      for (;;) {
+        failure = await reading.pass(connection);
+        if (failure === undefined) break;
+        const reason = connection.open ? failure : await connection.lost;
+        if (!reason.transient || session.signal.aborted) throw reason;
+        connection = await reading.again(link, reason);
+      }
+    } finally {
+      summary = { ...summary, ...reading.summary };
     }
-    return { type, depth, ...reading.summary };
   } catch (error) {
-    const gone = strandedFailure(queue, reading?.summary ?? { stranded: 0 });
-    if (gone !== undefined) session.emit({ kind: 'note', text: gone.message });
-    throw error;
+    failure = asFailure(error);
   } finally {
-    const { copiedBack } = reading?.summary ?? { copiedBack: 0 };
-    if (copiedBack > 0) session.emit({ kind: 'note', text: describeCopied(copiedBack, queue) });
     await putBack?.close();
     await link.close();
   }
+  return { summary, failure };
 }
 
 /**
@@ -116,6 +138,7 @@ class Reading {
   readonly #options: ReadOptions;
   readonly #onDelivery: OnDelivery;
   #read = 0;
+  #unread = 0;
   #chosen = 0;
   #copiedBack = 0;
   #stranded = 0;
@@ -138,20 +161,23 @@ class Reading {
     this.#onDelivery = onDelivery;
   }
 
-  get summary(): Pick<ReadSummary, 'read' | 'chosen' | 'copiedBack' | 'stranded'> {
-    return { read: this.#read, chosen: this.#chosen, copiedBack: this.#copiedBack, stranded: this.#stranded };
+  get summary(): Pick<ReadSummary, 'read' | 'unread' | 'chosen' | 'copiedBack' | 'stranded'> {
+    return { read: this.#read, unread: this.#unread, chosen: this.#chosen, copiedBack: this.#copiedBack, stranded: this.#stranded };
   }
 
   /** Everything over one connection; resolves with what ended it too early. */
   async pass(connection: Connection): Promise<Failure | undefined> {
-    const { queue, depth: limit, rules, putBack } = this.#source;
+    const { queue, depth, rules, putBack } = this.#source;
     const { signal } = this.#session;
+    const { follows = false, until, exclusive = false, priority } = this.#options;
+    const limit = follows ? Number.POSITIVE_INFINITY : depth;
     if (limit === 0) {
       await this.#options.take?.(0);
       return undefined;
     }
     this.#held = [];
     this.#open = 0;
+    this.#unread = 0;
     const ended = new Promise<Failure | undefined>((resolve) => {
       this.#end = resolve;
     });
@@ -159,12 +185,16 @@ class Reading {
     const abort = (): void => end(abortFailure(signal));
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
-    const reader = new HeldReader(this.#session, connection, { queue, limit, rules, putBack }, (taken) => this.#take(taken, reader));
+    const reader = new HeldReader(this.#session, connection, { queue, limit, rules, putBack, copiesLate: follows, exclusive, priority }, (taken) =>
+      this.#take(taken, reader),
+    );
     this.#reader = reader;
     const over = new AbortController();
     void reader.lost.then(end);
     reader.begin().catch(end);
-    reader.untilEmpty(() => this.#open === 0, over.signal).then((empty) => empty && end(undefined), end);
+    void until?.then(() => end(undefined));
+    if (follows) void this.#untilEnough(reader, over.signal).then((enough) => enough && end(undefined), end);
+    else reader.untilEmpty(() => this.#open === 0, over.signal).then((empty) => empty && end(undefined), end);
     let failure = await ended;
     over.abort();
     signal.removeEventListener('abort', abort);
@@ -184,11 +214,18 @@ class Reading {
     return failure ?? released.failure;
   }
 
+  /** Resolves with true once no more is wanted, and all that is there was taken. */
+  async #untilEnough(reader: HeldReader, over: AbortSignal): Promise<boolean> {
+    while (await reader.untilEmpty(() => this.#open === 0, over)) if (this.#enough) return true;
+    return false;
+  }
+
   /** Connects again; what was handled is known when it comes again. */
   async again(link: { readonly connect: (signal: AbortSignal) => Promise<Connection> }, reason: Failure): Promise<Connection> {
     const connection = await link.connect(this.#session.signal).catch((error: unknown) => {
       throw error instanceof Failure && !this.#session.signal.aborted ? lost(error) : (error ?? reason);
     });
+    await this.#options.prepare?.(connection);
     await settledCount(connection, this.#source.queue);
     this.#enough = false;
     if (this.#options.restart !== undefined) {
@@ -203,6 +240,7 @@ class Reading {
 
   #take(taken: Taken, reader: HeldReader): void {
     if (reader !== this.#reader || reader.closed) return;
+    if (this.#enough) this.#unread++;
     if (this.#enough || !this.#handle(taken, reader)) reader.settle(taken, 'hold');
     this.#endWhenDone(reader);
     const now = performance.now();

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type Peer, peer } from '../support/broker.ts';
+import { scratchDirectory } from '../support/programs.ts';
+import { json, type Result, rmq } from '../support/rmq.ts';
+import { policyFor, restrictedUser } from '../support/users.ts';
+
+// What a look costs differs from version to version. What has to hold does not: every message is there afterwards.
+
+const BODIES = ['a', 'b', 'c', 'd', 'e', 'f'];
+
+/** Ways to look at a queue, each called with the queue and with another one. */
+const LOOKS: readonly ((queue: string, other: string, directory: string) => readonly string[])[] = [
+  (queue) => ['dlx', 'inspect', queue],
+  (queue) => ['consume', queue, '--requeue'],
+  (queue, other) => ['dlx', 'replay', queue, '--to-queue', other, '--dry-run'],
+  (queue) => ['consume', queue, '--requeue', '-n', '2'],
+  (queue, other) => ['dlx', 'move', queue, other, '--id', 'nobody'],
+  (queue, _, directory) => ['dlx', 'export', queue, '-d', directory],
+  (queue) => ['dlx', 'inspect', queue, '--show', '2'],
+  (queue) => ['dlx', 'purge', queue, '--where', 'body == "nothing"', '-y'],
+  (queue) => ['consume', queue, '--expect', '6', '--timeout', '20s', '--requeue'],
+  (queue) => ['dlx', 'inspect', queue, '--group-by', 'reason'],
+];
+
+interface Setting {
+  readonly arguments?: Readonly<Record<string, unknown>>;
+  readonly policy?: number;
+}
+
+const SETTINGS: Readonly<Record<string, Setting>> = {
+  'with the default limit': {},
+  'with a limit of 1': { arguments: { 'x-delivery-limit': 1 } },
+  'with a limit of 3': { arguments: { 'x-delivery-limit': 3 } },
+  'with a limit of 2 by policy': { policy: 2 },
+};
+
+async function quorum(t: TestContext, { arguments: args = {}, policy }: Setting): Promise<Peer & { readonly name: string; readonly other: string }> {
+  const own = await peer(t);
+  const name = await own.queue({ arguments: { 'x-queue-type': 'quorum', ...args } }, 'looked');
+  if (policy !== undefined) await policyFor(t, name, { 'delivery-limit': policy });
+  await own.publish(name, BODIES);
+  return { ...own, name, other: await own.queue() };
+}
+
+/** Gives every message back as often, as consumers do that fail. */
+async function wear({ channel, depth }: Peer, queue: string, times: number): Promise<void> {
+  for (let time = 0; time < times; time++) {
+    for (const _ of BODIES) assert.notEqual(await channel.get(queue), false);
+    channel.nackAll(true);
+    while ((await depth(queue)) < BODIES.length);
+  }
+}
+
+const bodiesOf = async ({ take }: Peer, queue: string): Promise<string[]> => (await take(queue)).map(({ content }) => content.toString());
+const saysCopied = ({ stderr }: Result): boolean => /at the end of the queue|"copiedBack":[1-9]/.test(stderr);
+
+for (const [which, setting] of Object.entries(SETTINGS)) {
+  for (const may of ['everything', 'no more than to read and write']) {
+    test(`looks at a quorum queue ${which} lose nothing, for a user who may do ${may}`, { timeout: 120_000 }, async (t) => {
+      const at = await quorum(t, setting);
+      const { name, other } = at;
+      // Looks begin where the default limit of a version may be near.
+      if (which === 'with the default limit') await wear(at, name, 17);
+      const url = may === 'everything' ? undefined : await restrictedUser(t, { configure: '^$', write: '.*', read: '.*' });
+      const env = url === undefined ? {} : { RMQ_URL: url };
+      const directory = await scratchDirectory(t);
+      let copied = false;
+      for (const [index, look] of LOOKS.entries()) {
+        const result = await rmq(look(name, other, join(directory, String(index))), { env: { RMQ_URL: process.env['RABBITMQ_URL'], ...env } });
+        assert.equal(result.code, 0, `${look(name, other, '').join(' ')}\n${result.stderr}`);
+        copied ||= saysCopied(result);
+      }
+      const left = await bodiesOf(at, name);
+      assert.deepEqual(left.toSorted(), BODIES);
+      if (!copied) assert.deepEqual(left, BODIES);
+      assert.deepEqual(await bodiesOf(at, other), []);
+    });
+  }
+}
+
+test('messages at their delivery limit are put back as copies, which say so and lack nothing', async (t) => {
+  const at = await quorum(t, { arguments: { 'x-delivery-limit': 1 } });
+  const { channel, name } = at;
+  await channel.purgeQueue(name);
+  const exchange = await at.exchange('topic');
+  await channel.bindQueue(name, exchange, '#');
+  const headers = { text: 'a', number: 7, 'x-death': [{ count: 1, queue: 'q', reason: 'rejected', exchange: 'e', 'routing-keys': ['k'] }] };
+  channel.publish(exchange, 'a.key', Buffer.from('body'), { headers, persistent: true, messageId: 'id', priority: 3, timestamp: 12 });
+  await at.publish(name, []);
+  const first = await rmq(['dlx', 'inspect', name]);
+  assert.match(first.stderr, /nothing was removed\n$/);
+  if (saysCopied(await rmq(['consume', name, '--requeue']))) {
+    const [copy] = await at.take(name);
+    assert.equal(copy?.content.toString(), 'body');
+    const { messageId, priority, timestamp, deliveryMode } = copy.properties;
+    assert.deepEqual([messageId, priority, timestamp, deliveryMode], ['id', 3, 12, 2]);
+    const { 'x-rmq-moved': moved, 'x-delivery-count': count = 0, ...own } = copy.properties.headers ?? {};
+    assert.deepEqual(own, headers);
+    assert.deepEqual([moved, count], [{ exchange, routingKey: 'a.key' }, 0]);
+  } else {
+    // From 4.3 on no copy is needed: a nack is not counted.
+    const [message] = await at.take(name);
+    assert.equal(message?.fields.routingKey, 'a.key');
+    assert.equal(message.properties.headers?.['x-delivery-count'] ?? 0, 0);
+  }
+});
+
+test('a dry run tells how many messages it has put back as copies', async (t) => {
+  const at = await quorum(t, { arguments: { 'x-delivery-limit': 1 } });
+  const run = (): Promise<Result> => rmq(['dlx', 'move', at.name, at.other, '--dry-run', '--json']);
+  assert.equal(json<{ copiedBack: number }>(await run()).copiedBack, 0);
+  const second = await run();
+  assert.equal(second.code, 0, second.stderr);
+  const { copiedBack, would } = json<{ copiedBack: number; would: number }>(second);
+  assert.equal(would, 6);
+  assert.ok(copiedBack === 6 || copiedBack === 0, String(copiedBack));
+  if (copiedBack === 6) assert.match(second.stderr, /6 messages of ".*" were at the delivery limit and could not be returned: copies of them are at the end/);
+  assert.deepEqual(await bodiesOf(at, at.name), BODIES);
+});
+
+test('copies keep the order of the queue where all of its messages are at the limit', async (t) => {
+  const at = await quorum(t, { arguments: { 'x-delivery-limit': 1 } });
+  for (let look = 1; look <= 6; look++) assert.equal((await rmq(['consume', at.name, '-n', '2', '--requeue'])).stdout, 'a\nb\n');
+  assert.deepEqual(await bodiesOf(at, at.name), BODIES);
+});
+
+test('one who may not put copies back is refused before anything is taken, as often as they try', async (t) => {
+  const at = await quorum(t, { arguments: { 'x-delivery-limit': 2 } });
+  const env = { RMQ_URL: await restrictedUser(t, { configure: '^$', write: '^$', read: '.*' }) };
+  for (let look = 1; look <= 5; look++) {
+    for (const args of [
+      ['dlx', 'inspect', at.name],
+      ['consume', at.name, '--requeue'],
+      ['dlx', 'replay', at.name, '--dry-run'],
+    ]) {
+      const result = await rmq(args, { env });
+      // Where no return is counted, nothing has to be put back.
+      if (result.code === 0) continue;
+      assert.equal(result.code, 77, result.stderr);
+      assert.match(result.stderr, /may not put a copy back[\s\S]*nothing was taken[\s\S]*amq\.default/);
+    }
+  }
+  assert.deepEqual(await bodiesOf(at, at.name), BODIES);
+});
+
+test('what could be neither returned nor copied is told, and is no success', async (t) => {
+  const at = await quorum(t, { arguments: { 'x-delivery-limit': 1 } });
+  await wear(at, at.name, 1);
+  const env = { RMQ_URL: await restrictedUser(t, { configure: '^$', write: '^$', read: '.*' }) };
+  const forced = await rmq(['dlx', 'inspect', at.name, '--force'], { env });
+  const left = await bodiesOf(at, at.name);
+  if (forced.code === 0) assert.deepEqual(left, BODIES);
+  else {
+    assert.equal(forced.code, 3, forced.stderr);
+    assert.match(forced.stderr, /6 messages of ".*" were at the delivery limit and could not be put back: the queue has dead-lettered them, or dropped them/);
+    assert.doesNotMatch(forced.stderr, /nothing was removed/);
+    assert.deepEqual(left, []);
+  }
+});
+
+test('a queue that hides what is returned is not looked at, unless it is forced', async (t) => {
+  const at = await peer(t);
+  const [major = 0, minor = 0] = String((at.channel.connection as unknown as { serverProperties: { version: string } }).serverProperties.version)
+    .split('.')
+    .map(Number);
+  const delayed = major > 4 || (major === 4 && minor >= 3);
+  const name = await at.queue({ arguments: { 'x-queue-type': 'quorum', 'x-delayed-retry-type': 'returned', 'x-delayed-retry-min': 60_000 } });
+  await at.publish(name, BODIES);
+  const other = await at.queue();
+  for (const look of [
+    ['dlx', 'inspect', name],
+    ['consume', name, '--requeue'],
+    ['dlx', 'move', name, other, '--dry-run'],
+  ]) {
+    const result = await rmq(look);
+    // Before 4.3 the arguments mean nothing.
+    if (!delayed) assert.equal(result.code, 0, result.stderr);
+    else {
+      assert.equal(result.code, 76, result.stderr);
+      assert.match(result.stderr, /hides messages that are given back for at least 1 min/);
+    }
+  }
+  assert.deepEqual(await bodiesOf(at, name), BODIES);
+});
+
+for (const type of ['classic', 'quorum']) {
+  test(`a look at a ${type} queue that ends early keeps the order: --show, -n, an interrupted one`, async (t) => {
+    const at = await peer(t);
+    const name = await at.queue({ arguments: { 'x-queue-type': type } });
+    const many = Array.from({ length: 300 }, (_, index) => `m${index}`);
+    await at.publish(name, many);
+    assert.equal((await rmq(['consume', name, '--requeue', '--drain'])).stdout, `${many.join('\n')}\n`);
+    assert.equal((await rmq(['consume', name, '--requeue', '-n', '3'])).stdout, 'm0\nm1\nm2\n');
+    assert.equal((await rmq(['dlx', 'inspect', name, '--show', '2'])).code, 0);
+    const few = await rmq(['consume', name, '--requeue', '-n', '1000', '--timeout', '1s']);
+    assert.equal(few.code, 124, few.stderr);
+    assert.match(few.stderr, /300 messages of 1000 came/);
+    assert.deepEqual(await bodiesOf(at, name), many);
+  });
+}
