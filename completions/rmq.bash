@@ -48,10 +48,11 @@ _rmq_level() {
       arguments=1
       ;;
     'queue status')
+      flags+=('value --management-url -')
       arguments=1
       ;;
     'queue delete')
-      flags+=('switch --if-empty -' 'switch --if-unused -' 'switch --retries -' 'value --management-url -')
+      flags+=('switch --if-empty -' 'switch --if-unused -' 'switch --force -' 'switch --retries -' 'value --management-url -')
       arguments=1
       ;;
     'exchange delete')

@@ -32,6 +32,7 @@ function __rmq_level
         case 'queue declare'
             set -a __rmq_valued --queue-type --argument --bind
         case 'queue status'
+            set -a __rmq_valued --management-url
         case 'queue delete'
             set -a __rmq_valued --management-url
         case 'exchange delete'
@@ -224,7 +225,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -
 
 # rmq queue
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable queue, and bind it'
-complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'status' -d 'tell how many messages and consumers a queue has, and what it is'
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'status' -d 'tell how many messages and consumers a queue has, and what it is; what is not ready tells the management API (else ?)'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'delete' -d 'delete a queue with its messages'
 
 # rmq exchange
@@ -317,10 +318,12 @@ complete -c rmq -n '__rmq_at "queue declare"' -l argument -x -d 'queue argument;
 complete -c rmq -n '__rmq_at "queue declare"' -l bind -x -d 'bind it to EXCHANGE, with KEY'
 
 # rmq queue status
+complete -c rmq -n '__rmq_at "queue status"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq queue delete
-complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when it holds no messages, and none wait for a retry'
-complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when it has no consumers'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when a classic queue holds no messages, none are unacknowledged and none wait for a retry'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when a classic queue has no consumers'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --force' -l force -d 'with --if-empty: also when it has consumers, which may hold what is not acknowledged yet'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --retries' -l retries -d 'its retry queues (QUEUE.retry.…) as well, with what waits there'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 

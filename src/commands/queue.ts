@@ -1,4 +1,4 @@
-import { formatCount } from '../model/quantity.ts';
+import { formatCount, formatNumber } from '../model/quantity.ts';
 import { askForName } from './asking.ts';
 import { defineCommand } from './command.ts';
 import { deskExtras, deskPlace } from './dlx/desk.ts';
@@ -36,21 +36,26 @@ export const declareQueueCommand = defineCommand({
 
 export const queueStatusCommand = defineCommand({
   path: ['queue', 'status'],
-  summary: 'tell how many messages and consumers a queue has, and what it is',
+  summary: 'tell how many messages and consumers a queue has, and what it is; what is not ready tells the management API (else ?)',
   examples: [
     ['rmq queue status orders', 'exit 66 when it does not exist'],
     ['rmq queue status orders --json | jq .messages', 'the messages that are ready, for a script'],
   ],
   inputs: { queue: argument('the queue') },
+  extras: deskExtras,
   load: async () => {
-    const [{ QueueStatusConfig, queueStatus, statusText }, { withSession }] = await Promise.all([
+    const [{ QueueStatusConfig, queueStatus, statusText }, { heldBy }, { deskFinder }, { withSession }] = await Promise.all([
       import('../patterns/queue-status.ts'),
+      import('../patterns/held.ts'),
+      import('../patterns/dlx/list-desk.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {
       config: QueueStatusConfig,
-      run: async (config, { connection, emit, signal, results }) => {
-        const status = await withSession(connection, (session) => queueStatus(session, config), emit, signal);
+      run: async (config, context, { managementUrl }) => {
+        const { connection, emit, signal, results } = context;
+        const askHeld = heldBy(deskFinder(connection, deskPlace(managementUrl, context), emit, signal));
+        const status = await withSession(connection, (session) => queueStatus(session, config, askHeld), emit, signal);
         await results.report(status, statusText(status));
         return undefined;
       },
@@ -67,42 +72,60 @@ export const deleteQueueCommand = defineCommand({
   ],
   inputs: {
     queue: argument('the queue'),
-    ifEmpty: toggle('only when it holds no messages, and none wait for a retry'),
-    ifUnused: toggle('only when it has no consumers'),
+    ifEmpty: toggle('only when a classic queue holds no messages, none are unacknowledged and none wait for a retry'),
+    ifUnused: toggle('only when a classic queue has no consumers'),
+    force: toggle('with --if-empty: also when it has consumers, which may hold what is not acknowledged yet'),
   },
   extras: { retries: toggle('its retry queues (QUEUE.retry.…) as well, with what waits there'), ...deskExtras },
   load: async () => {
-    const [{ checkWaiting, DeleteQueueConfig, holdingsOf, quoted, removeQueue, waitingIn }, { queueNames }, { withSession }] = await Promise.all([
+    const [deletion, { queueNames }, { heldBy }, { deskFinder }, { withSession }] = await Promise.all([
       import('../patterns/queue-delete.ts'),
       import('../patterns/retry-queues.ts'),
+      import('../patterns/held.ts'),
+      import('../patterns/dlx/list-desk.ts'),
       import('../patterns/connection.ts'),
     ]);
+    const { checkConditions, checkWaiting, countedIn, DeleteQueueConfig, holdingsOf, quoted, removeQueue, waitingIn } = deletion;
     return {
       config: DeleteQueueConfig,
       run: async (config, context, { retries = false, managementUrl }) => {
         const { connection, emit, signal, results, yes, stdinIsTerminal } = context;
         const { queue, ifEmpty } = config;
-        const nameQueues = queueNames(connection, deskPlace(managementUrl, context), emit, signal);
-        const { messages, deleted, left } = await withSession(
+        const find = deskFinder(connection, deskPlace(managementUrl, context), emit, signal);
+        const { messages, held, deleted, left } = await withSession(
           connection,
           async (session) => {
-            const held = await holdingsOf(session, queue, nameQueues);
-            checkWaiting(config, held.retryQueues, retries || yes);
-            const [doomed, spared] = retries ? [held.retryQueues, []] : [[], held.retryQueues];
-            const lost = held.messages + waitingIn(doomed);
+            const holdings = await holdingsOf(session, queue, queueNames(find), heldBy(find));
+            checkWaiting(config, holdings.retryQueues, retries || yes);
+            const unknown = checkConditions(config, holdings);
+            const [doomed, spared] = retries ? [holdings.retryQueues, []] : [[], holdings.retryQueues];
+            const lost = countedIn(holdings) + waitingIn(doomed);
             if (lost > 0 && !ifEmpty && !yes && stdinIsTerminal) {
               await askForName(context, { queue, loss: `This deletes "${queue}" and ${formatCount(lost, 'message')}`, kept: `"${queue}" was not deleted` });
             }
-            if (retries && !held.complete) emit({ kind: 'note', text: 'without the management API, only retry queues of the default --backoff are found' });
-            return { messages: await removeQueue(session, config, doomed), deleted: doomed, left: spared };
+            if (retries && !holdings.complete) emit({ kind: 'note', text: 'without the management API, only retry queues of the default --backoff are found' });
+            if (unknown !== undefined) emit({ kind: 'note', text: unknown });
+            return { messages: await removeQueue(session, config, doomed, holdings), held: holdings.held, deleted: doomed, left: spared };
           },
           emit,
           signal,
         );
+        const { unacknowledged = 0, delayed = 0 } = held ?? {};
+        const lost = [
+          ...(messages > 0 ? [formatCount(messages, 'message')] : []),
+          ...(unacknowledged > 0 ? [`${formatNumber(unacknowledged)} that ${unacknowledged === 1 ? 'was' : 'were'} not acknowledged`] : []),
+          ...(delayed > 0 ? [`${formatNumber(delayed)} that ${delayed === 1 ? 'was' : 'were'} delayed`] : []),
+        ];
         const [what, whose] = deleted.length === 0 ? [`queue "${queue}" is deleted`, 'it'] : [`queue "${queue}" is deleted with ${quoted(deleted)}`, 'them'];
         await results.report(
-          { queue, messages, ...(deleted.length > 0 && { retryQueues: deleted.map((one) => one.queue) }) },
-          `${what}${messages > 0 ? `, and ${formatCount(messages, 'message')} with ${whose}` : ''}`,
+          {
+            queue,
+            messages,
+            ...(unacknowledged > 0 && { unacked: unacknowledged }),
+            ...(delayed > 0 && { delayed }),
+            ...(deleted.length > 0 && { retryQueues: deleted.map((one) => one.queue) }),
+          },
+          `${what}${lost.length > 0 ? `, and ${lost.join(', ')} with ${whose}` : ''}`,
         );
         if (left.length > 0) emit({ kind: 'note', text: `its retry queues are still there: ${quoted(left)}; rmq queue delete removes each` });
         return undefined;

@@ -1,5 +1,17 @@
 import { Failure } from '../model/failure.ts';
-import { type BindingFacts, bindingFacts, type ExchangeFacts, exchangeFacts, type Policy, policyFacts, type QueueFacts, queueFacts } from './facts.ts';
+import {
+  type BindingFacts,
+  bindingFacts,
+  type ExchangeFacts,
+  exchangeFacts,
+  type HeldFacts,
+  heldFacts,
+  isCounted,
+  type Policy,
+  policyFacts,
+  type QueueFacts,
+  queueFacts,
+} from './facts.ts';
 import { type Ask, type DeskConfig, openRequests } from './request.ts';
 
 /** One vhost, as RabbitMQ's management API shows it (https://www.rabbitmq.com/docs/http-api-reference). */
@@ -11,6 +23,8 @@ export interface Desk {
   readonly overview: () => Promise<{ readonly version: string; readonly cluster: string }>;
   readonly queues: () => Promise<readonly QueueFacts[]>;
   readonly queue: (name: string) => Promise<QueueFacts | undefined>;
+  /** What a queue holds that AMQP does not tell of; undefined when there is no such queue. */
+  readonly held: (name: string) => Promise<HeldFacts | undefined>;
   readonly exchanges: () => Promise<readonly ExchangeFacts[]>;
   readonly bindings: () => Promise<readonly BindingFacts[]>;
   readonly policies: () => Promise<readonly Policy[]>;
@@ -46,6 +60,14 @@ export function openDesk(config: DeskConfig): Desk {
     queue: async (name) => {
       const answer = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
       return answer === undefined ? undefined : queueFacts(answer as Readonly<Record<string, unknown>>);
+    },
+    held: async (name) => {
+      const named = `page=1&page_size=${PAGE}&use_regex=true&name=${encodeURIComponent(`^${name.replace(/[^\w]/g, '\\$&')}$`)}`;
+      const listed = itemsOf(await ask('GET', `queues/${vhost}?disable_stats=true&enable_queue_totals=true&${named}`), root);
+      const totals = listed.find((one) => one['name'] === name) ?? {};
+      if (isCounted(totals)) return heldFacts(totals, {});
+      const statistics = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
+      return statistics === undefined ? undefined : heldFacts(totals, statistics as Readonly<Record<string, unknown>>);
     },
     exchanges: async () => (await pages(ask, root, `exchanges/${vhost}?columns=name,type,arguments,policy`)).map(exchangeFacts),
     bindings: async () => (await list(`bindings/${vhost}?columns=source,destination,destination_type,routing_key,arguments`)).map(bindingFacts),

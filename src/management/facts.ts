@@ -19,6 +19,20 @@ export interface QueueFacts {
   readonly readyBytes: number | undefined;
 }
 
+/** Messages of a queue that AMQP does not tell of. */
+export interface HeldFacts {
+  /** Delivered, and neither acknowledged nor given back; undefined before the broker has counted. */
+  readonly unacknowledged: number | undefined;
+  /** True for a queue that hides what is given back, for a while: a quorum queue with `x-delayed-retry-type`, from 4.3 on. */
+  readonly delays: boolean;
+  /** What it hides; undefined before the broker has counted. */
+  readonly delayed: number | undefined;
+  /** The messages that were ready when these were counted. */
+  readonly ready: number | undefined;
+  /** True: counted when it was asked. False: some seconds before. */
+  readonly current: boolean;
+}
+
 export interface ExchangeFacts {
   readonly name: string;
   readonly type: string;
@@ -68,6 +82,28 @@ export function queueFacts(item: Item): QueueFacts {
     ready: count(item['messages_ready']),
     readyBytes: count(item['message_bytes_ready']),
   };
+}
+
+/**
+ * What is held, by the totals of a queue and its statistics. A classic queue counts when it is asked for totals; a quorum queue says 0 there until its
+ * first statistics, and has them every five seconds (tried on 3.10.8, 4.0.5, 4.3.6).
+ */
+export function heldFacts(totals: Item, statistics: Item): HeldFacts {
+  const current = isCounted(totals);
+  const from = current ? totals : statistics;
+  return {
+    unacknowledged: count(from['messages_unacknowledged']),
+    // Versions before 4.3 take the argument x-delayed-retry-type too, and do nothing about it.
+    delays: /^(all|failed|returned)/.test(text(statistics['delayed_retry'])),
+    delayed: count(statistics['messages_delayed']),
+    ready: count(from['messages_ready']),
+    current,
+  };
+}
+
+/** True for totals that are those of now. */
+export function isCounted(totals: Item): boolean {
+  return totals['type'] === 'classic' && count(totals['messages_unacknowledged']) !== undefined;
 }
 
 /** The same for an exchange. */

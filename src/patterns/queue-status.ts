@@ -3,39 +3,58 @@ import { CHECK_NAME, withControlConnection } from '../amqp/declare.ts';
 import { describeQueue, type QueueDescription, queueCounts } from '../amqp/queue-probe.ts';
 import type { Session } from '../amqp/session.ts';
 import { hintWhereMissing } from '../model/failure.ts';
-import { formatCount } from '../model/quantity.ts';
+import { formatCount, formatNumber } from '../model/quantity.ts';
+import { type AskHeld, unacknowledged } from './held.ts';
 import { queueName } from './names.ts';
 
 export const QueueStatusConfig = z.strictObject({ queue: queueName('QUEUE') });
 export type QueueStatusConfig = z.output<typeof QueueStatusConfig>;
 
-/** What AMQP alone tells about a queue. */
+/** What can be told about a queue. */
 export interface QueueStatus extends Partial<QueueDescription> {
   readonly queue: string;
   /** Messages that are ready: not those that a consumer holds. */
   readonly messages: number;
+  /** Messages that were delivered and not acknowledged yet; null when nobody knows, for AMQP does not tell. Some seconds old, but for a classic queue. */
+  readonly unacked: number | null;
+  /** Messages that wait, hidden, for the pause of a quorum queue that delays what is returned; absent for every other queue. */
+  readonly delayed?: number | null;
   readonly consumers: number;
 }
 
 /**
- * Looks at a queue, and changes nothing.
+ * Looks at a queue, and changes nothing. What is not ready is known only where `askHeld` can ask somebody.
  *
  * @throws Failure `missing` when it does not exist, `refused` when another connection has it for itself
  */
-export async function queueStatus(session: Session, { queue }: QueueStatusConfig): Promise<QueueStatus> {
+export async function queueStatus(session: Session, { queue }: QueueStatusConfig, askHeld?: AskHeld): Promise<QueueStatus> {
   return withControlConnection(session, async (connection) => {
-    const counts = await queueCounts(connection, queue).catch(hintWhereMissing(CHECK_NAME));
-    const { withheld, ...described } = (await describeQueue(connection, queue)) ?? {};
-    // Nothing at all is told to one who may not declare the queue.
-    return { queue, ...counts, ...(withheld?.kind !== 'denied' && described) };
+    const { messages, consumers } = await queueCounts(connection, queue).catch(hintWhereMissing(CHECK_NAME));
+    const [description, held] = await Promise.all([describeQueue(connection, queue), askHeld?.(connection, queue)]);
+    const { withheld, ...described } = description ?? {};
+    return {
+      queue,
+      messages,
+      unacked: unacknowledged(held, messages) ?? null,
+      ...(held?.delays === true && { delayed: held.delayed ?? null }),
+      consumers,
+      // Nothing at all is told to one who may not declare the queue.
+      ...(withheld?.kind !== 'denied' && described),
+    };
   });
 }
 
 /** The same for people. */
-export function statusText({ queue, messages, consumers, type, durable, arguments: args = {} }: QueueStatus): string {
+export function statusText({ queue, messages, unacked, delayed, consumers, type, durable, arguments: args = {} }: QueueStatus): string {
+  const counts = [
+    `${formatCount(messages, 'message')} ready`,
+    `${unacked === null ? '?' : formatNumber(unacked)} unacknowledged`,
+    ...(delayed === undefined ? [] : [`${delayed === null ? '?' : formatNumber(delayed)} delayed`]),
+    formatCount(consumers, 'consumer'),
+  ];
   const kind = [type, durable === false ? 'not durable' : undefined].filter((word) => word !== undefined).join(', ');
   return [
-    `queue "${queue}"${kind === '' ? '' : ` (${kind})`}: ${formatCount(messages, 'message')} ready, ${formatCount(consumers, 'consumer')}`,
+    `queue "${queue}"${kind === '' ? '' : ` (${kind})`}: ${counts.join(', ')}`,
     ...Object.entries(args).map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`),
   ].join('\n');
 }

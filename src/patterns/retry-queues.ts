@@ -1,9 +1,7 @@
 import type { Connection } from '../amqp/connection.ts';
 import { describeQueue, readyCount } from '../amqp/queue-probe.ts';
-import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
-import type { ConnectionConfig } from './connection.ts';
-import { type DeskPlace, deskIfThere } from './dlx/list-desk.ts';
+import type { FindDesk } from './dlx/list-desk.ts';
 import { DEFAULT_BACKOFF, pauses } from './worker-config.ts';
 
 /** A queue in which messages wait for another attempt at them. */
@@ -20,9 +18,9 @@ export type NameQueues = (connection: Connection) => Promise<readonly string[] |
 export const retryQueueName = (queue: string, pause: number): string => `${queue}.retry.${pause}`;
 
 /** Asks the management API for the names of all queues: AMQP tells of a queue only to those who know its name. */
-export function queueNames(config: ConnectionConfig, place: DeskPlace, emit: Emit, signal: AbortSignal): NameQueues {
+export function queueNames(find: FindDesk): NameQueues {
   return async (connection) => {
-    const desk = await deskIfThere(config, place, connection, signal, emit);
+    const desk = await find(connection);
     return desk === undefined ? undefined : (await desk.queues()).map(({ name }) => name);
   };
 }

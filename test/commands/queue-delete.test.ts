@@ -83,6 +83,85 @@ test('queue delete asks on a terminal before messages are lost, and in a script 
   for (const name of [asked, unasked, empty]) assert.equal(await queueExists(name), false);
 });
 
+for (const where of ['with', 'without'] as const) {
+  test(`queue delete --if-empty, ${where} the management API, deletes nothing that a consumer has not acknowledged`, async (t) => {
+    const { queue, publish, channel, depth } = await peer(t);
+    const name = await queue();
+    await publish(name, ['a', 'b']);
+    let delivered = 0;
+    const both = new Promise<void>((resolve) => {
+      void channel.consume(name, () => ++delivered === 2 && resolve(), { consumerTag: 'holder' });
+    });
+    await both;
+    const options = where === 'with' ? {} : NO_DESK;
+    const refused = await rmq(['queue', 'delete', name, '--if-empty'], options);
+    assert.equal(refused.code, 76, refused.stderr);
+    assert.match(
+      refused.stderr,
+      where === 'with' ? /was not deleted: 2 messages of it are not acknowledged yet/ : /was not deleted: it has 1 consumer, which may/,
+    );
+    assert.equal(await queueExists(name), true);
+    if (where === 'with') {
+      // What is known is not forced.
+      assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '--force'])).code, 76);
+      // Held by nobody who consumes.
+      await channel.cancel('holder');
+      const still = await rmq(['queue', 'delete', name, '--if-empty']);
+      assert.equal(still.code, 76, still.stderr);
+    }
+    await channel.cancel('holder');
+    channel.nackAll(true);
+    while ((await depth(name)) < 2);
+    assert.equal((await rmq(['queue', 'delete', name, '--if-empty'], options)).code, 76);
+    await channel.purgeQueue(name);
+    const deleted = await rmq(['queue', 'delete', name, '--if-empty'], options);
+    assert.equal(deleted.code, 0, deleted.stderr);
+    const note = /messages that a connection holds and has not acknowledged are not seen/;
+    if (where === 'with') assert.doesNotMatch(deleted.stderr, note);
+    else assert.match(deleted.stderr, note);
+    await assert.rejects(depth(name));
+  });
+}
+
+test('queue delete --if-empty deletes a queue whose idle consumers nobody can see through only with --force', async (t) => {
+  const { queue, channel } = await peer(t);
+  const name = await queue();
+  await channel.consume(name, () => undefined);
+  assert.equal((await rmq(['queue', 'delete', name, '--force'])).code, 64);
+  assert.equal((await rmq(['queue', 'delete', name, '--if-empty'], NO_DESK)).code, 76);
+  assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '--force'], NO_DESK)).code, 0);
+  assert.equal(await queueExists(name), false);
+});
+
+for (const type of ['quorum', 'stream']) {
+  test(`queue delete with a condition leaves a ${type} queue, which RabbitMQ would delete whatever it holds, or not at all`, async (t) => {
+    const { queue, publish, channel } = await peer(t);
+    const name = await queue({ arguments: { 'x-queue-type': type } });
+    await publish(name, ['a']);
+    await channel.prefetch(1);
+    await channel.consume(name, () => undefined);
+    for (const flag of ['--if-empty', '--if-unused']) {
+      const refused = await rmq(['queue', 'delete', name, flag]);
+      assert.equal(refused.code, 76, refused.stderr);
+      assert.match(refused.stderr, new RegExp(`was not deleted: RabbitMQ has no ${flag} for a ${type}`));
+      assert.doesNotMatch(refused.stderr, /warning/);
+    }
+    assert.equal(await queueExists(name), true);
+  });
+}
+
+test('queue delete tells what was unacknowledged, and asks on a terminal when that is all that goes', async (t) => {
+  const { queue, publish, channel } = await peer(t);
+  const [asked, told] = [await queue(), await queue()];
+  for (const name of [asked, told]) {
+    await publish(name, ['a', 'b']);
+    for (const _ of ['a', 'b']) await channel.get(name);
+  }
+  assert.match(await onTerminal(asked, 'no'), /This deletes ".*" and 2 messages for good[\s\S]*was not deleted[\s\S]*code 1/);
+  const deleted = await rmq(['queue', 'delete', told, '--json']);
+  assert.deepEqual(json(deleted), { queue: told, messages: 0, unacked: 2 });
+});
+
 async function onTerminal(queue: string, answer: string): Promise<string> {
   const command = `"${process.execPath}" "${BIN}" queue delete ${queue}; echo "code $?"`;
   const child = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, TERM: 'dumb' } });

@@ -3,24 +3,85 @@ import { test } from 'node:test';
 import { peer } from '../support/broker.ts';
 import { json, rmq } from '../support/rmq.ts';
 
+/** Nothing listens there: what is told without the management API. */
+const NO_DESK = { env: { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } };
+
+interface Status {
+  readonly messages: number;
+  readonly unacked: number | null;
+  readonly delayed?: number | null;
+}
+
+/** Asks until the broker has counted: its statistics are some seconds old. */
+async function statusWhen(queue: string, isIt: (status: Status) => boolean): Promise<Status> {
+  for (;;) {
+    const shown = await rmq(['queue', 'status', queue, '--json']);
+    assert.equal(shown.code, 0, shown.stderr);
+    const status = json<Status>(shown);
+    if (isIt(status)) return status;
+  }
+}
+
+test('queue status tells what is unacknowledged in a classic queue as it is now', async (t) => {
+  const { queue, publish, channel, take } = await peer(t);
+  const name = await queue();
+  await publish(name, ['a', 'b', 'c']);
+  for (const _ of ['a', 'b']) await channel.get(name);
+  const { messages, unacked, delayed } = await statusWhen(name, () => true);
+  assert.deepEqual([messages, unacked, delayed], [1, 2, undefined]);
+  assert.match((await rmq(['queue', 'status', name])).stdout, /1 message ready, 2 unacknowledged, 0 consumers/);
+  channel.ackAll();
+  await take(name);
+  await statusWhen(name, (status) => status.unacked === 0);
+});
+
+test('queue status tells what is unacknowledged in a quorum queue once the broker has counted', async (t) => {
+  const { queue, publish, channel } = await peer(t);
+  const name = await queue({ arguments: { 'x-queue-type': 'quorum' } });
+  await publish(name, ['a', 'b']);
+  for (const _ of ['a', 'b']) assert.ok(await channel.get(name));
+  const known = await statusWhen(name, ({ unacked }) => unacked !== null && unacked > 0);
+  assert.deepEqual([known.messages, known.unacked], [0, 2]);
+});
+
+test('queue status tells what a quorum queue hides for a while, from 4.3 on', async (t) => {
+  const { queue, publish, channel } = await peer(t);
+  const name = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-delayed-retry-type': 'all', 'x-delayed-retry-min': 600_000 } });
+  await publish(name, ['a', 'b', 'c']);
+  for (const _ of ['a', 'b']) await channel.get(name);
+  channel.nackAll(true);
+  const { version } = (channel.connection as unknown as { serverProperties: { version: string } }).serverProperties;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major < 4 || (major === 4 && minor < 3)) {
+    assert.equal((await statusWhen(name, ({ unacked }) => unacked === 0)).delayed, undefined);
+    return;
+  }
+  const { messages, delayed } = await statusWhen(name, (status) => typeof status.delayed === 'number' && status.delayed > 0);
+  assert.deepEqual([messages, delayed], [1, 2]);
+  assert.match((await rmq(['queue', 'status', name])).stdout, /1 message ready, 0 unacknowledged, 2 delayed/);
+  const deleted = await rmq(['queue', 'delete', name]);
+  assert.match(deleted.stdout, /is deleted, and 1 message, 2 that were delayed with it/);
+});
+
 test('queue status tells depth, consumers, type and arguments, and changes nothing', async (t) => {
   const { queue, publish, channel, depth } = await peer(t);
   const name = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-max-length': 100, 'x-dead-letter-exchange': 'dead' } });
   await publish(name, ['a', 'b', 'c']);
   await channel.prefetch(1);
   await new Promise((resolve) => channel.consume(name, resolve));
-  const shown = await rmq(['queue', 'status', name, '--json']);
+  const shown = await rmq(['queue', 'status', name, '--json'], NO_DESK);
   assert.equal(shown.code, 0, shown.stderr);
   assert.deepEqual(json(shown), {
     queue: name,
     messages: 2,
+    unacked: null,
     consumers: 1,
     type: 'quorum',
     durable: true,
     arguments: { 'x-max-length': 100, 'x-dead-letter-exchange': 'dead' },
   });
-  const text = await rmq(['queue', 'status', name]);
-  assert.match(text.stdout, /^queue ".*" \(quorum\): 2 messages ready, 1 consumer\n/);
+  const text = await rmq(['queue', 'status', name], NO_DESK);
+  assert.match(text.stdout, /^queue ".*" \(quorum\): 2 messages ready, \? unacknowledged, 1 consumer\n/);
   assert.match(text.stdout, /x-max-length: 100\n/);
   assert.equal(await depth(name), 2);
 });

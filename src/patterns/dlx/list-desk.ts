@@ -68,3 +68,15 @@ export async function deskIfThere(
   }
   return undefined;
 }
+
+/** Finds the management API once, when it is first asked for; see {@link deskIfThere}. */
+export type FindDesk = (connection: Connection) => Promise<Desk | undefined>;
+
+/** For several questions that can do without an answer. */
+export function deskFinder(config: ConnectionConfig, place: DeskPlace, emit: Emit, signal: AbortSignal): FindDesk {
+  let desk: Promise<Desk | undefined> | undefined;
+  return (connection) => {
+    desk ??= deskIfThere(config, place, connection, signal, emit);
+    return desk;
+  };
+}

@@ -1,0 +1,53 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connection } from '../amqp/connection.ts';
+import type { HeldFacts } from '../management/facts.ts';
+import { Failure } from '../model/failure.ts';
+import type { FindDesk } from './dlx/list-desk.ts';
+
+/** How many messages of a queue nobody sees over AMQP; undefined where nobody can be asked. */
+export type AskHeld = (connection: Connection, queue: string) => Promise<HeldFacts | undefined>;
+
+/** How old the statistics of a queue may be, in milliseconds: it counts every five seconds, and they are collected as often. */
+const OLDEST = 10_000;
+const CHECK = 500;
+
+/** Asks the management API, where there is one. */
+export function heldBy(find: FindDesk): AskHeld {
+  return async (connection, queue) => (await find(connection))?.held(queue).catch(unlessDenied);
+}
+
+/** Who may not see the queue there can do without as well. */
+function unlessDenied(error: unknown): undefined {
+  if (error instanceof Failure && error.kind === 'denied') return undefined;
+  throw error;
+}
+
+/**
+ * Asks until nothing is unacknowledged, or what is was counted after the first question, or the milliseconds are over: statistics may still tell of
+ * messages that have just been acknowledged.
+ */
+export async function heldNow(
+  ask: () => Promise<HeldFacts | undefined>,
+  signal: AbortSignal,
+  within = Number.POSITIVE_INFINITY,
+): Promise<HeldFacts | undefined> {
+  const started = performance.now();
+  for (;;) {
+    const held = await ask();
+    const age = performance.now() - started;
+    if (held === undefined || held.current || held.unacknowledged === 0 || held.unacknowledged === undefined) return held;
+    if (age >= OLDEST) return { ...held, current: true };
+    if (age >= within) return held;
+    await delay(Math.min(CHECK, within - age), undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return held;
+  }
+}
+
+/**
+ * How many messages are unacknowledged; undefined when nobody knows. A 0 that was counted some seconds ago, when other messages were ready than now,
+ * says nothing about now.
+ */
+export function unacknowledged(held: HeldFacts | undefined, ready: number): number | undefined {
+  if (held?.unacknowledged === 0 && !held.current && held.ready !== ready) return undefined;
+  return held?.unacknowledged;
+}
