@@ -34,6 +34,7 @@ export interface QueueDescription {
   /** Undefined when the broker's words were cut off: they have 255 bytes at most. */
   readonly type: QueueType | undefined;
   readonly durable: boolean;
+  readonly autoDelete: boolean;
   /** The arguments that it compares before the type: lifetimes, lengths and dead letters; not the ones of one type alone. */
   readonly arguments: FieldTable;
   /** Why it told no more, where it did not: then nothing is known of the arguments that are not here. */
@@ -58,12 +59,12 @@ export async function describeQueue(connection: Connection, queue: string): Prom
     withheld = refusal;
     const [, name, current = ''] = /inequivalent arg '(.*?)' for queue .*? but current is (.*) \(406\)$/s.exec(refusal.message) ?? [];
     const value = shownValue(current);
-    if (name === 'x-queue-type') return { type: typeOf(value), durable: flags.durable, arguments: args };
+    if (name === 'x-queue-type') return { type: typeOf(value), durable: flags.durable, autoDelete: flags.autoDelete, arguments: args };
     if (name === 'durable' || name === 'auto_delete' || name === 'exclusive') flags[name === 'auto_delete' ? 'autoDelete' : name] = value === 'true';
     else if (name !== undefined && value !== undefined && args[name] === undefined) args[name] = value;
     else break;
   }
-  return { type: undefined, durable: flags.durable, arguments: args, ...(withheld !== undefined && { withheld }) };
+  return { type: undefined, durable: flags.durable, autoDelete: flags.autoDelete, arguments: args, ...(withheld !== undefined && { withheld }) };
 }
 
 /** The type of a queue; undefined when there is none, or the broker does not tell. */

@@ -69,7 +69,7 @@ export function openDesk(config: DeskConfig): Desk {
       const statistics = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
       return statistics === undefined ? undefined : heldFacts(totals, statistics as Readonly<Record<string, unknown>>);
     },
-    exchanges: async () => (await pages(ask, root, `exchanges/${vhost}?columns=name,type,arguments,policy`)).map(exchangeFacts),
+    exchanges: async () => (await pages(ask, root, `exchanges/${vhost}?columns=name,type,durable,auto_delete,internal,arguments,policy`)).map(exchangeFacts),
     bindings: async () => (await list(`bindings/${vhost}?columns=source,destination,destination_type,routing_key,arguments`)).map(bindingFacts),
     policies: async () => (await list(`policies/${vhost}`)).map(policyFacts),
     operatorPolicies: async () => (await orHidden(list(`operator-policies/${vhost}`))).map(policyFacts),

@@ -5,6 +5,9 @@ export interface QueueFacts {
   readonly name: string;
   readonly type: string;
   readonly durable: boolean;
+  readonly autoDelete: boolean;
+  /** True: it goes with the connection that declared it. */
+  readonly exclusive: boolean;
   readonly arguments: FieldTable;
   /** The name of the policy that holds for it; a queue has one at most. */
   readonly policy: string | undefined;
@@ -36,6 +39,10 @@ export interface HeldFacts {
 export interface ExchangeFacts {
   readonly name: string;
   readonly type: string;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  /** True: only other exchanges publish to it. */
+  readonly internal: boolean;
   readonly arguments: FieldTable;
   readonly policy: string | undefined;
 }
@@ -74,6 +81,8 @@ export function queueFacts(item: Item): QueueFacts {
     // A stopped queue has no type of its own in the list.
     type: named(item['type']) ?? named(args['x-queue-type']) ?? 'classic',
     durable: item['durable'] !== false,
+    autoDelete: item['auto_delete'] === true,
+    exclusive: item['exclusive'] === true,
     arguments: args,
     policy: named(item['policy']),
     operatorPolicy: named(item['operator_policy']),
@@ -108,7 +117,15 @@ export function isCounted(totals: Item): boolean {
 
 /** The same for an exchange. */
 export function exchangeFacts(item: Item): ExchangeFacts {
-  return { name: text(item['name']), type: text(item['type']), arguments: table(item['arguments']), policy: named(item['policy']) };
+  return {
+    name: text(item['name']),
+    type: text(item['type']),
+    durable: item['durable'] !== false,
+    autoDelete: item['auto_delete'] === true,
+    internal: item['internal'] === true,
+    arguments: table(item['arguments']),
+    policy: named(item['policy']),
+  };
 }
 
 /** The same for a binding. */

@@ -235,6 +235,62 @@ test('a policy that the arguments of the queue overrule is a conflict; one for n
   assert.match(alone.stderr, /only be set through the management API/);
 });
 
+test('a policy that was made a moment before is seen: ours holds when the setup says so', async (t) => {
+  const other = await peer(t);
+  const { queue, dead, names } = place(t);
+  t.after(() => Promise.all([`rmq-dlx-${queue}`, `a-${queue}`, `b-${queue}`].map((name) => policy('DELETE', name))));
+  await other.channel.assertQueue(queue, { durable: true });
+  // Two with the same priority: nobody but the broker knows which one it takes. A third one does not apply to this type of queue.
+  for (const name of ['a', 'b'])
+    await policy('PUT', `${name}-${queue}`, { pattern: `^${queue}$`, definition: { 'max-length': 12 }, 'apply-to': 'all', priority: 7 });
+  await policy('PUT', `c-${queue}`, { pattern: `^${queue}$`, definition: { 'max-length': 1 }, 'apply-to': 'exchanges', priority: 900 });
+  t.after(() => policy('DELETE', `c-${queue}`));
+  const made = await rmq(['dlx', 'setup', ...names, '--policy']);
+  assert.equal(made.code, 0, made.stderr);
+  assert.equal(((await manage('GET', `queues/%2F/${queue}`)) as { policy?: unknown }).policy, `rmq-dlx-${queue}`);
+  const set = (await policy('GET', `rmq-dlx-${queue}`)) as { definition: Record<string, unknown>; priority: unknown };
+  assert.deepEqual([set.definition['max-length'], set.priority], [12, 8]);
+  await other.publish(queue, ['kept']);
+  const message = await other.channel.get(queue);
+  assert.ok(message);
+  other.channel.reject(message, false);
+  assert.equal((await arrival(other, dead)).body, 'kept');
+});
+
+test('what does not keep dead letters is a conflict, in the plan and in the setup, with and without the management API', async (t) => {
+  const { channel } = await peer(t);
+  const cases: readonly (readonly [what: string, difference: RegExp, make: (place: Place) => Promise<unknown>])[] = [
+    ['exclusive', /exclusive is true, not false/, ({ dead }) => channel.assertQueue(dead, { exclusive: true })],
+    ['transient', /durable is false, not true/, ({ dead }) => channel.assertQueue(dead, { durable: false })],
+    ['auto-delete', /auto-delete is true, not false/, ({ dead }) => channel.assertQueue(dead, { autoDelete: true })],
+    ['expiring', /x-expires is 60000, and must not be set/, ({ dead }) => channel.assertQueue(dead, { expires: 60_000 })],
+    ['one-message', /x-max-length is 1, and must not be set/, ({ dead }) => channel.assertQueue(dead, { maxLength: 1 })],
+    ['transient exchange', /durable is false, not true/, ({ dlx }) => channel.assertExchange(dlx, 'direct', { durable: false })],
+    ['auto-delete exchange', /auto-delete is true, not false/, ({ dlx }) => channel.assertExchange(dlx, 'direct', { autoDelete: true })],
+    ['internal exchange', /internal is true, not false/, ({ dlx }) => channel.assertExchange(dlx, 'direct', { internal: true })],
+  ];
+  for (const [what, difference, make] of cases) {
+    for (const env of [{}, { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' }]) {
+      const at = place(t);
+      await make(at);
+      const planned = await rmq(['dlx', 'setup', ...at.names, '--plan'], { env });
+      assert.equal(planned.code, 1, `${what}: ${planned.stdout}${planned.stderr}`);
+      assert.match(planned.stdout, difference, what);
+      const refused = await rmq(['dlx', 'setup', ...at.names], { env });
+      assert.equal(refused.code, 76, `${what}: ${refused.stderr}`);
+      assert.match(refused.stderr, difference, what);
+      assert.equal(await queueExists(at.queue), false, what);
+    }
+  }
+  const at = place(t);
+  t.after(() => policy('DELETE', `short-${at.dead}`));
+  await channel.assertQueue(at.dead, { durable: true });
+  await policy('PUT', `short-${at.dead}`, { pattern: `^${at.dead}$`, definition: { 'max-length': 1 }, 'apply-to': 'queues' });
+  const refused = await rmq(['dlx', 'setup', ...at.names]);
+  assert.equal(refused.code, 76, refused.stderr);
+  assert.match(refused.stderr, /max-length of the policy "short-.*" is 1, and must not be set/);
+});
+
 async function manage(method: string, path: string, body?: object): Promise<unknown> {
   const { origin, username, password } = new URL(
     process.env['RABBITMQ_MANAGEMENT_URL'] ?? assert.fail('RABBITMQ_MANAGEMENT_URL is not set: run the tests with npm test'),

@@ -3,7 +3,8 @@ import type { Connection } from '../../amqp/connection.ts';
 import { exchangeExists } from '../../amqp/ensure.ts';
 import { describeQueue } from '../../amqp/queue-probe.ts';
 import type { Desk } from '../../management/desk.ts';
-import type { BindingFacts, ExchangeFacts } from '../../management/facts.ts';
+import type { BindingFacts, ExchangeFacts, QueueFacts } from '../../management/facts.ts';
+import { highest, policiesFor } from '../../management/policies.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable, FieldValue } from '../../model/message.ts';
 import type { BindingSpec, ExchangeSpec, QueueSpec } from '../../model/topology.ts';
@@ -39,6 +40,12 @@ export interface Plan {
 
 /** What a queue is, as far as somebody tells. */
 export interface QueueState {
+  readonly durable?: boolean;
+  readonly autoDelete?: boolean;
+  /** True: it is another connection's, and goes with that. */
+  readonly exclusive?: boolean;
+  /** How many messages a policy lets it have, and the name of that policy. */
+  readonly policyLength?: { readonly policy: string; readonly most: number } | undefined;
   readonly arguments: FieldTable;
   /** True: the arguments are all there are. */
   readonly complete: boolean;
@@ -49,7 +56,8 @@ export async function planSetup(connection: Connection, desk: Desk | undefined, 
   const seen = desk === undefined ? undefined : { exchanges: await desk.exchanges(), bindings: await desk.bindings() };
   const steps: PlanStep[] = [];
   for (const exchange of behind.exchanges) steps.push(await planExchange(connection, seen?.exchanges, exchange));
-  for (const one of [...behind.queues, queue]) steps.push(planQueue(one, await queueState(connection, desk, one.name), one === queue ? absent : []));
+  for (const one of behind.queues) steps.push(planQueue(one, await queueState(connection, desk, one.name), [], true));
+  steps.push(planQueue(queue, await queueState(connection, desk, queue.name), absent));
   const isNew = (kind: PlanStep['kind'], name: string): boolean => steps.some((step) => step.kind === kind && step.name === name && step.action === 'create');
   for (const binding of [...behind.bindings, ...back]) {
     const fresh = isNew('exchange', binding.exchange) || isNew('queue', binding.queue);
@@ -86,41 +94,80 @@ async function planExchange(connection: Connection, seen: readonly ExchangeFacts
   const facts = seen?.find((exchange) => exchange.name === name);
   const exists = seen === undefined ? await exchangeExists(connection, name) : facts !== undefined;
   if (!exists) return { ...step, action: 'create', differences: [] };
-  const theirs = facts === undefined ? await typeByRefusal(connection, spec) : facts.type;
+  // One that goes away takes the way of the dead letters with it; to an internal one, only the broker itself may send them.
+  const wanted: Record<string, FieldValue> = { type, durable: true, 'auto-delete': false, internal: false };
+  const theirs: FieldTable =
+    facts === undefined
+      ? await exchangeByRefusal(connection, spec)
+      : { type: facts.type, durable: facts.durable, 'auto-delete': facts.autoDelete, internal: facts.internal };
   const all = [
-    { argument: 'type', theirs: theirs ?? type, ours: type },
+    ...Object.entries(wanted).map(([argument, ours]) => ({ argument, theirs: theirs[argument] ?? ours, ours })),
     ...(facts === undefined ? [] : Object.entries(args).map(([argument, ours]) => ({ argument, theirs: facts.arguments[argument] ?? null, ours }))),
   ];
   const differences = all.filter((one) => one.theirs !== one.ours);
   return { ...step, action: differences.length > 0 ? 'conflict' : 'keep', differences };
 }
 
-/** An exchange that exists is declared once more: the broker changes nothing, and refuses when its type is another. */
-async function typeByRefusal(connection: Connection, { name, type, durable, arguments: args }: ExchangeSpec): Promise<string | undefined> {
-  try {
-    await onOwnChannel(connection, (channel) => channel.assertExchange(name, type, { durable, arguments: args }));
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof Failure) || !/inequivalent arg 'type'/.test(error.message)) return undefined;
-    return /but current is '?([\w-]+)/.exec(error.message)?.[1] ?? 'another one';
+/** What an exchange that exists is instead of what it is declared as once more: the broker changes nothing, and names the first thing that differs, which the next declaration takes over. */
+async function exchangeByRefusal(connection: Connection, { name, type, durable, arguments: args }: ExchangeSpec): Promise<FieldTable> {
+  const differs: Record<string, FieldValue> = {};
+  for (;;) {
+    const options = {
+      durable: differs['durable'] !== 'false' && durable,
+      autoDelete: differs['auto_delete'] === 'true',
+      internal: differs['internal'] === 'true',
+    };
+    try {
+      await onOwnChannel(connection, (channel) => channel.assertExchange(name, String(differs['type'] ?? type), { ...options, arguments: args }));
+      break;
+    } catch (error) {
+      const [, what = '', current = ''] =
+        /inequivalent arg '(type|durable|auto_delete|internal)'.*but current is '?([\w-]+)/.exec((error as Error).message) ?? [];
+      if (!(error instanceof Failure) || what === '' || differs[what] !== undefined) break;
+      differs[what] = current;
+    }
   }
+  const truth = (what: string): FieldTable => (differs[what] === undefined ? {} : { [what.replace('_', '-')]: differs[what] === 'true' });
+  return { ...(differs['type'] !== undefined && { type: differs['type'] }), ...truth('durable'), ...truth('auto_delete'), ...truth('internal') };
 }
 
 /** What is known of a queue; undefined when there is none. */
 export async function queueState(connection: Connection, desk: Desk | undefined, name: string): Promise<QueueState | undefined> {
   const facts = await desk?.queue(name);
-  if (facts !== undefined) return { arguments: { ...facts.arguments, 'x-queue-type': facts.type }, complete: true };
+  if (desk !== undefined && facts !== undefined) {
+    const { durable, autoDelete, exclusive } = facts;
+    const policyLength = await lengthByPolicy(desk, facts);
+    return { durable, autoDelete, exclusive, policyLength, arguments: { ...facts.arguments, 'x-queue-type': facts.type }, complete: true };
+  }
   const described = await describeQueue(connection, name);
   if (described === undefined) return undefined;
-  const { type, arguments: args } = described;
-  return { arguments: { ...args, ...(type !== undefined && { 'x-queue-type': type }) }, complete: false };
+  const { type, durable, autoDelete, withheld, arguments: args } = described;
+  const exclusive = withheld?.code === RESOURCE_LOCKED;
+  return { durable, autoDelete, exclusive, arguments: { ...args, ...(type !== undefined && { 'x-queue-type': type }) }, complete: false };
+}
+
+const RESOURCE_LOCKED = 405;
+
+/** The lowest length that a policy of the user or of the operator allows. */
+async function lengthByPolicy(desk: Desk, facts: QueueFacts): Promise<QueueState['policyLength']> {
+  const holding = [await desk.policies(), await desk.operatorPolicies()].flatMap((all) => highest(policiesFor(all, facts)));
+  const limits = holding.flatMap(({ name: policy, definition: { 'max-length': most } }) => (typeof most === 'number' ? [{ policy, most }] : []));
+  return limits.sort((one, other) => one.most - other.most)[0];
 }
 
 /** What the broker does not tell by refusing. */
 const UNTOLD: ReadonlySet<string> = new Set(['x-delivery-limit', 'x-dead-letter-strategy', 'x-overflow']);
 
-/** Compares a queue with what it would be declared as: what was asked for must be so, the rest is kept as it is. */
-export function planQueue({ name, arguments: args, required = [] }: QueueSpec, state: QueueState | undefined, absent: readonly string[]): PlanStep {
+/**
+ * Compares a queue with what it would be declared as: what was asked for must be so, the rest is kept as it is. One that `keeps` dead letters must also
+ * be there when they come, and have room for more than one.
+ */
+export function planQueue(
+  { name, arguments: args, required = [] }: QueueSpec,
+  state: QueueState | undefined,
+  absent: readonly string[],
+  keeps = false,
+): PlanStep {
   const step = { kind: 'queue', name, arguments: args } as const;
   if (state === undefined) return { ...step, action: 'create', differences: [] };
   const known = (argument: string): boolean => state.complete || (state.arguments['x-queue-type'] !== undefined && !UNTOLD.has(argument));
@@ -128,8 +175,25 @@ export function planQueue({ name, arguments: args, required = [] }: QueueSpec, s
     ...Object.entries(args).map(([argument, ours]): Difference => ({ argument, theirs: state.arguments[argument] ?? null, ours })),
     ...absent.filter((argument) => !(argument in args)).map((argument): Difference => ({ argument, theirs: state.arguments[argument] ?? null, ours: null })),
   ].filter(({ argument, theirs, ours }) => theirs !== ours && (theirs !== null || known(argument)));
-  const conflicts = differences.filter(({ argument }) => required.includes(argument) || absent.includes(argument));
+  const conflicts = [
+    ...differences.filter(({ argument }) => required.includes(argument) || absent.includes(argument)),
+    ...(state.exclusive === true ? [{ argument: 'exclusive', theirs: true, ours: false }] : keeps ? unfit(state) : []),
+  ];
   return conflicts.length > 0 ? { ...step, action: 'conflict', differences: conflicts } : { ...step, action: 'keep', differences };
+}
+
+/** Why a queue does not keep dead letters. */
+function unfit({ durable, autoDelete, policyLength, arguments: args }: QueueState): readonly Difference[] {
+  const most = args['x-max-length'];
+  return [
+    ...(durable === false ? [{ argument: 'durable', theirs: false, ours: true }] : []),
+    ...(autoDelete === true ? [{ argument: 'auto-delete', theirs: true, ours: false }] : []),
+    ...(args['x-expires'] === undefined ? [] : [{ argument: 'x-expires', theirs: args['x-expires'], ours: null }]),
+    ...(typeof most === 'number' && most <= 1 ? [{ argument: 'x-max-length', theirs: most, ours: null }] : []),
+    ...(policyLength !== undefined && policyLength.most <= 1
+      ? [{ argument: `max-length of the policy "${policyLength.policy}"`, theirs: policyLength.most, ours: null }]
+      : []),
+  ];
 }
 
 function planBinding({ exchange, queue, key, arguments: args }: BindingSpec, seen: readonly BindingFacts[] | undefined): PlanStep {

@@ -1,6 +1,6 @@
 import type { AskManagement } from '../../amqp/return-rules.ts';
 import type { Desk } from '../../management/desk.ts';
-import type { Policy } from '../../management/facts.ts';
+import { highest, policiesFor } from '../../management/policies.ts';
 import type { Emit } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message.ts';
@@ -28,27 +28,10 @@ export function askManagement(config: ConnectionConfig, place: DeskPlace, emit: 
 async function policiesOf(desk: Desk, queue: string): Promise<readonly FieldTable[]> {
   try {
     const [policies, operator] = await Promise.all([desk.policies(), desk.operatorPolicies()]);
-    return [policyOf(policies, queue), policyOf(operator, queue)].flatMap((policy) => (policy === undefined ? [] : [policy.definition]));
+    // One of several with the same priority may be the one that holds: a limit of any of them counts.
+    return [policies, operator].flatMap((all) => highest(policiesFor(all, { name: queue, type: 'quorum' })).map(({ definition }) => definition));
   } catch (error) {
     if (error instanceof Failure && error.kind === 'denied') return [];
     throw error;
-  }
-}
-
-const OF_QUORUM_QUEUES: ReadonlySet<string> = new Set(['all', 'queues', 'quorum_queues']);
-
-/** The policy that holds for a queue: the API itself tells it only some seconds after it was set. */
-function policyOf(policies: readonly Policy[], queue: string): Policy | undefined {
-  return policies
-    .filter(({ applyTo, pattern }) => OF_QUORUM_QUEUES.has(applyTo) && matches(pattern, queue))
-    .reduce<Policy | undefined>((best, one) => (best === undefined || one.priority > best.priority ? one : best), undefined);
-}
-
-/** Erlang's regular expressions are Perl's, which JavaScript does not know all of; one that it does not know is taken to match. */
-function matches(pattern: string, name: string): boolean {
-  try {
-    return new RegExp(pattern).test(name);
-  } catch {
-    return true;
   }
 }

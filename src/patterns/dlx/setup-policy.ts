@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../../amqp/connection.ts';
 import type { Desk } from '../../management/desk.ts';
 import type { Policy } from '../../management/facts.ts';
+import { highest, policiesFor } from '../../management/policies.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message.ts';
 import { type Difference, type Plan, type PlanStep, planSetup } from './plan.ts';
@@ -9,6 +11,8 @@ import { type DeadLetterSetup, NO_LIMIT } from './setup-topology.ts';
 /** A plan that sets a policy instead of arguments; undefined when the one that holds says it all. */
 export interface PolicyPlan extends Plan {
   readonly policy: Policy | undefined;
+  /** The name of the policy that holds once that is done. */
+  readonly holding?: string;
 }
 
 /**
@@ -44,14 +48,18 @@ export async function planPolicy(connection: Connection, desk: Desk | undefined,
     return { ...others, steps: [...steps, step], policy: undefined };
   }
   const policies = await desk.policies();
-  const current = policies.find((one) => one.name === queue.policy);
-  const policy = policyFor(name, wanted, setup.absent, current);
+  const applicable = policiesFor(policies, queue);
+  const top = highest(applicable);
+  // What the API calls the policy of the queue may be the one before; of several with the same priority it knows which one holds.
+  const current = top.find((one) => one.name === queue.policy) ?? top[0];
+  const policy = policyFor(name, wanted, setup.absent, current, applicable);
   const before = current?.definition ?? {};
   const differences = Object.entries({ ...Object.fromEntries(Object.keys(before).map((key) => [key, null])), ...policy.definition })
     .map(([argument, ours]): Difference => ({ argument, theirs: before[argument] ?? null, ours }))
     .filter(({ theirs, ours }) => JSON.stringify(theirs) !== JSON.stringify(ours));
   const own = policies.find((one) => one.name === policy.name);
-  const action = differences.length === 0 ? 'keep' : own === undefined ? 'create' : 'change';
+  const holds = differences.length === 0 && (top.length === 1 || current?.name === queue.policy);
+  const action = holds ? 'keep' : own === undefined ? 'create' : 'change';
   const { pattern, priority, definition } = policy;
   const step: PlanStep = {
     kind: 'policy',
@@ -62,7 +70,7 @@ export async function planPolicy(connection: Connection, desk: Desk | undefined,
   };
   const taken = current !== undefined && current.name !== policy.name && action !== 'keep';
   const notes = taken ? [`the policy "${current.name}" no longer holds for "${name}": what it says is taken over, but later changes to it are not`] : [];
-  return { queue: name, steps: [...steps, step], notes: [...others.notes, ...notes], policy: action === 'keep' ? undefined : policy };
+  return { queue: name, steps: [...steps, step], notes: [...others.notes, ...notes], policy: action === 'keep' ? undefined : policy, holding: step.name };
 }
 
 /** What a policy for another type must not say. */
@@ -71,10 +79,32 @@ const QUORUM_ONLY = ['dead-letter-strategy', 'delivery-limit'];
 /** Where an argument and a policy both limit, the lower limit holds. */
 const LESSER_WINS = new Set(['x-message-ttl', 'x-max-length', 'x-delivery-limit']);
 
-function policyFor(queue: string, policy: FieldTable, absent: readonly string[], current: Policy | undefined): Policy {
+function policyFor(queue: string, policy: FieldTable, absent: readonly string[], current: Policy | undefined, applicable: readonly Policy[]): Policy {
   const name = `rmq-dlx-${queue}`;
   const without = new Set(absent.map((argument) => argument.replace(/^x-/, '')));
   const kept: FieldTable = Object.fromEntries(Object.entries(current?.definition ?? {}).filter(([key]) => !without.has(key)));
-  const priority = current === undefined ? 0 : current.name === name ? current.priority : current.priority + 1;
+  const others = applicable.filter((one) => one.name !== name).map((one) => one.priority + 1);
+  const priority = Math.max(0, ...others, ...(current?.name === name ? [current.priority] : []));
   return { name, pattern: `^${queue.replace(/[\\^$.*+?()[\]{}|#-]/g, '\\$&')}$`, applyTo: 'queues', priority, definition: { ...kept, ...policy } };
+}
+
+/** A policy is applied some time after it has been set, and the API tells so some seconds later. */
+const PATIENCE = 10_000;
+const CHECK = 100;
+
+/**
+ * Waits until a policy holds for a queue.
+ *
+ * @throws Failure `negative` when another one does, or none
+ */
+export async function policyHolds(desk: Desk, queue: string, name: string): Promise<void> {
+  let holding: string | undefined;
+  for (let waited = 0; waited < PATIENCE; waited += CHECK) {
+    holding = (await desk.queue(queue))?.policy;
+    if (holding === name) return;
+    await delay(CHECK);
+  }
+  throw new Failure('negative', `the policy "${name}" is set, but ${holding === undefined ? 'none' : `"${holding}"`} holds for "${queue}"`, {
+    hint: 'rmq dlx list shows where its dead letters go; a policy with settings that the type of a queue does not have is never applied',
+  });
 }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { onOwnChannel } from '../../amqp/channel.ts';
 import type { Connection } from '../../amqp/connection.ts';
 import { passThrough } from '../../amqp/passage.ts';
@@ -53,7 +52,6 @@ export async function verifySetup(
     );
   }
   const held = await holdable(connection, desk, config.deadQueue);
-  if (config.policy) await policyHolds(desk, config.queue);
   const isFree = await onOwnChannel(connection, async (channel) => {
     const { messageCount, consumerCount } = await channel.checkQueue(config.queue);
     return messageCount === 0 && consumerCount === 0;
@@ -118,17 +116,6 @@ async function holdable(connection: Connection, desk: Desk | undefined, name: st
     throw no(`is a quorum queue and holds ${formatCount(messageCount, 'dead letter')}, each of which would lose a delivery attempt`);
   if (args['x-queue-type'] === 'stream') throw no('is a stream');
   return messageCount;
-}
-
-/** A policy is applied some time after it has been set. */
-async function policyHolds(desk: Desk | undefined, queue: string): Promise<void> {
-  for (let waited = 0; waited < PATIENCE; waited += 100) {
-    if ((await desk?.queue(queue))?.policy !== undefined) return;
-    await delay(100);
-  }
-  throw new Failure('negative', `a policy for "${queue}" is set, but none holds for it`, {
-    hint: 'rmq dlx list shows which one does; a policy with settings that its type does not have is never applied',
-  });
 }
 
 const LONGEST_BASE = 200;

@@ -7,7 +7,7 @@ import type { ConnectionConfig } from '../connection.ts';
 import { type DeskPlace, deskIfThere } from './list-desk.ts';
 import { conflictFailure, type Plan, planSetup } from './plan.ts';
 import type { DlxSetupConfig } from './setup-config.ts';
-import { type PolicyPlan, planPolicy } from './setup-policy.ts';
+import { type PolicyPlan, planPolicy, policyHolds } from './setup-policy.ts';
 import { type DeadLetterSetup, setupTopology } from './setup-topology.ts';
 import { type Verified, verifySetup } from './setup-verify.ts';
 
@@ -48,5 +48,7 @@ async function apply(connection: Connection, desk: Desk | undefined, { behind, q
   await ensure(connection, behind);
   const byPolicy = 'policy' in plan;
   await ensure(connection, { exchanges: [], queues: byPolicy ? [] : [queue], bindings: back });
-  if (byPolicy && plan.policy !== undefined) await desk?.setPolicy(plan.policy);
+  if (!byPolicy || desk === undefined) return;
+  if (plan.policy !== undefined) await desk.setPolicy(plan.policy);
+  if (plan.holding !== undefined) await policyHolds(desk, queue.name, plan.holding);
 }
