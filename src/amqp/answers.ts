@@ -1,29 +1,39 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
-import type { Settlement } from '../model/verdict.ts';
+import type { Label, Labelled } from '../model/verdict.ts';
 import { Ledger } from './ledger.ts';
 
-/** Answers that were sent to the broker. */
-export interface AnswerCounts {
-  readonly acknowledged: number;
-  readonly rejected: number;
-  /** Given back after a verdict. */
-  readonly requeued: number;
-  /** Given back without one: delivered, but not asked for or not finished. */
+/** What became of the deliveries that were handed to somebody, each counted once, and of those that were not. */
+export interface AnswerCounts extends Readonly<Record<Label, number>> {
+  /** Deliveries whose channel was lost before the broker was known to have their answer: it hands them out again, unless it had it. */
+  readonly unknown: number;
+  /** Given back without having been handed to anybody. */
   readonly returned: number;
 }
 
-/** Sends what was decided about the deliveries of a channel, and counts it over all channels. */
+interface Batch {
+  readonly settled: ReadonlyMap<Labelled, number>;
+  /** Answers that were sent on the channel when this batch had been. */
+  readonly upTo: number;
+  readonly frames: number;
+}
+
+/**
+ * Sends what was decided about the deliveries of a channel, and counts over all channels what became of each delivery. The broker confirms no
+ * answer: one counts once something that the broker says later on proves that it has it, and is unknown when its channel is lost before.
+ */
 export class Answers {
-  readonly #counts = { acknowledged: 0, rejected: 0, requeued: 0, returned: 0 };
+  readonly #counts = { acknowledged: 0, rejected: 0, requeued: 0, retried: 0, dead: 0, dropped: 0, copiedBack: 0, unknown: 0, returned: 0 };
   #ledger = new Ledger();
+  #unproven: Batch[] = [];
+  #proven = 0;
 
   get counts(): AnswerCounts {
     return { ...this.#counts };
   }
 
-  /** Messages that will not come again, over all channels. */
-  get final(): number {
-    return this.#counts.acknowledged + this.#counts.rejected + this.#counts.requeued;
+  /** Answers that the broker is known to have, over all channels: these messages do not come again. */
+  get proven(): number {
+    return this.#proven;
   }
 
   /** Answers on this channel that were decided and not sent. */
@@ -36,41 +46,80 @@ export class Answers {
     return this.#ledger.told;
   }
 
-  /** Begins with a new channel, on which tags count from 1 again. */
+  /** Deliveries of this channel of which somebody has decided what becomes of them. */
+  get settled(): number {
+    return this.#ledger.told + this.#ledger.decided + this.#ledger.held;
+  }
+
+  /** Frames that were sent on this channel, and of whose answers nothing proves that the broker has them. */
+  get unprovenFrames(): number {
+    return this.#unproven.reduce((sum, { frames }) => sum + frames, 0);
+  }
+
+  /** Begins with a new channel, on which tags count from 1 again; what was not proven on the last one is lost. */
   restart(): void {
-    this.#ledger = new Ledger();
+    this.lose();
   }
 
   opened(tag: number): void {
     this.#ledger.opened(tag);
   }
 
-  decide(tag: number, verdict: Settlement): void {
-    this.#ledger.settle(tag, verdict);
+  /** The delivery is handed to somebody: from now on it is counted as what becomes of it. */
+  begin(tag: number): void {
+    this.#ledger.begin(tag);
+  }
+
+  decide(tag: number, labelled: Labelled): void {
+    this.#ledger.settle(tag, labelled);
   }
 
   /** Sends at most so many of the answers that wait. */
   send(channel: Channel, most: number): void {
-    const { refused, upTo, single, acknowledged } = this.#ledger.take(Math.max(0, most));
-    for (const { tag, requeue } of refused) {
-      channel.nack(tagged(tag), false, requeue);
-      this.#counts[requeue ? 'requeued' : 'rejected']++;
-    }
+    const { refused, upTo, single, settled } = this.#ledger.take(Math.max(0, most));
+    for (const { tag, requeue } of refused) channel.nack(tagged(tag), false, requeue);
     if (upTo !== undefined) channel.ack(tagged(upTo), true);
     for (const tag of single) channel.ack(tagged(tag), false);
-    this.#counts.acknowledged += acknowledged;
+    const frames = refused.length + single.length + (upTo === undefined ? 0 : 1);
+    if (frames > 0) this.#unproven.push({ settled, upTo: this.#ledger.told, frames });
+  }
+
+  /** The broker is known to have the first so many answers that were sent on this channel. */
+  prove(answers: number): void {
+    for (let [batch] = this.#unproven; batch !== undefined && batch.upTo <= answers; [batch] = this.#unproven) {
+      this.#unproven.shift();
+      for (const [{ label }, count] of batch.settled) {
+        this.#counts[label] += count;
+        this.#proven += count;
+      }
+    }
+  }
+
+  /** The channel is lost: nothing can prove any more what has not been proven. Returns how many answers that were. */
+  lose(): number {
+    let lost = 0;
+    for (const [one, count] of [...this.#unproven.flatMap(({ settled }) => [...settled]), ...this.#ledger.pending]) {
+      const decided = one !== 'begun' && one.settlement !== 'hold';
+      if (decided) lost += count;
+      this.#counts[decided && one.certain === true ? one.label : 'unknown'] += count;
+    }
+    this.#unproven = [];
+    this.#ledger = new Ledger();
+    return lost;
   }
 
   /**
-   * Counts what has no final answer as given back, and answers it where closing the channel, which gives it back too, would
+   * Counts everything that the broker has not been told of as given back, and answers it where closing the channel, which gives it back too, would
    * do harm: from 4.3 on closing counts as a failed attempt on quorum queues and a nack does not. Before, a nack would
    * send the messages to the tail of a quorum queue, and closing keeps their place.
    */
   giveBack(channel: Channel, version: string): void {
-    const [open, held] = [this.#ledger.count('open'), this.#ledger.count('hold')];
+    const { open, pending } = this.#ledger;
+    const handed = [...pending.values()].reduce((sum, count) => sum + count, 0);
     this.#counts.returned += open;
-    this.#counts.requeued += held;
-    if (open + held > 0 && atLeast(version, 4, 3)) channel.nackAll(true);
+    this.#counts.requeued += handed;
+    this.#ledger = new Ledger();
+    if (open + handed > 0 && atLeast(version, 4, 3)) channel.nackAll(true);
   }
 }
 

@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
 import { Failure } from '../model/failure.ts';
 import type { FieldTable } from '../model/message.ts';
+import { formatCount } from '../model/quantity.ts';
 import { type Topology, withQueueName } from '../model/topology.ts';
-import type { Settlement } from '../model/verdict.ts';
+import { type Labelled, labelled, type Settlement } from '../model/verdict.ts';
 import { type AnswerCounts, Answers } from './answers.ts';
 import { afterLogin, onChannel, watchChannel, withinPatience } from './channel.ts';
 import type { Connection } from './connection.ts';
@@ -11,8 +12,17 @@ import { ensure } from './ensure.ts';
 import { channelFailure } from './failures.ts';
 import { encodable } from './frame-writer.ts';
 import type { Link } from './link.ts';
+import { untilSettled } from './returning.ts';
 import type { Session } from './session.ts';
 import { takeDeliveries, type WireDelivery } from './wire-delivery.ts';
+
+/** What a subscription may take. */
+export interface Portion {
+  /** Deliveries at most. Not one more is asked of the queue. */
+  readonly most: number;
+  /** Such as `x-stream-offset`. */
+  readonly arguments: FieldTable;
+}
 
 export interface ConsumerConfig {
   readonly queue: string;
@@ -26,6 +36,8 @@ export interface ConsumerConfig {
   readonly topology?: Topology | undefined;
   /** Called on each connection after the first, for what may have been lost meanwhile. */
   readonly restore?: ((connection: Connection) => Promise<void>) | undefined;
+  /** Called before each subscription after the first; absent: as many as the limit less what the broker is known to have the answers for, from the same place. */
+  readonly resume?: ((connection: Connection, queue: string) => Promise<Portion>) | undefined;
   /** Called whenever a subscription stands, with what the queue is called on this connection. */
   readonly onSubscribed?: ((queue: string) => void) | undefined;
 }
@@ -35,10 +47,13 @@ const RESUBSCRIBE_DELAY = 500;
 /** Milliseconds that an answer may wait for others. */
 const FLUSH_DELAY = 2;
 const MAX_PREFETCH = 65_535;
+/** A channel keeps answers to a quorum queue back once 32 frames of them are on their way; it may know of some that we take for settled. */
+const KEPT_BACK = 16;
 
 /**
- * Takes messages off a queue. Answers are sent in batches, and only for what was settled. After a lost connection it subscribes again; answers for deliveries of the old one are dropped, for the broker
- * hands those out again.
+ * Takes messages off a queue. Answers are sent in batches, and only for what was settled. The broker confirms no answer: one counts once a later word of
+ * the broker proves that it has it. After a lost connection the consumer subscribes again; answers for deliveries of the old one are dropped, for
+ * the broker hands those out again, and those that were sent without a proof are counted as unknown.
  */
 export class Consumer {
   readonly #session: Session;
@@ -60,10 +75,20 @@ export class Consumer {
   #wanted = Number.POSITIVE_INFINITY;
   #delivered = 0;
   #prefetch = 0;
+  /** How many answers are held back so that the queue has nothing to send beyond what is wanted; none once nothing more can come. */
+  #reserve = 0;
+  #cancelling: Promise<void> | undefined;
+  /** True once everything that was wanted is settled on this channel. */
+  #completing = false;
   #flushing: NodeJS.Timeout | undefined;
   #stopping = false;
   /** True when the broker did not answer a cancel in time. */
   #silent = false;
+  #finish: () => void = () => undefined;
+  /** Resolves once as many as were wanted have been settled, and the broker is known to have every answer that counts. */
+  readonly finished: Promise<void> = new Promise((resolve) => {
+    this.#finish = resolve;
+  });
   #end: (failure: Failure | undefined) => void = () => undefined;
   /** Resolves when it can go on no longer: with the failure, or with undefined after `close`. */
   readonly ended: Promise<Failure | undefined> = new Promise((resolve) => {
@@ -93,8 +118,14 @@ export class Consumer {
     return this.#tag !== undefined;
   }
 
+  /** What became of the deliveries that were begun; of the current channel only what is proven. */
   get counts(): AnswerCounts {
     return this.#answers.counts;
+  }
+
+  /** Answers that the broker is known to have: these messages do not come again. */
+  get proven(): number {
+    return this.#answers.proven;
   }
 
   /** Asks something about the queue, on the consumer's own connection. */
@@ -119,8 +150,9 @@ export class Consumer {
   }
 
   /**
-   * Starts the deliveries, with arguments such as `x-stream-offset`: at most `limit` of them, over all reconnects. Not one more is asked of the queue, for a message
-   * that is delivered and given back is marked as redelivered, and on a quorum queue it has spent one of its attempts.
+   * Starts the deliveries, with arguments such as `x-stream-offset`, until at most `limit` of them have an answer that the broker is known to have, over all
+   * reconnects. Not one more is asked of the queue, for a message that is delivered and given back is marked as redelivered, and on a quorum queue it has spent one
+   * of its attempts.
    *
    * @throws Failure `missing`, `denied` or `refused` as the broker gives it
    */
@@ -128,7 +160,7 @@ export class Consumer {
     this.#limit = limit;
     this.#arguments = args;
     const connection = this.#connected();
-    const { ended } = await this.#start(connection).catch(afterLogin);
+    const { ended } = await this.#start(connection, { most: limit, arguments: args }).catch(afterLogin);
     void this.#run(connection, ended);
   }
 
@@ -137,14 +169,22 @@ export class Consumer {
     return delivery.generation === this.#generation && this.#channel !== undefined;
   }
 
-  /** Records what becomes of a delivery; one that is no longer current is ignored, and the result is false. */
-  settle(delivery: WireDelivery, verdict: Settlement): boolean {
+  /** Takes a delivery over, to settle it: from now on it counts. False for one that is no longer current. */
+  begin(delivery: WireDelivery): boolean {
     if (!this.isCurrent(delivery)) return false;
-    this.#answers.decide(delivery.tag, verdict);
+    this.#answers.begin(delivery.tag);
+    return true;
+  }
+
+  /** Records what becomes of a delivery, and how it counts; one that is no longer current is ignored, and the result is false. */
+  settle(delivery: WireDelivery, given: Settlement | Labelled): boolean {
+    if (!this.isCurrent(delivery)) return false;
+    this.#answers.decide(delivery.tag, typeof given === 'string' ? labelled(given) : given);
     const { waiting } = this.#answers;
     // A part of the prefetch at a time keeps the queue busy; a frame per message would cost a write each.
-    if (waiting >= this.#prefetch / 4) this.#flush();
+    if (waiting >= this.#reserve / 4) this.#flush();
     else if (waiting > 0) this.#flushing ??= setTimeout(() => this.#flush(), FLUSH_DELAY);
+    this.#completeIfSettled();
     return true;
   }
 
@@ -157,20 +197,20 @@ export class Consumer {
   /**
    * Stops, sends the answers that were decided, gives back everything else and closes the connection.
    *
-   * @throws Failure `unavailable` when the connection went before the broker had the answers: it hands those messages out again
+   * @throws Failure `unavailable` when the connection went before the broker was known to have the answers: it hands those messages out again, unless it had them
    */
   async close(): Promise<void> {
     await this.cancel();
-    this.#prefetch = 0;
+    this.#reserve = 0;
     this.#flush();
-    const unsent = this.#answers.waiting;
-    const lost = await this.#closeChannel();
+    const failure = await this.#closeChannel();
+    const lost = this.#answers.lose();
     this.#end(undefined);
     await this.#link.close();
-    if (unsent > 0 || (lost !== undefined && this.#answers.sent > 0)) {
-      throw new Failure('unavailable', 'the connection was lost before the broker had all answers', {
-        cause: lost,
-        hint: 'the broker hands those messages out again',
+    if (lost > 0) {
+      throw new Failure('unavailable', `the connection was lost before the broker had ${formatCount(lost, 'answer')}`, {
+        cause: failure,
+        hint: 'the broker hands those messages out again, unless it had the answer',
       });
     }
   }
@@ -178,10 +218,48 @@ export class Consumer {
   async #closeChannel(): Promise<Failure | undefined> {
     const [channel, connection] = [this.#channel, this.#connection];
     if (channel === undefined || connection === undefined) return undefined;
-    this.#answers.giveBack(channel, connection.version);
-    this.#channel = undefined;
-    const end = this.#silent ? 'late' : await withinPatience(Promise.race([channel.close().then(() => undefined), connection.lost])).catch(channelFailure);
-    return end === 'late' ? new Failure('unavailable', 'the broker does not answer') : end;
+    try {
+      if (!this.#silent) this.#silent = (await withinPatience(this.#prove(channel, connection))) === 'late';
+      this.#answers.giveBack(channel, connection.version);
+      this.#channel = undefined;
+      const end = this.#silent ? 'late' : await withinPatience(onChannel(channel.close(), connection));
+      return end === 'late' ? new Failure('unavailable', 'the broker does not answer') : undefined;
+    } catch (error) {
+      return channelFailure(error);
+    } finally {
+      this.#channel = undefined;
+    }
+  }
+
+  /** Everything that was wanted is settled: it is done once the broker has it. A channel that is lost before is followed by another one. */
+  #completeIfSettled(): void {
+    const [channel, connection] = [this.#channel, this.#connection];
+    if (this.#answers.settled < this.#wanted || this.#tag !== undefined || this.#cancelling === undefined || this.#completing) return;
+    if (channel === undefined || connection === undefined) return;
+    this.#completing = true;
+    void this.#complete(channel, connection, this.#cancelling);
+  }
+
+  async #complete(channel: Channel, connection: Connection, cancelling: Promise<void>): Promise<void> {
+    try {
+      await cancelling;
+      if (this.#channel !== channel) return;
+      this.#flush();
+      await this.#prove(channel, connection);
+      if (this.#channel === channel) this.#finish();
+    } catch {
+      // The channel is lost, and whoever watches over it knows.
+    }
+  }
+
+  /** Resolves once the broker is known to have all answers that were sent. Only for a channel that gets nothing more. */
+  async #prove(channel: Channel, connection: Connection): Promise<void> {
+    const { sent, unprovenFrames } = this.#answers;
+    if (unprovenFrames === 0) return;
+    // The answer comes after the channel has passed on what came before it.
+    await onChannel(channel.prefetch(this.#prefetch), connection);
+    if (unprovenFrames >= KEPT_BACK) await untilSettled(connection, this.#queue);
+    if (this.#channel === channel) this.#answers.prove(sent);
   }
 
   async #run(first: Connection, firstEnd: Promise<Failure>): Promise<void> {
@@ -197,7 +275,7 @@ export class Consumer {
           this.#connection = connection;
         } else throw failure;
         if (this.#stopping) return;
-        ended = (await this.#start(connection)).ended;
+        ended = (await this.#start(connection, undefined)).ended;
       } catch (error) {
         if (error instanceof Failure && error.transient && !connection.open) ended = Promise.resolve(error);
         else {
@@ -220,17 +298,32 @@ export class Consumer {
     return this.#connection;
   }
 
-  async #start(connection: Connection): Promise<{ ended: Promise<Failure> }> {
+  /** What another subscription may still take. */
+  async #portion(connection: Connection): Promise<Portion> {
+    const { resume } = this.#config;
+    // What the last channel had is settled in no other way any more.
+    this.#answers.restart();
+    return resume === undefined ? { most: this.#limit - this.#answers.proven, arguments: this.#arguments } : resume(connection, this.#queue);
+  }
+
+  async #start(connection: Connection, given: Portion | undefined): Promise<{ ended: Promise<Failure> }> {
     const { noAck, exclusive, priority } = this.#config;
     await this.#prepare(connection);
     const queue = this.#queue;
+    const { most, arguments: args } = given ?? (await this.#portion(connection));
+    if (most <= 0) {
+      this.#finish();
+      return { ended: connection.lost };
+    }
     const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
     const { ended } = watchChannel(channel, connection);
-    this.#answers.restart();
     this.#generation++;
     this.#delivered = 0;
-    this.#wanted = this.#limit - this.#answers.final;
+    this.#wanted = most;
     this.#prefetch = Math.max(1, Math.min(this.#config.prefetch, this.#wanted, MAX_PREFETCH));
+    this.#reserve = this.#prefetch;
+    this.#cancelling = undefined;
+    this.#completing = false;
     this.#channel = channel;
     channel.once('close', () => {
       if (this.#channel !== channel) return;
@@ -241,29 +334,34 @@ export class Consumer {
       channel.once('cancel', () => {
         this.#session.emit({ kind: 'cancelled', queue });
         this.#flush();
+        const { sent } = this.#answers;
         this.#tag = undefined;
         this.#channel = undefined;
         const failure = new Failure('unavailable', `the broker ended the subscription to "${queue}"`, { transient: true });
-        channel.close().then(
-          () => resolve(failure),
-          () => resolve(failure),
-        );
+        channel
+          .close()
+          .then(() => this.#answers.prove(sent))
+          .catch(() => undefined)
+          .finally(() => resolve(failure));
       });
     });
     if (!noAck) await onChannel(channel.prefetch(this.#prefetch), connection);
     const generation = this.#generation;
-    const options = { noAck, exclusive, arguments: encodable(this.#arguments), ...(priority !== undefined && { priority }) };
+    const options = { noAck, exclusive, arguments: encodable(args), ...(priority !== undefined && { priority }) };
     const take = takeDeliveries(channel, { queue, generation }, (delivery) => this.#take(delivery));
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;
     this.#config.onSubscribed?.(queue);
     if (this.#stopping || this.#delivered >= this.#wanted) void this.#cancelSubscription();
+    this.#completeIfSettled();
     return { ended: Promise.race([ended, cancelled]) };
   }
 
   #take(delivery: WireDelivery): void {
     if (delivery.generation !== this.#generation) return;
     if (!this.#config.noAck) this.#answers.opened(delivery.tag);
+    // The queue hands out more than the prefetch only when it has as many answers. (That of a stream counts otherwise, and so do its answers.)
+    this.#answers.prove(delivery.tag - this.#prefetch);
     // Beyond what was asked for: it stays open and goes back when the channel closes. Streams deliver by the chunk.
     if (this.#stopping || this.#delivered >= this.#wanted) return;
     this.#delivered++;
@@ -273,12 +371,17 @@ export class Consumer {
 
   async #cancelSubscription(): Promise<void> {
     const [channel, connection, tag] = [this.#channel, this.#connection, this.#tag];
-    if (channel === undefined || connection === undefined || tag === undefined) return;
+    if (channel !== undefined && connection !== undefined && tag !== undefined) this.#cancelling = this.#askToCancel(channel, connection, tag);
+    await this.#cancelling;
+  }
+
+  async #askToCancel(channel: Channel, connection: Connection, tag: string): Promise<void> {
     this.#tag = undefined;
-    this.#silent = (await withinPatience(onChannel(channel.cancel(tag), connection)).catch(() => undefined)) === 'late';
+    const cancelled = onChannel(channel.cancel(tag), connection).catch(() => undefined);
+    this.#silent = (await withinPatience(cancelled)) === 'late';
     if (this.#channel !== channel) return;
     // Nothing more can come: answers need no longer be held back.
-    this.#prefetch = 0;
+    this.#reserve = 0;
     this.#flush();
   }
 
@@ -286,6 +389,6 @@ export class Consumer {
     clearTimeout(this.#flushing);
     this.#flushing = undefined;
     // Answered + prefetch never exceeds what is wanted, so that the queue has nothing to send beyond it.
-    if (this.#channel !== undefined) this.#answers.send(this.#channel, this.#wanted - this.#prefetch - this.#answers.sent);
+    if (this.#channel !== undefined) this.#answers.send(this.#channel, this.#wanted - this.#reserve - this.#answers.sent);
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Channel } from 'amqplib';
+import type { Channel, ConsumeMessage } from 'amqplib';
 import { Failure } from '../model/failure.ts';
 import type { FieldTable, FieldValue } from '../model/message.ts';
 import { onOwnChannel } from './channel.ts';
@@ -122,23 +122,61 @@ const CHUNK_SILENCE = 200;
 /** A stream that is published to all the time has no silence. */
 const CHUNK_PATIENCE = 1_000;
 
-/** The offset of the last message that a stream has now; -1 when it has none. */
-export async function lastOffset(connection: Connection, queue: string): Promise<number> {
+/** Offsets of the first and the last message in a part of a stream. */
+export interface Chunk {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The last part of a stream that was written at once; undefined when the stream has no messages. */
+export async function lastChunk(connection: Connection, queue: string): Promise<Chunk | undefined> {
+  // The figure may be late, but not too high: what is there comes.
+  const some = await readyCount(connection, queue).then(
+    (count) => count > 0,
+    () => false,
+  );
   return onOwnChannel(connection, async (channel) => {
-    let last = -1;
-    let since = performance.now();
+    let chunk: Chunk | undefined;
+    let since = 0;
     await channel.prefetch(10_000);
     await channel.consume(
       queue,
       (message) => {
         const offset: unknown = message?.properties.headers?.['x-stream-offset'];
-        if (typeof offset === 'number') last = Math.max(last, offset);
+        if (typeof offset === 'number') chunk = { first: Math.min(chunk?.first ?? offset, offset), last: Math.max(chunk?.last ?? offset, offset) };
         since = performance.now();
       },
       { arguments: { 'x-stream-offset': 'last' } },
     );
     const start = performance.now();
-    while (performance.now() - since < CHUNK_SILENCE && performance.now() - start < CHUNK_PATIENCE) await delay(CHUNK_SILENCE / 4);
-    return last;
+    const isOver = (): boolean => {
+      const now = performance.now();
+      return now - start > CHUNK_PATIENCE || (now - Math.max(since, start) > CHUNK_SILENCE && (chunk !== undefined || !some));
+    };
+    while (!isOver()) await delay(CHUNK_SILENCE / 4);
+    return chunk;
+  });
+}
+
+/** The offset of the last message that a stream has now; -1 when it has none. */
+export async function lastOffset(connection: Connection, queue: string): Promise<number> {
+  return (await lastChunk(connection, queue))?.last ?? -1;
+}
+
+/** The offset of the first message that a stream still has; undefined when it has none. */
+export async function firstOffset(connection: Connection, queue: string): Promise<number | undefined> {
+  return onOwnChannel(connection, async (channel) => {
+    let first: number | undefined;
+    await channel.prefetch(1);
+    const came = new Promise<void>((resolve) => {
+      const take = (message: ConsumeMessage | null): void => {
+        const offset: unknown = message?.properties.headers?.['x-stream-offset'];
+        if (typeof offset === 'number') first ??= offset;
+        resolve();
+      };
+      channel.consume(queue, take, { arguments: { 'x-stream-offset': 'first' } }).catch(() => resolve());
+    });
+    await Promise.race([came, delay(CHUNK_PATIENCE, undefined, { ref: false })]);
+    return first;
   });
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { withinPatience } from './channel.ts';
 import type { Connection } from './connection.ts';
-import { readyCount } from './queue-probe.ts';
+import { queueCounts, readyCount } from './queue-probe.ts';
 
 /** How long a queue may take to put back the next messages; others may have taken them at once, so that nobody sees it. */
 const PATIENCE = 1_000;
@@ -48,4 +48,56 @@ export async function settledCount(connection: Connection, queue: string): Promi
 export async function steadyCount(connection: Connection, queue: string, momentAgo: number): Promise<number> {
   const count = await readyCount(connection, queue);
   return count > momentAgo ? settledCount(connection, queue) : count;
+}
+
+/** A quorum queue that is busy takes so long, in milliseconds, to hear of what its channel keeps for it. */
+const SETTLE_PATIENCE = 1_000;
+const MOST_CHECK = 50;
+
+/**
+ * Waits until a quorum queue has what was answered on a channel whose consumer is cancelled. Such a channel keeps answers back while 32 of them are on their way to the queue, says nothing of it,
+ * and forgets them when it is closed (tried on 3.10.8: a drain without any fault left 230 of 20,000 messages). Until the queue has them all, it counts the cancelled consumer too.
+ * Other consumers are counted as well: who waits in vain has waited long enough for the channel. Resolves as well when nobody may ask.
+ */
+export async function untilSettled(connection: Connection, queue: string): Promise<void> {
+  const started = performance.now();
+  for (let pause = 1; performance.now() - started < SETTLE_PATIENCE; pause = Math.min(pause * 2, MOST_CHECK)) {
+    const counts = await queueCounts(connection, queue).catch(() => undefined);
+    if (counts === undefined || counts.consumers === 0) return;
+    await delay(pause);
+  }
+}
+
+/** The heartbeat that a broker expects where none was agreed on, in milliseconds, and how many it waits for before it gives a silent connection up. */
+const HEARTBEAT = 60_000;
+const BEATS = 2;
+const GRACE = 5_000;
+const RELEASE_CHECK = 20;
+
+/**
+ * Waits until a queue has back what a lost connection held: until it counts no more consumers than the given. A connection that was cut by the network is gone for the broker only after
+ * its heartbeats have failed to come, and no wait is longer than that. Returns how many messages are ready then.
+ *
+ * @throws Failure as the broker gives it
+ */
+export async function untilReleased(
+  connection: Connection,
+  queue: string,
+  others: number,
+  onWait: (most: number) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  const { heartbeat = HEARTBEAT / 1_000 } = connection.model.connection as { readonly heartbeat?: number };
+  const most = BEATS * (heartbeat || HEARTBEAT / 1_000) * 1_000 + GRACE;
+  const started = performance.now();
+  for (let said = false; ; ) {
+    const { messages, consumers } = await queueCounts(connection, queue);
+    const waited = performance.now() - started;
+    if (consumers <= others || waited > most || signal.aborted) return messages;
+    if (!said && waited > SETTLE_PATIENCE) {
+      said = true;
+      onWait(most);
+    }
+    await delay(RELEASE_CHECK, undefined, { signal }).catch(() => undefined);
+  }
 }

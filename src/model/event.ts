@@ -23,12 +23,13 @@ export interface PublishCounts {
 export interface ConsumeCounts {
   /** Messages handed to the handler. */
   readonly received: number;
+  /** Messages that the broker is known to have the acknowledgement of. */
   readonly acknowledged: number;
   /** Messages rejected without requeue: dead-lettered where the queue has a dead-letter exchange. */
   readonly rejected: number;
   /** Messages given back to the queue after the handler saw them. */
   readonly requeued: number;
-  /** Messages whose answer nobody knows whether the broker has it: their connection was lost, and they come again. */
+  /** Messages of which nobody knows whether the broker has the answer, for their connection was lost first: they come again unless it has. */
   readonly unknown: number;
   /** Messages that were delivered beyond what was asked for and went back to the queue unseen. */
   readonly returned: number;
@@ -51,7 +52,7 @@ export interface WorkCounts {
   readonly requeued: number;
   /** Messages whose next return would have been their last: a copy was put at the end of the queue instead. */
   readonly copiedBack: number;
-  /** Messages whose connection was lost before the broker had the answer: they come again, and are received once more. */
+  /** Messages whose connection was lost before the broker was known to have the answer: they come again, and are received once more, unless it had. */
   readonly unknown: number;
   /** Messages that were delivered and went back to the queue unseen. */
   readonly returned: number;

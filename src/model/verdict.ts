@@ -8,6 +8,29 @@
  */
 export type Settlement = 'ack' | 'requeue' | 'dead' | 'hold';
 
+/** What a settled delivery is counted as, once the broker is known to have the settlement. */
+export type Label = 'acknowledged' | 'rejected' | 'requeued' | 'retried' | 'dead' | 'dropped' | 'copiedBack';
+
+/** A settlement and how it counts. */
+export interface Labelled {
+  readonly settlement: Settlement;
+  readonly label: Label;
+  /** True when the label holds even if the settlement is lost: what it says has happened elsewhere, such as a confirmed copy. */
+  readonly certain?: boolean;
+}
+
+const LABELLED: Readonly<Record<Settlement, Labelled>> = {
+  ack: { settlement: 'ack', label: 'acknowledged' },
+  dead: { settlement: 'dead', label: 'rejected' },
+  requeue: { settlement: 'requeue', label: 'requeued' },
+  hold: { settlement: 'hold', label: 'requeued' },
+};
+
+/** A settlement with the label that it has where nobody gives it another one. */
+export function labelled(settlement: Settlement): Labelled {
+  return LABELLED[settlement];
+}
+
 /**
  * What a handler decides about its message.
  *

@@ -110,8 +110,8 @@ function published({ confirmed, returned, nacked, unknown }: PublishCounts, refu
   return parts.length === 0 ? 'none confirmed' : parts.join(', ');
 }
 
-/** Of messages that come again. */
-const LOST = 'unknown (the connection was lost first, and they come again)';
+/** Of messages that come again, unless the answer arrived after all. */
+const LOST = 'unknown (the connection was lost first: they come again unless the broker had the answer)';
 
 function worked({ acknowledged, retried, dead, dropped, requeued, copiedBack, unknown, returned, waiting = 0 }: WorkCounts): string {
   const parts = list([

@@ -1,10 +1,8 @@
 import type { Session } from '../amqp/session.ts';
 import type { ConsumeCounts } from '../model/event.ts';
-import type { Delivery } from '../model/message.ts';
-import type { Settlement } from '../model/verdict.ts';
 import type { ConsumeConfig } from './consume-config.ts';
-import { take } from './take.ts';
-import type { TakeContext, TakeOptions } from './take-options.ts';
+import { asConsumed, take } from './take.ts';
+import type { Take, TakeOptions } from './take-options.ts';
 
 /**
  * Takes messages off a queue and hands each to the handler; what the handler's promise resolves to becomes of it. A handler
@@ -13,14 +11,10 @@ import type { TakeContext, TakeOptions } from './take-options.ts';
  * @throws Failure `missing` for a queue that does not exist, `deadline`, `negative` when an expectation is false,
  * `unavailable`, or what the session's signal was aborted with
  */
-export async function consume(
-  session: Session,
-  config: ConsumeConfig,
-  handler: (delivery: Delivery, context: TakeContext) => Promise<Settlement>,
-  options: TakeOptions = {},
-): Promise<ConsumeCounts> {
-  const run = config.requeue ? (await import('./look.ts')).look : take;
-  const { counts, seconds, failure } = await run(session, config, handler, options);
+export async function consume(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions = {}): Promise<ConsumeCounts> {
+  const { counts, seconds, failure } = config.requeue
+    ? await (await import('./look.ts')).look(session, config, handler, options)
+    : asConsumed(await take(session, config, handler, options));
   session.emit({ kind: 'consumed', counts, seconds, queue: config.queue });
   if (failure !== undefined) throw failure;
   return counts;

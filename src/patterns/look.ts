@@ -7,7 +7,7 @@ import type { ConsumeConfig } from './consume-config.ts';
 import { readHeld } from './dlx/read.ts';
 import { strandedFailure } from './dlx/read-options.ts';
 import { type End, judgeEnd, judgeSurplus, surplusWithin } from './expectation.ts';
-import { type Taken, take } from './take.ts';
+import { asConsumed, type Taken, take } from './take.ts';
 import type { Take, TakeOptions } from './take-options.ts';
 
 /**
@@ -16,7 +16,7 @@ import type { Take, TakeOptions } from './take-options.ts';
  *
  * @throws Failure as `take` does
  */
-export async function look(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions): Promise<Taken> {
+export async function look(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions): Promise<Taken<ConsumeCounts>> {
   return new Look(session, config, handler, options).execute();
 }
 
@@ -44,16 +44,16 @@ class Look {
     this.#options = options;
   }
 
-  async execute(): Promise<Taken> {
+  async execute(): Promise<Taken<ConsumeCounts>> {
     const { queue, count = Number.POSITIVE_INFINITY, expect, idle, timeout, drain, offset, exclusive, priority } = this.#config;
     // A stream takes nothing back, for nothing is taken from it.
-    let taken: Taken | undefined;
+    let taken: Taken<ConsumeCounts> | undefined;
     const stream = async (): Promise<void> => {
-      taken = await take(this.#session, { ...this.#config, requeue: false, drain: !this.#follows }, this.#handler, this.#options);
+      taken = asConsumed(await take(this.#session, { ...this.#config, requeue: false, drain: !this.#follows }, this.#handler, this.#options));
     };
     if (offset !== undefined) {
       await stream();
-      return taken as Taken;
+      return taken as Taken<ConsumeCounts>;
     }
     const deadline = timeout === undefined ? undefined : setTimeout(() => this.#timeOut(), timeout);
     const watch = idle === undefined || drain ? undefined : this.#watchIdle(idle);

@@ -2,7 +2,7 @@ import type { Connection } from '../amqp/connection.ts';
 import type { AskManagement } from '../amqp/return-rules.ts';
 import type { Delivery } from '../model/message.ts';
 import type { Topology } from '../model/topology.ts';
-import type { Settlement } from '../model/verdict.ts';
+import type { Labelled, Settlement } from '../model/verdict.ts';
 
 /** What a pattern asks of the engine beside the limits of its config. */
 export interface TakeOptions {
@@ -18,6 +18,8 @@ export interface TakeOptions {
   readonly graceful?: boolean;
   /** Asked for the policies of a queue that messages are given back to. */
   readonly ask?: AskManagement;
+  /** True where the queue is known to be no stream. */
+  readonly neverStream?: boolean;
   /** Called whenever a subscription stands, also after a reconnect. */
   readonly onSubscribed?: (queue: string) => void;
   /** What becomes of a delivery that nothing was decided about when the run ends; absent: it is held, and goes back with the channel. */
@@ -36,4 +38,4 @@ export interface TakeContext {
   readonly ask: <T>(question: (connection: Connection) => Promise<T>) => Promise<T>;
 }
 
-export type Take = (delivery: Delivery, context: TakeContext) => Promise<Settlement>;
+export type Take = (delivery: Delivery, context: TakeContext) => Promise<Settlement | Labelled>;

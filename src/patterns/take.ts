@@ -1,24 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Consumer } from '../amqp/consumer.ts';
-import { lastOffset, queueType, readyCount } from '../amqp/queue-probe.ts';
+import type { Connection } from '../amqp/connection.ts';
+import { Consumer, type Portion } from '../amqp/consumer.ts';
+import { lastOffset, queueCounts, queueType, readyCount } from '../amqp/queue-probe.ts';
+import { untilReleased } from '../amqp/returning.ts';
 import type { Session } from '../amqp/session.ts';
 import type { WireDelivery } from '../amqp/wire-delivery.ts';
 import type { ConsumeCounts } from '../model/event.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
-import type { FieldTable } from '../model/message.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
-import type { Settlement } from '../model/verdict.ts';
+import type { Labelled, Settlement } from '../model/verdict.ts';
 import type { ConsumeConfig } from './consume-config.ts';
 import { type End, judgeEnd, judgeSurplus, SILENCE_CHECK, surplusWithin } from './expectation.ts';
 import { InFlight } from './in-flight.ts';
-import { parseOffset } from './offset.ts';
-import { takeCounts } from './take-counts.ts';
+import { StreamPlace } from './stream-place.ts';
+import { type TakeCounts, takeCounts } from './take-counts.ts';
 import type { Take, TakeContext, TakeOptions } from './take-options.ts';
 
 /** How often a queue is asked whether it is empty, when its messages stopped coming before the depth at the start was reached. */
 const DRAIN_CHECK = 500;
 /** A stream hands out what it has at once; silence of so many milliseconds means that there is nothing from there on. */
 const STREAM_SILENCE = 3_000;
+/** Milliseconds in which a delivery tells whether the queue is a stream; afterwards it is asked. */
+const TELLING = 100;
 /** How long handlers may take to finish once the run is stopped. */
 const STOP_GRACE = 5_000;
 
@@ -26,8 +29,8 @@ const STOP_GRACE = 5_000;
 const KILL_GRACE = 10_000;
 
 /** How a run ended; its failure is not thrown, for the counts matter all the same. */
-export interface Taken {
-  readonly counts: ConsumeCounts;
+export interface Taken<C = TakeCounts> {
+  readonly counts: C;
   readonly seconds: number;
   readonly failure: Failure | undefined;
 }
@@ -39,6 +42,12 @@ export interface Taken {
  */
 export async function take(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions = {}): Promise<Taken> {
   return new Run(session, config, handler, options).execute();
+}
+
+/** What a command tells of a run that answers in its own name. */
+export function asConsumed({ counts, seconds, failure }: Taken): Taken<ConsumeCounts> {
+  const { received, acknowledged, rejected, requeued, unknown, returned } = counts;
+  return { counts: { received, acknowledged, rejected, requeued, unknown, returned }, seconds, failure };
 }
 
 /** A failure as it is; anything else is a bug, which nothing here may hide. */
@@ -54,13 +63,20 @@ class Run {
   readonly #options: TakeOptions;
   readonly #started = performance.now();
   #limit = Number.POSITIVE_INFINITY;
-  #stream = false;
+  /** Undefined as long as nobody has asked and no delivery has told. */
+  #stream: boolean | undefined;
+  #asking: Promise<void> | undefined;
+  readonly #place: StreamPlace;
   /** Of a stream: where to stop, and where the last delivery stood. */
   #lastOffset = Number.POSITIVE_INFINITY;
   #offset = -1;
+  /** Of a queue that is drained: the consumers that it had beside this one at the start. */
+  #others = 0;
   #received = 0;
-  /** Those whose settlement still meant something to the broker. */
-  #settled = 0;
+  /** Those that the handler was done with, whether or not the broker cared any more. */
+  #dealtWith = 0;
+  /** True once as many were taken as were wanted. */
+  #complete = false;
   /** Those that the handler has seen and nothing was decided about. */
   readonly #undecided = new Set<WireDelivery>();
   #handling = new InFlight<WireDelivery>(0, () => undefined);
@@ -80,12 +96,14 @@ class Run {
     this.#config = config;
     this.#handler = handler;
     this.#options = options;
+    this.#place = new StreamPlace(config.offset, session.emit);
+    if (options.neverStream === true) this.#stream = false;
+    else if (config.offset !== undefined) this.#stream = true;
   }
 
   async execute(): Promise<Taken> {
-    const { queue, count, expect, ack, exclusive, priority, offset, idle, timeout } = this.#config;
+    const { queue, count, expect, ack, exclusive, priority, idle, timeout } = this.#config;
     const forgets = !ack && count === undefined && expect === undefined && !this.#config.drain;
-    if (offset !== undefined) parseOffset(offset);
     const consumer = new Consumer(
       this.#session,
       {
@@ -96,6 +114,7 @@ class Run {
         priority,
         topology: this.#options.topology,
         restore: this.#options.restore,
+        resume: (connection, name) => this.#resume(consumer, connection, name),
         onSubscribed: this.#options.onSubscribed,
       },
       (delivery) => this.#handling.add(delivery),
@@ -116,6 +135,7 @@ class Run {
     };
     subscribing().catch((error) => this.#end(asFailure(error)));
     void consumer.ended.then((failure) => failure !== undefined && this.#end(failure));
+    void consumer.finished.then(() => this.#completed());
     const watch = idle === undefined ? undefined : this.#watchIdle(consumer, idle);
     const end = await this.#ended;
     this.#handling.stop();
@@ -124,9 +144,11 @@ class Run {
     clearInterval(watch);
     let failure = end instanceof Failure ? end : connected ? await this.#judge(consumer, end).catch(asFailure) : judgeEnd(this.#config, end, 0);
     this.#over.abort();
+    await this.#asking;
     failure = await this.#finish(consumer, failure);
     if (!subscribed && failure !== undefined) throw failure;
-    const counts = takeCounts(this.#received, consumer.counts, { forgets, isStream: this.#offset >= 0 });
+    const way = forgets ? 'forgotten' : this.#stream === true ? 'stream' : 'answered';
+    const counts = takeCounts(this.#received, this.#dealtWith, consumer.counts, way);
     return { counts, seconds: (performance.now() - this.#started) / 1_000, failure };
   }
 
@@ -136,11 +158,12 @@ class Run {
     if (this.#config.drain || expect !== undefined || this.#config.reject) this.#stream = (await consumer.ask(queueType)) === 'stream';
     if (this.#stream && this.#config.reject) throw new Failure('refused', 'a stream keeps its messages: there is nothing to reject');
     if (this.#config.drain) await this.#limitToDepth(consumer);
-    // What a stream has now begins at its beginning, not with what comes next. Other queues refuse the argument.
-    const start = this.#config.offset ?? (this.#stream && this.#config.drain ? 'first' : undefined);
-    const args: FieldTable = start === undefined ? {} : { 'x-stream-offset': parseOffset(start) };
-    if (this.#limit > 0) await consumer.subscribe(this.#limit, args);
-    else if (expect === 0) {
+    // What a stream has now begins at its beginning, not with what comes next.
+    if (this.#stream && this.#config.drain && this.#config.offset === undefined) this.#place.begin('first');
+    if (this.#limit > 0) {
+      await consumer.subscribe(this.#limit, this.#place.beginning);
+      void this.#learnPlace(consumer);
+    } else if (expect === 0) {
       // A queue that is missing is silent, too.
       await consumer.ask(readyCount);
       void this.#expectSilence(consumer).catch((error) => this.#end(asFailure(error)));
@@ -152,24 +175,84 @@ class Run {
       this.#lastOffset = await consumer.ask(lastOffset);
       const { offset } = this.#config;
       if (this.#lastOffset < 0 || offset === 'next' || Number(offset) > this.#lastOffset) this.#limit = 0;
-      else void this.#watchStream();
+      else void this.#watchStream(consumer);
       return;
     }
-    this.#limit = Math.min(this.#limit, await consumer.ask(readyCount));
+    const { messages, consumers } = await consumer.ask(queueCounts);
+    this.#others = consumers;
+    this.#limit = Math.min(this.#limit, messages);
     if (this.#limit > 0) void this.#watchDrain(consumer);
   }
 
+  /** What is taken on another connection: what came again counts no more than what the broker may not have heard of. */
+  async #resume(consumer: Consumer, connection: Connection, queue: string): Promise<Portion> {
+    this.#stream ??= (await queueType(connection, queue)) === 'stream';
+    if (this.#stream) {
+      const done = this.#offset >= this.#lastOffset;
+      return { most: done ? 0 : this.#limit - this.#received, arguments: this.#place.resume() };
+    }
+    const { count = Number.POSITIVE_INFINITY, expect = Number.POSITIVE_INFINITY } = this.#config;
+    const left = Math.min(count, expect) - consumer.proven;
+    if (!this.#config.drain) return { most: left, arguments: {} };
+    const onWait = (most: number): void =>
+      this.#session.emit({
+        kind: 'note',
+        text: `"${queue}" still has consumers: waiting until what the lost connection held is back, ${formatDuration(most)} at most`,
+      });
+    // What is ready then is all that is left of what was there at the start; another consumer may have had some of it.
+    return { most: Math.min(left, await untilReleased(connection, queue, this.#others, onWait, this.#over.signal)), arguments: {} };
+  }
+
+  /** Where a stream ends is to be known when the connection is lost before anything has come. */
+  async #learnPlace(consumer: Consumer): Promise<void> {
+    try {
+      if (this.#stream === undefined) {
+        if (!(await this.#pause(TELLING)) || this.#received > 0 || !consumer.subscribed) return;
+        this.#stream ??= (await consumer.ask(queueType)) === 'stream';
+      }
+      if (this.#stream) await this.#place.learn((question) => consumer.ask(question));
+    } catch {
+      // Whoever loses the connection before knows nothing, and says so.
+    }
+  }
+
+  /** Everything that was wanted has come; handlers may still be at it. */
+  #completed(): void {
+    this.#complete = true;
+    if (this.#undecided.size === 0) this.#end('count');
+  }
+
+  /** The offset of a delivery from a stream; -1 for any other. */
+  #offsetOf(consumer: Consumer, delivery: WireDelivery): number {
+    if (this.#stream === false) return -1;
+    const { offset } = delivery;
+    if (this.#stream === undefined && offset !== undefined) {
+      // A publisher may have set the header on a message of any queue.
+      this.#stream = true;
+      this.#asking = consumer.ask(queueType).then(
+        (type) => {
+          this.#stream = type === 'stream';
+        },
+        () => undefined,
+      );
+    } else this.#stream ??= false;
+    return offset ?? -1;
+  }
+
   #take(consumer: Consumer, delivery: WireDelivery): Promise<void> | undefined {
-    const offset = delivery.offset ?? -1;
+    const offset = this.#offsetOf(consumer, delivery);
     if (offset > this.#lastOffset) {
       this.#end('drained');
       return undefined;
     }
     // It waited for its turn, and its connection is gone meanwhile: it comes again.
-    if (!consumer.isCurrent(delivery)) return undefined;
-    this.#offset = offset;
+    if (!consumer.begin(delivery)) return undefined;
     this.#received++;
-    if (offset === this.#lastOffset) this.#limit = this.#settled + this.#handling.running + 1;
+    if (offset >= 0) {
+      this.#offset = offset;
+      this.#place.take(offset, (question) => consumer.ask(question));
+      if (offset === this.#lastOffset || this.#received === this.#limit) this.#complete = true;
+    }
     this.#lastDelivery = performance.now();
     if (this.#lastDelivery - this.#lastProgress > 100) {
       this.#lastProgress = this.#lastDelivery;
@@ -183,8 +266,9 @@ class Run {
         if (settlement === 'hold' && this.#options.giveBack !== undefined && consumer.isCurrent(delivery)) return;
         // A verdict that comes after that is too late.
         if (!this.#undecided.delete(delivery)) return;
-        if (consumer.settle(delivery, this.#settlement(settlement))) this.#settled++;
-        if (this.#settled >= this.#limit) this.#end('count');
+        this.#dealtWith++;
+        consumer.settle(delivery, this.#settlement(settlement));
+        if (this.#complete && this.#undecided.size === 0) this.#end('count');
       },
       (error) => {
         this.#end(
@@ -203,7 +287,7 @@ class Run {
     };
   }
 
-  #settlement(given: Settlement): Settlement {
+  #settlement(given: Settlement | Labelled): Settlement | Labelled {
     if (given !== 'ack') return given;
     return this.#config.reject ? 'dead' : 'ack';
   }
@@ -225,15 +309,15 @@ class Run {
   async #watchDrain(consumer: Consumer): Promise<void> {
     while (await this.#pause(DRAIN_CHECK)) {
       const before = this.#received;
-      if (performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
+      if (!consumer.subscribed || performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
       const depth = await consumer.ask(readyCount).catch(() => undefined);
       if (depth === 0 && this.#received === before && this.#handling.running === 0) this.#end('drained');
     }
   }
 
   /** A time or an age may lie behind the last message, which then never comes. */
-  async #watchStream(): Promise<void> {
-    while (await this.#pause(STREAM_SILENCE)) if (this.#received === 0) this.#end('drained');
+  async #watchStream(consumer: Consumer): Promise<void> {
+    while (await this.#pause(STREAM_SILENCE)) if (this.#received === 0 && consumer.subscribed) this.#end('drained');
   }
 
   async #expectSilence(consumer: Consumer): Promise<void> {
@@ -250,7 +334,9 @@ class Run {
 
   async #judge(consumer: Consumer, end: End): Promise<Failure | undefined> {
     const { expect, idle = 0, settle, timeout = Number.POSITIVE_INFINITY } = this.#config;
-    if (expect === undefined || this.#received < expect) return judgeEnd(this.#config, end, this.#received);
+    // What was lost with a connection has come again, and is no message more.
+    const came = this.#stream === true ? this.#received : this.#received - consumer.counts.unknown;
+    if (expect === undefined || came < expect) return judgeEnd(this.#config, end, came);
     const untilDeadline = this.#started + timeout - performance.now();
     const settling = end === 'count' && expect > 0 ? Math.min(Math.max(settle, idle), untilDeadline) : 0;
     return judgeSurplus(expect, await surplusWithin(settling, () => this.#left(consumer), this.#session.signal));
@@ -291,7 +377,7 @@ class Run {
 
   /** What a handler has seen and did not finish goes back, and is not among what nobody has seen. */
   async #giveBack(consumer: Consumer): Promise<void> {
-    const { giveBack = async (): Promise<Settlement> => 'hold' } = this.#options;
+    const { giveBack = async (): Promise<Settlement | Labelled> => 'hold' } = this.#options;
     const seen = [...this.#undecided].filter((delivery) => consumer.isCurrent(delivery));
     const unseen = this.#handling.waiting.filter((delivery) => consumer.isCurrent(delivery));
     this.#undecided.clear();

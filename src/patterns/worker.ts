@@ -5,13 +5,13 @@ import { readyCount } from '../amqp/queue-probe.ts';
 import type { Session } from '../amqp/session.ts';
 import type { Outcome } from '../amqp/unconfirmed.ts';
 import { type Attempt, attemptOf, deadLetter, retryCopy } from '../model/attempt.ts';
-import type { ConsumeCounts, WorkCounts } from '../model/event.ts';
+import type { WorkCounts } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
 import type { Delivery, Message } from '../model/message.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
 import { asBeforePutBack } from '../model/replay.ts';
-import type { Judgement, Settlement, Verdict } from '../model/verdict.ts';
+import type { Judgement, Labelled, Settlement, Verdict } from '../model/verdict.ts';
 import { ConsumeConfig } from './consume-config.ts';
 import { GiveBack, type WayBack } from './give-back.ts';
 import { publishWhile } from './publish-while.ts';
@@ -29,6 +29,12 @@ const WITHOUT_REASON: Readonly<Record<Verdict, string>> = {
   requeue: 'the handler gave it back',
   dead: 'the handler rejected it',
 };
+/** A message that the broker dead-letters or drops itself counts once it has heard of it; of one that has a confirmed copy, that copy is certain. */
+const REJECTED: Labelled = { settlement: 'dead', label: 'dead' };
+const DROPPED: Labelled = { settlement: 'dead', label: 'dropped' };
+const BURIED: Labelled = { settlement: 'ack', label: 'dead', certain: true };
+const COPIED_BACK: Labelled = { settlement: 'ack', label: 'copiedBack', certain: true };
+const SENT_OFF: Labelled = { settlement: 'ack', label: 'retried', certain: true };
 const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 
 /**
@@ -53,10 +59,7 @@ class Worker {
   readonly #config: WorkerConfig;
   readonly #setup: WorkerSetup;
   readonly #handler: Handler;
-  readonly #counts = { retried: 0, dead: 0 };
   readonly #wayBack: GiveBack;
-  /** Messages that are to be acknowledged because there is a copy. */
-  #copied = 0;
   #publisher: Publisher | undefined;
 
   constructor(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler) {
@@ -83,6 +86,7 @@ class Worker {
           concurrency,
           grace,
           graceful: true,
+          neverStream: true,
           restore,
           giveBack: (delivery, context) => this.#goBack(delivery, context),
           onSubscribed: () => this.#session.emit({ kind: 'note', text: `working on the queue "${queue}"` }),
@@ -90,7 +94,19 @@ class Worker {
         },
       );
       const waiting = taken.failure === undefined ? await this.#countWaiting() : undefined;
-      const counts = { ...this.#account(taken.counts), ...(waiting !== undefined && { waiting }) };
+      const { received, acknowledged, retried, dead, dropped, requeued, copiedBack, unknown, returned } = taken.counts;
+      const counts: WorkCounts = {
+        received,
+        acknowledged,
+        retried,
+        dead,
+        dropped,
+        requeued,
+        copiedBack,
+        unknown,
+        returned,
+        ...(waiting !== undefined && { waiting }),
+      };
       this.#session.emit({ kind: 'worked', counts, seconds: taken.seconds, queue });
       if (taken.failure !== undefined) throw taken.failure;
       if (failOnDead && counts.dead + counts.dropped > 0) {
@@ -103,16 +119,6 @@ class Worker {
       await this.#wayBack.close();
       await this.#publisher?.close();
     }
-  }
-
-  /** Each message that was received is in one of the others; what the broker was told is what it was sent. */
-  #account({ received, acknowledged: answered, rejected, requeued, returned }: ConsumeCounts): WorkCounts {
-    const { retried, dead: buried } = this.#counts;
-    const copiedBack = this.#wayBack.copied;
-    const acknowledged = Math.max(0, answered - this.#copied - copiedBack);
-    const [dead, dropped] = this.#setup.route.kind === 'drop' ? [buried, rejected] : [buried + rejected, 0];
-    const unknown = received - acknowledged - retried - dead - dropped - requeued - copiedBack;
-    return { received, acknowledged, retried, dead, dropped, requeued, copiedBack, unknown, returned };
   }
 
   /** How many messages wait for another attempt; undefined when that cannot be told. */
@@ -131,7 +137,7 @@ class Worker {
     }
   }
 
-  async #work(delivery: Delivery, context: TakeContext): Promise<Settlement> {
+  async #work(delivery: Delivery, context: TakeContext): Promise<Settlement | Labelled> {
     const attempt: Task = { ...attemptOf(asBeforePutBack(delivery)), delivery };
     const judgement = await this.#judge(attempt, context.kill);
     // A message that comes again, for its connection is gone, is judged then: nothing may be done about it twice.
@@ -140,7 +146,7 @@ class Worker {
     return this.#settle(attempt, judgement, context);
   }
 
-  async #settle(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement> {
+  async #settle(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement | Labelled> {
     switch (judgement.verdict) {
       case 'ack':
         return 'ack';
@@ -182,7 +188,7 @@ class Worker {
     }
   }
 
-  async #retry(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement> {
+  async #retry(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement | Labelled> {
     const level = this.#setup.levels[attempt.number - 1];
     if (level === undefined) return this.#bury(attempt, judgement, context);
     const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue), context);
@@ -192,15 +198,14 @@ class Worker {
     }
     if (outcome?.kind !== 'confirmed') return this.#unplaced(attempt, outcome, `the queue "${level.queue}"`, context);
     this.#session.emit({ kind: 'retried', delay: level.pause, ...told(attempt, judgement) });
-    this.#counts.retried++;
-    return this.#copyInstead(context);
+    return SENT_OFF;
   }
 
-  async #bury(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement> {
+  async #bury(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement | Labelled> {
     const { route } = this.#setup;
     if (route.kind !== 'publish') {
       this.#session.emit({ kind: 'dead', target: route.kind === 'drop' ? undefined : 'where a policy of the broker says', ...told(attempt, judgement) });
-      return 'dead';
+      return route.kind === 'drop' ? DROPPED : REJECTED;
     }
     const { exchange, routingKey = attempt.original.routingKey } = route;
     const target = exchange === '' ? `the queue "${routingKey}"` : `the exchange "${exchange}" with the key "${routingKey}"`;
@@ -209,18 +214,11 @@ class Worker {
       // The broker sends on what it has itself: its dead letter has no reason of ours, but it is one.
       this.#session.emit({ kind: 'note', text: `${named(attempt)} is dead-lettered without what is known of its failure: ${outcome.failure.message}` });
       this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
-      return 'dead';
+      return REJECTED;
     }
     if (outcome?.kind !== 'confirmed') return this.#unplaced(attempt, outcome, target, context);
     this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
-    this.#counts.dead++;
-    return this.#copyInstead(context);
-  }
-
-  /** There is a confirmed copy, and the message itself may go. */
-  #copyInstead({ isCurrent }: TakeContext): Settlement {
-    if (isCurrent()) this.#copied++;
-    return 'ack';
+    return BURIED;
   }
 
   async #publish(message: Message, { isCurrent }: TakeContext): Promise<Outcome | undefined> {
@@ -229,7 +227,7 @@ class Worker {
   }
 
   /** The copy is nowhere: the original stays. Where no queue is bound, no waiting helps. */
-  async #unplaced(attempt: Task, outcome: Outcome | undefined, target: string, context: TakeContext): Promise<Settlement> {
+  async #unplaced(attempt: Task, outcome: Outcome | undefined, target: string, context: TakeContext): Promise<Settlement | Labelled> {
     // It comes again, and what it was to go to may only just be declared again.
     if (outcome === undefined || !context.isCurrent()) return 'hold';
     if (outcome.kind === 'returned') {
@@ -242,30 +240,30 @@ class Worker {
   }
 
   /** Back to the queue, but not at once: it would come again at once. */
-  async #giveBack({ delivery }: Task, context: TakeContext): Promise<Settlement> {
+  async #giveBack({ delivery }: Task, context: TakeContext): Promise<Settlement | Labelled> {
     await delay(this.#config.requeueDelay, undefined, { signal: context.stopping }).catch(() => undefined);
     return this.#sendBack(delivery, await this.#wayBack.wayFor(delivery, context));
   }
 
   /** With the run's end, at its old place where it has one. */
-  async #goBack(delivery: Delivery, context: TakeContext): Promise<Settlement> {
+  async #goBack(delivery: Delivery, context: TakeContext): Promise<Settlement | Labelled> {
     const way = await this.#wayBack.lastWayFor(delivery, context);
     return way === 'return' ? 'hold' : this.#sendBack(delivery, way);
   }
 
-  #sendBack(delivery: Delivery, way: WayBack): Settlement {
+  #sendBack(delivery: Delivery, way: WayBack): Settlement | Labelled {
     if (way === 'return') return 'requeue';
     if (way === 'kept') return 'hold';
     const { queue, properties } = delivery;
     if (way === 'copied') {
       this.#session.emit({ kind: 'copied-back', queue, messageId: properties.messageId });
-      return 'ack';
+      return COPIED_BACK;
     }
     // One more return would make the broker do the same, and nobody would be told.
     const target = this.#setup.route.kind === 'drop' ? undefined : 'where the queue sends its dead letters';
     const reason = 'it is at the delivery limit of its queue, and no copy of it can be put back';
     this.#session.emit({ kind: 'dead', target, ...told(attemptOf(asBeforePutBack(delivery)), { verdict: 'dead', reason }) });
-    return 'dead';
+    return this.#setup.route.kind === 'drop' ? DROPPED : REJECTED;
   }
 }
 

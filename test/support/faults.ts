@@ -47,8 +47,12 @@ export interface FaultyProxy extends Port {
   readonly cut: () => void;
   /** Forwards nothing more on the connections that are open, in both directions, without closing them; new ones go through. */
   readonly stall: () => void;
-  /** Stalls a connection as soon as its client sends these bytes, which are not forwarded any more. */
-  readonly stallOn: (bytes: Buffer) => void;
+  /** Forwards nothing more of what clients send on the connections that are open; what the broker sends goes through. */
+  readonly deafen: () => void;
+  /** Forwards nothing more of what the broker sends on the connections that are open; it goes on hearing their clients. */
+  readonly mute: () => void;
+  /** Stalls a connection as soon as its client sends these bytes, which are not forwarded any more; so many of them at most. Resolves once the first is stalled. */
+  readonly stallOn: (bytes: Buffer, connections?: number) => Promise<void>;
   /** Leaves the method frames that begin like this out of what the broker sends, on so many of the next connections. */
   readonly leaveOut: (method: Buffer, connections?: number) => void;
   /** Holds everything back for so many milliseconds. */
@@ -78,23 +82,26 @@ export const BASIC_ACK = Buffer.from([0, 60, 0, 80]);
 
 export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.1', tls, admitting = true }: ProxyOptions = {}): Promise<FaultyProxy> {
   const broker = new URL(upstream);
-  const pairs = new Set<{ client: Socket; server: Socket; stalled: boolean }>();
+  const pairs = new Set<{ client: Socket; server: Socket; deaf: boolean; mute: boolean }>();
   const toBroker: Socket[] = [];
   let held = 0;
   let rate = Number.POSITIVE_INFINITY;
   let piece = Number.POSITIVE_INFINITY;
-  let trap: Buffer | undefined;
+  let trap: { bytes: Buffer; connections: number; sprung: () => void } | undefined;
   let unwanted: { method: Buffer; connections: number } | undefined;
   const accept = (client: Socket): void => {
     const server = connect(Number(broker.port), broker.hostname);
     toBroker.push(server);
-    const pair = { client, server, stalled: false };
+    const pair = { client, server, deaf: false, mute: false };
     pairs.add(pair);
     const filter = unwanted !== undefined && unwanted.connections-- > 0 ? without(unwanted.method) : undefined;
     const relay = (from: Socket, to: Socket): void => {
       from.on('data', (bytes: Buffer) => {
-        if (from === client && trap !== undefined && bytes.includes(trap)) pair.stalled = true;
-        if (pair.stalled) return;
+        if (from === client && trap !== undefined && !pair.deaf && bytes.includes(trap.bytes) && trap.connections-- > 0) {
+          pair.deaf = pair.mute = true;
+          trap.sprung();
+        }
+        if (from === client ? pair.deaf : pair.mute) return;
         if (from === client && rate !== Number.POSITIVE_INFINITY) {
           client.pause();
           setTimeout(() => client.resume(), (bytes.length / rate) * 1_000);
@@ -102,13 +109,13 @@ export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.
         const chunk = from === server && filter !== undefined ? filter(bytes) : bytes;
         if (from === server && piece < chunk.length) inPieces(from, to, chunk, piece);
         else if (held === 0) to.write(chunk);
-        else setTimeout(() => to.destroyed || pair.stalled || to.write(chunk), held);
+        else setTimeout(() => to.destroyed || (from === client ? pair.deaf : pair.mute) || to.write(chunk), held);
       });
       from.on('error', () => undefined);
       from.on('close', () => {
         pairs.delete(pair);
         // Behind a network that has gone silent, nobody learns of a close either.
-        if (!pair.stalled) to.destroy();
+        if (!pair.deaf && !pair.mute) to.destroy();
       });
     };
     relay(client, server);
@@ -150,11 +157,18 @@ export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.
     },
     cut,
     stall: () => {
-      for (const pair of pairs) pair.stalled = true;
+      for (const pair of pairs) pair.deaf = pair.mute = true;
     },
-    stallOn: (bytes) => {
-      trap = bytes;
+    deafen: () => {
+      for (const pair of pairs) pair.deaf = true;
     },
+    mute: () => {
+      for (const pair of pairs) pair.mute = true;
+    },
+    stallOn: (bytes, connections = Number.POSITIVE_INFINITY) =>
+      new Promise((resolve) => {
+        trap = { bytes, connections, sprung: resolve };
+      }),
     leaveOut: (method, connections = Number.POSITIVE_INFINITY) => {
       unwanted = { method, connections };
     },

@@ -109,7 +109,7 @@ class Server {
         this.#session,
         ConsumeConfig.parse({ queue, count, idle, timeout, prefetch: concurrency }),
         (request, context) => this.#serve(request, context),
-        { topology, concurrency, grace, graceful: true, onSubscribed },
+        { topology, concurrency, grace, graceful: true, neverStream: true, onSubscribed },
       );
       const { requeued, returned } = taken.counts;
       const { received, replied, failed, unaddressed, unheard } = this.#counts;
