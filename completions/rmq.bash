@@ -127,7 +127,7 @@ _rmq_level() {
       arguments=1
       ;;
     'dlx import')
-      flags+=('value --queue -q' 'switch --keep-broker-headers -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
+      flags+=('value --queue -q' 'switch --again -' 'switch --keep-broker-headers -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -')
       arguments=1
       ;;
     'dlx purge')

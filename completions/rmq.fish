@@ -658,6 +658,7 @@ complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --management-url' -l 
 
 # rmq dlx import
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks -q --queue' -l queue -s q -x -d 'send all of them to this queue; without it, each to the exchange and with the key it had'
+complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --again' -l again -d 'publish also what an earlier import of this bundle has brought there'
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --keep-broker-headers' -l keep-broker-headers -d 'publish x-delivery-count and its kind too, which a broker has written'
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'

@@ -22,6 +22,8 @@ export interface Connection {
   readonly address: Address;
   /** The broker's version, such as `4.0.5`; empty when it does not say. */
   readonly version: string;
+  /** The name of its cluster; empty when it does not say. A single node has one too. */
+  readonly cluster: string;
   /** False once it has ended, by itself or by `close`. */
   readonly open: boolean;
   /** Resolves with the reason when the connection ends by itself. */
@@ -146,10 +148,12 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
     flow(false);
     emit({ kind: 'unblocked', role });
   });
+  const { version = '', cluster_name: cluster = '' } = (model.connection.serverProperties ?? {}) as { version?: unknown; cluster_name?: unknown };
   const connection: Connection = {
     model,
     address,
-    version: String((model.connection.serverProperties as { version?: unknown } | undefined)?.version ?? ''),
+    version: String(version),
+    cluster: String(cluster),
     lost,
     get open() {
       return open;

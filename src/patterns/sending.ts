@@ -46,12 +46,18 @@ interface Unsent {
 }
 
 /**
- * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue.
+ * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue. `settled` hears what became of each.
  *
  * @throws Failure that says what did not work, after everything else was sent: `unroutable`, `later` (nacked), `refused`,
  * `unavailable`, `data` for a message that cannot be encoded or was none, or what the session's signal was aborted with
  */
-export async function publishMessages(session: Session, config: SendingConfig, messages: Batches, target?: string): Promise<PublishCounts> {
+export async function publishMessages(
+  session: Session,
+  config: SendingConfig,
+  messages: Batches,
+  target?: string,
+  settled?: (message: Message, outcome: Outcome) => void,
+): Promise<PublishCounts> {
   const started = performance.now();
   const publisher = new Publisher(session, {
     window: config.window,
@@ -69,7 +75,7 @@ export async function publishMessages(session: Session, config: SendingConfig, m
   try {
     await unlessStopped(session.signal, publisher, async () => {
       await publisher.connect();
-      await sendAll(session, publisher, config, messages, unsent, stage);
+      await sendAll(session, publisher, config, messages, unsent, stage, settled);
       await publisher.idle();
     });
   } catch (error) {
@@ -95,6 +101,7 @@ async function sendAll(
   batches: Batches,
   { refused, broken }: Unsent,
   stage: { now: Stage },
+  onSettled?: (message: Message, outcome: Outcome) => void,
 ): Promise<void> {
   const { signal } = session;
   const pace = pacing(config.rate, signal);
@@ -113,6 +120,10 @@ async function sendAll(
   const settled = (outcome: Outcome): void => {
     if (outcome.kind === 'refused') refused.push(outcome.failure);
   };
+  const settledOf = (message: Message) => (outcome: Outcome) => {
+    settled(outcome);
+    onSettled?.(message, outcome);
+  };
   try {
     for (;;) {
       if (publisher.failure !== undefined) throw publisher.failure;
@@ -130,7 +141,7 @@ async function sendAll(
         if (!publisher.isReadyFor(message)) await publisher.readyFor(message);
         if (pace !== undefined) await pace();
         if (signal.aborted) throw abortFailure(signal);
-        publisher.send(message, settled);
+        publisher.send(message, onSettled === undefined ? settled : settledOf(message));
         if (performance.now() - progress.at > 100) {
           progress.at = performance.now();
           session.emit({ kind: 'publishing', counts: publisher.counts });

@@ -12,6 +12,7 @@ export const importCommand = defineCommand({
   inputs: {
     directory: argument('the bundle', { completes: 'directory' }),
     queue: text('send all of them to this queue; without it, each to the exchange and with the key it had', { short: 'q', value: 'QUEUE' }),
+    again: toggle('publish also what an earlier import of this bundle has brought there'),
     keepBrokerHeaders: toggle('publish x-delivery-count and its kind too, which a broker has written'),
     ...sendingInputs,
   },
