@@ -1,7 +1,7 @@
 import { type Command, check, defineCommand, type Group } from './command.ts';
 import { limitInputs, lookingOptions, printExtras, printing } from './consuming.ts';
 import { argument, integer, text } from './flag.ts';
-import { handlingOf, queueInputs, subscriptionExtras, withProgram } from './handling.ts';
+import { handlingOf, queueInputs, subscriptionExtras, withProgram, workingOptions } from './handling.ts';
 import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
 
 export const fanoutGroup: Group = { path: ['fanout'], summary: 'broadcast messages to every service that subscribed' };
@@ -70,7 +70,7 @@ const fanoutSubscribe: Command = defineCommand({
         if (handling !== undefined) {
           const work = check(FanoutWorkConfig, handling.worker, fanoutSubscribe.inputs);
           await withProgram(work, handling.program, { emit, signal }, (given, handler) =>
-            withSession(connection, (session) => workFanout(session, given, handler), emit, signal),
+            withSession(connection, (session) => workFanout(session, given, handler, workingOptions(context)), emit, signal),
           );
           return undefined;
         }

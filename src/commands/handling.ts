@@ -2,6 +2,7 @@ import { DEFAULT_EXIT_TABLE, type ExitTable, parseExitTable } from '../model/exi
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
 import { parseDuration } from '../model/quantity.ts';
+import type { WorkOptions } from '../patterns/give-back.ts';
 import { type Command, type Context, spelling } from './command.ts';
 import { choice, duration, type Flag, integer, text, toggle, trailing } from './flag.ts';
 
@@ -89,6 +90,17 @@ export function handlingOf(
     Object.entries(all).filter(([key, value]) => value !== undefined && !(key in PRINTING) && !(key in programInputs) && key !== 'cmd'),
   );
   return { program: { cmd, onExit, fd3, stream } as ProgramChoice, worker };
+}
+
+/** What a worker asks beside the broker, and only once a handler gives a message back: the management API knows the policies of a queue. */
+export function workingOptions(context: Context): WorkOptions {
+  return {
+    ask: async (queue, connection) => {
+      const { managementBeside } = await import('./dlx/limits.ts');
+      // A worker that is stopped still gives back what it has.
+      return (await managementBeside(undefined, { ...context, signal: new AbortController().signal }))(queue, connection);
+    },
+  };
 }
 
 export interface ProgramChoice {

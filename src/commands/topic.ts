@@ -2,7 +2,7 @@ import { describeMismatch, explainMatch } from '../model/topic-match.ts';
 import { type Command, check, defineCommand, type Group } from './command.ts';
 import { limitInputs, lookingOptions, printExtras, printing } from './consuming.ts';
 import { argument, integer, rest, text, toggle } from './flag.ts';
-import { handlingOf, queueInputs, subscriptionExtras, withProgram } from './handling.ts';
+import { handlingOf, queueInputs, subscriptionExtras, withProgram, workingOptions } from './handling.ts';
 import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
 
 export const topicGroup: Group = { path: ['topic'], summary: 'route messages by the words of their keys' };
@@ -73,7 +73,7 @@ const topicSubscribe: Command = defineCommand({
         if (handling !== undefined) {
           const work = check(TopicWorkConfig, handling.worker, topicSubscribe.inputs);
           await withProgram(work, handling.program, { emit, signal }, (given, handler) =>
-            withSession(connection, (session) => workTopic(session, given, handler), emit, signal),
+            withSession(connection, (session) => workTopic(session, given, handler, workingOptions(context)), emit, signal),
           );
           return undefined;
         }

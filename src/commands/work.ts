@@ -1,6 +1,6 @@
 import { type Command, defineCommand, type Group } from './command.ts';
 import { argument, rest } from './flag.ts';
-import { programInputs, queueInputs, withProgram, workerInputs } from './handling.ts';
+import { programInputs, queueInputs, withProgram, workerInputs, workingOptions } from './handling.ts';
 import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
 
 export const workGroup: Group = { path: ['work'], summary: 'work queues: send tasks, run a handler for each' };
@@ -53,9 +53,10 @@ const workRun = defineCommand({
     const [{ WorkConfig, workQueue }, { withSession }] = await Promise.all([import('../patterns/work.ts'), import('../patterns/connection.ts')]);
     return {
       config: WorkConfig,
-      run: async (config, { connection, emit, signal }, { cmd = [], ...program }) => {
+      run: async (config, context, { cmd = [], ...program }) => {
+        const { connection, emit, signal } = context;
         await withProgram(config, { cmd, ...program }, { emit, signal }, (given, handler) =>
-          withSession(connection, (session) => workQueue(session, given, handler), emit, signal),
+          withSession(connection, (session) => workQueue(session, given, handler, workingOptions(context)), emit, signal),
         );
         return undefined;
       },

@@ -4,6 +4,7 @@ import type { ConsumeCounts, PublishCounts, WorkCounts } from '../model/event.ts
 import type { Handler } from '../model/handler.ts';
 import { limitsRules, limitsShape, prefetch } from './consume-config.ts';
 import { publishDrafts } from './drafts.ts';
+import type { WorkOptions } from './give-back.ts';
 import { exchangeName, queueName, shortText } from './names.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-shape.ts';
 import { sendingShape } from './sending.ts';
@@ -101,7 +102,7 @@ export async function subscribeFanout(
 }
 
 /** Hands each event to the handler, which decides what becomes of it; see `workQueue`. */
-export async function workFanout(session: Session, config: FanoutWorkConfig, handler: Handler): Promise<WorkCounts> {
+export async function workFanout(session: Session, config: FanoutWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
   const { exchange, service, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
-  return workOn(session, fanoutSubscription(config), worker, handler);
+  return workOn(session, fanoutSubscription(config), worker, handler, options);
 }

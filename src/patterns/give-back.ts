@@ -9,6 +9,12 @@ import type { TakeContext } from './take-options.ts';
 /** How a delivery goes back: by the broker, or as a copy after which it is acknowledged. `kept`: nobody needs to know any more. `stuck`: neither is possible. */
 export type WayBack = 'return' | 'copied' | 'kept' | 'stuck';
 
+/** What a worker may ask beside the broker. */
+export interface WorkOptions {
+  /** Learns the policies of a queue, which may limit how often its messages can be given back. */
+  readonly ask?: AskManagement;
+}
+
 /** Milliseconds for which the rules of a queue are taken to hold: a policy may change them at any time. */
 const RULES_HOLD = 30_000;
 /** A full queue may refuse a copy: it is offered again after this many milliseconds, and so often. */
@@ -20,37 +26,49 @@ const LAST_COPY = 5_000;
 /** Gives messages back to their queue in a way that keeps them: a quorum queue drops or dead-letters what is returned too often. */
 export class GiveBack {
   readonly #session: Session;
-  readonly #ask: AskManagement | undefined;
+  readonly #management: AskManagement | undefined;
   readonly #over = new AbortController();
   #rules: { readonly learned: Promise<ReturnRules>; readonly since: number } | undefined;
   #copies: Promise<PutBack> | undefined;
 
-  constructor(session: Session, ask?: AskManagement) {
+  constructor(session: Session, management?: AskManagement) {
     // A run that is stopped still puts back what it has.
     this.#session = { ...session, signal: this.#over.signal };
-    this.#ask = ask;
+    this.#management = management;
   }
 
-  /** Finds the way back for a delivery that its handler gave back, and makes the copy where that is the way. */
+  /**
+   * Finds the way back for a delivery that its handler gave back, and makes the copy where that is the way.
+   *
+   * @throws Failure `denied` when nobody can know whether one more return is the last, and no copy may be put back
+   */
   async wayFor(delivery: Delivery, context: TakeContext): Promise<WayBack> {
-    if (!(await this.#isLastReturn(delivery, context))) return context.isCurrent() ? 'return' : 'kept';
+    const { queue, properties } = delivery;
+    const rules = await this.#learn(queue, context);
+    if (rules === undefined || !isLastReturn(rules, properties.headers)) return context.isCurrent() ? 'return' : 'kept';
     for (let copies = 1; context.isCurrent(); copies++) {
       const outcome = await this.#copy(delivery);
       if (outcome === 'copied') return this.#copiedWhile(context);
+      if (outcome === 'forbidden' && !rules.isCertain) throw unknownLimit(queue);
       if (outcome === 'forbidden' || copies >= MOST_COPIES || context.stopping.aborted) return 'stuck';
       await delay(COPY_PAUSE, undefined, { signal: context.stopping }).catch(() => undefined);
     }
     return 'kept';
   }
 
-  /** The same for a delivery that nothing was decided about when the run ended. */
+  /** The same for a delivery that nothing was decided about when the run ended: within some seconds, and without asking the management API. */
   async lastWayFor(delivery: Delivery, context: TakeContext): Promise<WayBack> {
-    const late = delay(LAST_COPY, 'stuck' as const, { ref: false });
+    let unless: WayBack = 'return';
     const way = async (): Promise<WayBack> => {
-      if (!(await this.#isLastReturn(delivery, context))) return 'return';
-      return (await this.#copy(delivery)) === 'copied' ? this.#copiedWhile(context) : 'stuck';
+      const rules = await (this.#rules?.learned ?? this.#ask(delivery.queue, context)).catch(() => undefined);
+      if (rules === undefined || !isLastReturn(rules, delivery.properties.headers)) return 'return';
+      unless = rules.isCertain ? 'stuck' : 'return';
+      return (await this.#copy(delivery)) === 'copied' ? this.#copiedWhile(context) : unless;
     };
-    return Promise.race([way(), late]);
+    const late = new AbortController();
+    const given = await Promise.race([way(), delay(LAST_COPY, undefined, { signal: late.signal }).catch(() => undefined)]);
+    late.abort();
+    return given ?? unless;
   }
 
   async close(): Promise<void> {
@@ -58,19 +76,22 @@ export class GiveBack {
     await this.#copies?.then((copies) => copies.close()).catch(() => undefined);
   }
 
-  async #isLastReturn({ queue, properties }: Delivery, { ask, isCurrent }: TakeContext): Promise<boolean> {
+  /** Undefined when the connection or the queue is gone, which is the consumer's business. */
+  async #learn(queue: string, context: TakeContext): Promise<ReturnRules | undefined> {
     if (this.#rules === undefined || performance.now() - this.#rules.since > RULES_HOLD) {
-      const learned = ask(async (connection) => (await learnReturnRules(connection, queue, this.#ask)).rules);
-      this.#rules = { learned, since: performance.now() };
+      this.#rules = { learned: this.#ask(queue, context, this.#management), since: performance.now() };
     }
     try {
-      return isLastReturn(await this.#rules.learned, properties.headers);
+      return await this.#rules.learned;
     } catch (error) {
       this.#rules = undefined;
-      // What became of the queue is noticed by the consumer.
-      if (error instanceof Failure && (!isCurrent() || error.transient || error.kind === 'missing')) return false;
+      if (error instanceof Failure && (!context.isCurrent() || error.transient || error.kind === 'missing')) return undefined;
       throw error;
     }
+  }
+
+  async #ask(queue: string, { ask }: TakeContext, management?: AskManagement): Promise<ReturnRules> {
+    return ask(async (connection) => (await learnReturnRules(connection, queue, management)).rules);
   }
 
   async #copy(delivery: Delivery): Promise<'copied' | 'refused' | 'forbidden'> {
@@ -99,4 +120,14 @@ export class GiveBack {
   #copiedWhile({ isCurrent }: TakeContext): WayBack {
     return isCurrent() ? 'copied' : 'kept';
   }
+}
+
+function unknownLimit(queue: string): Failure {
+  return new Failure(
+    'denied',
+    `giving a message back to "${queue}" could lose it: this user sees no delivery limit of the queue, and may not put a copy back`,
+    {
+      hint: 'the message is back in its queue; grant the write permission on the exchange "amq.default", or let the management API tell the limit: the user tag "monitoring"',
+    },
+  );
 }

@@ -6,6 +6,7 @@ import type { Handler } from '../model/handler.ts';
 import type { QueueSpec, Topology } from '../model/topology.ts';
 import { consume } from './consume.ts';
 import type { ConsumeConfig } from './consume-config.ts';
+import type { WorkOptions } from './give-back.ts';
 import { type QueueConfig, queueSpec } from './queue-shape.ts';
 import type { Take, TakeOptions } from './take-options.ts';
 import { uniqueId } from './unique.ts';
@@ -81,9 +82,15 @@ export async function subscribe(
  *
  * @throws Failure as `prepareWorker` and `runWorker` do
  */
-export async function workOn(session: Session, { queue, topology }: Subscription, config: WorkerConfig, handler: Handler): Promise<WorkCounts> {
+export async function workOn(
+  session: Session,
+  { queue, topology }: Subscription,
+  config: WorkerConfig,
+  handler: Handler,
+  options: WorkOptions = {},
+): Promise<WorkCounts> {
   const setup = await prepareWorker(session, config, { queue, topology });
-  return runWorker(session, config, setup, handler);
+  return runWorker(session, config, setup, handler, options);
 }
 
 /** Such as `(bound to "events.topic" with "order.#", "*.*.placed")`. */

@@ -4,6 +4,7 @@ import type { ConsumeCounts, PublishCounts, WorkCounts } from '../model/event.ts
 import type { Handler } from '../model/handler.ts';
 import { limitsRules, limitsShape, prefetch } from './consume-config.ts';
 import { publishDrafts } from './drafts.ts';
+import type { WorkOptions } from './give-back.ts';
 import { exchangeName, queueName, shortText } from './names.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-shape.ts';
 import { sendingShape } from './sending.ts';
@@ -82,7 +83,7 @@ export async function subscribeTopic(
 }
 
 /** Hands each message to the handler, which decides what becomes of it; see `workQueue`. */
-export async function workTopic(session: Session, config: TopicWorkConfig, handler: Handler): Promise<WorkCounts> {
+export async function workTopic(session: Session, config: TopicWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
   const { exchange, pattern, queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
-  return workOn(session, topicSubscription(config), worker, handler);
+  return workOn(session, topicSubscription(config), worker, handler, options);
 }

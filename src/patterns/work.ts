@@ -4,6 +4,7 @@ import type { PublishCounts, WorkCounts } from '../model/event.ts';
 import type { Handler } from '../model/handler.ts';
 import type { Topology } from '../model/topology.ts';
 import { publishDrafts } from './drafts.ts';
+import type { WorkOptions } from './give-back.ts';
 import { queueName } from './names.ts';
 import { queueRules, queueShape, queueSpec } from './queue-shape.ts';
 import { sendingShape } from './sending.ts';
@@ -51,9 +52,9 @@ export async function publishTasks(session: Session, config: WorkPublishConfig, 
  *
  * @throws Failure `usage` when messages that fail for good would be lost, `refused` when the queue exists with other arguments
  */
-export async function workQueue(session: Session, config: WorkConfig, handler: Handler): Promise<WorkCounts> {
+export async function workQueue(session: Session, config: WorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
   const { queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
   const spec = queueSpec(queue, config);
   const setup = await prepareWorker(session, worker, { queue: spec, topology: { exchanges: [], queues: [spec], bindings: [] } });
-  return runWorker(session, worker, setup, handler);
+  return runWorker(session, worker, setup, handler, options);
 }

@@ -13,7 +13,7 @@ import { formatCount, formatDuration } from '../model/quantity.ts';
 import { asBeforePutBack } from '../model/replay.ts';
 import type { Judgement, Labelled, Settlement, Verdict } from '../model/verdict.ts';
 import { ConsumeConfig } from './consume-config.ts';
-import { GiveBack, type WayBack } from './give-back.ts';
+import { GiveBack, type WayBack, type WorkOptions } from './give-back.ts';
 import { publishWhile } from './publish-while.ts';
 import { take } from './take.ts';
 import type { TakeContext } from './take-options.ts';
@@ -44,8 +44,8 @@ const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_
  *
  * @throws Failure `negative` when it was asked to fail on dead letters, `unfound` or `unexecutable` when the handler cannot work at all, `unroutable` when no queue takes the dead letters, `deadline`, `unavailable`
  */
-export async function runWorker(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler): Promise<WorkCounts> {
-  const worker = new Worker(session, config, setup, handler);
+export async function runWorker(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler, { ask }: WorkOptions = {}): Promise<WorkCounts> {
+  const worker = new Worker(session, config, setup, handler, ask);
   return worker.run();
 }
 
@@ -62,12 +62,12 @@ class Worker {
   readonly #wayBack: GiveBack;
   #publisher: Publisher | undefined;
 
-  constructor(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler) {
+  constructor(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler, ask: WorkOptions['ask']) {
     this.#session = session;
     this.#config = config;
     this.#setup = setup;
     this.#handler = handler;
-    this.#wayBack = new GiveBack(session);
+    this.#wayBack = new GiveBack(session, ask);
   }
 
   async run(): Promise<WorkCounts> {
