@@ -3,7 +3,7 @@
 # Sets what the walk has to know of a level: whether commands are below it, which flags take a value, and which of its
 # arguments begins a command.
 function __rmq_level
-    set -g __rmq_valued -u --url --uri --connect-timeout --wait --max-reconnects --heartbeat --blocked-timeout --cacert --cert --key --passphrase-file --servername --name --url-file -o --output
+    set -g __rmq_valued -u --url --uri --connect-timeout --wait --connect-attempts --max-reconnects --reconnect-delay --heartbeat --blocked-timeout --answer-timeout --cacert --cert --key --passphrase-file --servername --name --url-file -o --output
     set -g __rmq_below 0
     set -g __rmq_command 0
     switch "$__rmq_path"
@@ -189,10 +189,13 @@ complete -c rmq -f
 complete -c rmq -n '__rmq_lacks' -l url -s u -x -d 'AMQP URL; repeat or separate with commas for failover'
 complete -c rmq -n '__rmq_lacks --connect-timeout' -l connect-timeout -x -d 'give up on an address after this long (10s)'
 complete -c rmq -n '__rmq_lacks --wait' -l wait -x -d 'keep trying until the broker is up, at most this long'
-complete -c rmq -n '__rmq_lacks --max-reconnects' -l max-reconnects -x -d 'rounds of reconnecting, in a row, before giving up (12)'
+complete -c rmq -n '__rmq_lacks --connect-attempts' -l connect-attempts -x -d 'rounds over all addresses before the first success (1)'
+complete -c rmq -n '__rmq_lacks --max-reconnects' -l max-reconnects -x -d 'rounds of reconnecting, in a row, before giving up (12; without end for a run that has none)'
 complete -c rmq -n '__rmq_lacks --no-reconnect' -l no-reconnect -d 'give up as soon as the connection is lost'
+complete -c rmq -n '__rmq_lacks --reconnect-delay' -l reconnect-delay -x -d 'shortest and longest pause before connecting again (0s..30s)'
 complete -c rmq -n '__rmq_lacks --heartbeat' -l heartbeat -x -d 'heartbeat interval, 0s for none (60s)'
 complete -c rmq -n '__rmq_lacks --blocked-timeout' -l blocked-timeout -x -d 'give up when an alarm blocks publishing for this long (300s)'
+complete -c rmq -n '__rmq_lacks --answer-timeout' -l answer-timeout -x -d 'give a connection up when the broker answers nothing for this long (30s)'
 complete -c rmq -n '__rmq_lacks --cacert' -l cacert -r -F -d 'CA certificates (PEM) to trust instead of the system\'s'
 complete -c rmq -n '__rmq_lacks --cert' -l cert -r -F -d 'client certificate (PEM)'
 complete -c rmq -n '__rmq_lacks --key' -l key -r -F -d 'private key of the client certificate (PEM)'

@@ -2,6 +2,7 @@ import type { Channel } from 'amqplib';
 import { Failure } from '../model/failure.ts';
 import type { Connection } from './connection.ts';
 import { channelFailure } from './failures.ts';
+import { Questions } from './questions.ts';
 
 const PATIENCE = 3_000;
 
@@ -24,43 +25,23 @@ export function watchChannel<C extends Channel>(channel: C, connection: Connecti
   return { channel, ended: Promise.race([closed, connection.lost]) };
 }
 
-interface Waiting {
-  readonly rejects: Set<(failure: Failure) => void>;
-  failure: Failure | undefined;
-}
-
-/** What waits on a connection. One reaction to its end serves all: a race per operation would leave one behind each time. */
-const waitings = new WeakMap<Connection, Waiting>();
-
-function waitingOn(connection: Connection): Waiting {
-  const known = waitings.get(connection);
-  if (known !== undefined) return known;
-  const waiting: Waiting = { rejects: new Set(), failure: undefined };
-  waitings.set(connection, waiting);
-  void connection.lost.then((failure) => {
-    waiting.failure = failure;
-    for (const reject of waiting.rejects) reject(failure);
-  });
-  return waiting;
-}
-
-/** The outcome of an operation on a channel, or the reason why the connection ended first. */
-export async function onChannel<T>(operation: Promise<T>, connection: Connection): Promise<T> {
-  const { rejects, failure } = waitingOn(connection);
-  let abandon: (failure: Failure) => void = () => undefined;
+/**
+ * The outcome of an operation on a channel, or the reason why the connection ended first. Where the broker is silent for longer than `patience`
+ * milliseconds, `--answer-timeout` unless told otherwise, the connection is given up.
+ */
+export async function onChannel<T>(operation: Promise<T>, connection: Connection, patience = connection.answerTimeout): Promise<T> {
+  let answered: () => void = () => undefined;
   try {
     return await new Promise<T>((resolve, reject) => {
-      abandon = reject;
-      rejects.add(abandon);
       operation.then(resolve, reject);
-      if (failure !== undefined) reject(failure);
+      answered = Questions.on(connection).ask(reject, patience);
     });
   } catch (error) {
     // What a connection takes down with it says nothing of the reason; the connection knows it.
     const failure = channelFailure(error);
     throw failure.code === undefined && !connection.open ? await connection.lost : failure;
   } finally {
-    rejects.delete(abandon);
+    answered();
   }
 }
 
@@ -68,9 +49,24 @@ export async function onChannel<T>(operation: Promise<T>, connection: Connection
 export async function onOwnChannel<T>(connection: Connection, use: (channel: Channel) => Promise<T>): Promise<T> {
   const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
   watchChannel(channel, connection);
-  const answer = await onChannel(use(channel), connection);
+  // What is done there may take its time; each question to the broker may not.
+  const answer = await onChannel(use(asking(channel, connection)), connection, Number.POSITIVE_INFINITY);
   await onChannel(channel.close(), connection);
   return answer;
+}
+
+/** A channel whose questions end with the connection, and are not waited for longer than any other. */
+function asking(channel: Channel, connection: Connection): Channel {
+  return new Proxy(channel, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        const result: unknown = value.apply(target, args);
+        return result instanceof Promise ? onChannel(result, connection) : result;
+      };
+    },
+  });
 }
 
 /** A connection that is lost between its login and its first channel is lost like any other: it comes back. */

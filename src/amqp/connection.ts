@@ -7,12 +7,15 @@ import type { Address } from './address.ts';
 import { channelFailure, replyCode } from './failures.ts';
 import { handshakeFailure, timeoutFailure, vhostFailure } from './login-failures.ts';
 import { hasCertificate, type TlsConfig, type TlsOptions, tlsOptions } from './tls.ts';
+import { countFrames } from './wire.ts';
 
 export interface DialConfig extends TlsConfig {
   /** Milliseconds; absent: what the URL says, else the default. */
   readonly connectTimeout?: number | undefined;
   readonly heartbeat?: number | undefined;
   readonly blockedTimeout: number;
+  /** Milliseconds that the broker may leave a question without an answer, and send nothing else. */
+  readonly answerTimeout: number;
   readonly name?: string | undefined;
 }
 
@@ -32,6 +35,18 @@ export interface Connection {
   readonly blocked: boolean;
   /** Called whenever `blocked` changes. */
   onFlow: (() => void) | undefined;
+  /** See `DialConfig`. */
+  readonly answerTimeout: number;
+  /** Aborted when the run is to stop: questions are then not waited for as long. */
+  readonly stopping: AbortSignal;
+  /** Whole frames that were received, heartbeats not among them. */
+  readonly frames: number;
+  /** True when it was given up: what was asked on it had no answer. */
+  readonly unanswered: boolean;
+  /** Ends it at once, as if it were lost for this reason: the peer no longer answers. */
+  readonly giveUp: (failure: Failure) => void;
+  /** True once `close` was called. */
+  readonly left: boolean;
   /** Closes it, cleanly where the peer still answers, and never takes longer than a few seconds. */
   readonly close: () => Promise<void>;
 }
@@ -43,12 +58,18 @@ const CLOSE_TIMEOUT = 3_000;
 const ADDRESS_TIMEOUT = 2_000;
 
 /**
- * Connects to one broker and logs in.
+ * Connects to one broker and logs in; `signal` ends the attempt, `stopping` the run.
  *
  * @throws Failure `unavailable`, `denied`, `later` when a connection limit is reached, what `tlsOptions` throws, or what
  * the signal was aborted with
  */
-export async function dial(address: Address, config: DialConfig, role: Role, emit: Emit, signal: AbortSignal): Promise<Connection> {
+export async function dial(
+  address: Address,
+  config: DialConfig,
+  role: Role,
+  emit: Emit,
+  { signal, stopping }: { readonly signal: AbortSignal; readonly stopping: AbortSignal },
+): Promise<Connection> {
   if (signal.aborted) throw abortFailure(signal);
   const timeout = config.connectTimeout ?? address.connectTimeout ?? CONNECT_TIMEOUT;
   const tls = await tlsOptions(address, config);
@@ -59,7 +80,7 @@ export async function dial(address: Address, config: DialConfig, role: Role, emi
   const timer = setTimeout(abandon, timeout);
   try {
     const model = await open(address, config, role, tls, dialing.signal);
-    return watch(model, address, config, role, emit);
+    return watch(model, address, config, role, emit, stopping);
   } catch (error) {
     const vhostRefused = error instanceof Error && error.message.includes('Expected ConnectionOpenOk; got <ConnectionClose');
     const failure = vhostRefused
@@ -102,8 +123,11 @@ async function open(address: Address, config: DialConfig, role: Role, tls: TlsOp
   );
 }
 
-function watch(model: ChannelModel, address: Address, config: DialConfig, role: Role, emit: Emit): Connection {
+function watch(model: ChannelModel, address: Address, config: DialConfig, role: Role, emit: Emit, stopping: AbortSignal): Connection {
+  const frames = countFrames(model);
   let open = true;
+  let unanswered = false;
+  let left = false;
   let blocked = false;
   let reason: unknown;
   let alarm: NodeJS.Timeout | undefined;
@@ -162,8 +186,27 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
       return blocked;
     },
     onFlow: undefined,
+    answerTimeout: config.answerTimeout,
+    stopping,
+    get frames() {
+      return frames();
+    },
+    get unanswered() {
+      return unanswered;
+    },
+    get left() {
+      return left;
+    },
+    giveUp: (failure) => {
+      open = false;
+      unanswered = true;
+      clearTimeout(alarm);
+      lose(failure);
+      socket?.destroy(new Error('closed'));
+    },
     close: async () => {
       open = false;
+      left = true;
       clearTimeout(alarm);
       // close() never settles when the peer dies before it answers.
       let timer: NodeJS.Timeout | undefined;

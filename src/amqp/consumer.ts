@@ -6,12 +6,13 @@ import { formatCount } from '../model/quantity.ts';
 import { type Topology, withQueueName } from '../model/topology.ts';
 import { type Labelled, labelled, type Settlement } from '../model/verdict.ts';
 import { type AnswerCounts, Answers } from './answers.ts';
-import { afterLogin, onChannel, watchChannel, withinPatience } from './channel.ts';
+import { afterLogin, onChannel, watchChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { ensure } from './ensure.ts';
 import { channelFailure } from './failures.ts';
 import { encodable } from './frame-writer.ts';
 import type { Link } from './link.ts';
+import { CLOSING_PATIENCE } from './questions.ts';
 import { untilSettled } from './returning.ts';
 import type { Session } from './session.ts';
 import { takeDeliveries, type WireDelivery } from './wire-delivery.ts';
@@ -82,8 +83,7 @@ export class Consumer {
   #completing = false;
   #flushing: NodeJS.Timeout | undefined;
   #stopping = false;
-  /** True when the broker did not answer a cancel in time. */
-  #silent = false;
+  #subscribing = false;
   #finish: () => void = () => undefined;
   /** Resolves once as many as were wanted have been settled, and the broker is known to have every answer that counts. */
   readonly finished: Promise<void> = new Promise((resolve) => {
@@ -128,11 +128,18 @@ export class Consumer {
     return this.#answers.proven;
   }
 
-  /** Asks something about the queue, on the consumer's own connection. */
+  /** Asks something about the queue, on the consumer's own connection. Without a subscription, which comes back by itself, it connects again for that. */
   async ask<T>(question: (connection: Connection, queue: string) => Promise<T>): Promise<T> {
-    const connection = this.#connected();
-    await this.#prepare(connection);
-    return question(connection, this.#queue);
+    for (;;) {
+      const connection = this.#connected();
+      try {
+        await this.#prepare(connection);
+        return await question(connection, this.#queue);
+      } catch (error) {
+        if (this.#subscribing || !(error instanceof Failure && error.transient)) throw error;
+        this.#connection = await this.#link.connect(this.#session.signal, error);
+      }
+    }
   }
 
   /** What is to be there is ensured once on each connection; a queue that is deleted later on stays deleted. */
@@ -159,6 +166,7 @@ export class Consumer {
   async subscribe(limit = Number.POSITIVE_INFINITY, args: FieldTable = {}): Promise<void> {
     this.#limit = limit;
     this.#arguments = args;
+    this.#subscribing = true;
     const connection = this.#connected();
     const { ended } = await this.#start(connection, { most: limit, arguments: args }).catch(afterLogin);
     void this.#run(connection, ended);
@@ -219,11 +227,10 @@ export class Consumer {
     const [channel, connection] = [this.#channel, this.#connection];
     if (channel === undefined || connection === undefined) return undefined;
     try {
-      if (!this.#silent) this.#silent = (await withinPatience(this.#prove(channel, connection))) === 'late';
+      await this.#prove(channel, connection, CLOSING_PATIENCE);
       this.#answers.giveBack(channel, connection.version);
       this.#channel = undefined;
-      const end = this.#silent ? 'late' : await withinPatience(onChannel(channel.close(), connection));
-      return end === 'late' ? new Failure('unavailable', 'the broker does not answer') : undefined;
+      return await onChannel(channel.close(), connection, CLOSING_PATIENCE).then(() => undefined);
     } catch (error) {
       return channelFailure(error);
     } finally {
@@ -253,11 +260,11 @@ export class Consumer {
   }
 
   /** Resolves once the broker is known to have all answers that were sent. Only for a channel that gets nothing more. */
-  async #prove(channel: Channel, connection: Connection): Promise<void> {
+  async #prove(channel: Channel, connection: Connection, patience?: number): Promise<void> {
     const { sent, unprovenFrames } = this.#answers;
     if (unprovenFrames === 0) return;
     // The answer comes after the channel has passed on what came before it.
-    await onChannel(channel.prefetch(this.#prefetch), connection);
+    await onChannel(channel.prefetch(this.#prefetch), connection, patience);
     if (unprovenFrames >= KEPT_BACK) await untilSettled(connection, this.#queue);
     if (this.#channel === channel) this.#answers.prove(sent);
   }
@@ -265,24 +272,24 @@ export class Consumer {
   async #run(first: Connection, firstEnd: Promise<Failure>): Promise<void> {
     let connection = first;
     let ended = firstEnd;
-    for (;;) {
-      const failure = await ended;
-      if (this.#stopping) return;
-      try {
-        if (connection.open) await this.#recover(failure);
+    try {
+      for (let inVain = false; ; ) {
+        const failure = await ended;
+        if (this.#stopping) return;
+        if (connection.open && !inVain) await this.#recover(failure);
         else if (failure.transient) {
-          connection = await this.#link.connect(this.#session.signal);
+          // A queue whose node is down may be back on the next connection, or reached from another node.
+          connection = await this.#link.connect(this.#session.signal, connection.open ? failure : undefined);
           this.#connection = connection;
         } else throw failure;
         if (this.#stopping) return;
-        ended = (await this.#start(connection, undefined)).ended;
-      } catch (error) {
-        if (error instanceof Failure && error.transient && !connection.open) ended = Promise.resolve(error);
-        else {
-          this.#end(error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error }));
-          return;
-        }
+        ({ ended, inVain } = await this.#start(connection, undefined).then(
+          (started) => ({ ...started, inVain: false }),
+          (error) => ({ ...afterLogin(error), inVain: true }),
+        ));
       }
+    } catch (error) {
+      this.#end(error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error }));
     }
   }
 
@@ -338,8 +345,7 @@ export class Consumer {
         this.#tag = undefined;
         this.#channel = undefined;
         const failure = new Failure('unavailable', `the broker ended the subscription to "${queue}"`, { transient: true });
-        channel
-          .close()
+        onChannel(channel.close(), connection)
           .then(() => this.#answers.prove(sent))
           .catch(() => undefined)
           .finally(() => resolve(failure));
@@ -377,9 +383,8 @@ export class Consumer {
 
   async #askToCancel(channel: Channel, connection: Connection, tag: string): Promise<void> {
     this.#tag = undefined;
-    const cancelled = onChannel(channel.cancel(tag), connection).catch(() => undefined);
-    this.#silent = (await withinPatience(cancelled)) === 'late';
-    if (this.#channel !== channel) return;
+    await onChannel(channel.cancel(tag), connection, this.#stopping ? CLOSING_PATIENCE : undefined).catch(() => undefined);
+    if (this.#channel !== channel || !connection.open) return;
     // Nothing more can come: answers need no longer be held back.
     this.#reserve = 0;
     this.#flush();

@@ -1,5 +1,5 @@
 import type { Channel } from 'amqplib';
-import { hintWhereMissing } from '../model/failure.ts';
+import { Failure, hintWhereMissing } from '../model/failure.ts';
 import type { Topology } from '../model/topology.ts';
 import { onChannel, onOwnChannel, watchChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
@@ -15,6 +15,27 @@ export async function withControlConnection<T>(session: Session, use: (connectio
   const link = session.open('control');
   try {
     return await use(await link.connect(session.signal));
+  } finally {
+    await link.close();
+  }
+}
+
+/**
+ * The same for what a run needs before it can begin: when the connection is lost, or the node of a queue is down, all of it is done once more on the
+ * next connection, as often as a lost connection comes back.
+ */
+export async function withLastingControl<T>(session: Session, use: (connection: Connection) => Promise<T>): Promise<T> {
+  const link = session.open('control');
+  try {
+    for (let because: Failure | undefined; ; ) {
+      const connection = await link.connect(session.signal, because);
+      try {
+        return await use(connection);
+      } catch (error) {
+        if (!(error instanceof Failure && error.transient)) throw error;
+        because = error;
+      }
+    }
   } finally {
     await link.close();
   }

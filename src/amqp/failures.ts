@@ -38,7 +38,11 @@ const CHANNEL_KINDS: Readonly<Record<number, FailureKind>> = {
   541: 'unavailable',
 };
 
+/** How the broker says, with the code of what does not exist, that a queue is there and its node is not. */
+const NODE_DOWN = /is down or inaccessible|stopped by supervisor/;
+
 const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
+  [NODE_DOWN, 'the queue is there, and comes back with its node'],
   [/^no queue /, 'rmq queue declare creates one'],
   [/^no exchange /, 'check the name; publish and consume declare nothing'],
   [/exclusive use|exclusive access|exclusive/, 'another connection holds that queue for itself'],
@@ -58,12 +62,13 @@ export function channelFailure(error: unknown): Failure {
     const text = brokerText(message);
     const missing = code === 403 ? missingPermission(text, error) : undefined;
     const hint = missing?.hint ?? HINTS.find(([pattern]) => pattern.test(text))?.[1];
-    const kind = CHANNEL_KINDS[code] ?? 'refused';
+    const away = NODE_DOWN.test(text);
+    const kind = away ? 'unavailable' : (CHANNEL_KINDS[code] ?? 'refused');
     return new Failure(kind, `the broker says: ${text} (${code})${missing === undefined ? '' : `: ${missing.text}`}`, {
       code,
       // Its message says the same once more.
       ...(!/with message "/.test(message) && { cause: error }),
-      transient: code === 320 || code === 541,
+      transient: away || code === 320 || code === 541,
       ...(hint !== undefined && { hint }),
     });
   }

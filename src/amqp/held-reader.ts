@@ -287,8 +287,8 @@ function oneTime(connection: Connection): Link {
   let used = false;
   return {
     comesBack: false,
-    connect: async () => {
-      if (used) throw new Failure('unavailable', (await connection.lost).message);
+    connect: async (_, because) => {
+      if (used) throw because ?? new Failure('unavailable', (await connection.lost).message);
       used = true;
       return connection;
     },

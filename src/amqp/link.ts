@@ -8,46 +8,66 @@ import { tlsOptions } from './tls.ts';
 
 export interface LinkConfig extends DialConfig {
   readonly addresses: readonly Address[];
-  /** Milliseconds to go on trying before the first success; absent: one round over all addresses. */
+  /** Milliseconds to go on trying before the first success; absent: as many rounds as `connectAttempts` says. */
   readonly wait?: number | undefined;
-  /** Rounds without success, in a row, before a lost connection is given up. */
-  readonly maxReconnects: number;
+  /** Rounds over all addresses before the first success; absent: one, or as many as fit into `wait`. */
+  readonly connectAttempts?: number | undefined;
+  /** Rounds without success, in a row, before a lost connection is given up; absent: 12, or none for a run without an end of its own. */
+  readonly maxReconnects?: number | undefined;
   readonly reconnect: boolean;
+  readonly reconnectDelay: Pauses;
+}
+
+/** Between which the pauses before the next attempt lie, in milliseconds. */
+export interface Pauses {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** A connection that comes back: one role, one connection at a time, one owner of the question when to try again. */
 export interface Link {
   /** False when a lost connection is given up at once. */
   readonly comesBack: boolean;
-  /** Connects, or connects again after the last connection was lost. */
-  readonly connect: (signal: AbortSignal) => Promise<Connection>;
+  /** Connects, or connects again after the last connection was lost, or was of no use: then `because` says why. */
+  readonly connect: (signal: AbortSignal, because?: Failure) => Promise<Connection>;
   /** Closes what is open; nothing is connected afterwards. */
   readonly close: () => Promise<void>;
 }
 
 const BASE_DELAY = 250;
-const MAX_DELAY = 30_000;
+const MAX_RECONNECTS = 12;
 /** A connection that lived this long has earned a fresh count of attempts. */
 const STABLE = 10_000;
 /** Refused logins that are tried again once a login has succeeded: a vhost or a user store may just be restarting. */
 const DENIED_ROUNDS = 3;
+/** Attempts that are told one by one; of the further ones, one now and then. */
+const TOLD_ATTEMPTS = 8;
+const TOLD_EVERY = 30_000;
 
-/** Full jitter: anything up to the exponential bound, so that clients which lost the same broker do not return together. */
-export function backoff(attempt: number, random: () => number = Math.random): number {
-  return Math.round(random() * Math.min(MAX_DELAY, BASE_DELAY * 2 ** Math.min(attempt, 20)));
+/** Full jitter above the shortest pause, up to a bound that doubles: clients that lost the same broker do not return together. */
+export function backoff(attempt: number, { from, to }: Pauses, random: () => number = Math.random): number {
+  return Math.round(from + random() * Math.min(to - from, BASE_DELAY * 2 ** Math.min(attempt, 20)));
 }
 
-export function openLink(role: Role, config: LinkConfig, emit: Emit): Link {
+/** Opens a link; one that is `endless` comes back for ever, unless the config says how often. */
+export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = false): Link {
+  const most = config.maxReconnects ?? (endless ? Number.POSITIVE_INFINITY : MAX_RECONNECTS);
   const addresses = shuffled(config.addresses);
   let current: Connection | undefined;
   let since = 0;
+  let ended = 0;
   let attempts = 0;
+  /** When the first of these attempts was due, and when one was told. */
+  let troubled = 0;
+  let told = 0;
   let reason: Failure | undefined;
   let closed = false;
   /** Ends whatever is being tried when the link is closed meanwhile. */
   let trying: AbortController | undefined;
+  let stopping: AbortSignal = new AbortController().signal;
 
-  const connect = async (signal: AbortSignal): Promise<Connection> => {
+  const connect = async (signal: AbortSignal, because?: Failure): Promise<Connection> => {
+    stopping = signal;
     if (closed) throw closedFailure();
     if (signal.aborted) throw abortFailure(signal);
     const controller = new AbortController();
@@ -55,47 +75,61 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit): Link {
     signal.addEventListener('abort', forward, { once: true });
     trying = controller;
     try {
-      return current === undefined ? await first(controller.signal) : await again(current, controller.signal);
+      return current === undefined ? await first(controller.signal) : await again(current, because, controller.signal);
     } finally {
       trying = undefined;
       signal.removeEventListener('abort', forward);
     }
   };
 
-  /** Until the first success: one round over all addresses, or as many as fit into `wait`. */
+  /** Says that a connection is tried again; of many attempts not each. */
+  const tell = (attempt: number, pause: number, failure: Failure): void => {
+    const now = Date.now();
+    if (attempt === 1) troubled = now;
+    const repeated = attempt > TOLD_ATTEMPTS && now - told < TOLD_EVERY;
+    if (!repeated) told = now;
+    emit({ kind: 'reconnecting', role, attempt, delay: pause, since: now - troubled, repeated, failure });
+  };
+
+  /** Until the first success: as many rounds over all addresses as were asked for, or as fit into `wait`. */
   const first = async (signal: AbortSignal): Promise<Connection> => {
     // Files that cannot be read or used are told before the network is touched.
     for (const address of addresses) await tlsOptions(address, config);
-    const deadline = Date.now() + (config.wait ?? 0);
+    const rounds = config.connectAttempts ?? (config.wait === undefined ? 1 : Number.POSITIVE_INFINITY);
+    const deadline = Date.now() + (config.wait ?? Number.POSITIVE_INFINITY);
     for (let round = 1; ; round++) {
       const { connection, failures } = await tryAll(signal);
       if (connection !== undefined) return connection;
       const failure = combine(failures);
       const left = deadline - Date.now();
       // A login that was refused is a mistake to correct, whatever the other addresses may still do.
-      if (left <= 0 || !failure.transient || failures.some(({ kind }) => kind === 'denied')) throw failure;
-      const pause = Math.min(backoff(round - 1), left);
-      emit({ kind: 'reconnecting', role, attempt: round, delay: pause, failure });
+      if (round >= rounds || left <= 0 || !failure.transient || failures.some(({ kind }) => kind === 'denied')) throw failure;
+      const pause = Math.min(backoff(round - 1, config.reconnectDelay), left);
+      tell(round, pause, failure);
       await pauseFor(pause, signal);
     }
   };
 
-  /** After a loss. */
-  const again = async (lost: Connection, signal: AbortSignal): Promise<Connection> => {
+  /** After a loss, or a connection of no use. */
+  const again = async (lost: Connection, because: Failure | undefined, signal: AbortSignal): Promise<Connection> => {
+    // One that did not answer, or was of no use, was so for a while before it ended.
+    const fine = STABLE + (lost.unanswered || because !== undefined ? 2 * config.answerTimeout : 0);
+    const lived = (lost.open ? Date.now() : ended) - since;
+    if (lived > fine) attempts = 0;
     // It may still be open, when only its channel was lost.
     await lost.close();
-    let failure = reason ?? new Failure('unavailable', 'the connection was lost', { transient: true });
+    let failure = because ?? reason ?? new Failure('unavailable', 'the connection was lost', { transient: true });
     if (!config.reconnect) throw lostFailure(failure, 'reconnecting is off (--no-reconnect)');
     for (let round = 1; ; round++) {
-      if (attempts >= config.maxReconnects) {
+      if (attempts >= most) {
         throw lostFailure(
           failure,
           attempts === 0 ? 'reconnecting is off (--max-reconnects 0)' : `gave up after ${formatCount(attempts, 'attempt')} to reconnect`,
         );
       }
-      const pause = backoff(attempts);
+      const pause = backoff(attempts, config.reconnectDelay);
       attempts++;
-      emit({ kind: 'reconnecting', role, attempt: attempts, delay: pause, failure });
+      tell(attempts, pause, failure);
       await pauseFor(pause, signal);
       const { connection, failures } = await tryAll(signal);
       if (connection !== undefined) return connection;
@@ -109,7 +143,7 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit): Link {
     for (const address of addresses) {
       emit({ kind: 'connecting', role, address: address.text });
       try {
-        return { connection: opened(await dial(address, config, role, emit, signal)), failures };
+        return { connection: opened(await dial(address, config, role, emit, { signal, stopping })), failures };
       } catch (error) {
         if (!(error instanceof Failure) || signal.aborted) throw error;
         failures.push(error);
@@ -124,14 +158,14 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit): Link {
     emit({ kind: 'connected', role, address: connection.address.text, broker: connection.version });
     void connection.lost.then((failure) => {
       reason = failure;
-      if (Date.now() - since > STABLE) attempts = 0;
-      if (current === connection && !closed) emit({ kind: 'disconnected', role, failure });
+      ended = Date.now();
+      if (current === connection && !closed && !connection.left && !stopping.aborted) emit({ kind: 'disconnected', role, failure });
     });
     return connection;
   };
 
   return {
-    comesBack: config.reconnect && config.maxReconnects > 0,
+    comesBack: config.reconnect && most > 0,
     connect,
     close: async () => {
       closed = true;

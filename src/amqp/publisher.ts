@@ -4,20 +4,17 @@ import { Failure } from '../model/failure.ts';
 import type { Message } from '../model/message.ts';
 import { afterLogin, onChannel, watchChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
+import { Doubts } from './doubts.ts';
 import { added, type FrameWriter, frameWriter } from './frame-writer.ts';
 import type { Link } from './link.ts';
 import type { PublisherConfig } from './publisher-config.ts';
-import { type Refusal, refusalOf } from './refusal.ts';
+import { poisonTest, type Refusal, refusalOf } from './refusal.ts';
 import type { Session } from './session.ts';
 import { backlog, Silence } from './silence.ts';
 import { Tally } from './tally.ts';
 import { type Entry, type Outcome, Unconfirmed } from './unconfirmed.ts';
 import { Waiting } from './waiting.ts';
 
-/** A queue that recovers with its broker nacks at first: milliseconds for which such a nack is not the last word. */
-const RECOVERY = 10_000;
-const INTERNAL_ERROR = 541;
-const MAX_INTERNAL_ERRORS = 3;
 const SOLO = 1_048_576; // a larger body travels alone
 
 /**
@@ -31,13 +28,15 @@ export class Publisher {
   readonly #unconfirmed = new Unconfirmed();
   readonly #refusals: Refusal[] = [];
   readonly #tally: Tally;
+  readonly #doubts = new Doubts((entry, outcome) => {
+    this.#settle(entry, outcome);
+    this.#waiting.wake();
+  });
   #connection: Connection | undefined;
   #channel: Channel | undefined;
   #writer: FrameWriter | undefined;
   #flushing = false;
-  #internalErrors = 0;
-  #starts = 0;
-  #since = 0;
+  readonly #isPoisoned = poisonTest();
   readonly #silence: Silence;
   #solo = false;
   #failure: Failure | undefined;
@@ -92,9 +91,9 @@ export class Publisher {
     return this.#failure;
   }
 
-  /** Messages in flight. */
+  /** Messages without an outcome. */
   get unconfirmed(): number {
-    return this.#unconfirmed.count;
+    return this.#unconfirmed.count + this.#doubts.count;
   }
 
   /** True while an alarm of the broker keeps it from reading. */
@@ -108,7 +107,7 @@ export class Publisher {
   }
 
   get #open(): boolean {
-    return this.#channel !== undefined && this.#connection?.blocked !== true && this.#unconfirmed.bytes < this.#config.windowBytes;
+    return this.#channel !== undefined && this.#connection?.blocked !== true && this.#doubts.count === 0 && this.#unconfirmed.bytes < this.#config.windowBytes;
   }
 
   /**
@@ -117,16 +116,16 @@ export class Publisher {
    * @throws Failure when the publisher has stopped
    */
   async idle(): Promise<void> {
-    do await this.#waiting.until(() => this.#unconfirmed.count === 0 && (this.#config.confirm || this.#channel !== undefined));
+    do await this.#waiting.until(() => this.unconfirmed === 0 && (this.#config.confirm || this.#channel !== undefined));
     while (!this.#config.confirm && !(await this.#answered()));
   }
 
   /** Without confirms, only the answer to some request on the channel proves that the broker has read everything before it. */
   async #answered(): Promise<boolean> {
-    const channel = this.#channel;
-    if (channel === undefined) return false;
+    const [channel, connection] = [this.#channel, this.#connection];
+    if (channel === undefined || connection === undefined) return false;
     try {
-      await Promise.race([channel.prefetch(1), this.stopped]);
+      await Promise.race([onChannel(channel.prefetch(1), connection), this.stopped]);
       return true;
     } catch {
       // The channel is gone; what took it is noticed elsewhere.
@@ -179,9 +178,11 @@ export class Publisher {
     return new Promise((resolve) => this.send(message, resolve));
   }
 
-  /** Gives up what has no outcome yet; it is counted as unknown. */
+  /** Gives up what has no outcome yet; it is counted as unknown, and a broker that has not answered is not waited for. */
   abandon(failure: Failure): void {
+    const open = this.#unconfirmed.count > 0;
     this.#fail(failure);
+    if (open) this.#connection?.giveUp(failure);
   }
 
   /** Closes the connection; messages without an outcome are counted as unknown. */
@@ -200,7 +201,7 @@ export class Publisher {
         const refusal = refusalOf(failure);
         if (refusal !== undefined) this.#refuse(refusal);
         else if (!failure.transient || this.#isPoisoned(failure)) throw failure;
-        else live = await this.#link.connect(this.#session.signal);
+        else live = await this.#link.connect(this.#session.signal, live.open ? failure : undefined);
         end = (await this.#start(live)).ended;
       } catch (error) {
         if (error instanceof Failure && error.transient && !this.#session.signal.aborted) end = Promise.resolve(error);
@@ -213,7 +214,7 @@ export class Publisher {
     const channel = await onChannel<Channel>(this.#config.confirm ? connection.model.createConfirmChannel() : connection.model.createChannel(), connection);
     const { ended } = watchChannel(channel, connection);
     const take = (outcome: Outcome) => {
-      const settle = (entry: Entry): void => (outcome.kind === 'nacked' && this.#recovering ? this.#again(entry) : this.#tally.settle(entry, outcome));
+      const settle = (entry: Entry): void => this.#settle(entry, outcome);
       return (fields: { deliveryTag: number; multiple: boolean }): void => {
         this.#silence.broken();
         this.#unconfirmed.take(fields.deliveryTag, fields.multiple, settle);
@@ -232,14 +233,14 @@ export class Publisher {
     this.#connection = connection;
     this.#channel = channel;
     this.#writer = (this.#config.writer ?? frameWriter)(channel, this.#config.mandatory);
-    this.#starts++;
-    this.#since = performance.now();
     this.#silence.restart();
     const refused = this.#unconfirmed.restart((message) => added(this.#writer, message));
     for (const [entry, failure] of refused) this.#tally.settle(entry, { kind: 'refused', failure });
+    const down = this.#doubts.restart(connection);
+    for (const entry of this.#doubts.take()) this.#again(entry);
     this.#flush();
     this.#waiting.wake();
-    return { ended };
+    return { ended: Promise.race([ended, down]) };
   }
 
   #flush(): void {
@@ -258,6 +259,12 @@ export class Publisher {
     });
   }
 
+  #settle(entry: Entry, outcome: Outcome): void {
+    if (this.#doubts.hold(entry, outcome)) return;
+    if (outcome.kind === 'nacked' && this.#doubts.recovering) this.#again(entry);
+    else this.#tally.settle(entry, outcome);
+  }
+
   #finish(entry: Entry, outcome: Outcome): void {
     this.#unconfirmed.finish(entry, () => this.#tally.settle(entry, outcome));
     this.#waiting.wake();
@@ -269,15 +276,6 @@ export class Publisher {
     this.#refusals.push(refusal);
     for (const entry of concerned) this.#finish(entry, this.#tally.refusedBy(refusal, entry));
     if (refusal.ofExchange && this.#config.oneExchange) throw refusal.failure(undefined);
-  }
-
-  /** An internal error of the broker that comes again after each reconnect is about a message, not about the broker. */
-  #isPoisoned(failure: Failure): boolean {
-    return failure.code === INTERNAL_ERROR && ++this.#internalErrors > MAX_INTERNAL_ERRORS;
-  }
-
-  get #recovering(): boolean {
-    return this.#starts > 1 && performance.now() - this.#since < RECOVERY;
   }
 
   /** Sends a message once more on the same channel, where it gets a new tag. */
@@ -292,6 +290,7 @@ export class Publisher {
     this.#silence.end();
     this.#failure = failure;
     for (const entry of this.#unconfirmed.left()) this.#finish(entry, { kind: 'unknown', failure });
+    for (const entry of this.#doubts.take()) this.#tally.settle(entry, { kind: 'nacked' });
     this.#stop(failure);
     this.#waiting.wake();
   }

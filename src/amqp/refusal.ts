@@ -10,6 +10,15 @@ export interface Refusal {
   readonly failure: (message: Message | undefined) => Failure;
 }
 
+const INTERNAL_ERROR = 541;
+const MAX_INTERNAL_ERRORS = 3;
+
+/** Tells of each loss whether the next connection would end the same: an internal error that comes again and again is about a message, not the broker. */
+export function poisonTest(): (failure: Failure) => boolean {
+  let internalErrors = 0;
+  return ({ code }) => code === INTERNAL_ERROR && ++internalErrors > MAX_INTERNAL_ERRORS;
+}
+
 /** The rule that a channel was closed over, when its text tells which messages break it. */
 export function refusalOf(cause: Failure): Refusal | undefined {
   const size = /message size (\d+) (?:is )?larger than (?:configured )?max size (\d+)/.exec(cause.message);

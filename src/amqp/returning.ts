@@ -62,8 +62,8 @@ const MOST_CHECK = 50;
 export async function untilSettled(connection: Connection, queue: string): Promise<void> {
   const started = performance.now();
   for (let pause = 1; performance.now() - started < SETTLE_PATIENCE; pause = Math.min(pause * 2, MOST_CHECK)) {
-    const counts = await queueCounts(connection, queue).catch(() => undefined);
-    if (counts === undefined || counts.consumers === 0) return;
+    const counts = await withinPatience(queueCounts(connection, queue)).catch(() => undefined);
+    if (counts === undefined || counts === 'late' || counts.consumers === 0) return;
     await delay(pause);
   }
 }

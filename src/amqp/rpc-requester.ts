@@ -51,6 +51,9 @@ export class Requester {
   #connection: Connection | undefined;
   #channel: RequestChannel | undefined;
   #failure: Failure | undefined;
+  /** True once somebody was seen to serve the queue. */
+  #served = false;
+  #asking: Promise<Failure> | undefined;
   #running: Promise<void> = Promise.resolve();
   readonly #abort = (): void => this.#fail(abortFailure(this.#session.signal));
   #stop: (failure: Failure) => void = () => undefined;
@@ -80,8 +83,7 @@ export class Requester {
   async connect(): Promise<void> {
     try {
       const connection = await this.#link.connect(this.#session.signal);
-      const starting = Promise.all([this.#start(connection), checkServed(connection, this.#config.queue)]);
-      const opened = await starting.then(([channel]) => channel).catch(afterLogin);
+      const opened = await this.#start(connection).catch(afterLogin);
       if ('send' in opened) this.#use(opened);
       this.#running = this.#run(connection, opened.ended);
     } catch (error) {
@@ -130,7 +132,7 @@ export class Requester {
           if (this.#config.idempotent) open.sent = false;
           else this.#reject(open, lostFailure(failure));
         }
-        if (refusal === undefined) live = await this.#link.connect(this.#session.signal);
+        if (refusal === undefined) live = await this.#link.connect(this.#session.signal, live.open ? failure : undefined);
         const channel = await this.#start(live);
         this.#use(channel);
         end = channel.ended;
@@ -153,10 +155,25 @@ export class Requester {
     this.#channel = undefined;
     this.#connection = connection;
     connection.onFlow = () => this.#sendWaiting();
-    return openRequestChannel(connection, {
+    const opening = openRequestChannel(connection, {
       reply: (delivery) => this.#take(delivery),
-      returned: (id) => this.#rejectId(id, () => nobodyServes(this.#config.queue, 'there is no such queue')),
+      returned: (id) => void this.#whyReturned(connection).then((failure) => this.#rejectId(id, failure)),
     });
+    if (this.#served) return opening;
+    const [channel] = await Promise.all([opening, checkServed(connection, this.#config.queue)]);
+    this.#served = true;
+    return channel;
+  }
+
+  /** The broker returns a request without a queue, and one whose queue is there and its node is not; many come back at a time. */
+  #whyReturned(connection: Connection): Promise<Failure> {
+    const { queue } = this.#config;
+    this.#asking ??= checkServed(connection, queue)
+      .then(() => nobodyServes(queue, 'there was no such queue a moment ago'), asFailure)
+      .finally(() => {
+        this.#asking = undefined;
+      });
+    return this.#asking;
   }
 
   #use(channel: RequestChannel): void {
@@ -214,9 +231,9 @@ export class Requester {
     return new Failure('deadline', `no reply from "${this.#config.queue}" ${within}`);
   }
 
-  #rejectId(id: string | undefined, failure: () => Failure): void {
+  #rejectId(id: string | undefined, failure: Failure): void {
     const open = this.#open.get(id ?? '');
-    if (open !== undefined) this.#reject(open, failure());
+    if (open !== undefined) this.#reject(open, failure);
   }
 
   #reject(open: Open, failure: Failure): void {

@@ -1,4 +1,6 @@
 import type { Emit, Role } from '../model/event.ts';
+import { Failure } from '../model/failure.ts';
+import { formatDuration } from '../model/quantity.ts';
 import { parseAddress } from './address.ts';
 import { type Link, type LinkConfig, openLink } from './link.ts';
 
@@ -9,8 +11,8 @@ export interface SessionConfig extends Omit<LinkConfig, 'addresses'> {
 
 /** What patterns work on: nothing is connected before a publisher or a consumer asks for it. */
 export interface Session {
-  /** A connection of its own for a role; publishing and consuming never share one. */
-  readonly open: (role: Role) => Link;
+  /** A connection of its own for a role; publishing and consuming never share one. It comes back for ever when it is `endless`. */
+  readonly open: (role: Role, endless?: boolean) => Link;
   readonly emit: Emit;
   /** Aborted when the run is to stop. */
   readonly signal: AbortSignal;
@@ -33,8 +35,8 @@ export function openSession(config: SessionConfig, emit: Emit = () => undefined,
   return {
     emit,
     signal,
-    open: (role) => {
-      const link = openLink(role, { ...config, addresses }, emit);
+    open: (role, endless) => {
+      const link = openLink(role, { ...config, addresses }, emit, endless);
       links.push(link);
       return link;
     },
@@ -42,6 +44,22 @@ export function openSession(config: SessionConfig, emit: Emit = () => undefined,
       await Promise.all(links.map((link) => link.close()));
     },
   };
+}
+
+/** The session for a run that has no end of its own: its connections come back for ever, unless the config says how often. */
+export function endless(session: Session): Session {
+  return { ...session, open: (role) => session.open(role, true) };
+}
+
+/** The session of a run with a deadline: `pass` is called when it passes, and what still waits for the broker then ends soon. */
+export function withDeadline(session: Session, milliseconds: number | undefined, pass: () => void): { readonly session: Session; readonly clear: () => void } {
+  if (milliseconds === undefined) return { session, clear: () => undefined };
+  const late = new AbortController();
+  const timer = setTimeout(() => {
+    pass();
+    late.abort(new Failure('deadline', `the deadline of ${formatDuration(milliseconds)} passed while the broker did not answer`));
+  }, milliseconds);
+  return { session: { ...session, signal: AbortSignal.any([session.signal, late.signal]) }, clear: () => clearTimeout(timer) };
 }
 
 /** Opens a session, hands it to `use`, and closes it however `use` ends. */

@@ -37,9 +37,11 @@ export class Tally {
       ({ exchange: to, routingKey: key, properties, body }) =>
         to === exchange && key === routingKey && properties.messageId === messageId && body.equals(message.content),
     );
-    if (entry === undefined) this.#counts.returned++;
-    else entry.returned = replyText;
-    this.#emit({ kind: 'returned', exchange, routingKey, messageId, reply: replyText });
+    if (entry !== undefined) entry.returned = replyText;
+    else {
+      this.#counts.returned++;
+      this.#emit({ kind: 'returned', exchange, routingKey, messageId, reply: replyText });
+    }
   }
 
   settle(entry: Entry, outcome: Outcome): void {
@@ -47,16 +49,22 @@ export class Tally {
     const { exchange, routingKey, properties } = entry.message;
     switch (final.kind) {
       case 'confirmed':
+        this.#exchanges.add(exchange);
+        this.#counts.confirmed++;
+        break;
       case 'returned':
         this.#exchanges.add(exchange);
-        this.#counts[final.kind]++;
+        this.#counts.returned++;
+        this.#emit({ kind: 'returned', exchange, routingKey, messageId: properties.messageId, reply: final.reply });
         break;
       case 'unknown':
         this.#counts.unknown++;
         break;
       case 'sent':
         this.#sent++;
-        if (entry.returned !== undefined) this.#counts.returned++;
+        if (entry.returned === undefined) break;
+        this.#counts.returned++;
+        this.#emit({ kind: 'returned', exchange, routingKey, messageId: properties.messageId, reply: entry.returned });
         break;
       case 'nacked':
         this.#counts.nacked++;

@@ -47,6 +47,7 @@ interface Receiving {
 
 const METHOD_FRAME = 1;
 const HEADER_FRAME = 2;
+const HEARTBEAT_FRAME = 8;
 const FRAME_HEAD = 7;
 const FRAME_OVERHEAD = 8;
 const FRAME_END = 0xce;
@@ -82,7 +83,12 @@ interface Tapped {
   readonly isOpen: () => boolean;
 }
 
-const taps = new WeakMap<object, Map<number, Tapped>>();
+interface Tap {
+  readonly channels: Map<number, Tapped>;
+  readonly frames: () => number;
+}
+
+const taps = new WeakMap<object, Tap>();
 
 /**
  * Takes the deliveries of a channel as they come off the socket, past amqplib, which allocates some ten objects for each and decodes its headers inexactly.
@@ -92,7 +98,7 @@ const taps = new WeakMap<object, Map<number, Tapped>>();
 export function tapDeliveries(channel: Channel, onFrames: (frames: DeliveryFrames) => void): HeaderTap {
   const { ch, connection, accept } = channel as unknown as { ch?: unknown; connection?: Receiving; accept?: unknown };
   if (connection === undefined || typeof ch !== 'number') return () => undefined;
-  const channels = taps.get(connection) ?? tapped(connection);
+  const channels = (taps.get(connection) ?? tapped(connection))?.channels;
   if (channels === undefined) return () => undefined;
   const inside = channel as unknown as { accept?: unknown };
   const own: Tapped = { header: undefined, onFrames, isOpen: () => inside.accept === accept };
@@ -101,45 +107,60 @@ export function tapDeliveries(channel: Channel, onFrames: (frames: DeliveryFrame
   return () => own.header;
 }
 
-function tapped(connection: Receiving): Map<number, Tapped> | undefined {
+/**
+ * Counts the whole frames that a connection receives, heartbeats not among them. From then on only a whole frame is a sign of life for amqplib's
+ * heartbeats: heartbeats that fill up a frame whose rest was lost would keep a dead connection open for ever.
+ */
+export function countFrames(model: object): () => number {
+  const { connection } = model as { connection?: Receiving };
+  return (connection === undefined ? undefined : (taps.get(connection) ?? tapped(connection)))?.frames ?? (() => 0);
+}
+
+function tapped(connection: Receiving): Tap | undefined {
   const original = connection.recvFrame;
   const stream = connection.stream;
   if (typeof original !== 'function' || !Buffer.isBuffer(connection.rest) || !isDuplex(stream)) return undefined;
   const channels = new Map<number, Tapped>();
   const { accept } = connection;
+  let frames = 0;
   connection.recvFrame = () => {
     for (;;) {
-      if (connection.accept === accept) takeWhole(connection, channels);
+      if (connection.accept === accept && takeWhole(connection, channels)) {
+        connection.recvSinceLastCheck = true;
+        frames++;
+      }
       const rest = connection.rest as Buffer;
       if (rest.length >= FRAME_HEAD) {
         const size = rest.readUInt32BE(3);
         if (rest.length >= size + FRAME_OVERHEAD || size > 0x0400_0000) {
           const own = rest[0] === HEADER_FRAME ? channels.get(rest.readUInt16BE(1)) : undefined;
           if (own !== undefined) own.header = rest.subarray(FRAME_HEAD + CONTENT_HEAD, FRAME_HEAD + size);
+          if (rest[0] !== HEARTBEAT_FRAME) frames++;
+          connection.recvSinceLastCheck = true;
           return original.call(connection);
         }
       }
       const incoming = stream.read() as Buffer | null;
       if (incoming === null) return false;
-      connection.recvSinceLastCheck = true;
       connection.rest = rest.length === 0 ? incoming : Buffer.concat([rest, incoming]);
     }
   };
-  taps.set(connection, channels);
-  return channels;
+  const tap = { channels, frames: () => frames };
+  taps.set(connection, tap);
+  return tap;
 }
 
-/** Hands out the deliveries that lie at the front of what was received, as long as each is there as a whole. */
-function takeWhole(connection: Receiving, channels: ReadonlyMap<number, Tapped>): void {
+/** Hands out the deliveries that lie at the front of what was received, as long as each is there as a whole. True when there were any. */
+function takeWhole(connection: Receiving, channels: ReadonlyMap<number, Tapped>): boolean {
   const rest = connection.rest as Buffer;
   let at = 0;
   try {
     for (;;) {
-      if (rest.length < at + FRAME_HEAD + METHOD_HEAD || rest[at] !== METHOD_FRAME || rest.readUInt32BE(at + FRAME_HEAD) !== BASIC_DELIVER) return;
+      if (rest.length < at + FRAME_HEAD + METHOD_HEAD || rest[at] !== METHOD_FRAME || rest.readUInt32BE(at + FRAME_HEAD) !== BASIC_DELIVER) return at > 0;
       const tapped = channels.get(rest.readUInt16BE(at + 1));
-      if (tapped === undefined || !tapped.isOpen()) return;
+      if (tapped === undefined || !tapped.isOpen()) return at > 0;
       const frames = deliveryAt(rest, at);
-      if (frames === undefined) return;
+      if (frames === undefined) return at > 0;
       // One that cannot be handled is not handed out once more.
       at = frames.bodyEnd + 1;
       tapped.onFrames(frames);

@@ -92,6 +92,18 @@ export const duration = (help: string, extra: FlagExtra = {}): Flag<number> => (
   decode: (all) => parseDuration(last(all)),
 });
 
+/** A flag that takes a shortest and a longest pause, such as `1s..1m`, as milliseconds. */
+export const pauses = (help: string): Flag<{ from: number; to: number }> => ({
+  kind: 'flag',
+  help,
+  value: 'FROM..TO',
+  decode: (all) => {
+    const [from = '', to = from, ...more] = last(all).split('..');
+    if (more.length > 0) throw new Failure('usage', `expected pauses such as 1s..1m, got "${last(all)}"`);
+    return { from: parseDuration(from), to: parseDuration(to) };
+  },
+});
+
 /** A flag that takes a size, as bytes. */
 export const size = (help: string, extra: FlagExtra = {}): Flag<number> => ({
   kind: 'flag',

@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini';
 import type { ConnectionConfig } from '../patterns/connection.ts';
 import type { InputsFor } from './command.ts';
-import { choice, duration, type Flag, integer, off, path, text, texts, toggle } from './flag.ts';
+import { choice, duration, type Flag, integer, off, path, pauses, text, texts, toggle } from './flag.ts';
 
 type ConnectionInput = z.input<typeof ConnectionConfig>;
 
@@ -10,10 +10,13 @@ export const connectionFlags = {
   url: texts('AMQP URL; repeat or separate with commas for failover', { short: 'u', value: 'URL', aliases: ['uri'] }),
   connectTimeout: duration('give up on an address after this long (10s)'),
   wait: duration('keep trying until the broker is up, at most this long'),
-  maxReconnects: integer('rounds of reconnecting, in a row, before giving up (12)'),
+  connectAttempts: integer('rounds over all addresses before the first success (1)'),
+  maxReconnects: integer('rounds of reconnecting, in a row, before giving up (12; without end for a run that has none)'),
   reconnect: off('give up as soon as the connection is lost'),
+  reconnectDelay: pauses('shortest and longest pause before connecting again (0s..30s)'),
   heartbeat: duration('heartbeat interval, 0s for none (60s)'),
   blockedTimeout: duration('give up when an alarm blocks publishing for this long (300s)'),
+  answerTimeout: duration('give a connection up when the broker answers nothing for this long (30s)'),
   cacert: path("CA certificates (PEM) to trust instead of the system's"),
   cert: path('client certificate (PEM)'),
   key: path('private key of the client certificate (PEM)'),

@@ -1,10 +1,9 @@
 import { DEFAULT_EXIT_TABLE, type ExitTable, parseExitTable } from '../model/exit-table.ts';
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
-import { parseDuration } from '../model/quantity.ts';
 import type { WorkOptions } from '../patterns/give-back.ts';
 import { type Command, type Context, spelling } from './command.ts';
-import { choice, duration, type Flag, integer, text, toggle, trailing } from './flag.ts';
+import { choice, duration, type Flag, integer, pauses, text, toggle, trailing } from './flag.ts';
 
 /** How a queue is declared when it is missing. */
 export const queueInputs = {
@@ -22,7 +21,7 @@ export const workerInputs = {
   prefetch: integer('unanswered messages at a time (as many as handlers; 100 each with --stream)'),
   handlerTimeout: duration('kill a handler that takes longer, and count it as failed'),
   retries: integer('attempts after the first one (0)'),
-  backoff: backoff('pause before the first retry, doubled up to the second (1s..1m)'),
+  backoff: pauses('pause before the first retry, doubled up to the second (1s..1m)'),
   requeueDelay: duration('pause before a message is given back (1s)'),
   grace: duration('how long handlers may go on once the run is stopped (30s)'),
   dropDead: toggle('drop what failed for good when the queue has no dead-letter exchange'),
@@ -147,19 +146,6 @@ export async function withProgram<C extends Places, T>(
   const { handle, close } = streamHandler({ command, concurrency, onExit, patience }, emit);
   // Each of the programs is a place for many messages.
   return use({ ...config, concurrency: prefetch, prefetch }, handle).finally(close);
-}
-
-function backoff(help: string): Flag<{ from: number; to: number }> {
-  return {
-    kind: 'flag',
-    help,
-    value: 'FROM..TO',
-    decode: (all) => {
-      const [from = '', to = from, ...more] = (all.at(-1) ?? '').split('..');
-      if (more.length > 0) throw new Failure('usage', `expected pauses such as 1s..1m, got "${all.at(-1)}"`);
-      return { from: parseDuration(from), to: parseDuration(to) };
-    },
-  };
 }
 
 function exitTable(help: string): Flag<ExitTable> {

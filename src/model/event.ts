@@ -73,7 +73,16 @@ export type Event =
   | { readonly kind: 'connecting'; readonly role: Role; readonly address: string }
   | { readonly kind: 'connected'; readonly role: Role; readonly address: string; readonly broker: string }
   | { readonly kind: 'disconnected'; readonly role: Role; readonly failure: Failure }
-  | { readonly kind: 'reconnecting'; readonly role: Role; readonly attempt: number; readonly delay: number; readonly failure: Failure }
+  /** Milliseconds until the attempt, and since the first one was due. `repeated`: one of many that have been told of not long ago. */
+  | {
+      readonly kind: 'reconnecting';
+      readonly role: Role;
+      readonly attempt: number;
+      readonly delay: number;
+      readonly since: number;
+      readonly repeated: boolean;
+      readonly failure: Failure;
+    }
   | { readonly kind: 'blocked'; readonly role: Role; readonly reason: string }
   | { readonly kind: 'unblocked'; readonly role: Role }
   | { readonly kind: 'returned'; readonly exchange: string; readonly routingKey: string; readonly messageId: string | undefined; readonly reply: string }

@@ -16,12 +16,18 @@ const warning = (text: string): Remark => ({ weight: 'warning', text });
 const note = (text: string): Remark => ({ weight: 'note', text });
 const detail = (text: string): Remark => ({ weight: 'detail', text });
 
+/** An outage that need not be told how long it has been. */
+const SHORT_OUTAGE = 5_000;
+
 const REMARKS: Remarks = {
   connecting: ({ role, address }) => detail(`connecting to ${address} (${role})`),
   connected: ({ role, address, broker }) => detail(`connected to ${address} (${role})${broker === '' ? '' : `, broker version ${broker}`}`),
   disconnected: ({ role, failure }) => warning(`lost the ${role} connection: ${failure.message}`),
-  reconnecting: ({ role, attempt, delay, failure }) =>
-    warning(`${role} connection: attempt ${attempt} ${delay === 0 ? 'now' : `in ${formatDuration(delay)}`}: ${failure.message}`),
+  reconnecting: ({ role, attempt, delay, since, repeated, failure }) => {
+    const soFar = since < SHORT_OUTAGE ? '' : ` without success for ${formatDuration(since)};`;
+    const text = `${role} connection:${soFar} attempt ${attempt} ${delay === 0 ? 'now' : `in ${formatDuration(delay)}`}: ${failure.message}`;
+    return repeated ? detail(text) : warning(text);
+  },
   blocked: ({ reason }) =>
     warning(`the broker blocks publishers, because of a memory or disk alarm: ${reason}; waiting until it lifts or --blocked-timeout passes`),
   unblocked: () => note('the broker accepts messages again'),

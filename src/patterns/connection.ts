@@ -10,12 +10,24 @@ export const ConnectionConfig = z.strictObject({
   url: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
   /** For one address: until the broker has accepted the login. Absent: what the URL says, else 10 s. */
   connectTimeout: z.optional(timer()),
-  /** How long to go on trying before the first success; absent: one round over all addresses. */
+  /** How long to go on trying before the first success; absent: one round over all addresses, or `connectAttempts`. */
   wait: z.optional(timer()),
-  /** Rounds of reconnecting over all addresses until a connection has lived for 10 s; beyond them it is given up. */
-  maxReconnects: z._default(z.int().check(z.minimum(0), z.maximum(1_000_000)), 12),
+  /** Rounds over all addresses before the first success; absent: one, or as many as fit into `wait`. */
+  connectAttempts: z.optional(z.int().check(z.minimum(1), z.maximum(1_000_000))),
+  /**
+   * Rounds of reconnecting over all addresses until a connection has lived for 10 s; beyond them it is given up. Absent: 12, and for a run that
+   * has no end of its own for ever.
+   */
+  maxReconnects: z.optional(z.int().check(z.minimum(0), z.maximum(1_000_000))),
   /** False: a lost connection is given up at once. */
   reconnect: z._default(z.boolean(), true),
+  /** The shortest pause before an attempt to connect again, and the longest; a random one above the shortest, which may be longer each time. */
+  reconnectDelay: z._default(
+    z
+      .strictObject({ from: timer(0), to: timer(0) })
+      .check(z.refine(({ from, to }) => from <= to, { error: '--reconnect-delay must not begin with the longer pause' })),
+    { from: 0, to: 30_000 },
+  ),
   /**
    * Interval, in whole seconds; a peer that is silent for two of them is taken for dead. 0 turns heartbeats off.
    * Absent: what the URL says, else 60 s.
@@ -29,6 +41,8 @@ export const ConnectionConfig = z.strictObject({
   ),
   /** How long an alarm of the broker may block publishing before the run is given up. */
   blockedTimeout: z._default(timer(), 300_000),
+  /** How long the broker may leave a question unanswered, such as a declaration, and send nothing else; then the connection counts as lost. */
+  answerTimeout: z._default(timer(), 30_000),
   /** PEM files. */
   cacert: filePath,
   cert: filePath,

@@ -40,6 +40,11 @@ export const limitsShape = {
 const LimitsConfig = z.object(limitsShape);
 type LimitsConfig = z.output<typeof LimitsConfig>;
 
+/** True when a run with these limits ends by itself; one without any goes on until it is stopped. */
+export function hasEnd({ count, idle, timeout, drain, expect, requeue }: Partial<LimitsConfig>): boolean {
+  return count !== undefined || idle !== undefined || timeout !== undefined || expect !== undefined || drain === true || requeue === true;
+}
+
 /** What holds between limits: for `check` of every config that has them. */
 export const limitsRules = [
   z.refine<LimitsConfig>(({ requeue, reject, ack }) => Number(requeue) + Number(reject) + Number(!ack) <= 1, {

@@ -193,9 +193,9 @@ async function settleWithin({ emit }: Session, publisher: Publisher): Promise<vo
   const { unconfirmed } = publisher;
   if (unconfirmed === 0 || publisher.failure !== undefined || publisher.blocked) return;
   const said = setTimeout(() => emit({ kind: 'note', text: `waiting for ${formatCount(unconfirmed, 'confirm')}; Ctrl-C leaves at once` }), STOP_SILENCE);
-  const timer = new AbortController();
-  await Promise.race([publisher.idle().catch(() => undefined), delay(STOP_GRACE, undefined, { signal: timer.signal }).catch(() => undefined)]);
-  timer.abort();
+  const timer = setTimeout(() => publisher.abandon(new Failure('unavailable', 'the broker did not confirm in time')), STOP_GRACE);
+  await publisher.idle().catch(() => undefined);
+  clearTimeout(timer);
   clearTimeout(said);
 }
 

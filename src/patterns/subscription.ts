@@ -1,4 +1,4 @@
-import { withControlConnection } from '../amqp/declare.ts';
+import { withLastingControl } from '../amqp/declare.ts';
 import { ensure } from '../amqp/ensure.ts';
 import type { Session } from '../amqp/session.ts';
 import type { ConsumeCounts, WorkCounts } from '../model/event.ts';
@@ -51,7 +51,7 @@ export function temporaryQueue(exchange: string, config: QueueConfig = {}): Queu
  * @throws Failure `refused` when something exists that differs in what matters, `denied`, `unavailable`
  */
 export async function declareMissing(session: Session, topology: Topology): Promise<void> {
-  await withControlConnection(session, (connection) => ensure(connection, topology));
+  await withLastingControl(session, (connection) => ensure(connection, topology));
 }
 
 /**

@@ -1,15 +1,16 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../amqp/connection.ts';
 import { Consumer, type Portion } from '../amqp/consumer.ts';
 import { lastOffset, queueCounts, queueType, readyCount } from '../amqp/queue-probe.ts';
 import { untilReleased } from '../amqp/returning.ts';
-import type { Session } from '../amqp/session.ts';
+import { endless, type Session, withDeadline } from '../amqp/session.ts';
 import type { WireDelivery } from '../amqp/wire-delivery.ts';
 import type { ConsumeCounts } from '../model/event.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
 import type { Labelled, Settlement } from '../model/verdict.ts';
-import type { ConsumeConfig } from './consume-config.ts';
+import { type ConsumeConfig, hasEnd } from './consume-config.ts';
 import { type End, judgeEnd, judgeSurplus, SILENCE_CHECK, surplusWithin } from './expectation.ts';
 import { InFlight } from './in-flight.ts';
 import { StreamPlace } from './stream-place.ts';
@@ -41,7 +42,7 @@ export interface Taken<C = TakeCounts> {
  * @throws Failure when it never came to a subscription; later ones are in the result
  */
 export async function take(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions = {}): Promise<Taken> {
-  return new Run(session, config, handler, options).execute();
+  return new Run(hasEnd(config) ? session : endless(session), config, handler, options).execute();
 }
 
 /** What a command tells of a run that answers in its own name. */
@@ -96,6 +97,8 @@ class Run {
     this.#config = config;
     this.#handler = handler;
     this.#options = options;
+    // Each handler may listen.
+    setMaxListeners(0, this.#stopping.signal, this.#kill.signal);
     this.#place = new StreamPlace(config.offset, session.emit);
     if (options.neverStream === true) this.#stream = false;
     else if (config.offset !== undefined) this.#stream = true;
@@ -104,8 +107,9 @@ class Run {
   async execute(): Promise<Taken> {
     const { queue, count, expect, ack, exclusive, priority, idle, timeout } = this.#config;
     const forgets = !ack && count === undefined && expect === undefined && !this.#config.drain;
+    const deadline = withDeadline(this.#session, timeout, () => this.#end('timeout'));
     const consumer = new Consumer(
-      this.#session,
+      deadline.session,
       {
         queue,
         prefetch: this.#config.prefetch,
@@ -124,7 +128,6 @@ class Run {
     const abort = (): void => this.#end(abortFailure(signal));
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
-    const deadline = timeout === undefined ? undefined : setTimeout(() => this.#end('timeout'), timeout);
     let connected = false;
     let subscribed = false;
     const subscribing = async (): Promise<void> => {
@@ -140,7 +143,7 @@ class Run {
     const end = await this.#ended;
     this.#handling.stop();
     signal.removeEventListener('abort', abort);
-    clearTimeout(deadline);
+    deadline.clear();
     clearInterval(watch);
     let failure = end instanceof Failure ? end : connected ? await this.#judge(consumer, end).catch(asFailure) : judgeEnd(this.#config, end, 0);
     this.#over.abort();

@@ -1,10 +1,11 @@
 import type { Connection } from '../amqp/connection.ts';
-import { withControlConnection } from '../amqp/declare.ts';
+import { withLastingControl } from '../amqp/declare.ts';
 import { ensure, ensureQueue, exchangeExists } from '../amqp/ensure.ts';
 import { describeQueue, type QueueDescription } from '../amqp/queue-probe.ts';
-import type { Session } from '../amqp/session.ts';
+import { endless, type Session } from '../amqp/session.ts';
 import { Failure } from '../model/failure.ts';
 import type { QueueSpec, Topology } from '../model/topology.ts';
+import { hasEnd } from './consume-config.ts';
 import { DEAD_QUEUE, type DeadLetterRoute, deadLetterTopology, type PublishedRoute, routeOf } from './dead-letters.ts';
 import { retryQueueName } from './retry-queues.ts';
 import { pauses, type WorkerConfig } from './worker-config.ts';
@@ -44,7 +45,7 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
   if (temporary && config.retries > 0) {
     throw new Failure('usage', '--retries needs a queue that stays: a message that waits for its next attempt must find its way back');
   }
-  return withControlConnection(session, async (connection) => {
+  return withLastingControl(hasEnd(config) ? session : endless(session), async (connection) => {
     const existing = temporary ? undefined : await describeQueue(connection, queue.name);
     if (existing?.type === 'stream') throw new Failure('refused', `"${queue.name}" is a stream: it keeps its messages, and there is nothing to settle`);
     // A queue that contradicts what is asked for is told before anything is declared.
@@ -88,7 +89,7 @@ function asItWas(topology: Topology, existing: QueueDescription | undefined, nam
  * @throws Failure `refused` when it exists with other arguments than asked for, `missing` for a dead-letter exchange that does not exist
  */
 export async function prepareQueue(session: Session, queue: QueueSpec): Promise<void> {
-  await withControlConnection(session, async (connection) => {
+  await withLastingControl(session, async (connection) => {
     await ensureQueue(connection, queue);
     const route = routeOf(queue.arguments);
     if (route !== undefined) await ensureDeadLetters(session, connection, queue, route);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { withControlConnection } from '../amqp/declare.ts';
 import { Publisher } from '../amqp/publisher.ts';
 import { readyCount } from '../amqp/queue-probe.ts';
-import type { Session } from '../amqp/session.ts';
+import { endless, type Session } from '../amqp/session.ts';
 import type { Outcome } from '../amqp/unconfirmed.ts';
 import { type Attempt, attemptOf, deadLetter, retryCopy } from '../model/attempt.ts';
 import type { WorkCounts } from '../model/event.ts';
@@ -12,7 +12,7 @@ import type { Delivery, Message } from '../model/message.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
 import { asBeforePutBack } from '../model/replay.ts';
 import type { Judgement, Labelled, Settlement, Verdict } from '../model/verdict.ts';
-import { ConsumeConfig } from './consume-config.ts';
+import { ConsumeConfig, hasEnd } from './consume-config.ts';
 import { GiveBack, type WayBack, type WorkOptions } from './give-back.ts';
 import { publishWhile } from './publish-while.ts';
 import { take } from './take.ts';
@@ -45,7 +45,7 @@ const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_
  * @throws Failure `negative` when it was asked to fail on dead letters, `unfound` or `unexecutable` when the handler cannot work at all, `unroutable` when no queue takes the dead letters, `deadline`, `unavailable`
  */
 export async function runWorker(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler, { ask }: WorkOptions = {}): Promise<WorkCounts> {
-  const worker = new Worker(session, config, setup, handler, ask);
+  const worker = new Worker(hasEnd(config) ? session : endless(session), config, setup, handler, ask);
   return worker.run();
 }
 
@@ -221,9 +221,9 @@ class Worker {
     return BURIED;
   }
 
-  async #publish(message: Message, { isCurrent }: TakeContext): Promise<Outcome | undefined> {
+  async #publish(message: Message, context: TakeContext): Promise<Outcome | undefined> {
     if (this.#publisher === undefined) throw new Error('a worker that publishes has a publisher');
-    return publishWhile(this.#publisher, message, isCurrent);
+    return publishWhile(this.#publisher, message, context);
   }
 
   /** The copy is nowhere: the original stays. Where no queue is bound, no waiting helps. */

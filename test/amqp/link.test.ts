@@ -11,40 +11,43 @@ import { deadPort, proxy, silentPort } from '../support/faults.ts';
 const attempts = fc.nat({ max: 1_000_000 });
 const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-test('a pause is a whole number of milliseconds, never below 0, never above half a minute, whatever the attempt', () => {
+const usual = { from: 0, to: 30_000 };
+const pauses = fc.tuple(fc.nat({ max: 60_000 }), fc.nat({ max: 60_000 })).map(([from, more]) => ({ from, to: from + more }));
+
+test('a pause is a whole number of milliseconds, never below the shortest, never above the longest, whatever the attempt', () => {
   fc.assert(
-    fc.property(attempts, chance, (attempt, random) => {
-      const pause = backoff(attempt, () => random);
-      assert.ok(Number.isInteger(pause) && pause >= 0 && pause <= 30_000, String(pause));
+    fc.property(attempts, pauses, chance, (attempt, { from, to }, random) => {
+      const pause = backoff(attempt, { from, to }, () => random);
+      assert.ok(Number.isInteger(pause) && pause >= from && pause <= to, String(pause));
     }),
   );
 });
 
-test('the bound of the pause doubles from a quarter of a second, until it is half a minute', () => {
+test('the bound of the pause above the shortest doubles from a quarter of a second, until it is the longest', () => {
   fc.assert(
-    fc.property(fc.nat({ max: 40 }), (attempt) => {
-      const bound = backoff(attempt, () => 1);
-      assert.equal(bound, Math.min(30_000, 250 * 2 ** attempt));
+    fc.property(fc.nat({ max: 40 }), pauses, (attempt, { from, to }) => {
+      const bound = backoff(attempt, { from, to }, () => 1);
+      assert.equal(bound, Math.min(to, from + 250 * 2 ** attempt));
     }),
   );
 });
 
-test('a pause grows with chance and with the attempt, and can be anything from 0 on: clients do not return together', () => {
+test('a pause grows with chance and with the attempt, and can be anything from the shortest on: clients do not return together', () => {
   fc.assert(
-    fc.property(attempts, chance, chance, (attempt, one, other) => {
+    fc.property(attempts, pauses, chance, chance, (attempt, between, one, other) => {
       const [low, high] = [Math.min(one, other), Math.max(one, other)];
-      assert.ok(backoff(attempt, () => low) <= backoff(attempt, () => high));
-      assert.ok(backoff(attempt, () => one) <= backoff(attempt + 1, () => one));
+      assert.ok(backoff(attempt, between, () => low) <= backoff(attempt, between, () => high));
+      assert.ok(backoff(attempt, between, () => one) <= backoff(attempt + 1, between, () => one));
       assert.equal(
-        backoff(attempt, () => 0),
-        0,
+        backoff(attempt, between, () => 0),
+        between.from,
       );
     }),
   );
-  for (let round = 0; round < 1_000; round++) assert.ok(backoff(3) <= 2_000);
+  for (let round = 0; round < 1_000; round++) assert.ok(backoff(3, usual) <= 2_000);
 });
 
-const config = { maxReconnects: 12, reconnect: true, blockedTimeout: 1_000, insecure: false };
+const config = { maxReconnects: 12, reconnect: true, blockedTimeout: 1_000, answerTimeout: 30_000, reconnectDelay: usual, insecure: false };
 const never = new AbortController().signal;
 
 function link(urls: readonly string[], more: Partial<Parameters<typeof openLink>[1]> = {}, seen: Event[] = []): ReturnType<typeof openLink> {

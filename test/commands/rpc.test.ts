@@ -517,6 +517,26 @@ test('a connection that is lost before the reply leaves it unknown: exit 69', as
   assert.match(result.stderr, /--idempotent/);
 });
 
+test('a run that ends before its input does says from which line on nothing was sent; every line before has one in the output', async (t) => {
+  for (const [flags, input, what] of [
+    [['--lines'], Array.from({ length: 10 }, (_, index) => `request ${index + 1}`), 'line'],
+    [['--envelopes'], Array.from({ length: 10 }, (_, index) => JSON.stringify({ body: `request ${index + 1}` })), 'line'],
+    [['-n', '10'], ['request'], 'call'],
+  ] as const) {
+    let asked = 0;
+    const queue = await service(t, ({ content }, send) => {
+      if (++asked < 4) send(`answer to ${content}`);
+      else through.refuse();
+    });
+    const through = await proxy(t, brokerUrl());
+    const result = await call([queue, ...flags, '--concurrency', '1', '--max-reconnects', '2', '--url', through.url], input.join('\n'));
+    assert.equal(result.code, 69, result.stderr);
+    const next = Number(new RegExp(`from ${what} (\\d+) on nothing was sent`).exec(result.stderr)?.[1]);
+    assert.ok(next > 4 && next <= 10, result.stderr);
+    assert.equal(result.stdout.split('\n').length - 1, next - 1, result.stdout);
+  }
+});
+
 test('--idempotent sends the request again after a reconnect, with the same message id', async (t) => {
   const faulty = await proxy(t, brokerUrl());
   const ids: string[] = [];

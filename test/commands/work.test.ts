@@ -448,3 +448,17 @@ ch.cancel()
   assert.equal(taken, 'a 2\nb 2\nc 2\n');
   assert.equal((await channel.checkQueue(name)).messageCount, 0);
 });
+
+test('many handlers that fail at the same time leave no warning of Node behind', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  await publish(
+    name,
+    Array.from({ length: 40 }, (_, index) => String(index)),
+  );
+  const flags = ['--drop-dead', '--retries', '1', '--backoff', '1ms', '--concurrency', '20', '-n', '40'];
+  const { code, stderr } = await rmq(['work', 'run', name, ...flags, '--', 'false']);
+  await rmq(['queue', 'delete', name, '-y', '--retries']);
+  assert.equal(code, 0, stderr);
+  assert.doesNotMatch(stderr, /Warning:/);
+});

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Event } from '../../src/model/event.ts';
+import { Failure } from '../../src/model/failure.ts';
+import { remarkOn } from '../../src/output/event.ts';
 import type { Step } from './stage.ts';
 import { onTerminal, perform } from './theatre.ts';
 
@@ -65,6 +67,16 @@ first
     assert.equal(lines[9], lines[0]);
     assert.equal(lines[10], 'warning: further messages that are returned are only counted');
     assert.match(lines[11] ?? '', /"m2".*nack/);
+  });
+
+  it('says of an attempt to connect how long there has been none, and of one of many only when asked for details', () => {
+    const failure = new Failure('unavailable', 'nothing is listening there');
+    const attempt = { kind: 'reconnecting', role: 'consumer', attempt: 9, delay: 8_000, since: 120_000, repeated: false, failure } as const;
+    const text = 'consumer connection: without success for 2 min; attempt 9 in 8 s: nothing is listening there';
+    assert.deepEqual(remarkOn(attempt), { weight: 'warning', text });
+    assert.deepEqual(remarkOn({ ...attempt, repeated: true }), { weight: 'detail', text });
+    const first = { weight: 'warning', text: 'consumer connection: attempt 1 now: nothing is listening there' };
+    assert.deepEqual(remarkOn({ ...attempt, attempt: 1, delay: 0, since: 0 }), first);
   });
 
   it('sums up what was published', async () => {

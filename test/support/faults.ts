@@ -55,6 +55,11 @@ export interface FaultyProxy extends Port {
   readonly stallOn: (bytes: Buffer, connections?: number) => Promise<void>;
   /** Leaves the method frames that begin like this out of what the broker sends, on so many of the next connections. */
   readonly leaveOut: (method: Buffer, connections?: number) => void;
+  /**
+   * Begins a large frame in place of the method frame that begins like this, on so many of the next connections, and from then on hands out a
+   * byte of it now and then, as heartbeats would that fill a frame whose rest was lost.
+   */
+  readonly drip: (method: Buffer, connections?: number) => void;
   /** Holds everything back for so many milliseconds. */
   readonly delay: (milliseconds: number) => void;
   /** Takes no more than so many bytes a second from each client. */
@@ -79,6 +84,10 @@ export interface ProxyOptions {
 export const CONNECTION_CLOSE = Buffer.from([0, 10, 0, 50]);
 export const BASIC_PUBLISH = Buffer.from([0, 60, 0, 40]);
 export const BASIC_ACK = Buffer.from([0, 60, 0, 80]);
+export const BASIC_DELIVER = Buffer.from([0, 60, 0, 60]);
+export const BASIC_CONSUME_OK = Buffer.from([0, 60, 0, 21]);
+export const QUEUE_DECLARE_OK = Buffer.from([0, 50, 0, 11]);
+export const CONFIRM_SELECT_OK = Buffer.from([0, 85, 0, 11]);
 
 export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.1', tls, admitting = true }: ProxyOptions = {}): Promise<FaultyProxy> {
   const broker = new URL(upstream);
@@ -89,12 +98,18 @@ export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.
   let piece = Number.POSITIVE_INFINITY;
   let trap: { bytes: Buffer; connections: number; sprung: () => void } | undefined;
   let unwanted: { method: Buffer; connections: number } | undefined;
+  let dripped: { method: Buffer; connections: number } | undefined;
   const accept = (client: Socket): void => {
     const server = connect(Number(broker.port), broker.hostname);
     toBroker.push(server);
     const pair = { client, server, deaf: false, mute: false };
     pairs.add(pair);
-    const filter = unwanted !== undefined && unwanted.connections-- > 0 ? without(unwanted.method) : undefined;
+    const filter =
+      unwanted !== undefined && unwanted.connections-- > 0
+        ? without(unwanted.method)
+        : dripped !== undefined && dripped.connections-- > 0
+          ? dripping(dripped.method, client)
+          : undefined;
     const relay = (from: Socket, to: Socket): void => {
       from.on('data', (bytes: Buffer) => {
         if (from === client && trap !== undefined && !pair.deaf && bytes.includes(trap.bytes) && trap.connections-- > 0) {
@@ -172,6 +187,9 @@ export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.
     leaveOut: (method, connections = Number.POSITIVE_INFINITY) => {
       unwanted = { method, connections };
     },
+    drip: (method, connections = Number.POSITIVE_INFINITY) => {
+      dripped = { method, connections };
+    },
     delay: (milliseconds) => {
       held = milliseconds;
     },
@@ -205,8 +223,36 @@ const METHOD_FRAME = 1;
 /** Its type, its channel and the size of its payload; one byte comes after that. */
 const FRAME_HEADER = 7;
 
+/** The payload of a frame that is never finished. */
+const UNFINISHED = 100_000;
+const DRIP = 100;
+
 /** Takes the method frames whose payload begins like this out of a stream of AMQP. */
 function without(method: Buffer): (bytes: Buffer) => Buffer {
+  return eachFrame((frame) => (begins(frame, method) ? Buffer.alloc(0) : frame));
+}
+
+/** Ends a stream of AMQP at the method frame whose payload begins like this: an unfinished frame comes instead, byte by byte. */
+function dripping(method: Buffer, client: Socket): (bytes: Buffer) => Buffer {
+  let over = false;
+  return eachFrame((frame) => {
+    if (over) return Buffer.alloc(0);
+    if (!begins(frame, method)) return frame;
+    over = true;
+    const timer = setInterval(() => client.write(Buffer.alloc(1)), DRIP);
+    client.once('close', () => clearInterval(timer));
+    const head = Buffer.from(frame.subarray(0, FRAME_HEADER));
+    head.writeUInt32BE(UNFINISHED, 3);
+    return head;
+  });
+}
+
+function begins(frame: Buffer, method: Buffer): boolean {
+  return frame[0] === METHOD_FRAME && frame.indexOf(method) === FRAME_HEADER;
+}
+
+/** Replaces each frame of a stream of AMQP. */
+function eachFrame(replace: (frame: Buffer) => Buffer): (bytes: Buffer) => Buffer {
   let rest: Buffer = Buffer.alloc(0);
   return (bytes) => {
     rest = Buffer.concat([rest, bytes]);
@@ -214,8 +260,7 @@ function without(method: Buffer): (bytes: Buffer) => Buffer {
     for (;;) {
       const size = rest.length < FRAME_HEADER ? FRAME_HEADER : FRAME_HEADER + rest.readUInt32BE(3) + 1;
       if (rest.length < size) return Buffer.concat(kept);
-      const frame = rest.subarray(0, size);
-      if (frame[0] !== METHOD_FRAME || frame.indexOf(method) !== FRAME_HEADER) kept.push(frame);
+      kept.push(replace(rest.subarray(0, size)));
       rest = rest.subarray(size);
     }
   };

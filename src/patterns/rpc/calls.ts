@@ -64,6 +64,9 @@ class Calls {
   /** The first failure of each kind, and how often it came. */
   readonly #failures = new Map<string, { readonly first: Failure; count: number }>();
   readonly #waiting: Waiting;
+  /** True once every request of the input was made, and where the last one that was stood. */
+  #ended = false;
+  #line: number | undefined;
   #underWay = 0;
   #unprinted = 0;
   /** The last result that was handed to `print`, which writes in order. */
@@ -97,10 +100,10 @@ class Calls {
       const seconds = (performance.now() - started) / 1_000;
       this.#session.emit({ kind: 'called', counts: { ...this.#counts }, roundTrips, seconds, queue });
     } else if (roundTrips !== undefined) this.#session.emit({ kind: 'replied', roundTrip: roundTrips.max });
-    if (failure !== undefined) throw failure;
-    if (this.#session.signal.aborted) throw abortFailure(this.#session.signal);
+    if (failure !== undefined) throw this.#withRest(failure);
+    if (this.#session.signal.aborted) throw this.#withRest(abortFailure(this.#session.signal));
     const verdict = this.#judge();
-    if (verdict !== undefined) throw verdict;
+    if (verdict !== undefined) throw this.#withRest(verdict);
     return { ...this.#counts };
   }
 
@@ -116,7 +119,9 @@ class Calls {
       for await (const draft of untilStopped(drafts, this.#requester)) {
         if (!this.#hasRoom()) await this.#waiting.until(() => this.#hasRoom());
         before = this.#call(draft, before);
+        this.#line = draft.line;
       }
+      this.#ended = true;
     } catch (error) {
       failure = error;
     }
@@ -172,6 +177,18 @@ class Calls {
     if (!this.#single && failure !== this.#requester.failure) {
       this.#complain({ kind: 'call-failed', call, reason: failure.message, stderr: failure instanceof RpcError ? failure.stderr : '' });
     }
+  }
+
+  /** Each request has a line in the output, unless it was never made: then the failure says from which on. */
+  #withRest(failure: unknown): unknown {
+    if (this.#single || this.#ended || !(failure instanceof Failure) || failure.kind === 'data') return failure;
+    const next = this.#line === undefined ? `call ${this.#counts.calls + 1}` : `line ${this.#line + 1}`;
+    const { kind, message, hint, exitCode, cause } = failure;
+    return new Failure(kind, `${message}\nfrom ${next} on nothing was sent, and there is nothing in the output`, {
+      cause,
+      ...(hint !== undefined && { hint }),
+      ...(exitCode !== undefined && { exitCode }),
+    });
   }
 
   /** The failure of the run: of one kind when all failures are, else a part was done. */

@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import { Callers, isDirect } from '../../amqp/callers.ts';
-import { withControlConnection } from '../../amqp/declare.ts';
+import { withLastingControl } from '../../amqp/declare.ts';
 import { ensure } from '../../amqp/ensure.ts';
 import { Publisher } from '../../amqp/publisher.ts';
 import { queueType as typeOf } from '../../amqp/queue-probe.ts';
-import type { Session } from '../../amqp/session.ts';
+import { endless, type Session } from '../../amqp/session.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery, Message } from '../../model/message.ts';
 import { formatDuration, MAX_TIMER } from '../../model/quantity.ts';
 import { errorReply, type RpcAnswer, RpcError } from '../../model/rpc.ts';
 import type { ServeCounts } from '../../model/rpc-counts.ts';
 import type { Settlement } from '../../model/verdict.ts';
-import { ConsumeConfig, MAX_PREFETCH } from '../consume-config.ts';
+import { ConsumeConfig, hasEnd, MAX_PREFETCH } from '../consume-config.ts';
 import { queueName, shortText } from '../names.ts';
 import { publishWhile } from '../publish-while.ts';
 import { queueShape, queueSpec } from '../queue-shape.ts';
@@ -70,7 +70,7 @@ const REFUSED = 76;
  * throws to stop the server
  */
 export async function rpcServer(session: Session, config: RpcServerConfig, handler: RpcHandler): Promise<ServeCounts> {
-  return new Server(session, config, handler).run();
+  return new Server(hasEnd(config) ? session : endless(session), config, handler).run();
 }
 
 class Server {
@@ -94,7 +94,7 @@ class Server {
   async run(): Promise<ServeCounts> {
     const { queue, queueType, concurrency, grace, count, idle, timeout } = this.#config;
     const topology = { exchanges: [], queues: [queueSpec(queue, { queueType })], bindings: [] };
-    await withControlConnection(this.#session, async (connection) => {
+    await withLastingControl(this.#session, async (connection) => {
       if ((await typeOf(connection, queue)) === 'stream') throw new Failure('refused', `"${queue}" is a stream: every server would answer every request`);
       await ensure(connection, topology);
     });
@@ -197,8 +197,8 @@ class Server {
   }
 
   /** Whether a queue took a reply, or why the broker does not take it. */
-  async #publish(reply: Message, { isCurrent }: TakeContext): Promise<boolean | Failure | undefined> {
-    const outcome = await publishWhile(this.#publisher, reply, isCurrent);
+  async #publish(reply: Message, context: TakeContext): Promise<boolean | Failure | undefined> {
+    const outcome = await publishWhile(this.#publisher, reply, context);
     if (outcome === undefined) return undefined;
     if (outcome.kind === 'unknown') throw outcome.failure;
     return outcome.kind === 'refused' ? outcome.failure : outcome.kind !== 'returned';

@@ -1,0 +1,89 @@
+import { abortFailure, Failure } from '../model/failure.ts';
+import { formatDuration } from '../model/quantity.ts';
+import type { Connection } from './connection.ts';
+import { backlog } from './silence.ts';
+
+/** How long the broker may take to answer what ends a run, or anything once the run is to stop. */
+export const CLOSING_PATIENCE = 3_000;
+const CHECK = 500;
+
+interface Question {
+  readonly reject: (failure: Failure) => void;
+  readonly asked: number;
+  /** Milliseconds that the broker may be silent; infinite for what is no question to the broker, and only ends with its connection. */
+  readonly patience: number;
+}
+
+/**
+ * What waits for an answer on one connection. A broker that answers nothing and sends nothing else for as long as a question may wait is taken for
+ * lost: heartbeats go on when a queue, a node behind it or half of the network has stopped. A connection that an alarm blocks answers when it lifts.
+ */
+export class Questions {
+  readonly #connection: Connection;
+  readonly #open = new Set<Question>();
+  #lost: Failure | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #frames = 0;
+  #backlog = 0;
+  /** When anything last came or went. */
+  #since = 0;
+
+  private constructor(connection: Connection) {
+    this.#connection = connection;
+    // One reaction to its end serves all: a race per question would leave one behind each time.
+    void connection.lost.then((failure) => {
+      this.#lost = failure;
+      for (const { reject } of this.#open) reject(failure);
+    });
+  }
+
+  static readonly #all = new WeakMap<Connection, Questions>();
+
+  static on(connection: Connection): Questions {
+    const known = Questions.#all.get(connection);
+    if (known !== undefined) return known;
+    const questions = new Questions(connection);
+    Questions.#all.set(connection, questions);
+    return questions;
+  }
+
+  /** Calls `reject` when the connection is lost or given up before the result is called. */
+  ask(reject: (failure: Failure) => void, patience: number): () => void {
+    if (this.#lost !== undefined) {
+      reject(this.#lost);
+      return () => undefined;
+    }
+    const question = { reject, asked: performance.now(), patience };
+    this.#open.add(question);
+    if (patience !== Number.POSITIVE_INFINITY) this.#timer ??= setInterval(() => this.#check(), CHECK);
+    return () => {
+      this.#open.delete(question);
+      if (this.#open.size > 0) return;
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    };
+  }
+
+  #check(): void {
+    const { frames, blocked, stopping } = this.#connection;
+    const now = performance.now();
+    const before = { frames: this.#frames, backlog: this.#backlog };
+    this.#frames = frames;
+    this.#backlog = backlog(this.#connection);
+    if (frames !== before.frames || this.#backlog < before.backlog || (blocked && !stopping.aborted)) this.#since = now;
+    for (const { asked, patience } of this.#open) {
+      if (patience === Number.POSITIVE_INFINITY) continue;
+      const most = stopping.aborted ? Math.min(patience, CLOSING_PATIENCE) : patience;
+      if (now - Math.max(asked, this.#since) < most) continue;
+      this.#connection.giveUp(stopping.aborted ? abortFailure(stopping) : unanswered(most));
+      return;
+    }
+  }
+}
+
+function unanswered(patience: number): Failure {
+  return new Failure('unavailable', `the broker did not answer within ${formatDuration(patience)}`, {
+    transient: true,
+    hint: 'its node or its disk may be overloaded, or the node of a classic queue may be down; --answer-timeout gives it longer',
+  });
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Broker } from '../../src/broker/broker.ts';
+import type { PublishCounts } from '../../src/model/event.ts';
+import { ownBroker } from '../support/own-broker.ts';
+import { json, rmq, start } from '../support/rmq.ts';
+
+// A run that hangs is killed by its own time limit, which fails the test.
+const timeout = 300_000;
+
+/** Classic queues on the second node of a cluster, which then ends; runs talk to the first one. */
+async function withQueuesDown(
+  t: TestContext,
+  end: 'kill' | 'shutdown',
+  ...queues: string[]
+): Promise<{ broker: Broker; url: string; back: () => Promise<void> }> {
+  const broker = await ownBroker(t, { nodes: 2 });
+  const [{ url }, other] = broker.nodes;
+  assert.ok(other);
+  for (const queue of queues) {
+    // It is declared on the node that is asked.
+    const { code, stderr } = await rmq(['work', 'publish', queue, 'before', '--url', other.url], { timeout });
+    assert.equal(code, 0, stderr);
+  }
+  await other[end]();
+  return { broker, url, back: () => other.restart() };
+}
+
+test('a classic queue whose node is down is waited for: what is published arrives, and what is in it comes, when the node is back', async (t) => {
+  const { url, back } = await withQueuesDown(t, 'shutdown', 'published', 'consumed', 'worked', 'both');
+  const flags = ['--answer-timeout', '3s', '--reconnect-delay', '0s..1s', '-v', '--url', url];
+  const runs = {
+    published: start(['publish', '-q', 'published', '--lines', '--json', ...flags, '--max-reconnects', '1000'], { input: 'one\ntwo\nthree', timeout }),
+    consumed: start(['consume', 'consumed', '-n', '1', ...flags, '--max-reconnects', '1000'], { timeout }),
+    worked: start(['work', 'run', 'worked', '--drop-dead', '-n', '1', ...flags, '--max-reconnects', '1000', '--', 'cat'], { timeout }),
+    drained: start(['consume', 'both', '--drain', ...flags, '--max-reconnects', '1000'], { timeout }),
+  };
+  for (const run of Object.values(runs)) await run.until('stderr', 'attempt 4 ');
+  await back();
+  for (const [what, run] of Object.entries(runs)) {
+    const { code, stdout, stderr } = await run.result;
+    assert.equal(code, 0, `${what}\n${stderr}`);
+    assert.doesNotMatch(stderr, /there is no queue|does not exist|full queue/, what);
+    if (what !== 'published') assert.equal(stdout, what === 'worked' ? 'before' : 'before\n', what);
+  }
+  const { published, confirmed, returned, nacked } = json<PublishCounts>(await runs.published.result);
+  assert.deepEqual([published, confirmed, returned, nacked], [3, 3, 0, 0]);
+  const { stdout } = await rmq(['consume', 'published', '--drain', '--url', url], { timeout });
+  assert.equal(stdout, 'before\none\ntwo\nthree\n');
+});
+
+// From 4.0 on the broker does not answer for a minute when the node was killed.
+for (const end of ['kill', 'shutdown'] as const) {
+  test(`a classic queue whose node stays down after a ${end} is exit 69 with the reason; nobody says that it does not exist`, async (t) => {
+    const { url } = await withQueuesDown(t, end, 'q');
+    const flags = ['--answer-timeout', '3s', '--max-reconnects', '2', '--reconnect-delay', '0s..100ms', '--url', url];
+    for (const line of [
+      ['publish', '-q', 'q', 'x', '--json'],
+      ['consume', 'q'],
+      ['consume', 'q', '--drain'],
+      ['work', 'publish', 'q', 'x'],
+      ['work', 'run', 'q', '--drop-dead'],
+      ['queue', 'status', 'q'],
+      ['rpc', 'call', 'q', 'x'],
+    ]) {
+      const { code, stdout, stderr } = await rmq([...line, ...flags, ...(line[1] === 'run' ? ['--', 'true'] : [])], { timeout });
+      assert.equal(code, 69, `${line.join(' ')}\n${stderr}`);
+      assert.match(stderr, /node.* (?:is|may be) down|comes back with its node/, line.join(' '));
+      assert.doesNotMatch(stderr, /there is no queue|there is no such queue|does not exist|full queue/, line.join(' '));
+      if (line[0] !== 'publish') continue;
+      const { published, confirmed, returned } = JSON.parse(stdout) as PublishCounts;
+      assert.deepEqual([published, confirmed, returned], [1, 0, 0]);
+    }
+  });
+}
+
+test('a worker goes on with its queue when the node that was lost in the middle is back', async (t) => {
+  const broker = await ownBroker(t, { nodes: 2 });
+  const [{ url }, other] = broker.nodes;
+  assert.ok(other);
+  assert.equal((await rmq(['work', 'publish', 'q', 'one', '--url', other.url], { timeout })).code, 0);
+  const flags = ['--drop-dead', '--answer-timeout', '3s', '--reconnect-delay', '0s..1s', '-v', '--url', url];
+  const run = start(['work', 'run', 'q', ...flags, '--', 'cat'], { timeout });
+  await run.until('stdout', 'one');
+  await other.shutdown();
+  await run.until('stderr', 'attempt 3 ');
+  await other.restart();
+  assert.equal((await rmq(['publish', '-q', 'q', 'two', '--url', url], { timeout })).code, 0);
+  await run.until('stdout', 'two');
+  run.child.kill('SIGTERM');
+  const { code, stderr } = await run.result;
+  assert.equal(code, 0, stderr);
+});
