@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 
 /**
  * Opens the pipe behind a descriptor a second time, without blocking; undefined where that is not a pipe or cannot be
@@ -17,4 +17,18 @@ export function reopenPipe(fd: number): number | undefined {
   }
   if (opened !== undefined) closeSync(opened);
   return undefined;
+}
+
+/**
+ * True where a descriptor was closed when the process began (`>&-`). Node opens `/dev/null` in its place, for reading and writing, and everything that is
+ * written there is gone; `> /dev/null` opens it for writing alone. (Whoever starts a process with `/dev/null` opened for both looks the same.)
+ */
+export function wasClosed(fd: number): boolean {
+  try {
+    const stats = fstatSync(fd);
+    const isNull = stats.isCharacterDevice() && stats.rdev === statSync('/dev/null').rdev;
+    return isNull && readSync(fd, Buffer.alloc(1)) === 0 && writeSync(fd, Buffer.alloc(0)) === 0;
+  } catch {
+    return false;
+  }
 }

@@ -5,13 +5,14 @@ import type { Failure } from '../model/failure.ts';
 import { formatCount, formatNumber } from '../model/quantity.ts';
 import { describeProgress } from '../model/transfer.ts';
 import { COLORLESS, loadPalette, wantsColor } from './color.ts';
+import { wasClosed } from './descriptor.ts';
 import { openDiagnostics } from './diagnostics.ts';
 import { visibleText } from './escape.ts';
 import { describeFailure } from './failure.ts';
 import { openPrinter, type Print, type PrintOptions } from './printer.ts';
 import { NO_PROGRESS, openProgress, type Progress } from './progress.ts';
 import { openRemarks } from './remarks.ts';
-import { openWriter, type Writer } from './writer.ts';
+import { closedOutput, openWriter, type Writer } from './writer.ts';
 
 /** How to print, and where to. */
 export interface OutputOptions {
@@ -36,7 +37,11 @@ export interface OutputOptions {
 /** Everything that a run prints. */
 export interface Output {
   readonly results: {
-    /** A function that prints a delivery and resolves once the operating system has taken all of its bytes. */
+    /**
+     * A function that prints a delivery and resolves once the operating system has taken all of its bytes.
+     *
+     * @throws Failure `io` when standard output was closed before the process began
+     */
     printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine' | 'whole'>): Print;
     /** Prints one result: a line of JSON with `-o json`, the text otherwise. */
     report(result: object, text: string): Promise<void>;
@@ -90,6 +95,8 @@ export function createOutput(options: OutputOptions): Output {
   return {
     results: {
       printer(style) {
+        // Each message would be taken for written.
+        if (wasClosed(options.stdoutFd)) throw closedOutput();
         const print = openPrinter(open(), { format, ...style, toTerminal: stdoutIsTerminal, colored: wantsColor(env, color, stdoutIsTerminal) });
         return stdoutIsTerminal ? givingWay(print, progress) : print;
       },

@@ -141,6 +141,11 @@ async function drain(parts: Batch['parts'], stage: Buffer, sink: Sink): Promise<
 
 const readerGone = (cause?: unknown): Failure => new Failure('closed', 'the reader of standard output went away', { cause });
 
+/** What is to be done about a standard output that takes nothing. */
+export function closedOutput(): Failure {
+  return explain(Object.assign(new Error('closed'), { code: 'EBADF' }));
+}
+
 const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   ENOSPC: ['the disk is full', 'free some space and run it again'],
   EDQUOT: ['the disk quota is used up', 'free some space and run it again'],

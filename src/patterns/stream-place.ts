@@ -52,6 +52,7 @@ export class StreamPlace {
     if (this.#received || this.#next !== undefined) return;
     if (chunk === undefined) this.#next = 0;
     else this.#next = mode === 'last' ? chunk.first : chunk.last + 1;
+    this.#emit({ kind: 'detail', text: `should the connection be lost before anything comes, the stream goes on at offset ${formatNumber(this.#next)}` });
   }
 
   /** What a further subscription asks for. */

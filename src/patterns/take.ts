@@ -150,7 +150,7 @@ class Run {
     await this.#asking;
     failure = await this.#finish(consumer, failure);
     if (!subscribed && failure !== undefined) throw failure;
-    const way = forgets ? 'forgotten' : this.#stream === true ? 'stream' : 'answered';
+    const way = forgets ? 'forgotten' : (this.#stream ?? this.#offset >= 0) ? 'stream' : 'answered';
     const counts = takeCounts(this.#received, this.#dealtWith, consumer.counts, way);
     return { counts, seconds: (performance.now() - this.#started) / 1_000, failure };
   }
@@ -211,7 +211,7 @@ class Run {
     try {
       if (this.#stream === undefined) {
         if (!(await this.#pause(TELLING)) || this.#received > 0 || !consumer.subscribed) return;
-        this.#stream ??= (await consumer.ask(queueType)) === 'stream';
+        await this.#askForType(consumer);
       }
       if (this.#stream) await this.#place.learn((question) => consumer.ask(question));
     } catch {
@@ -225,20 +225,19 @@ class Run {
     if (this.#undecided.size === 0) this.#end('count');
   }
 
+  async #askForType(consumer: Consumer): Promise<void> {
+    // Without an answer it is asked again when it matters, on another connection.
+    const type = await consumer.ask(queueType).catch(() => undefined);
+    if (type !== undefined) this.#stream ??= type === 'stream';
+  }
+
   /** The offset of a delivery from a stream; -1 for any other. */
   #offsetOf(consumer: Consumer, delivery: WireDelivery): number {
     if (this.#stream === false) return -1;
     const { offset } = delivery;
-    if (this.#stream === undefined && offset !== undefined) {
-      // A publisher may have set the header on a message of any queue.
-      this.#stream = true;
-      this.#asking = consumer.ask(queueType).then(
-        (type) => {
-          this.#stream = type === 'stream';
-        },
-        () => undefined,
-      );
-    } else this.#stream ??= false;
+    if (offset === undefined) this.#stream ??= false;
+    // A publisher may have set the header on a message of any queue.
+    else if (this.#stream === undefined) this.#asking ??= this.#askForType(consumer);
     return offset ?? -1;
   }
 

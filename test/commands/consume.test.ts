@@ -314,6 +314,21 @@ test('a full disk on standard output is exit 74, and nothing is acknowledged tha
   );
 });
 
+test('a standard output that is closed is exit 74, before anything is taken', async (t) => {
+  const { queue, publish, depth } = await peer(t);
+  const name = await queue();
+  await publish(name, numbers(3));
+  const shell = async (redirect: string): Promise<number> => {
+    const child = spawn('sh', ['-c', `"$0" "$1" consume ${name} --drain ${redirect}`, process.execPath, BIN], { stdio: ['ignore', 'pipe', 'inherit'] });
+    child.stdout.resume();
+    const [code] = (await once(child, 'exit')) as [number];
+    return code;
+  };
+  assert.deepEqual([await shell('>&-'), await depth(name)], [74, 3]);
+  assert.deepEqual([await shell('-o json >&- <&-'), await depth(name)], [74, 3]);
+  assert.deepEqual([await shell('> /dev/null'), await depth(name)], [0, 0]);
+});
+
 /** A consumer whose standard output is a pipe that this test reads itself. */
 function piped(args: readonly string[]): ChildProcess {
   return spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
