@@ -1,6 +1,7 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { Label, Labelled } from '../model/verdict.ts';
 import { Ledger } from './ledger.ts';
+import { atLeast } from './return-rules.ts';
 
 /** What became of the deliveries that were handed to somebody, each counted once, and of those that were not. */
 export interface AnswerCounts extends Readonly<Record<Label, number>> {
@@ -59,6 +60,11 @@ export class Answers {
   /** Begins with a new channel, on which tags count from 1 again; what was not proven on the last one is lost. */
   restart(): void {
     this.lose();
+  }
+
+  /** True when a delivery has no answer yet that was sent. */
+  get open(): boolean {
+    return this.#ledger.open > 0 || this.#ledger.pending.size > 0;
   }
 
   opened(tag: number): void {
@@ -126,9 +132,4 @@ export class Answers {
 /** What amqplib looks at when it answers a message. */
 export function tagged(deliveryTag: number): ConsumeMessage {
   return { fields: { deliveryTag } } as ConsumeMessage;
-}
-
-function atLeast(version: string, major: number, minor: number): boolean {
-  const [a = 0, b = 0] = version.split('.').map(Number);
-  return a > major || (a === major && b >= minor);
 }

@@ -3,45 +3,22 @@ import type { Channel } from 'amqplib';
 import { Failure } from '../model/failure.ts';
 import type { FieldTable } from '../model/message.ts';
 import { formatCount } from '../model/quantity.ts';
-import { type Topology, withQueueName } from '../model/topology.ts';
+import { withQueueName } from '../model/topology.ts';
 import { type Labelled, labelled, type Settlement } from '../model/verdict.ts';
 import { type AnswerCounts, Answers } from './answers.ts';
 import { afterLogin, onChannel, watchChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
+import type { ConsumerConfig, Portion } from './consumer-config.ts';
+import { isConsumerTimeout, isTimeoutCancel, timeoutArgument } from './consumer-timeout.ts';
 import { ensure } from './ensure.ts';
 import { channelFailure } from './failures.ts';
 import { encodable } from './frame-writer.ts';
 import type { Link } from './link.ts';
+
 import { CLOSING_PATIENCE } from './questions.ts';
 import { untilSettled } from './returning.ts';
 import type { Session } from './session.ts';
 import { takeDeliveries, type WireDelivery } from './wire-delivery.ts';
-
-/** What a subscription may take. */
-export interface Portion {
-  /** Deliveries at most. Not one more is asked of the queue. */
-  readonly most: number;
-  /** Such as `x-stream-offset`. */
-  readonly arguments: FieldTable;
-}
-
-export interface ConsumerConfig {
-  readonly queue: string;
-  /** Most deliveries without an answer, 1 to 65535. */
-  readonly prefetch: number;
-  /** True: the queue forgets a message as soon as it has been sent. Not together with a limit. */
-  readonly noAck: boolean;
-  readonly exclusive: boolean;
-  readonly priority?: number | undefined;
-  /** Ensured on each connection of the consumer: an exclusive queue belongs to the connection that declares it. */
-  readonly topology?: Topology | undefined;
-  /** Called on each connection after the first, for what may have been lost meanwhile. */
-  readonly restore?: ((connection: Connection) => Promise<void>) | undefined;
-  /** Called before each subscription after the first; absent: as many as the limit less what the broker is known to have the answers for, from the same place. */
-  readonly resume?: ((connection: Connection, queue: string) => Promise<Portion>) | undefined;
-  /** Called whenever a subscription stands, with what the queue is called on this connection. */
-  readonly onSubscribed?: ((queue: string) => void) | undefined;
-}
 
 /** Pause before subscribing again on a connection that is still there. */
 const RESUBSCRIBE_DELAY = 500;
@@ -295,9 +272,34 @@ export class Consumer {
 
   /** Waits before subscribing again, where that can help: the queue moved, or a message was held for too long. */
   async #recover(failure: Failure): Promise<void> {
-    if (!failure.transient && !/consumer ack|delivery acknowledgement/.test(failure.message)) throw failure;
-    this.#session.emit({ kind: 'note', text: `${failure.message}; subscribing again` });
+    const timedOut = isConsumerTimeout(failure);
+    if (!failure.transient && !timedOut) throw failure;
+    if (timedOut) this.#timeOut();
+    else this.#session.emit({ kind: 'note', text: `${failure.message}; subscribing again` });
     await delay(RESUBSCRIBE_DELAY);
+  }
+
+  #timeOut(): void {
+    this.#session.emit({ kind: 'cancelled', queue: this.#queue, timedOut: true });
+    this.#config.onTimedOut?.();
+  }
+
+  /** The broker has ended the subscription, and the channel is still there. */
+  async #cancelled(channel: Channel, connection: Connection, queue: string): Promise<Failure> {
+    this.#flush();
+    const { sent } = this.#answers;
+    this.#tag = undefined;
+    this.#channel = undefined;
+    const timedOut = this.#answers.open && (await isTimeoutCancel(connection, queue));
+    if (timedOut) {
+      this.#timeOut();
+      this.#answers.giveBack(channel, connection.version);
+    } else this.#session.emit({ kind: 'cancelled', queue });
+    await onChannel(channel.close(), connection).then(
+      () => this.#answers.prove(sent),
+      () => undefined,
+    );
+    return new Failure('unavailable', `the broker ended the subscription to "${queue}"`, { transient: true });
   }
 
   #connected(): Connection {
@@ -322,6 +324,7 @@ export class Consumer {
       this.#finish();
       return { ended: connection.lost };
     }
+    const timeout = await timeoutArgument(connection, queue, this.#config.consumerTimeout);
     const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
     const { ended } = watchChannel(channel, connection);
     this.#generation++;
@@ -338,22 +341,11 @@ export class Consumer {
       this.#tag = undefined;
     });
     const cancelled = new Promise<Failure>((resolve) => {
-      channel.once('cancel', () => {
-        this.#session.emit({ kind: 'cancelled', queue });
-        this.#flush();
-        const { sent } = this.#answers;
-        this.#tag = undefined;
-        this.#channel = undefined;
-        const failure = new Failure('unavailable', `the broker ended the subscription to "${queue}"`, { transient: true });
-        onChannel(channel.close(), connection)
-          .then(() => this.#answers.prove(sent))
-          .catch(() => undefined)
-          .finally(() => resolve(failure));
-      });
+      channel.once('cancel', () => void this.#cancelled(channel, connection, queue).then(resolve));
     });
     if (!noAck) await onChannel(channel.prefetch(this.#prefetch), connection);
     const generation = this.#generation;
-    const options = { noAck, exclusive, arguments: encodable(args), ...(priority !== undefined && { priority }) };
+    const options = { noAck, exclusive, arguments: encodable({ ...args, ...timeout }), ...(priority !== undefined && { priority }) };
     const take = takeDeliveries(channel, { queue, generation }, (delivery) => this.#take(delivery));
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;

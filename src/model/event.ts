@@ -90,7 +90,8 @@ export type Event =
   /** A line that was to be a message is none. */
   | { readonly kind: 'broken'; readonly failure: Failure }
   | { readonly kind: 'refused'; readonly messageId: string | undefined; readonly record: number; readonly failure: Failure }
-  | { readonly kind: 'cancelled'; readonly queue: string }
+  /** `timedOut`: the consumer had held a message for longer than the broker allows. Otherwise the queue was deleted, or its node went away. */
+  | { readonly kind: 'cancelled'; readonly queue: string; readonly timedOut?: true }
   | { readonly kind: 'publishing'; readonly counts: PublishCounts }
   /**
    * `refused` are those of the nacked ones that no queue was asked about: too large, or for an exchange that is missing.

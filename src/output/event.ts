@@ -35,7 +35,12 @@ const REMARKS: Remarks = {
   nacked: ({ exchange, routingKey, messageId }) => warning(`${message(messageId)} to ${address(exchange, routingKey)} was refused by the broker (nack)`),
   broken: ({ failure }) => warning(failure.message),
   refused: ({ messageId, record, failure }) => warning(`${message(messageId, record)} was refused: ${failure.message}`),
-  cancelled: ({ queue }) => warning(`the broker cancelled the consumer of "${queue}": the queue was deleted or its node went away`),
+  cancelled: ({ queue, timedOut }) =>
+    warning(
+      timedOut === true
+        ? `the broker took back what this consumer of "${queue}" held unacknowledged for too long: its limit is consumer_timeout, or x-consumer-timeout of the queue; subscribing again`
+        : `the broker cancelled the consumer of "${queue}": the queue was deleted or its node went away`,
+    ),
   publishing: () => undefined,
   published: ({ counts, refused, seconds, target, confirms }) => {
     const all = formatCount(counts.published, 'message');

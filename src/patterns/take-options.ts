@@ -22,6 +22,10 @@ export interface TakeOptions {
   readonly neverStream?: boolean;
   /** Called whenever a subscription stands, also after a reconnect. */
   readonly onSubscribed?: (queue: string) => void;
+  /** Milliseconds that a message may stay unacknowledged, where a consumer can say so. */
+  readonly consumerTimeout?: number | undefined;
+  /** Called when the broker took back what was held for too long. */
+  readonly onTimedOut?: () => void;
   /** What becomes of a delivery that nothing was decided about when the run ends; absent: it is held, and goes back with the channel. */
   readonly giveBack?: Take;
 }

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../amqp/connection.ts';
-import { Consumer, type Portion } from '../amqp/consumer.ts';
+import { Consumer } from '../amqp/consumer.ts';
+import type { Portion } from '../amqp/consumer-config.ts';
 import { lastOffset, queueCounts, queueType, readyCount } from '../amqp/queue-probe.ts';
 import { untilReleased } from '../amqp/returning.ts';
 import { endless, type Session, withDeadline } from '../amqp/session.ts';
@@ -120,6 +121,8 @@ class Run {
         restore: this.#options.restore,
         resume: (connection, name) => this.#resume(consumer, connection, name),
         onSubscribed: this.#options.onSubscribed,
+        consumerTimeout: this.#options.consumerTimeout,
+        onTimedOut: this.#options.onTimedOut,
       },
       (delivery) => this.#handling.add(delivery),
     );

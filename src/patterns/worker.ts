@@ -9,11 +9,12 @@ import type { WorkCounts } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
 import type { Delivery, Message } from '../model/message.ts';
-import { formatCount, formatDuration } from '../model/quantity.ts';
+import { formatCount, formatDuration, MAX_TIMER } from '../model/quantity.ts';
 import { asBeforePutBack } from '../model/replay.ts';
 import type { Judgement, Labelled, Settlement, Verdict } from '../model/verdict.ts';
 import { ConsumeConfig, hasEnd } from './consume-config.ts';
 import { GiveBack, type WayBack, type WorkOptions } from './give-back.ts';
+import { HELD_TOO_LONG, HeldTooLong } from './held-too-long.ts';
 import { publishWhile } from './publish-while.ts';
 import { take } from './take.ts';
 import type { TakeContext } from './take-options.ts';
@@ -22,6 +23,9 @@ import type { WorkerSetup } from './worker-setup.ts';
 
 /** Milliseconds that a handler has to end once it was told to. */
 const GIVE_UP = 10_000;
+/** RabbitMQ's own limit for holding a message, and what a worker may need for one once its handler has ended. Milliseconds. */
+const DEFAULT_CONSUMER_TIMEOUT = 30 * 60_000;
+const SETTLING = 5 * 60_000;
 /** What is known of a verdict that comes without a reason. */
 const WITHOUT_REASON: Readonly<Record<Verdict, string>> = {
   ack: '',
@@ -60,6 +64,7 @@ class Worker {
   readonly #setup: WorkerSetup;
   readonly #handler: Handler;
   readonly #wayBack: GiveBack;
+  readonly #heldTooLong = new HeldTooLong();
   #publisher: Publisher | undefined;
 
   constructor(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler, ask: WorkOptions['ask']) {
@@ -88,6 +93,8 @@ class Worker {
           graceful: true,
           neverStream: true,
           restore,
+          consumerTimeout: consumerTimeoutFor(this.#config),
+          onTimedOut: () => this.#heldTooLong.takenBack(),
           giveBack: (delivery, context) => this.#goBack(delivery, context),
           onSubscribed: () => this.#session.emit({ kind: 'note', text: `working on the queue "${queue}"` }),
           ...(topology !== undefined && { topology }),
@@ -139,7 +146,9 @@ class Worker {
 
   async #work(delivery: Delivery, context: TakeContext): Promise<Settlement | Labelled> {
     const attempt: Task = { ...attemptOf(asBeforePutBack(delivery)), delivery };
-    const judgement = await this.#judge(attempt, context.kill);
+    const judgement = this.#heldTooLong.comesAgain(attempt.original, attempt.number)
+      ? ({ verdict: 'retry', reason: HELD_TOO_LONG } as const)
+      : await this.#judge(attempt, context.kill);
     // A message that comes again, for its connection is gone, is judged then: nothing may be done about it twice.
     if (!context.isCurrent()) return 'hold';
     if (context.kill.aborted) return 'hold';
@@ -173,16 +182,16 @@ class Worker {
         return { verdict: 'retry', reason: error instanceof Error ? error.message : String(error) };
       }
     };
-    if (handlerTimeout === undefined) return handle(kill);
-    const late = new AbortController();
-    const reason = `took longer than ${formatDuration(handlerTimeout)}`;
-    const timer = setTimeout(() => late.abort(new Failure('deadline', reason)), handlerTimeout);
+    const late = this.#heldTooLong.begin(original, number);
+    const tooLong = new Failure('deadline', handlerTimeout === undefined ? HELD_TOO_LONG : `took longer than ${formatDuration(handlerTimeout)}`);
+    const timer = handlerTimeout === undefined ? undefined : setTimeout(() => late.abort(tooLong), handlerTimeout);
     const abort = (): void => late.abort(kill.reason);
     kill.addEventListener('abort', abort, { once: true });
     try {
       const judgement = await Promise.race([handle(late.signal), givenUp(late.signal)]);
-      return late.signal.aborted && !kill.aborted ? { ...judgement, verdict: 'retry', reason } : judgement;
+      return late.signal.aborted && !kill.aborted ? { ...judgement, verdict: 'retry', reason: tooLong.message } : judgement;
     } finally {
+      this.#heldTooLong.end(original);
       clearTimeout(timer);
       kill.removeEventListener('abort', abort);
     }
@@ -265,6 +274,13 @@ class Worker {
     this.#session.emit({ kind: 'dead', target, ...told(attemptOf(asBeforePutBack(delivery)), { verdict: 'dead', reason }) });
     return this.#setup.route.kind === 'drop' ? DROPPED : REJECTED;
   }
+}
+
+/** How long the broker has to let a worker hold a message: never less than where nobody says anything. Undefined when a handler may take any time. */
+function consumerTimeoutFor({ handlerTimeout, concurrency, prefetch = concurrency, requeueDelay }: WorkerConfig): number | undefined {
+  if (handlerTimeout === undefined) return undefined;
+  const turns = Math.ceil(prefetch / concurrency);
+  return Math.min(MAX_TIMER, Math.max(DEFAULT_CONSUMER_TIMEOUT, turns * (handlerTimeout + GIVE_UP) + requeueDelay + SETTLING));
 }
 
 /** True when this one message, with what a copy adds to it, is more than the broker takes; no other attempt at it would end otherwise. */

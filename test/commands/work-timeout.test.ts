@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { brokerUrl, peer, unique } from '../support/broker.ts';
+import { ownBroker } from '../support/own-broker.ts';
+import { linesOf, program, scratchDirectory } from '../support/programs.ts';
+import { json, rmq } from '../support/rmq.ts';
+
+/** Milliseconds that the queue lets a message stay unacknowledged. */
+const TIMEOUT = 2_000;
+
+/** A broker whose queue has that timeout: from 4.3 on queues have their own, before that all of them share the broker's, which it checks in each tick of a channel. */
+async function impatient(t: TestContext): Promise<{ readonly url: string; readonly args: Record<string, unknown>; readonly isOfQueue: boolean }> {
+  const { channel } = await peer(t);
+  const { version } = (channel as unknown as { connection: { serverProperties: { version: string } } }).connection.serverProperties;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major > 4 || (major === 4 && minor >= 3)) return { url: brokerUrl(), args: { 'x-consumer-timeout': TIMEOUT }, isOfQueue: true };
+  const broker = await ownBroker(t, { env: { RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-rabbit consumer_timeout ${TIMEOUT} -rabbit channel_tick_interval 1000` } });
+  return { url: broker.url, args: {}, isOfQueue: false };
+}
+
+test('a handler that takes longer than the broker allows has used an attempt: it is told so, ended, retried as often as --retries says, and then dead', async (t) => {
+  const { url, args, isOfQueue } = await impatient(t);
+  const { channel, publish, take } = await peer(t, url);
+  const [name, dead] = [unique('slow'), unique('dead')];
+  t.after(async () => {
+    // A broker of the test's own goes with what is in it.
+    if (!isOfQueue) return;
+    const cleaner = (await peer(t, url)).channel;
+    for (const queue of [name, dead, `${name}.retry.50`]) await cleaner.deleteQueue(queue);
+  });
+  await channel.assertQueue(dead);
+  const wanted = { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead, ...args };
+  await channel.assertQueue(name, { durable: true, arguments: wanted });
+  await publish(name, ['slow', 'quick']);
+  const directory = await scratchDirectory(t);
+  const log = join(directory, 'log');
+  const handler = await program(directory, 'handle.sh', `#!/bin/sh\nread -r body\necho "$body $RMQ_ATTEMPT" >> ${log}\n[ "$body" = quick ] || sleep 600\n`);
+  const env = { RABBITMQ_URL: url };
+  const run = ['work', 'run', name, '--retries', '1', '--backoff', '50ms', '--drain', '--json', '--', handler];
+  // The retry may come after the drain has ended: then another run goes on with it.
+  const results = [await rmq(run, { env }), await rmq(['work', 'run', name, ...run.slice(3, -4), '--idle', '5s', '--json', '--', handler], { env })];
+  const [stderr, dumped] = [results.map((one) => one.stderr).join(''), results.map(({ stdout }) => stdout).join('')];
+  assert.deepEqual([...new Set(await linesOf(log))].sort(), ['quick 1', 'slow 1', 'slow 2'], stderr);
+  assert.match(stderr, /the broker took back what this consumer of ".*" held unacknowledged for too long/);
+  assert.match(stderr, /failed \(attempt 1\): its handler took longer than the broker lets a message stay unacknowledged/);
+  assert.match(stderr, /failed for good \(attempt 2\): its handler took longer/);
+  assert.doesNotMatch(stderr, /was deleted|went away/);
+  const letters = await take(dead);
+  assert.deepEqual(
+    letters.map(({ content, properties }) => [String(content), properties.headers?.['x-rmq-attempt']]),
+    [['slow', 2]],
+    dumped,
+  );
+  if (!isOfQueue) return;
+  // A worker that says how long its handlers may take is waited for.
+  await publish(name, ['late']);
+  const patient = await program(directory, 'late.sh', `#!/bin/sh\nsleep ${(TIMEOUT * 2) / 1_000}\n`);
+  const late = await rmq(['work', 'run', name, '--handler-timeout', '30s', '-n', '1', '--json', '--', patient], { env });
+  assert.equal(late.code, 0, late.stderr);
+  assert.equal(json<{ acknowledged: number }>(late).acknowledged, 1);
+  assert.doesNotMatch(late.stderr, /too long/);
+});
