@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Failure } from '../model/failure.ts';
 import { withinPatience } from './channel.ts';
 import type { Connection } from './connection.ts';
+import type { Link } from './link.ts';
 import { queueCounts, readyCount } from './queue-probe.ts';
 
 /** How long a queue may take to put back the next messages; others may have taken them at once, so that nobody sees it. */
@@ -99,5 +101,26 @@ export async function untilReleased(
       onWait(most);
     }
     await delay(RELEASE_CHECK, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** True when another connection may go on. */
+export async function isTemporary(failure: Failure, connection: Connection): Promise<boolean> {
+  return connection.open ? failure.transient : (await connection.lost).transient;
+}
+
+/** Connects, and asks what has to be known first. A connection that is lost before it has answered is followed by another one. */
+export async function askOver<T>(
+  link: Link,
+  signal: AbortSignal,
+  question: (connection: Connection) => Promise<T>,
+): Promise<{ readonly connection: Connection; readonly answer: T }> {
+  for (;;) {
+    const connection = await link.connect(signal);
+    try {
+      return { connection, answer: await question(connection) };
+    } catch (error) {
+      if (!(error instanceof Failure) || signal.aborted || !(await isTemporary(error, connection))) throw error;
+    }
   }
 }

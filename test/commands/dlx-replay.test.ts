@@ -401,7 +401,7 @@ test('--edit kills a program that takes too long, with all that it has started, 
     assert.equal((await rmq(['dlx', 'replay', dead, ...flags])).code, 64, flags.join(' '));
 });
 
-test('the journal has a line for each message, and no line is spoilt by one that another run left unfinished', async (t) => {
+test('the journal says of each message what is known and when, and no line is spoilt by one that another run left unfinished', async (t) => {
   const { work, dead, reject, publish } = await ward(t);
   const directory = await scratchDirectory(t);
   const journal = join(directory, 'journal');
@@ -412,8 +412,10 @@ test('the journal has a line for each message, and no line is spoilt by one that
   assert.equal((await rmq(['dlx', 'replay', dead, '--journal', journal])).code, 3);
   const lines = (await linesOf(journal)).slice(1).map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.deepEqual(lines.map(({ messageId, outcome, reason, routingKey }) => [messageId, outcome, reason, routingKey]).toSorted(), [
-    ['a', 'moved', undefined, work],
-    ['b', 'moved', undefined, work],
+    ['a', 'confirmed', undefined, work],
+    ['a', 'moved', undefined, undefined],
+    ['b', 'confirmed', undefined, work],
+    ['b', 'moved', undefined, undefined],
     ['c', 'stays', 'originless', undefined],
   ]);
   assert.equal((await rmq(['dlx', 'replay', dead, '--journal', join(directory, 'no', 'journal')])).code, 66);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Event } from '../../src/model/event.ts';
 import { ReplayConfig, replay } from '../../src/patterns/dlx/replay.ts';
@@ -6,6 +7,7 @@ import { brokerUrl, peer } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
 import { fill } from '../support/kill-campaign.ts';
 import { ownBroker, untilHeld, untilKept } from '../support/own-broker.ts';
+import { linesOf, scratchDirectory } from '../support/programs.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 import { testSession } from '../support/session.ts';
 
@@ -30,6 +32,35 @@ test('a source connection that is lost comes back: everything arrives, and what 
   assert.deepEqual(new Set(arrived), new Set(ids));
   assert.ok(arrived.length - ids.length <= counts.doubled, `${arrived.length - ids.length} duplicates, ${counts.doubled} told`);
 });
+
+for (const type of ['classic', 'quorum']) {
+  test(`the journal tells what is in both places when the connection to a ${type} source is lost again and again`, async (t) => {
+    const { queue, take, depth } = await peer(t);
+    const [dead, to] = [await queue({ arguments: { 'x-queue-type': type } }, 'dead'), await queue()];
+    const ids = idsOf(4_000);
+    await fill(brokerUrl(), dead, ids);
+    const faulty = await proxy(t, brokerUrl());
+    const journal = join(await scratchDirectory(t), 'journal');
+    const [source, target] = [testSession(t, faulty.url), testSession(t)];
+    const running = replay(source.session, target.session, ReplayConfig.parse({ queue: dead, toQueue: to, rate: 3_000, journal }), { elsewhere: true });
+    for (const messages of [200, 1_000, 2_000]) {
+      while ((await depth(to)) < messages);
+      faulty.cut();
+    }
+    const { counts, failure } = await running;
+    assert.equal(failure, undefined);
+    assert.deepEqual([counts.moved, await depth(dead)], [4_000, 0]);
+    const lines = (await linesOf(journal)).map((line) => JSON.parse(line) as { outcome: string; messageId: string });
+    const of = (wanted: string): string[] => lines.flatMap(({ outcome, messageId }) => (outcome === wanted ? [messageId] : []));
+    assert.deepEqual(of('moved').toSorted(), ids.toSorted());
+    const arrived = (await take(to)).map(({ properties }) => properties.messageId as string);
+    assert.deepEqual(new Set(arrived), new Set(ids));
+    // Each message that was in both places has arrived once more.
+    const twice = arrived.filter((id, index) => arrived.indexOf(id) !== index);
+    assert.deepEqual(of('doubled').toSorted(), twice.toSorted());
+    assert.deepEqual(of('confirmed').toSorted(), arrived.toSorted());
+  });
+}
 
 test('a target connection that is lost comes back: nothing is missing, and the order is kept', async (t) => {
   const { queue, take, depth } = await peer(t);

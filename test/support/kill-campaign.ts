@@ -62,7 +62,7 @@ async function look(url: string, ids: readonly string[], source: string, target:
     (await linesOf(journal)).flatMap((line) => {
       try {
         const { outcome, messageId } = JSON.parse(line) as { outcome: string; messageId: string };
-        return outcome === 'moved' ? [messageId] : [];
+        return outcome === 'confirmed' || outcome === 'moved' ? [messageId] : [];
       } catch {
         return [];
       }

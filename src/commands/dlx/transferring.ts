@@ -19,7 +19,7 @@ export const transferInputs = {
   copy: toggle('leave the originals where they are'),
   force: toggle('give messages of a quorum queue back even near its delivery limit'),
   keepBrokerHeaders: toggle('publish the headers that a broker has written too'),
-  journal: path('append a line of JSON for each message that is chosen, before it is acknowledged'),
+  journal: path('append lines of JSON: a message is "confirmed" before its original is acknowledged, and "moved" once that is known'),
 } as const;
 
 /** What no config holds. */

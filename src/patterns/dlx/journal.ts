@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery, Message } from '../../model/message.ts';
+import { fingerprintOf } from '../../model/selection.ts';
 import type { StayReason } from '../../model/transfer.ts';
 import type { TransferJob } from './transfer-job.ts';
 
@@ -60,22 +61,74 @@ export async function openJournal(path: string, onFailure: (failure: Failure) =>
   };
 }
 
-/** What became of a message: it was moved, or it stays, and why; one of which nobody knows whether it arrived stays too. */
-export function journalLine(
-  { queue, run, copy }: TransferJob,
-  { properties }: Delivery,
-  sent: Message | undefined,
-  reason: StayReason | 'unknown' | undefined,
-): object {
-  return {
-    time: new Date().toISOString(),
-    run,
-    queue,
-    outcome: reason === undefined ? (copy ? 'copied' : 'moved') : 'stays',
-    ...(reason !== undefined && { reason }),
-    ...(properties.messageId !== undefined && { messageId: properties.messageId }),
-    ...(sent !== undefined && { exchange: sent.exchange, routingKey: sent.routingKey }),
-  };
+/** A message in the lines of a run: its number there, from 1, and its id. */
+interface Confirmed {
+  readonly number: number;
+  readonly messageId: string | undefined;
+}
+
+/**
+ * The lines of one run. A message whose copy has arrived is `confirmed` before its original is acknowledged, and `moved` once the broker is known to have
+ * taken the original off the queue. When the connection is lost in between, the original may come again: then it is `doubled`, for it is in both places.
+ */
+export class JournalLines {
+  readonly #job: TransferJob;
+  readonly #journal: Journal;
+  #number = 0;
+  /** Confirmed over this connection, by what the original is known by when it comes again. */
+  #confirmed: (readonly [key: string, confirmed: Confirmed])[] = [];
+  /** Confirmed over connections that were lost before all acknowledgements were known to have arrived. */
+  readonly #doubtful = new Map<string, Confirmed[]>();
+
+  constructor(job: TransferJob, journal: Journal) {
+    this.#job = job;
+    this.#journal = journal;
+  }
+
+  /** A message arrived, or stays for a reason; `written` is called once that is on the disk. */
+  settled(delivery: Delivery, sent: Message | undefined, reason: StayReason | 'unknown' | undefined, written: () => void): void {
+    const { copy } = this.#job;
+    const { messageId } = delivery.properties;
+    const confirmed = { number: ++this.#number, messageId };
+    if (reason === undefined && !copy) this.#confirmed.push([keyOf(delivery), confirmed]);
+    const outcome = reason === undefined ? (copy ? 'copied' : 'confirmed') : 'stays';
+    const to = sent === undefined ? {} : { exchange: sent.exchange, routingKey: sent.routingKey };
+    this.#add(confirmed, { outcome, ...(reason !== undefined && { reason }), ...to }, written);
+  }
+
+  /** A message was delivered: perhaps one that was confirmed already, over a connection that was lost. */
+  delivered(delivery: Delivery): void {
+    if (this.#doubtful.size === 0) return;
+    const key = keyOf(delivery);
+    const [first, ...others] = this.#doubtful.get(key) ?? [];
+    if (first === undefined) return;
+    if (others.length > 0) this.#doubtful.set(key, others);
+    else this.#doubtful.delete(key);
+    this.#add(first, { outcome: 'doubled' });
+  }
+
+  /** A connection is done with; `acknowledged` is true when the broker is known to have every acknowledgement. */
+  connectionEnded(acknowledged: boolean): void {
+    for (const [key, confirmed] of this.#confirmed.splice(0)) {
+      if (acknowledged) this.#add(confirmed, { outcome: 'moved' });
+      else this.#doubtful.set(key, [...(this.#doubtful.get(key) ?? []), confirmed]);
+    }
+  }
+
+  /** Everything that was there has been looked at: what has not come again is gone. */
+  ended(): void {
+    for (const confirmed of [...this.#doubtful.values()].flat()) this.#add(confirmed, { outcome: 'moved' });
+    this.#doubtful.clear();
+  }
+
+  #add({ number, messageId }: Confirmed, what: object, written: () => void = () => undefined): void {
+    const { run, queue } = this.#job;
+    this.#journal.add({ time: new Date().toISOString(), run, queue, number, ...what, ...(messageId !== undefined && { messageId }) }, written);
+  }
+}
+
+function keyOf(delivery: Delivery): string {
+  return delivery.properties.messageId ?? fingerprintOf(delivery);
 }
 
 /** What is no file, such as a pipe, has nothing to be synchronised. */

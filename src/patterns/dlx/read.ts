@@ -3,7 +3,7 @@ import { HeldReader, type Taken } from '../../amqp/held-reader.ts';
 import { PutBack } from '../../amqp/put-back.ts';
 import { lastOffset, readyCount } from '../../amqp/queue-probe.ts';
 import { learnReturnRules, type ReturnRules } from '../../amqp/return-rules.ts';
-import { settledCount } from '../../amqp/returning.ts';
+import { askOver, isTemporary, settledCount } from '../../amqp/returning.ts';
 import type { Session } from '../../amqp/session.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
@@ -41,10 +41,12 @@ export async function readHeld(
   let summary: ReadSummary = { type: undefined, depth: 0, read: 0, unread: 0, chosen: 0, copiedBack: 0, stranded: 0 };
   let failure: Failure | undefined;
   try {
-    let connection = await link.connect(session.signal);
-    await options.prepare?.(connection);
-    const depth = await readyCount(connection, queue);
-    const { type, rules } = await learnReturnRules(connection, queue, options.ask);
+    const first = await askOver(link, session.signal, async (on) => {
+      await options.prepare?.(on);
+      return { depth: await readyCount(on, queue), ...(await learnReturnRules(on, queue, options.ask)) };
+    });
+    let { connection } = first;
+    const { depth, type, rules } = first.answer;
     summary = { ...summary, type, depth };
     if (type === 'stream') {
       if (options.stream !== undefined) await options.stream();
@@ -61,15 +63,19 @@ export async function readHeld(
       for (;;) {
         failure = await reading.pass(connection);
         if (failure === undefined) break;
-        const reason = connection.open ? failure : await connection.lost;
-        if (!reason.transient || session.signal.aborted) throw reason;
-        connection = await reading.again(link, reason);
+        if (session.signal.aborted || !(await isTemporary(failure, connection))) throw connection.open ? failure : await connection.lost;
+        ({ connection } = await askOver(link, session.signal, async (on) => {
+          await options.prepare?.(on);
+          await settledCount(on, queue);
+        }));
+        await reading.restart();
       }
     } finally {
       summary = { ...summary, ...reading.summary };
     }
   } catch (error) {
-    failure = asFailure(error);
+    if (!(error instanceof Failure)) throw error;
+    failure = error;
   } finally {
     await putBack?.close();
     await link.close();
@@ -148,6 +154,7 @@ class Reading {
   /** True once everything was read and the chosen ones may be acknowledged. */
   #taking = false;
   #held: Taken[] = [];
+  readonly #pending = new Set<Promise<void>>();
   #open = 0;
   #enough = false;
   #reader: HeldReader | undefined;
@@ -203,7 +210,8 @@ class Reading {
       if (failure === undefined && this.#options.take !== undefined) {
         if (!this.#taking) await this.#options.take(this.#chosen);
         this.#taking = true;
-        for (const taken of this.#held) reader.settle(taken, 'ack');
+        const lost = this.#held.filter((taken) => !reader.settle(taken, 'ack')).length;
+        if (lost > 0) failure = connection.open ? unavailable() : await connection.lost;
       }
     } catch (error) {
       failure = asFailure(error);
@@ -220,13 +228,9 @@ class Reading {
     return false;
   }
 
-  /** Connects again; what was handled is known when it comes again. */
-  async again(link: { readonly connect: (signal: AbortSignal) => Promise<Connection> }, reason: Failure): Promise<Connection> {
-    const connection = await link.connect(this.#session.signal).catch((error: unknown) => {
-      throw error instanceof Failure && !this.#session.signal.aborted ? lost(error) : (error ?? reason);
-    });
-    await this.#options.prepare?.(connection);
-    await settledCount(connection, this.#source.queue);
+  /** Begins anew over another connection; what was handled is known when it comes again. */
+  async restart(): Promise<void> {
+    await Promise.all(this.#pending);
     this.#enough = false;
     if (this.#options.restart !== undefined) {
       this.#options.restart();
@@ -235,7 +239,6 @@ class Reading {
     } else {
       this.#known = new Map([...this.#handled].map(([fingerprint, counts]) => [fingerprint, { ...counts }]));
     }
-    return connection;
   }
 
   #take(taken: Taken, reader: HeldReader): void {
@@ -268,14 +271,16 @@ class Reading {
       const isEnough = this.#options.enough?.() === true;
       if (answer instanceof Promise) {
         this.#open++;
-        answer
+        const handled = answer
           .then((yes) => {
-            this.#open--;
+            if (reader === this.#reader) this.#open--;
             if (!this.#note(taken, reader, fingerprint, yes === true)) reader.settle(taken, 'hold');
             if (isEnough) this.#stopAt(reader);
             this.#endWhenDone(reader);
           })
-          .catch((error) => this.#end(asFailure(error)));
+          .catch((error) => this.#end(asFailure(error)))
+          .finally(() => this.#pending.delete(handled));
+        this.#pending.add(handled);
         this.#enough ||= isEnough;
         return true;
       }
@@ -318,8 +323,8 @@ class Reading {
   }
 }
 
-function lost(error: Failure): Failure {
-  return new Failure('unavailable', `${error.message}; the broker has put back what it had not been told to remove`, { hint: 'run it again', cause: error });
+function unavailable(): Failure {
+  return new Failure('unavailable', 'the broker took the messages back before they were removed', { transient: true });
 }
 
 function asFailure(error: unknown): Failure {

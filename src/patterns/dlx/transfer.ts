@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../../amqp/connection.ts';
 import { HeldReader, type Taken } from '../../amqp/held-reader.ts';
-import type { Link } from '../../amqp/link.ts';
 import { Publisher } from '../../amqp/publisher.ts';
 import type { PutBack } from '../../amqp/put-back.ts';
 import { readyCount } from '../../amqp/queue-probe.ts';
 import { learnReturnRules, type ReturnRules } from '../../amqp/return-rules.ts';
-import { settledCount, steadyCount } from '../../amqp/returning.ts';
+import { askOver, isTemporary, settledCount, steadyCount } from '../../amqp/returning.ts';
 import type { Session } from '../../amqp/session.ts';
 import type { Outcome } from '../../amqp/unconfirmed.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
@@ -14,7 +13,7 @@ import type { Message } from '../../model/message.ts';
 import { fingerprintOf } from '../../model/selection.ts';
 import type { StayReason } from '../../model/transfer.ts';
 import { pacing } from '../sending.ts';
-import { type Journal, journalLine, openJournal } from './journal.ts';
+import { type Journal, JournalLines, openJournal } from './journal.ts';
 import { holdable } from './read.ts';
 import type { TransferJob, Transferred } from './transfer-job.ts';
 
@@ -46,6 +45,7 @@ class Transfer {
   #refusal: Failure | undefined;
   #publisher: Publisher | undefined;
   #journal: Journal | undefined;
+  #lines: JournalLines | undefined;
   #rules: ReturnRules | undefined;
   #putBack: PutBack | undefined;
   /** What has arrived at the target of a run that leaves the originals, by fingerprint: it is not sent again over another connection. */
@@ -57,8 +57,9 @@ class Transfer {
   #pending: Taken[] = [];
   #left = 0;
   #open = 0;
-  /** Confirmed by the target on this connection. */
+  /** Confirmed by the target on this connection, and those whose acknowledgement the broker is not known to have. */
   #arrived = 0;
+  #unproven = 0;
   #lastProgress = 0;
   #stopping = false;
   #wake: () => void = () => undefined;
@@ -77,26 +78,32 @@ class Transfer {
     let failure: Failure | undefined;
     const abort = (): void => this.#end(abortFailure(signal));
     try {
-      let connection = await link.connect(signal);
-      const atFirst = await readyCount(connection, queue);
-      const { type, rules } = await learnReturnRules(connection, queue, ask);
+      const first = await askOver(link, signal, async (on) => ({ atFirst: await readyCount(on, queue), ...(await learnReturnRules(on, queue, ask)) }));
+      let { connection } = first;
+      const { atFirst, type, rules } = first.answer;
       if (type === 'stream')
         throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, { hint: 'rmq consume --offset reads one' });
       this.#rules = rules;
       this.#putBack = await holdable(this.#session, queue, rules, { force, looks: !all || copy || dryRun });
-      if (journal !== undefined) this.#journal = await openJournal(journal, (why) => this.#end(why));
+      if (journal !== undefined) {
+        this.#journal = await openJournal(journal, (why) => this.#end(why));
+        this.#lines = new JournalLines(this.#job, this.#journal);
+      }
       if (!dryRun) {
         this.#publisher = new Publisher(this.#target, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
         await this.#publisher.connect();
         void this.#publisher.stopped.then((why) => this.#end(why));
       }
       this.#pace = pacing(rate, signal);
-      this.#counts.depth = await steadyCount(connection, queue, atFirst);
+      this.#counts.depth = await steadyCount(connection, queue, atFirst).catch(() => atFirst);
       signal.addEventListener('abort', abort, { once: true });
       for (;;) {
         failure = await this.#pass(connection);
+        if (failure === undefined && this.#counts.seen === this.#counts.depth) this.#lines?.ended();
         if (failure === undefined || signal.aborted || !(await isTemporary(failure, connection))) break;
-        connection = await this.#again(link);
+        ({ connection } = await askOver(link, signal, (on) => this.#recount(on)));
+        if (dryRun) this.#job.restart?.();
+        this.#known = new Map(this.#copied);
       }
     } catch (error) {
       if (!(error instanceof Failure) || this.#counts.seen === 0) throw error;
@@ -108,29 +115,19 @@ class Transfer {
       await this.#journal?.close();
       await link.close();
     }
+    this.#counts.doubled += this.#unproven;
     return { counts: { ...this.#counts, stayed: this.#stayed }, seconds: (performance.now() - this.#started) / 1_000, failure, refusal: this.#refusal };
   }
 
-  /** Connects again. A connection that is lost before it was of any use is one more that is lost. */
-  async #again(link: Link): Promise<Connection> {
-    for (;;) {
-      const connection = await link.connect(this.#session.signal);
-      try {
-        await this.#recount(connection);
-        if (this.#job.dryRun) this.#job.restart?.();
-        this.#known = new Map(this.#copied);
-        return connection;
-      } catch (error) {
-        if (!(error instanceof Failure) || this.#session.signal.aborted || !(await isTemporary(error, connection))) throw error;
-      }
-    }
-  }
-
-  /** Acknowledgements that were sent and never arrived: what they were about is still there. */
+  /**
+   * Finds out how many originals are gone. Acknowledgements that the last connection took with it may have arrived, and a broker that was killed forgets some that
+   * it had (tried on 3.10.8).
+   */
   async #recount(connection: Connection): Promise<void> {
-    const done = Math.min(this.#done, Math.max(0, this.#counts.depth - (await settledCount(connection, this.#job.queue))));
-    this.#counts.doubled += this.#done - done;
-    this.#done = done;
+    const most = this.#done + this.#unproven;
+    this.#done = Math.max(0, Math.min(most, this.#counts.depth - (await settledCount(connection, this.#job.queue))));
+    this.#counts.doubled += most - this.#done;
+    this.#unproven = 0;
   }
 
   /** Everything over one connection; resolves with what ended it too early. What it took and did not acknowledge comes again on the next. */
@@ -174,6 +171,7 @@ class Transfer {
   #take(taken: Taken): void {
     const { isChosen, count } = this.#job;
     if (this.#stopping || this.#left === 0) return;
+    this.#lines?.delivered(taken.delivery);
     const chosen = isChosen(taken.delivery);
     this.#left--;
     this.#counts.seen++;
@@ -260,12 +258,9 @@ class Transfer {
       const fingerprint = fingerprintOf(taken.delivery);
       this.#copied.set(fingerprint, (this.#copied.get(fingerprint) ?? 0) + 1);
     }
-    if (this.#journal === undefined || dryRun) {
-      this.#answer(source, taken, reason);
-      return;
-    }
-    const line = journalLine(this.#job, taken.delivery, message, reason);
-    this.#journal.add(line, () => this.#answer(source, taken, reason));
+    const answer = (): void => this.#answer(source, taken, reason);
+    if (this.#lines === undefined || dryRun) answer();
+    else this.#lines.settled(taken.delivery, message, reason, answer);
   }
 
   #answer(source: HeldReader, taken: Taken, reason: StayReason | 'unknown' | undefined): void {
@@ -294,13 +289,14 @@ class Transfer {
     }
     const done = this.#left === 0 && this.#open === 0;
     const { acknowledged, copiedBack, stranded, failure: unsent } = await source.close();
+    this.#lines?.connectionEnded(acknowledged === this.#arrived);
     this.#counts.copiedBack += copiedBack;
     this.#counts.stranded += stranded;
     const left = Math.max(0, this.#arrived - acknowledged);
     // With their queue, the originals are gone as well.
     const gone = failure?.kind === 'missing' ? left : 0;
     this.#done += acknowledged + gone;
-    this.#counts.doubled += left - gone;
+    this.#unproven = left - gone;
     if (!this.#job.copy && !this.#job.dryRun) this.#counts.moved = this.#done;
     return (done ? undefined : failure) ?? (unsent !== undefined && !connection.open ? await connection.lost : unsent);
   }
@@ -313,9 +309,4 @@ class Transfer {
     const { depth, seen, moved } = this.#counts;
     this.#session.emit({ kind: 'transferring', moved, seen: seen - this.#open, total: Math.min(depth, count ?? depth) });
   }
-}
-
-/** True when another connection may go on. */
-async function isTemporary(failure: Failure, connection: Connection): Promise<boolean> {
-  return connection.open ? failure.transient : (await connection.lost).transient;
 }
