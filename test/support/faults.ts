@@ -4,6 +4,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import type { TestContext } from 'node:test';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
+/** What ends what was opened: a test, or a campaign. */
+export type Cleanup = Pick<TestContext, 'after'>;
+
 /** A port on the loopback interface where something goes wrong. */
 export interface Port {
   readonly port: number;
@@ -12,17 +15,17 @@ export interface Port {
 }
 
 /** Accepts and never says a word. */
-export async function silentPort(t: TestContext): Promise<Port> {
+export async function silentPort(t: Cleanup): Promise<Port> {
   return listen(t, createServer(), (socket) => socket.resume());
 }
 
 /** Accepts and closes at once. */
-export async function closingPort(t: TestContext): Promise<Port> {
+export async function closingPort(t: Cleanup): Promise<Port> {
   return listen(t, createServer(), (socket) => socket.destroy());
 }
 
 /** Speaks HTTP, on a free port unless told otherwise. */
-export async function httpPort(t: TestContext, port = 0): Promise<Port> {
+export async function httpPort(t: Cleanup, port = 0): Promise<Port> {
   const server = createHttpServer((_, response) => response.end('hello'));
   return listen(t, server, () => undefined, { port });
 }
@@ -89,7 +92,7 @@ export const BASIC_CONSUME_OK = Buffer.from([0, 60, 0, 21]);
 export const QUEUE_DECLARE_OK = Buffer.from([0, 50, 0, 11]);
 export const CONFIRM_SELECT_OK = Buffer.from([0, 85, 0, 11]);
 
-export async function proxy(t: TestContext, upstream: string, { host = '127.0.0.1', tls, admitting = true }: ProxyOptions = {}): Promise<FaultyProxy> {
+export async function proxy(t: Cleanup, upstream: string, { host = '127.0.0.1', tls, admitting = true }: ProxyOptions = {}): Promise<FaultyProxy> {
   const broker = new URL(upstream);
   const pairs = new Set<{ client: Socket; server: Socket; deaf: boolean; mute: boolean }>();
   const toBroker: Socket[] = [];
@@ -274,7 +277,7 @@ interface Listening {
 }
 
 async function listen(
-  t: TestContext,
+  t: Cleanup,
   server: Server,
   accept: (socket: Socket) => void,
   { host = '127.0.0.1', port = 0, event = 'connection' }: Listening = {},
