@@ -9,7 +9,7 @@ export const publishCommand = defineCommand({
     ['rmq publish -q orders "hello"', 'one message, straight to a queue'],
     ['rmq publish -e events -r order.created -H tenant=acme -f order.json', 'a file through an exchange, with a header'],
     ['seq 1000 | rmq publish -q orders --lines', 'a message per line'],
-    ['rmq consume a -o json --drain | rmq publish --envelopes -q b', 'copy a queue, without loss'],
+    ['rmq publish --envelopes -q b < a.ndjson', 'what rmq consume a -o json --drain > a.ndjson has kept; rmq dlx move a b needs no file'],
   ],
   readsStdin,
   inputs: {

@@ -16,6 +16,12 @@ export async function consume(session: Session, config: ConsumeConfig, handler: 
     ? await (await import('./look.ts')).look(session, config, handler, options)
     : asConsumed(await take(session, config, handler, options));
   session.emit({ kind: 'consumed', counts, seconds, queue: config.queue });
+  if (failure?.kind === 'closed' && counts.acknowledged > 0) {
+    session.emit({
+      kind: 'note',
+      text: 'the reader of standard output went away: what it left unread in the pipe (64 KiB at most) is acknowledged all the same',
+    });
+  }
   if (failure !== undefined) throw failure;
   return counts;
 }
