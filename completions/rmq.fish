@@ -26,7 +26,7 @@ function __rmq_level
         case 'broker'
             set __rmq_below 1
         case 'publish'
-            set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
+            set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout --returned
         case 'consume'
             set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --settle --priority --offset
         case 'queue declare'
@@ -37,16 +37,16 @@ function __rmq_level
             set -a __rmq_valued --management-url
         case 'exchange delete'
         case 'work publish'
-            set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
+            set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout --returned
         case 'work run'
             set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --concurrency --prefetch --handler-timeout --retries --backoff --requeue-delay --grace -n --count --idle --timeout --on-exit
             set __rmq_command 2
         case 'fanout publish'
-            set -a __rmq_valued -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
+            set -a __rmq_valued -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout --returned
         case 'fanout subscribe'
             set -a __rmq_valued --queue-type --prefetch -n --count --idle --timeout --expect --settle --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
         case 'topic publish'
-            set -a __rmq_valued --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout
+            set -a __rmq_valued --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout --returned
         case 'topic subscribe'
             set -a __rmq_valued --queue --queue-type --prefetch -n --count --idle --timeout --expect --settle --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
         case 'topic match'
@@ -68,7 +68,7 @@ function __rmq_level
         case 'dlx export'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count -d --directory --file-size --management-url
         case 'dlx import'
-            set -a __rmq_valued -q --queue --rate --window --confirm-timeout --timeout
+            set -a __rmq_valued -q --queue --rate --window --confirm-timeout --timeout --returned
         case 'dlx purge'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --export-to --management-url
         case 'broker run'
@@ -297,6 +297,7 @@ complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --no-confirm' -l no-conf
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --allow-unroutable' -l allow-unroutable -d 'accept that no queue is bound for the key'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
 
 # rmq consume
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (1000)'
@@ -366,6 +367,7 @@ complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --no-confirm' -l no
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --allow-unroutable' -l allow-unroutable -d 'accept that no queue is bound for the key'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
 
 # rmq work run
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
@@ -421,6 +423,7 @@ complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --no-confirm' -l 
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --allow-unroutable' -l allow-unroutable -d 'accept that no queue is bound for the key'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
 
 # rmq fanout subscribe
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
@@ -484,6 +487,7 @@ complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --no-confirm' -l n
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --allow-unroutable' -l allow-unroutable -d 'accept that no queue is bound for the key'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
 
 # rmq topic subscribe
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --queue' -l queue -x -d 'a durable queue of this name, declared when it is missing; without it, a temporary one'
@@ -669,6 +673,7 @@ complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --no-confirm' -l no-c
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --allow-unroutable' -l allow-unroutable -d 'accept that no queue is bound for the key'
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
+complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
 complete -c rmq -n '__rmq_argument "dlx import" 1' -a '(__fish_complete_directories)'
 
 # rmq dlx purge

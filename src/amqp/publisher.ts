@@ -139,7 +139,7 @@ export class Publisher {
    *
    * @throws Failure when the publisher has stopped
    */
-  send(message: Message, settled?: (outcome: Outcome) => void): void {
+  send(message: Message, settled?: (outcome: Outcome, message: Message) => void): void {
     if (this.#failure !== undefined) throw this.#failure;
     const entry: Entry = { message, record: this.#tally.published(), settled, returned: undefined, done: false };
     const failure = this.#refusals.find(({ concerns }) => concerns(message))?.failure(message) ?? added(this.#writer, message);

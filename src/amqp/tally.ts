@@ -46,7 +46,7 @@ export class Tally {
 
   settle(entry: Entry, outcome: Outcome): void {
     const final: Outcome = entry.returned !== undefined && outcome.kind === 'confirmed' ? { kind: 'returned', reply: entry.returned } : outcome;
-    const { exchange, routingKey, properties } = entry.message;
+    const { exchange, routingKey, properties, from } = entry.message;
     switch (final.kind) {
       case 'confirmed':
         this.#exchanges.add(exchange);
@@ -55,7 +55,7 @@ export class Tally {
       case 'returned':
         this.#exchanges.add(exchange);
         this.#counts.returned++;
-        this.#emit({ kind: 'returned', exchange, routingKey, messageId: properties.messageId, reply: final.reply });
+        this.#emit({ kind: 'returned', exchange, routingKey, messageId: properties.messageId, reply: final.reply, from });
         break;
       case 'unknown':
         this.#counts.unknown++;
@@ -64,18 +64,18 @@ export class Tally {
         this.#sent++;
         if (entry.returned === undefined) break;
         this.#counts.returned++;
-        this.#emit({ kind: 'returned', exchange, routingKey, messageId: properties.messageId, reply: entry.returned });
+        this.#emit({ kind: 'returned', exchange, routingKey, messageId: properties.messageId, reply: entry.returned, from });
         break;
       case 'nacked':
         this.#counts.nacked++;
-        this.#emit({ kind: 'nacked', exchange, routingKey, messageId: properties.messageId });
+        this.#emit({ kind: 'nacked', exchange, routingKey, messageId: properties.messageId, from });
         break;
       case 'refused':
         this.#counts.nacked++;
-        this.#emit({ kind: 'refused', messageId: properties.messageId, record: entry.record, failure: final.failure });
+        this.#emit({ kind: 'refused', messageId: properties.messageId, record: entry.record, failure: final.failure, from });
         break;
     }
-    entry.settled?.(final);
+    entry.settled?.(final, entry.message);
   }
 
   /** A connection ended: what went onto it without asking for a confirm may be lost with it. */

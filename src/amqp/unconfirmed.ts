@@ -21,7 +21,7 @@ export interface Entry {
   readonly message: Message;
   /** Its number in the run, from 1. */
   readonly record: number;
-  readonly settled: ((outcome: Outcome) => void) | undefined;
+  readonly settled: ((outcome: Outcome, message: Message) => void) | undefined;
   returned: string | undefined;
   done: boolean;
 }

@@ -1,4 +1,4 @@
-import { decimal, duration, fields, integer, off, paths, text, toggle } from './flag.ts';
+import { decimal, duration, fields, integer, off, path, paths, text, toggle } from './flag.ts';
 
 /** The message flags that every publishing command takes. */
 export const messageInputs = {
@@ -36,6 +36,7 @@ export const sendingInputs = {
   allowUnroutable: toggle('accept that no queue is bound for the key'),
   confirmTimeout: duration('connect again after this long without any confirm (30s)'),
   timeout: duration('give up after this long'),
+  returned: path('add each message that no queue is bound for to a file, as an envelope for publish --envelopes'),
 } as const;
 
 /** Standard input is the body where no other is given. */

@@ -25,11 +25,28 @@ const wrong = (what: string, hint?: string): Failure => new Failure('data', what
  *
  * @throws Failure `data` for headers that nest too deep, or a body that is too long for one line
  */
-export function formatEnvelope(delivery: Delivery, options: { jsonBody: boolean }): string {
-  const { queue, exchange, routingKey, redelivered, properties, body } = delivery;
-  const head = `{"queue":${JSON.stringify(queue)},"exchange":${JSON.stringify(exchange)},"routingKey":${JSON.stringify(routingKey)},"redelivered":${redelivered}`;
+export function formatEnvelope(delivery: Delivery, { jsonBody }: { jsonBody: boolean }): string {
+  return `{"queue":${JSON.stringify(delivery.queue)},${formatAddress(delivery)},"redelivered":${delivery.redelivered},${formatContent(delivery, jsonBody)}}`;
+}
+
+/**
+ * One line of JSON for a message that came back: an envelope that tells why, and in which line of the input it stood.
+ *
+ * @throws Failure `data` as `formatEnvelope` does
+ */
+export function formatReturned(message: Message, reply: string): string {
+  const { from } = message;
+  const place = from?.line === undefined ? {} : { line: from.line, ...(from.file !== undefined && { file: from.file }) };
+  return `{${formatAddress(message)},${formatContent(message, false)},"error":${JSON.stringify({ kind: 'unroutable', reason: reply, ...place })}}`;
+}
+
+function formatAddress({ exchange, routingKey }: Message): string {
+  return `"exchange":${JSON.stringify(exchange)},"routingKey":${JSON.stringify(routingKey)}`;
+}
+
+function formatContent({ properties, body }: Message, jsonBody: boolean): string {
   try {
-    return `${head},"properties":${formatProperties(properties)},${formatBody(body, options.jsonBody)}}`;
+    return `"properties":${formatProperties(properties)},${formatBody(body, jsonBody)}`;
   } catch (error) {
     if (!(error instanceof RangeError) && (error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error;
     throw new Failure('data', `a body of ${body.length} bytes does not fit into one line of JSON`, { hint: 'use -o raw', cause: error });

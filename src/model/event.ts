@@ -1,4 +1,5 @@
 import type { Failure } from './failure.ts';
+import type { Place } from './message.ts';
 import type { CallCounts, RoundTrips, ServeCounts } from './rpc-counts.ts';
 import type { TransferCounts } from './transfer.ts';
 
@@ -68,6 +69,12 @@ interface FailedMessage {
   readonly reason: string;
 }
 
+/** Which message it was. */
+interface SentMessage {
+  readonly messageId: string | undefined;
+  readonly from?: Place | undefined;
+}
+
 /** Everything that a pattern or a connection has to tell; `output` renders each kind, and the compiler sees that it does. */
 export type Event =
   | { readonly kind: 'connecting'; readonly role: Role; readonly address: string }
@@ -85,11 +92,11 @@ export type Event =
     }
   | { readonly kind: 'blocked'; readonly role: Role; readonly reason: string }
   | { readonly kind: 'unblocked'; readonly role: Role }
-  | { readonly kind: 'returned'; readonly exchange: string; readonly routingKey: string; readonly messageId: string | undefined; readonly reply: string }
-  | { readonly kind: 'nacked'; readonly exchange: string; readonly routingKey: string; readonly messageId: string | undefined }
+  | ({ readonly kind: 'returned'; readonly exchange: string; readonly routingKey: string; readonly reply: string } & SentMessage)
+  | ({ readonly kind: 'nacked'; readonly exchange: string; readonly routingKey: string } & SentMessage)
   /** A line that was to be a message is none. */
   | { readonly kind: 'broken'; readonly failure: Failure }
-  | { readonly kind: 'refused'; readonly messageId: string | undefined; readonly record: number; readonly failure: Failure }
+  | ({ readonly kind: 'refused'; readonly record: number; readonly failure: Failure } & SentMessage)
   /** `timedOut`: the consumer had held a message for longer than the broker allows. Otherwise the queue was deleted, or its node went away. */
   | { readonly kind: 'cancelled'; readonly queue: string; readonly timedOut?: true }
   | { readonly kind: 'publishing'; readonly counts: PublishCounts }

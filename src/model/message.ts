@@ -54,12 +54,22 @@ export interface Properties {
   readonly clusterId?: string;
 }
 
+/** Where a message was read. */
+export interface Place {
+  /** Undefined where there is only one input. */
+  readonly file: string | undefined;
+  /** From 1; undefined where an input is one message. */
+  readonly line: number | undefined;
+}
+
 /** A message on its way to an exchange. The empty exchange name is the default exchange: the key is then a queue name. */
 export interface Message {
   readonly exchange: string;
   readonly routingKey: string;
   readonly properties: Properties;
   readonly body: Buffer;
+  /** For those who are told what became of it. */
+  readonly from?: Place;
 }
 
 /** A message as a queue handed it out. */

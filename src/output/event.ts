@@ -1,4 +1,6 @@
 import type { ConsumeCounts, Event, PublishCounts, WorkCounts } from '../model/event.ts';
+import type { Place } from '../model/message.ts';
+import { placeOf } from '../model/place.ts';
 import { formatCount, formatDuration, formatNumber } from '../model/quantity.ts';
 import type { CallCounts, RoundTrips, ServeCounts } from '../model/rpc-counts.ts';
 import { describeTransfer } from '../model/transfer.ts';
@@ -31,10 +33,12 @@ const REMARKS: Remarks = {
   blocked: ({ reason }) =>
     warning(`the broker blocks publishers, because of a memory or disk alarm: ${reason}; waiting until it lifts or --blocked-timeout passes`),
   unblocked: () => note('the broker accepts messages again'),
-  returned: ({ exchange, routingKey, messageId, reply }) => warning(`${message(messageId)} was returned: ${noQueue(exchange, routingKey)} (${reply})`),
-  nacked: ({ exchange, routingKey, messageId }) => warning(`${message(messageId)} to ${address(exchange, routingKey)} was refused by the broker (nack)`),
+  returned: ({ exchange, routingKey, messageId, reply, from }) =>
+    warning(`${message(messageId, from)} was returned: ${noQueue(exchange, routingKey)} (${reply})`),
+  nacked: ({ exchange, routingKey, messageId, from }) =>
+    warning(`${message(messageId, from)} to ${address(exchange, routingKey)} was refused by the broker (nack)`),
   broken: ({ failure }) => warning(failure.message),
-  refused: ({ messageId, record, failure }) => warning(`${message(messageId, record)} was refused: ${failure.message}`),
+  refused: ({ messageId, record, failure, from }) => warning(`${message(messageId, from, record)} was refused: ${failure.message}`),
   cancelled: ({ queue, timedOut }) =>
     warning(
       timedOut === true
@@ -92,8 +96,8 @@ function formatMilliseconds(milliseconds: number): string {
   return milliseconds < 1_000 ? `${milliseconds.toFixed(milliseconds < 1 ? 2 : 1)} ms` : formatDuration(milliseconds);
 }
 
-function message(id: string | undefined, record?: number): string {
-  const which = record === undefined ? 'a message' : `message ${record}`;
+function message(id: string | undefined, from?: Place, record?: number): string {
+  const which = from?.line !== undefined ? placeOf(from) : record === undefined ? 'a message' : `message ${record}`;
   return id === undefined ? which : `${which} (id "${id}")`;
 }
 

@@ -3,9 +3,10 @@ import { withoutBrokerHeaders } from '../model/broker-headers.ts';
 import type { PublishCounts } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Message } from '../model/message.ts';
+import { placeOf } from '../model/place.ts';
 import { formatCount } from '../model/quantity.ts';
 import { publishMessages, type SendingConfig } from './sending.ts';
-import { type Draft, type Drafts, type MessageConfig, placeOf, propertiesOf, type SourceConfig } from './source.ts';
+import { type Draft, type Drafts, type MessageConfig, propertiesOf, type SourceConfig } from './source.ts';
 import { uniqueId } from './unique.ts';
 
 /** Where drafts go. What it leaves open, each envelope says itself; where that does not either, it is empty. */
@@ -47,8 +48,8 @@ function completing(config: DraftsConfig, target: Target, left: { envelopes: num
     let number = 0;
     // Lines come by the hundred thousand: one object of one shape each.
     if (Object.keys(flags).length === 0)
-      return ({ body }) => ({ exchange, routingKey, properties: { deliveryMode: 2, messageId: `${run}-${++number}` }, body });
-    return ({ body }) => ({ exchange, routingKey, properties: { deliveryMode: 2, messageId: `${run}-${++number}`, ...flags }, body });
+      return (draft) => ({ exchange, routingKey, properties: { deliveryMode: 2, messageId: `${run}-${++number}` }, body: draft.body, from: draft });
+    return (draft) => ({ exchange, routingKey, properties: { deliveryMode: 2, messageId: `${run}-${++number}`, ...flags }, body: draft.body, from: draft });
   }
   return (draft) => {
     const { body } = draft;
@@ -66,6 +67,7 @@ function completing(config: DraftsConfig, target: Target, left: { envelopes: num
       routingKey: routingKey ?? '',
       properties: { deliveryMode: 2, ...properties, ...flags, ...(headers !== undefined && { headers }) },
       body,
+      from: draft,
     };
   };
 }

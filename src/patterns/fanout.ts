@@ -7,7 +7,7 @@ import { publishDrafts } from './drafts.ts';
 import type { WorkOptions } from './give-back.ts';
 import { exchangeName, queueName, shortText } from './names.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-shape.ts';
-import { sendingShape } from './sending.ts';
+import { sendingRules, sendingShape } from './sending.ts';
 import { type Drafts, messageShape, sourceShape } from './source.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
 import type { Take, TakeOptions } from './take-options.ts';
@@ -16,13 +16,15 @@ import { workerShape } from './worker-config.ts';
 const exchange = z._default(exchangeName('EXCHANGE'), 'order.events');
 
 /** A durable fanout exchange. The routing key is not looked at, but arrives with the message. */
-export const FanoutPublishConfig = z.strictObject({
-  exchange,
-  routingKey: z.optional(shortText('--routing-key')),
-  ...messageShape,
-  ...sourceShape,
-  ...sendingShape,
-});
+export const FanoutPublishConfig = z
+  .strictObject({
+    exchange,
+    routingKey: z.optional(shortText('--routing-key')),
+    ...messageShape,
+    ...sourceShape,
+    ...sendingShape,
+  })
+  .check(...sendingRules);
 export type FanoutPublishConfig = z.output<typeof FanoutPublishConfig>;
 
 interface Service {

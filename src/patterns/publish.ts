@@ -4,18 +4,20 @@ import type { PublishCounts } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { publishDrafts, type Target } from './drafts.ts';
 import { queueName, shortText } from './names.ts';
-import { sendingShape } from './sending.ts';
+import { sendingRules, sendingShape } from './sending.ts';
 import { type Drafts, messageShape, sourceShape } from './source.ts';
 
 /** What `publish` takes. Without queue, exchange and routing key, each envelope goes where it says itself. */
-export const PublishConfig = z.strictObject({
-  queue: z.optional(queueName('--queue')),
-  exchange: z.optional(shortText('--exchange')),
-  routingKey: z.optional(shortText('--routing-key')),
-  ...messageShape,
-  ...sourceShape,
-  ...sendingShape,
-});
+export const PublishConfig = z
+  .strictObject({
+    queue: z.optional(queueName('--queue')),
+    exchange: z.optional(shortText('--exchange')),
+    routingKey: z.optional(shortText('--routing-key')),
+    ...messageShape,
+    ...sourceShape,
+    ...sendingShape,
+  })
+  .check(...sendingRules);
 export type PublishConfig = z.output<typeof PublishConfig>;
 
 /**

@@ -7,6 +7,7 @@ import type { PublishCounts } from '../model/event.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
 import type { Message } from '../model/message.ts';
 import { formatCount, MAX_TIMER } from '../model/quantity.ts';
+import type { ReturnedFile } from './returned-file.ts';
 import { fewOf } from './rpc/complaints.ts';
 
 /** How any publishing command sends. */
@@ -23,11 +24,21 @@ export const sendingShape = {
   confirmTimeout: z._default(z.int().check(z.minimum(1), z.maximum(MAX_TIMER)), 30_000),
   /** The whole run, in milliseconds. */
   timeout: z.optional(z.int().check(z.minimum(1), z.maximum(MAX_TIMER))),
+  /** A file to which each message that no queue is bound for is added as an envelope. */
+  returned: z.optional(z.string().check(z.minLength(1))),
 };
 
+/** What holds between them: for `check` of every config that has them. */
+export const sendingRules = [
+  z.refine<Pick<SendingConfig, 'returned' | 'confirm' | 'allowUnroutable'>>(
+    ({ returned, confirm, allowUnroutable }) => returned === undefined || (confirm && !allowUnroutable),
+    { error: '--returned needs confirms, and messages that are returned: it excludes --no-confirm and --allow-unroutable' },
+  ),
+] as const;
+
 /** How messages are sent; see `sendingShape`. */
-export const SendingConfig = z.strictObject(sendingShape);
-export type SendingConfig = z.output<typeof SendingConfig>;
+export const SendingConfig = z.strictObject(sendingShape).check(...sendingRules);
+export type SendingConfig = z.output<z.ZodMiniObject<typeof sendingShape>>;
 
 /** Bodies in flight; more would only move memory from the input to here. */
 export const WINDOW_BYTES = 16 * 1_048_576;
@@ -67,6 +78,7 @@ export async function publishMessages(
     oneExchange: target !== undefined,
     confirmTimeout: config.confirmTimeout,
   });
+  const returned = config.returned === undefined ? undefined : await openReturned(config.returned, publisher);
   const unsent: Unsent = { refused: [], broken: { first: undefined, count: 0 } };
   const stage: { now: Stage } = { now: 'connecting' };
   const timer =
@@ -75,7 +87,7 @@ export async function publishMessages(
   try {
     await unlessStopped(session.signal, publisher, async () => {
       await publisher.connect();
-      await sendAll(session, publisher, config, messages, unsent, stage, settled);
+      await sendAll(session, publisher, config, messages, { unsent, returned }, stage, settled);
       await publisher.idle();
     });
   } catch (error) {
@@ -84,14 +96,23 @@ export async function publishMessages(
   } finally {
     clearTimeout(timer);
     await publisher.close();
+    failure = (await returned?.close()) ?? failure;
   }
   if (stage.now === 'connecting') throw failure;
   const { counts } = publisher;
   const seconds = (performance.now() - started) / 1_000;
   session.emit({ kind: 'published', counts, refused: unsent.refused.length, seconds, target, confirms: config.confirm });
+  if (counts.returned > 0 && returned !== undefined) {
+    session.emit({ kind: 'note', text: `${config.returned} has what was returned: rmq publish --envelopes -f FILE sends it again` });
+  }
   const verdict = judge(counts, unsent, failure);
   if (verdict !== undefined) throw verdict;
   return counts;
+}
+
+async function openReturned(path: string, publisher: Publisher): Promise<ReturnedFile> {
+  const { openReturnedFile } = await import('./returned-file.ts');
+  return openReturnedFile(path, (failure) => publisher.abandon(failure));
 }
 
 async function sendAll(
@@ -99,7 +120,7 @@ async function sendAll(
   publisher: Publisher,
   config: SendingConfig,
   batches: Batches,
-  { refused, broken }: Unsent,
+  { unsent: { refused, broken }, returned }: { readonly unsent: Unsent; readonly returned: ReturnedFile | undefined },
   stage: { now: Stage },
   onSettled?: (message: Message, outcome: Outcome) => void,
 ): Promise<void> {
@@ -117,11 +138,9 @@ async function sendAll(
       stop = reject;
       iterator.next().then(resolve, reject);
     });
-  const settled = (outcome: Outcome): void => {
+  const settled = (outcome: Outcome, message: Message): void => {
     if (outcome.kind === 'refused') refused.push(outcome.failure);
-  };
-  const settledOf = (message: Message) => (outcome: Outcome) => {
-    settled(outcome);
+    else if (outcome.kind === 'returned') returned?.add(message, outcome.reply);
     onSettled?.(message, outcome);
   };
   try {
@@ -141,7 +160,7 @@ async function sendAll(
         if (!publisher.isReadyFor(message)) await publisher.readyFor(message);
         if (pace !== undefined) await pace();
         if (signal.aborted) throw abortFailure(signal);
-        publisher.send(message, onSettled === undefined ? settled : settledOf(message));
+        publisher.send(message, settled);
         if (performance.now() - progress.at > 100) {
           progress.at = performance.now();
           session.emit({ kind: 'publishing', counts: publisher.counts });

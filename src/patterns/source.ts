@@ -1,10 +1,12 @@
 import { isUtf8 } from 'node:buffer';
+import { fstatSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import * as z from 'zod/mini';
 import { type Envelope, parseEnvelope } from '../model/envelope.ts';
 import { Failure } from '../model/failure.ts';
-import type { FieldTable, Properties } from '../model/message.ts';
+import type { FieldTable, Place, Properties } from '../model/message.ts';
+import { placeOf } from '../model/place.ts';
 import { MAX_TIMER } from '../model/quantity.ts';
 import { readChunks, readLines } from './lines.ts';
 import { shortText } from './names.ts';
@@ -55,21 +57,11 @@ const SourceConfig = z.object(sourceShape);
 export type MessageConfig = z.output<typeof MessageConfig>;
 export type SourceConfig = z.output<typeof SourceConfig>;
 
-/** A message before it is known where it goes: an envelope may say so itself. */
-export interface Draft extends Envelope {
-  /** The line it stood on, from 1; undefined where there are no lines. */
-  readonly line: number | undefined;
-  /** The file of that line; undefined where there is only one input. */
-  readonly file: string | undefined;
-}
+/** A message, and where it was read, before it is known where it goes: an envelope may say so itself. */
+export interface Draft extends Envelope, Place {}
 
 /** Drafts, in batches as they arrive. A failure stands for a line that is no envelope. */
 export type Drafts = AsyncIterable<readonly (Draft | Failure)[]>;
-
-/** Where a draft was read, as in `orders.ndjson, line 3`. */
-export function placeOf({ file, line }: Pick<Draft, 'file' | 'line'>): string {
-  return `${file === undefined ? '' : `${file}, `}line ${line}`;
-}
 
 /** The properties that flags ask for. */
 export function propertiesOf(config: MessageConfig): Properties {
@@ -102,14 +94,28 @@ interface Source {
  * @throws Failure `usage` without any body, `missing` or `io` for a file that cannot be read; while reading, `data`
  * for a standard input that is empty where it is one message
  */
-export async function openDrafts(config: SourceConfig, input: Input, signal: AbortSignal): Promise<Drafts> {
+export async function openDrafts(config: SourceConfig & { readonly returned?: string | undefined }, input: Input, signal: AbortSignal): Promise<Drafts> {
   const { body, file: files = [], lines, envelopes, count } = config;
   checkSource(config, files);
   if (body !== undefined) return repeat(Buffer.from(body), count ?? 1);
   const sources: Source[] = [];
   for (const file of files.length === 0 ? [undefined] : files) sources.push(await openSource(file, input));
+  if (config.returned !== undefined) checkNoLoop(sources, config.returned);
   if (lines || envelopes) return readMany(sources, envelopes, count ?? Number.POSITIVE_INFINITY, signal);
   return readWholes(sources, config, signal);
+}
+
+/** What is added to the file that is read would be read, come back and be added again. */
+function checkNoLoop(sources: readonly Source[], returned: string): void {
+  const written = statSync(returned, { throwIfNoEntry: false });
+  const looped = sources.find(({ stream }) => {
+    const { fd } = stream as { readonly fd?: unknown };
+    const read = typeof fd === 'number' ? fstatSync(fd) : undefined;
+    return written?.isFile() === true && read?.dev === written.dev && read.ino === written.ino;
+  });
+  if (looped === undefined) return;
+  for (const { stream } of sources) stream.destroy();
+  throw new Failure('usage', `--returned ${returned} is the file that is read`, { hint: 'name another file' });
 }
 
 /** Refuses flags that contradict each other. */

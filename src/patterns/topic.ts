@@ -7,7 +7,7 @@ import { publishDrafts } from './drafts.ts';
 import type { WorkOptions } from './give-back.ts';
 import { exchangeName, queueName, shortText } from './names.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-shape.ts';
-import { sendingShape } from './sending.ts';
+import { sendingRules, sendingShape } from './sending.ts';
 import { type Drafts, messageShape, sourceShape } from './source.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
 import type { Take, TakeOptions } from './take-options.ts';
@@ -16,7 +16,7 @@ import { workerShape } from './worker-config.ts';
 const exchange = z._default(exchangeName('EXCHANGE'), 'events.topic');
 
 /** A durable topic exchange and the key of everything that is published to it. */
-export const TopicPublishConfig = z.strictObject({ exchange, key: shortText('KEY'), ...messageShape, ...sourceShape, ...sendingShape });
+export const TopicPublishConfig = z.strictObject({ exchange, key: shortText('KEY'), ...messageShape, ...sourceShape, ...sendingShape }).check(...sendingRules);
 export type TopicPublishConfig = z.output<typeof TopicPublishConfig>;
 
 const patternShape = {

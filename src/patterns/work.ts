@@ -7,7 +7,7 @@ import { publishDrafts } from './drafts.ts';
 import type { WorkOptions } from './give-back.ts';
 import { queueName } from './names.ts';
 import { queueRules, queueShape, queueSpec } from './queue-shape.ts';
-import { sendingShape } from './sending.ts';
+import { sendingRules, sendingShape } from './sending.ts';
 import { type Drafts, messageShape, sourceShape } from './source.ts';
 import { runWorker } from './worker.ts';
 import { workerShape } from './worker-config.ts';
@@ -34,7 +34,7 @@ export async function declareWorkQueue(session: Session, config: Pick<WorkConfig
 /** What `publishTasks` takes: the queue, how it is declared when it is missing, and the messages. */
 export const WorkPublishConfig = z
   .strictObject({ queue: queueName('QUEUE'), ...queueShape, ...messageShape, ...sourceShape, ...sendingShape })
-  .check(...queueRules);
+  .check(...queueRules, ...sendingRules);
 export type WorkPublishConfig = z.output<typeof WorkPublishConfig>;
 
 /**

@@ -328,7 +328,7 @@ test('a user id that the broker does not take is refused, and the others still g
   assert.equal(result.code, 76, result.stderr);
   assert.match(result.stderr, /somebody/);
   const said = await rmq(['publish', '-q', name, '--envelopes'], { input: lines.join('\n') });
-  assert.match(said.stderr, /message 2 was refused: /);
+  assert.match(said.stderr, /line 2 was refused: /);
   assert.match(said.stderr, /published 2 of 3 messages to queue ".*": 2 confirmed, 1 refused, in/);
   assert.deepEqual(counts(json(result)), { published: 3, confirmed: 2, returned: 0, nacked: 1, unknown: 0 });
   const bodies = (await take(name)).map(({ content }) => String(content));

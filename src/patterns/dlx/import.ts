@@ -11,24 +11,26 @@ import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { movedCopy } from '../../model/replay.ts';
 import { readLines } from '../lines.ts';
 import { queueName } from '../names.ts';
-import { publishMessages, sendingShape } from '../sending.ts';
+import { publishMessages, sendingRules, sendingShape } from '../sending.ts';
 import { Destinations } from './destinations.ts';
 import type { Manifest } from './export-bundle.ts';
 import { checkBundle, openFile } from './import-check.ts';
 import { type ImportRecord, type ImportTarget, openRecord, RECORD } from './import-record.ts';
 
 /** What `dlx import` takes. */
-export const ImportConfig = z.strictObject({
-  /** The bundle. */
-  directory: z.string().check(z.minLength(1, { error: 'DIRECTORY must not be empty' })),
-  /** Sends all of them to one queue; absent: each to where it had been published to. */
-  queue: z.optional(queueName('--queue')),
-  /** True: also what an earlier import has brought there. */
-  again: z._default(z.boolean(), false),
-  /** True: what a queue had said of a delivery is published too. */
-  keepBrokerHeaders: z._default(z.boolean(), false),
-  ...sendingShape,
-});
+export const ImportConfig = z
+  .strictObject({
+    /** The bundle. */
+    directory: z.string().check(z.minLength(1, { error: 'DIRECTORY must not be empty' })),
+    /** Sends all of them to one queue; absent: each to where it had been published to. */
+    queue: z.optional(queueName('--queue')),
+    /** True: also what an earlier import has brought there. */
+    again: z._default(z.boolean(), false),
+    /** True: what a queue had said of a delivery is published too. */
+    keepBrokerHeaders: z._default(z.boolean(), false),
+    ...sendingShape,
+  })
+  .check(...sendingRules);
 export type ImportConfig = z.output<typeof ImportConfig>;
 
 /**
@@ -98,7 +100,8 @@ async function* messagesOf(
           if (!isUtf8(bytes)) throw new Failure('data', 'the envelope is not valid UTF-8');
           const { exchange = '', routingKey = from, properties, body } = parseEnvelope(bytes.toString('utf8'));
           const address = to === undefined ? { exchange, routingKey } : { exchange: '', routingKey: to };
-          const message = movedCopy({ ...address, queue: from, redelivered: false, properties, body }, address, keepBrokerHeaders);
+          const copy = movedCopy({ ...address, queue: from, redelivered: false, properties, body }, address, keepBrokerHeaders);
+          const message = { ...copy, from: { file: name, line } };
           onMessage(message, number);
           messages.push(message);
         } catch (error) {
