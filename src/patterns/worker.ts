@@ -182,18 +182,12 @@ class Worker {
         return { verdict: 'retry', reason: error instanceof Error ? error.message : String(error) };
       }
     };
-    const late = this.#heldTooLong.begin(original, number);
-    const tooLong = new Failure('deadline', handlerTimeout === undefined ? HELD_TOO_LONG : `took longer than ${formatDuration(handlerTimeout)}`);
-    const timer = handlerTimeout === undefined ? undefined : setTimeout(() => late.abort(tooLong), handlerTimeout);
-    const abort = (): void => late.abort(kill.reason);
-    kill.addEventListener('abort', abort, { once: true });
+    const given = this.#heldTooLong.signal(kill);
+    this.#heldTooLong.begin(original, number);
     try {
-      const judgement = await Promise.race([handle(late.signal), givenUp(late.signal)]);
-      return late.signal.aborted && !kill.aborted ? { ...judgement, verdict: 'retry', reason: tooLong.message } : judgement;
+      return await (handlerTimeout === undefined ? handle(given) : within(handlerTimeout, handle, given));
     } finally {
       this.#heldTooLong.end(original);
-      clearTimeout(timer);
-      kill.removeEventListener('abort', abort);
     }
   }
 
@@ -295,6 +289,23 @@ function named({ original: { properties } }: Attempt): string {
 /** What is told about a message that failed. */
 function told({ original, number }: Attempt, { reason = '' }: Judgement): { messageId: string | undefined; attempt: number; reason: string } {
   return { messageId: original.properties.messageId, attempt: number, reason };
+}
+
+/** What a handler decides that is told to give up after so many milliseconds. */
+async function within(handlerTimeout: number, handle: (signal: AbortSignal) => Promise<Judgement>, given: AbortSignal): Promise<Judgement> {
+  const late = new AbortController();
+  const reason = `took longer than ${formatDuration(handlerTimeout)}`;
+  const timer = setTimeout(() => late.abort(new Failure('deadline', reason)), handlerTimeout);
+  const abort = (): void => late.abort(given.reason);
+  given.addEventListener('abort', abort, { once: true });
+  if (given.aborted) abort();
+  try {
+    const judgement = await Promise.race([handle(late.signal), givenUp(late.signal)]);
+    return late.signal.aborted && !given.aborted ? { ...judgement, verdict: 'retry', reason } : judgement;
+  } finally {
+    clearTimeout(timer);
+    given.removeEventListener('abort', abort);
+  }
 }
 
 /** Resolves some time after the signal: a handler that does not listen must not hold its place for ever. */
