@@ -49,8 +49,13 @@ export function backoff(attempt: number, { from, to }: Pauses, random: () => num
   return Math.round(from + random() * Math.min(to - from, BASE_DELAY * 2 ** Math.min(attempt, 20)));
 }
 
+/** What the links of a session share: true once one of them has been connected. The broker is there then, and a later first connection that fails is tried again like a lost one. */
+export interface Reached {
+  any: boolean;
+}
+
 /** Opens a link; one that is `endless` comes back for ever, unless the config says how often. */
-export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = false): Link {
+export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = false, reached: Reached = { any: false }): Link {
   const most = config.maxReconnects ?? (endless ? Number.POSITIVE_INFINITY : MAX_RECONNECTS);
   const addresses = shuffled(config.addresses);
   let current: Connection | undefined;
@@ -95,7 +100,8 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
   const first = async (signal: AbortSignal): Promise<Connection> => {
     // Files that cannot be read or used are told before the network is touched.
     for (const address of addresses) await tlsOptions(address, config);
-    const rounds = config.connectAttempts ?? (config.wait === undefined ? 1 : Number.POSITIVE_INFINITY);
+    const again = reached.any && config.reconnect ? 1 + most : 1;
+    const rounds = config.connectAttempts ?? (config.wait === undefined ? again : Number.POSITIVE_INFINITY);
     const deadline = Date.now() + (config.wait ?? Number.POSITIVE_INFINITY);
     for (let round = 1; ; round++) {
       const { connection, failures } = await tryAll(signal);
@@ -154,6 +160,7 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
 
   const opened = (connection: Connection): Connection => {
     current = connection;
+    reached.any = true;
     since = Date.now();
     emit({ kind: 'connected', role, address: connection.address.text, broker: connection.version });
     void connection.lost.then((failure) => {

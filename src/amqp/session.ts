@@ -32,11 +32,12 @@ export function openSession(config: SessionConfig, emit: Emit = () => undefined,
     emit({ kind: 'note', text: 'the TLS flags mean nothing here: every URL is amqp://, none amqps://' });
   }
   const links: Link[] = [];
+  const reached = { any: false };
   return {
     emit,
     signal,
     open: (role, endless) => {
-      const link = openLink(role, { ...config, addresses }, emit, endless);
+      const link = openLink(role, { ...config, addresses }, emit, endless, reached);
       links.push(link);
       return link;
     },

@@ -7,6 +7,7 @@ import type { Event } from '../../src/model/event.ts';
 import { Failure } from '../../src/model/failure.ts';
 import { brokerUrl } from '../support/broker.ts';
 import { deadPort, proxy, silentPort } from '../support/faults.ts';
+import { testSession } from '../support/session.ts';
 
 const attempts = fc.nat({ max: 1_000_000 });
 const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -128,4 +129,15 @@ test('a link that never connects leaves nothing behind, whatever it was pointed 
     (error) => error instanceof Failure && error.transient && /localhost/.test(error.message),
   );
   await assert.rejects(link([`amqps://localhost:${port}`], { cacert: '/nowhere/ca.pem' }).connect(never), kind('missing'));
+});
+
+test('once a session has been connected, a further connection that is refused is tried again as one that was lost', async (t) => {
+  const faulty = await proxy(t, brokerUrl());
+  const { session, until } = testSession(t, faulty.url);
+  await session.open('consumer').connect(session.signal);
+  await faulty.refuse();
+  const publisher = session.open('publisher').connect(session.signal);
+  await until((event): event is Extract<Event, { kind: 'reconnecting' }> => event.kind === 'reconnecting' && event.role === 'publisher');
+  await faulty.admit();
+  await publisher;
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Peer, peer } from '../support/broker.ts';
+import { type Peer, peer, unique } from '../support/broker.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { json, type Result, rmq } from '../support/rmq.ts';
 import { policyFor, restrictedUser } from '../support/users.ts';
@@ -200,3 +200,21 @@ for (const type of ['classic', 'quorum']) {
     assert.deepEqual(await bodiesOf(at, name), many);
   });
 }
+
+test('looking into a quorum queue that dlx setup has made for dead letters is free: no copy is ever needed', async (t) => {
+  const at = await peer(t);
+  const [work, dead, dlx] = [await at.queue(), unique('dead'), unique('dlx')];
+  await at.channel.deleteQueue(work);
+  const setup = await rmq(['dlx', 'setup', work, '--dlx', dlx, '--dead-queue', dead, '--dead-queue-type', 'quorum']);
+  assert.equal(setup.code, 0, setup.stderr);
+  await at.publish(dead, BODIES);
+  await wear(at, dead, 22);
+  for (let look = 1; look <= 3; look++) {
+    const result = await rmq(['dlx', 'inspect', dead]);
+    assert.equal(result.code, 0, result.stderr);
+    assert.ok(!saysCopied(result), result.stderr);
+  }
+  assert.deepEqual((await bodiesOf(at, dead)).toSorted(), BODIES);
+  for (const name of [work, dead]) await at.channel.deleteQueue(name);
+  await at.channel.deleteExchange(dlx);
+});

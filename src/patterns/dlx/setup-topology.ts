@@ -20,8 +20,11 @@ export interface DeadLetterSetup {
   readonly policy: FieldTable;
 }
 
-/** The whole setup as a value; nothing is asked of a broker. */
-export function setupTopology(config: DlxSetupConfig): DeadLetterSetup {
+/**
+ * The whole setup as a value; nothing is asked of a broker. From 4.0 on a quorum queue has a delivery limit unless it is told otherwise, and looking at dead
+ * letters would cost them one delivery each; before, -1 is refused and no limit is the default.
+ */
+export function setupTopology(config: DlxSetupConfig, { unlimited = false }: { readonly unlimited?: boolean } = {}): DeadLetterSetup {
   const { queue: name, dlx, dlxRoutingKey, deadQueue } = config;
   const ladder = ladderOf(config);
   const route: FieldTable =
@@ -31,7 +34,7 @@ export function setupTopology(config: DlxSetupConfig): DeadLetterSetup {
   return {
     behind: {
       exchanges: [{ name: dlx, type: 'direct', durable: true, arguments: {} }, ...(ladder?.exchanges ?? [])],
-      queues: [deadLetters(config), ...(ladder?.queues ?? [])],
+      queues: [deadLetters(config, unlimited), ...(ladder?.queues ?? [])],
       bindings: [{ exchange: dlx, queue: deadQueue, key: dlxRoutingKey, arguments: {} }, ...(ladder?.bindings ?? [])],
     },
     queue: {
@@ -52,11 +55,15 @@ export function setupTopology(config: DlxSetupConfig): DeadLetterSetup {
   };
 }
 
-function deadLetters({ deadQueue, deadQueueType, deadTtl }: DlxSetupConfig): QueueSpec {
+function deadLetters({ deadQueue, deadQueueType, deadTtl }: DlxSetupConfig, unlimited: boolean): QueueSpec {
   return {
     name: deadQueue,
     durable: true,
-    arguments: { 'x-queue-type': deadQueueType ?? 'classic', 'x-message-ttl': deadTtl ?? DEAD_TTL },
+    arguments: {
+      'x-queue-type': deadQueueType ?? 'classic',
+      'x-message-ttl': deadTtl ?? DEAD_TTL,
+      ...(deadQueueType === 'quorum' && unlimited && { 'x-delivery-limit': -1 }),
+    },
     required: [...(deadQueueType === undefined ? [] : ['x-queue-type']), ...(deadTtl === undefined ? [] : ['x-message-ttl'])],
   };
 }

@@ -1,6 +1,7 @@
 import type { Connection } from '../../amqp/connection.ts';
 import { withControlConnection } from '../../amqp/declare.ts';
 import { ensure } from '../../amqp/ensure.ts';
+import { atLeast } from '../../amqp/return-rules.ts';
 import type { Session } from '../../amqp/session.ts';
 import type { Desk } from '../../management/desk.ts';
 import type { ConnectionConfig } from '../connection.ts';
@@ -31,8 +32,10 @@ export interface SetUp extends Plan {
  * queue that is not there; `unavailable` for one without the management API; with `verify`, as `verifySetup` does
  */
 export async function setupDeadLetters(session: Session, config: DlxSetupConfig, { connection: target, management }: SetupPlace): Promise<SetUp> {
-  const setup = setupTopology(config);
+  // What is wrong with the config is told before anything connects.
+  setupTopology(config);
   return withControlConnection(session, async (connection) => {
+    const setup = setupTopology(config, { unlimited: atLeast(connection.version, 4, 0) });
     const desk = await deskIfThere(target, management, connection, session.signal, session.emit);
     const plan = config.policy ? await planPolicy(connection, desk, setup) : await planSetup(connection, desk, setup);
     const told = { queue: plan.queue, steps: plan.steps, notes: plan.notes };
