@@ -40,7 +40,7 @@ _rmq_level() {
       arguments=1
       ;;
     'consume')
-      flags+=('value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -')
+      flags+=('value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --management-url -')
       arguments=1
       ;;
     'queue declare')

@@ -28,7 +28,7 @@ function __rmq_level
         case 'publish'
             set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout --returned
         case 'consume'
-            set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --settle --priority --offset
+            set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --settle --priority --offset --management-url
         case 'queue declare'
             set -a __rmq_valued --queue-type --argument --bind
         case 'queue status'
@@ -315,6 +315,7 @@ complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --priority' -l priority 
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --offset' -l offset -x -d 'where to begin in a stream: first, last, next, N, a time or an age such as 1h'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq queue declare
 complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (classic)'

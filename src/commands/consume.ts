@@ -1,5 +1,6 @@
 import { defineCommand } from './command.ts';
 import { limitInputs, lookingOptions, printExtras, printing } from './consuming.ts';
+import { deskExtras } from './dlx/desk.ts';
 import { argument, integer } from './flag.ts';
 
 export const consumeCommand = defineCommand({
@@ -12,7 +13,7 @@ export const consumeCommand = defineCommand({
     ['rmq consume results --expect 3 --timeout 10s', 'a smoke test: exit 0 if three come, 124 if fewer by then, 1 if more'],
   ],
   inputs: { queue: argument('the queue'), prefetch: integer('unacknowledged messages at a time (1000)'), ...limitInputs },
-  extras: printExtras,
+  extras: { ...printExtras, ...deskExtras },
   load: async () => {
     const [{ ConsumeConfig }, { consume }, { withSession }] = await Promise.all([
       import('../patterns/consume-config.ts'),
@@ -21,10 +22,10 @@ export const consumeCommand = defineCommand({
     ]);
     return {
       config: ConsumeConfig,
-      run: async (config, context, extras) => {
+      run: async (config, context, { managementUrl, ...extras }) => {
         const { connection, emit, signal, results } = context;
         const handler = printing(results, extras);
-        const options = await lookingOptions(config, context);
+        const options = await lookingOptions(config, context, managementUrl);
         await withSession(connection, (session) => consume(session, config, handler, options), emit, signal);
         return undefined;
       },

@@ -1,6 +1,7 @@
 import type { Delivery } from '../model/message.ts';
 import type { TakeOptions } from '../patterns/take-options.ts';
 import type { Context, Results } from './command.ts';
+import { deskPlace } from './dlx/desk.ts';
 import { duration, integer, off, text, toggle } from './flag.ts';
 
 /** Which messages a printing command takes, and what becomes of them. */
@@ -31,9 +32,19 @@ export function printing(results: Results, { nul = false, jsonBody = false }: { 
   return (delivery) => print(delivery).then(() => 'ack');
 }
 
-/** What a look asks beside the broker: the management API knows the policies of a queue. Nothing for a run that gives nothing back. */
-export async function lookingOptions({ requeue }: { readonly requeue: boolean }, context: Context): Promise<Pick<TakeOptions, 'ask'>> {
-  if (!requeue) return {};
-  const { managementBeside } = await import('./dlx/limits.ts');
-  return { ask: await managementBeside(undefined, context) };
+/** What is asked beside the broker: the management API knows the policies of a queue that messages are given back to, and what others hold of one that is to be empty. */
+export async function lookingOptions(
+  { requeue, expect }: { readonly requeue: boolean; readonly expect?: number | undefined },
+  context: Context,
+  managementUrl?: string,
+): Promise<Pick<TakeOptions, 'ask' | 'judgeSilence'>> {
+  if (requeue) {
+    const { managementBeside } = await import('./dlx/limits.ts');
+    return { ask: await managementBeside(managementUrl, context) };
+  }
+  if (expect !== 0) return {};
+  const [{ heldBy, judgeHeld }, { deskFinder }] = await Promise.all([import('../patterns/held.ts'), import('../patterns/dlx/list-desk.ts')]);
+  const { connection, emit, signal } = context;
+  const ask = heldBy(deskFinder(connection, deskPlace(managementUrl, context), emit, signal));
+  return { judgeSilence: (on, queue, within) => judgeHeld(() => ask(on, queue), within, context) };
 }

@@ -75,7 +75,7 @@ const fanoutSubscribe: Command = defineCommand({
           return undefined;
         }
         const handler = printing(results, extras);
-        const options = await lookingOptions(config, context);
+        const options = config.service === undefined ? {} : await lookingOptions(config, context);
         await withSession(connection, (session) => subscribeFanout(session, config, handler, options), emit, signal);
         return undefined;
       },

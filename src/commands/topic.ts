@@ -78,7 +78,7 @@ const topicSubscribe: Command = defineCommand({
           return undefined;
         }
         const handler = printing(results, extras);
-        const options = await lookingOptions(config, context);
+        const options = config.queue === undefined ? {} : await lookingOptions(config, context);
         await withSession(connection, (session) => subscribeTopic(session, config, handler, options), emit, signal);
         return undefined;
       },

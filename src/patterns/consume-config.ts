@@ -53,8 +53,8 @@ export const limitsRules = [
   z.refine<LimitsConfig>(({ expect, count }) => expect === undefined || count === undefined, {
     error: '--expect and --count exclude each other: --expect stops by itself',
   }),
-  z.refine<LimitsConfig>(({ expect, idle, timeout }) => expect !== 0 || idle !== undefined || timeout !== undefined, {
-    error: '--expect 0 needs --timeout or --idle: how long must it stay silent?',
+  z.refine<LimitsConfig>(({ expect, idle, timeout, drain }) => expect !== 0 || drain || idle !== undefined || timeout !== undefined, {
+    error: '--expect 0 needs --timeout or --idle: how long must it stay silent? (--drain: not at all)',
   }),
 ] as const;
 

@@ -6,7 +6,7 @@ import { formatCount, formatDuration } from '../model/quantity.ts';
 export type End = 'count' | 'idle' | 'timeout' | 'drained';
 
 /** How often a queue is asked that is to stay silent, in milliseconds. */
-export const SILENCE_CHECK = 100;
+const SILENCE_CHECK = 100;
 
 interface Wanted {
   readonly count?: number | undefined;

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../amqp/connection.ts';
+import type { Session } from '../amqp/session.ts';
 import type { HeldFacts } from '../management/facts.ts';
 import { Failure } from '../model/failure.ts';
+import { formatCount, formatNumber } from '../model/quantity.ts';
 import type { FindDesk } from './dlx/list-desk.ts';
 
 /** How many messages of a queue nobody sees over AMQP; undefined where nobody can be asked. */
@@ -13,12 +15,12 @@ const CHECK = 500;
 
 /** Asks the management API, where there is one. */
 export function heldBy(find: FindDesk): AskHeld {
-  return async (connection, queue) => (await find(connection))?.held(queue).catch(unlessDenied);
+  return async (connection, queue) => (await find(connection))?.held(queue).catch(unlessStopped);
 }
 
-/** Who may not see the queue there can do without as well. */
-function unlessDenied(error: unknown): undefined {
-  if (error instanceof Failure && error.kind === 'denied') return undefined;
+/** What cannot be learned there is as unknown as without it. */
+function unlessStopped(error: unknown): undefined {
+  if (error instanceof Failure && error.kind !== 'interrupted' && error.kind !== 'terminated') return undefined;
   throw error;
 }
 
@@ -51,3 +53,31 @@ export function unacknowledged(held: HeldFacts | undefined, ready: number): numb
   if (held?.unacknowledged === 0 && !held.current && held.ready !== ready) return undefined;
   return held?.unacknowledged;
 }
+
+/**
+ * What it means for an empty queue that messages of it are held: it is not as empty as it seems. Says so where nobody can tell, or nobody can tell for now.
+ */
+export async function judgeHeld(
+  ask: () => Promise<HeldFacts | undefined>,
+  within: number,
+  { emit, signal }: Pick<Session, 'emit' | 'signal'>,
+): Promise<Failure | undefined> {
+  const held = await heldNow(ask, signal, within);
+  const count = unacknowledged(held, 0);
+  const delayed = held?.delayed ?? 0;
+  if (count === undefined) emit({ kind: 'note', text: UNSEEN });
+  else if (count > 0 && held?.current === false) {
+    emit({
+      kind: 'note',
+      text: `${formatCount(count, 'message')} ${count === 1 ? 'was' : 'were'} not acknowledged yet, as the management API told some seconds ago`,
+    });
+  } else if (count + delayed > 0) {
+    const parts = [...(count > 0 ? [`${formatNumber(count)} not acknowledged yet`] : []), ...(delayed > 0 ? [`${formatNumber(delayed)} delayed`] : [])];
+    return new Failure('negative', `expected 0 messages, and there are some that consumers were given: ${parts.join(', ')}`, {
+      hint: 'they come back unless they are acknowledged; rmq queue status tells of them',
+    });
+  }
+  return undefined;
+}
+
+const UNSEEN = 'messages that a consumer holds and has not acknowledged are not seen: only the management API tells of them';

@@ -1,5 +1,6 @@
 import type { Connection } from '../amqp/connection.ts';
 import type { AskManagement } from '../amqp/return-rules.ts';
+import type { Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message.ts';
 import type { Topology } from '../model/topology.ts';
 import type { Labelled, Settlement } from '../model/verdict.ts';
@@ -18,6 +19,8 @@ export interface TakeOptions {
   readonly graceful?: boolean;
   /** Asked for the policies of a queue that messages are given back to. */
   readonly ask?: AskManagement;
+  /** Asked what others hold of a queue in which nothing was expected and nothing is ready: the verdict, if it is another one then. */
+  readonly judgeSilence?: (connection: Connection, queue: string, within: number) => Promise<Failure | undefined>;
   /** True where the queue is known to be no stream. */
   readonly neverStream?: boolean;
   /** Called whenever a subscription stands, also after a reconnect. */

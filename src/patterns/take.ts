@@ -12,7 +12,7 @@ import { abortFailure, Failure } from '../model/failure.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
 import type { Labelled, Settlement } from '../model/verdict.ts';
 import { type ConsumeConfig, hasEnd } from './consume-config.ts';
-import { type End, judgeEnd, judgeSurplus, SILENCE_CHECK, surplusWithin } from './expectation.ts';
+import { type End, judgeEnd, judgeSurplus, surplusWithin } from './expectation.ts';
 import { InFlight } from './in-flight.ts';
 import { StreamPlace } from './stream-place.ts';
 import { type TakeCounts, takeCounts } from './take-counts.ts';
@@ -327,9 +327,9 @@ class Run {
 
   async #expectSilence(consumer: Consumer): Promise<void> {
     if (this.#stream) this.#offset = await consumer.ask(lastOffset);
-    do {
-      if ((await this.#left(consumer)) > 0) this.#end('count');
-    } while (await this.#pause(SILENCE_CHECK));
+    const { drain, idle, timeout, settle } = this.#config;
+    const within = drain && (idle ?? timeout) === undefined ? settle : Number.POSITIVE_INFINITY;
+    this.#end((await surplusWithin(within, () => this.#left(consumer), this.#over.signal)) > 0 ? 'count' : 'drained');
   }
 
   /** True after that long, false at once when the run has ended. */
@@ -344,7 +344,9 @@ class Run {
     if (expect === undefined || came < expect) return judgeEnd(this.#config, end, came);
     const untilDeadline = this.#started + timeout - performance.now();
     const settling = end === 'count' && expect > 0 ? Math.min(Math.max(settle, idle), untilDeadline) : 0;
-    return judgeSurplus(expect, await surplusWithin(settling, () => this.#left(consumer), this.#session.signal));
+    const surplus = judgeSurplus(expect, await surplusWithin(settling, () => this.#left(consumer), this.#session.signal));
+    if (surplus !== undefined || expect > 0) return surplus;
+    return consumer.ask(async (connection, queue) => this.#options.judgeSilence?.(connection, queue, untilDeadline));
   }
 
   /** Messages that are there beyond those that were taken. */

@@ -195,6 +195,49 @@ for (const type of ['classic', 'quorum', 'stream']) {
   });
 }
 
+/** Nothing listens there. */
+const NO_MANAGEMENT = { env: { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } };
+const UNSEEN = /messages that a consumer holds and has not acknowledged are not seen/;
+
+test('--expect 0 sees what others hold where the management API tells, and says where it does not', async (t) => {
+  const { queue, publish, channel } = await peer(t);
+  const name = await queue();
+  for (const how of [['--drain'], ['--drain', '--timeout', '1s'], ['--idle', '500ms']]) {
+    const [seeing, blind] = [await rmq(['consume', name, '--expect', '0', ...how]), await rmq(['consume', name, '--expect', '0', ...how], NO_MANAGEMENT)];
+    assert.deepEqual([seeing.code, blind.code], [0, 0], seeing.stderr);
+    assert.doesNotMatch(seeing.stderr, UNSEEN);
+    assert.match(blind.stderr, UNSEEN);
+  }
+  await publish(name, ['a', 'b']);
+  for (const _ of ['a', 'b']) assert.ok(await channel.get(name));
+  for (const how of [['--drain'], ['--timeout', '1s']]) {
+    const { code, stderr } = await rmq(['consume', name, '--expect', '0', ...how]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /expected 0 messages, and there are some that consumers were given: 2 not acknowledged yet/);
+    assert.match((await rmq(['consume', name, '--expect', '0', ...how], NO_MANAGEMENT)).stderr, UNSEEN);
+  }
+  channel.nackAll(true);
+  assert.equal((await rmq(['consume', name, '--expect', '0', '--drain'])).code, 1);
+  const asked = await rmq(['consume', name, '--expect', '0', '--drain', '--management-url', 'http://127.0.0.1:1']);
+  assert.equal(asked.code, 1, asked.stderr);
+  // Nobody is asked for anything else.
+  assert.doesNotMatch((await rmq(['consume', name, '--drain'], NO_MANAGEMENT)).stderr, UNSEEN);
+});
+
+test('--expect 0 does not take what is held in a quorum queue for what was held some seconds ago', async (t) => {
+  const { queue, publish, channel } = await peer(t);
+  const name = await queue({ arguments: { 'x-queue-type': 'quorum' } });
+  await publish(name, ['a']);
+  assert.ok(await channel.get(name));
+  while (!/ 1 unacknowledged/.test((await rmq(['queue', 'status', name])).stdout));
+  const waited = await rmq(['consume', name, '--expect', '0', '--drain']);
+  assert.equal(waited.code, 1, waited.stderr);
+  assert.match(waited.stderr, /1 not acknowledged yet/);
+  const hurried = await rmq(['consume', name, '--expect', '0', '--timeout', '1s']);
+  assert.equal(hurried.code, 0, hurried.stderr);
+  assert.match(hurried.stderr, /1 message was not acknowledged yet, as the management API told some seconds ago/);
+});
+
 test('--settle ends with --timeout and with a signal, and 0s waits for nothing', async (t) => {
   const { queue, publish, depth } = await peer(t);
   const name = await queue();

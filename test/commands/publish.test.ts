@@ -106,7 +106,8 @@ test('standard input is one message, byte for byte', async (t) => {
 
 /** Runs the command with standard input as a shell redirects it. */
 async function redirected(redirection: string, args: readonly string[]): Promise<{ readonly code: number; readonly stderr: string }> {
-  const child = spawn('bash', ['-c', `"$0" "$@" ${redirection}`, process.execPath, BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('bash', ['-c', `"$0" "$@" ${redirection}`, process.execPath, BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.resume();
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
