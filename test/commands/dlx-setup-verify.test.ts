@@ -87,7 +87,7 @@ test('dead letters of a quorum queue that counts attempts are not looked at', as
 test('a message that does not arrive ends the run with 1, and with where to look', async (t) => {
   const { channel, depth } = await peer(t);
   const { queue, dead, names } = place(t);
-  await channel.assertQueue(dead, { durable: true, arguments: { 'x-max-length': 0, 'x-overflow': 'reject-publish', 'x-message-ttl': 60_000 } });
+  await channel.assertQueue(dead, { durable: true, arguments: { 'x-max-length-bytes': 1, 'x-overflow': 'reject-publish', 'x-message-ttl': 60_000 } });
   const failed = await rmq(['dlx', 'setup', ...names, '--verify']);
   assert.equal(failed.code, 1);
   assert.match(failed.stderr, /the marked message did not arrive in ".*" within 10 s/);
@@ -97,14 +97,14 @@ test('a message that does not arrive ends the run with 1, and with where to look
 test('a full dead-letter queue is no good, and is not made to lose one', async (t) => {
   const { channel, publish, take } = await peer(t);
   const { dead, names } = place(t);
-  await channel.assertQueue(dead, { durable: true, arguments: { 'x-max-length': 1, 'x-message-ttl': 60_000 } });
-  await publish(dead, ['letter']);
+  await channel.assertQueue(dead, { durable: true, arguments: { 'x-max-length': 2, 'x-message-ttl': 60_000 } });
+  await publish(dead, ['letter', 'another']);
   const failed = await rmq(['dlx', 'setup', ...names, '--verify']);
   assert.equal(failed.code, 1);
-  assert.match(failed.stderr, /is full \(1\)/);
+  assert.match(failed.stderr, /is full \(2\)/);
   assert.deepEqual(
     (await take(dead)).map((message) => message.content.toString()),
-    ['letter'],
+    ['letter', 'another'],
   );
 });
 
