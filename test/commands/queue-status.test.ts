@@ -78,6 +78,7 @@ test('queue status tells depth, consumers, type and arguments, and changes nothi
     consumers: 1,
     type: 'quorum',
     durable: true,
+    autoDelete: false,
     arguments: { 'x-max-length': 100, 'x-dead-letter-exchange': 'dead' },
   });
   const text = await rmq(['queue', 'status', name], NO_DESK);
