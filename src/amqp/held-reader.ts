@@ -66,6 +66,8 @@ export interface Released {
   readonly copiedBack: number;
   /** Given back although that was the last return, for there is no copy: the queue has dropped or dead-lettered them. */
   readonly stranded: number;
+  /** Given back and not ready again: another consumer has them by now, or the queue hides them for a while. */
+  readonly unready: number;
   /** Why the broker may not have heard of everything. */
   readonly failure: Failure | undefined;
 }
@@ -181,6 +183,7 @@ export class HeldReader {
     this.#closed = true;
     let failure: Failure | undefined;
     let acknowledged = 0;
+    let unready = 0;
     for (const taken of this.#last.keys()) this.#replace(taken);
     while (this.#copying.size > 0) await Promise.all(this.#copying);
     for (const { consumer, delivered, replaced } of this.#windows) {
@@ -190,9 +193,11 @@ export class HeldReader {
       });
       const answered = consumer.counts.acknowledged;
       acknowledged += Math.max(0, answered - replaced);
-      if (before !== undefined && delivered > answered) await untilReady(this.#connection, this.#config.queue, before + delivered - answered);
+      if (before === undefined || delivered === answered) continue;
+      const expected = before + delivered - answered;
+      unready += Math.max(0, expected - ((await untilReady(this.#connection, this.#config.queue, expected)) ?? expected));
     }
-    return { acknowledged, copiedBack: this.#copiedBack, stranded: this.#stranded, failure };
+    return { acknowledged, copiedBack: this.#copiedBack, stranded: this.#stranded, unready, failure };
   }
 
   /** Copies are made in the order of the queue. */

@@ -9,7 +9,7 @@ import { describeQueue, type QueueType, shownValue, typeWithoutPermission } from
 export interface ReturnRules {
   /** A message whose `x-delivery-count` has reached this is dropped or dead-lettered by its next return; undefined: returns cost nothing. */
   readonly limit: number | undefined;
-  /** False when the limit could not be learned, and is the lowest that may hold. */
+  /** False when the limit could not be learned, and is the lowest that may hold; from 4.3 on when nobody knows whether it hides what is returned. */
   readonly isCertain: boolean;
   /** Milliseconds for which the queue hides what is given back, at the least. */
   readonly hiddenFor: number | undefined;
@@ -49,7 +49,7 @@ export async function learnReturnRules(
   if (type === 'classic' || type === 'stream') return { type, rules: FREE };
   const managed = await ask?.(queue, connection);
   const declared = managed?.arguments ?? (described?.type === undefined ? undefined : await quorumArguments(connection, queue, described.arguments));
-  if (atLeast(connection.version, 4, 3)) return { type, rules: { ...FREE, hiddenFor: hiddenFor(declared, managed) } };
+  if (atLeast(connection.version, 4, 3)) return { type, rules: { ...FREE, isCertain: declared !== undefined, hiddenFor: hiddenFor(declared, managed) } };
   if (declared === undefined || managed === undefined) {
     const least = numberIn(declared?.['x-delivery-limit']);
     return { type, rules: { limit: least === 0 ? 0 : LOWEST_LIMIT, isCertain: false, hiddenFor: undefined } };

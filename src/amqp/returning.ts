@@ -14,16 +14,17 @@ const MOST_SETTLE = 5_000;
 
 /**
  * Waits until a queue has so many messages ready: it learns a little later that a channel is gone which held some, and then takes its time. Resolves as well when
- * no more come back, or when nobody can be asked any more.
+ * no more come back, or when nobody can be asked any more. Returns how many there are, where that is known.
  */
-export async function untilReady(connection: Connection, queue: string, messages: number): Promise<void> {
+export async function untilReady(connection: Connection, queue: string, messages: number): Promise<number | undefined> {
   let most = -1;
   for (let since = performance.now(); performance.now() - since < PATIENCE; await delay(CHECK)) {
     const ready = await readyNow(connection, queue);
-    if (ready === undefined || ready >= messages) return;
+    if (ready === undefined || ready >= messages) return ready;
     if (ready > most) since = performance.now();
     most = Math.max(most, ready);
   }
+  return most < 0 ? undefined : most;
 }
 
 /** How many messages are ready; undefined when the broker cannot tell any more. */

@@ -53,18 +53,21 @@ async function wear({ channel, depth }: Peer, queue: string, times: number): Pro
   }
 }
 
+/** Where nobody answers. */
+const NO_MANAGEMENT = { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:9/' };
+
 const bodiesOf = async ({ take }: Peer, queue: string): Promise<string[]> => (await take(queue)).map(({ content }) => content.toString());
 const saysCopied = ({ stderr }: Result): boolean => /at the end of the queue|"copiedBack":[1-9]/.test(stderr);
 
 for (const [which, setting] of Object.entries(SETTINGS)) {
-  for (const may of ['everything', 'no more than to read and write']) {
+  for (const may of ['everything', 'no more than to read and write, without the management API']) {
     test(`looks at a quorum queue ${which} lose nothing, for a user who may do ${may}`, { timeout: 120_000 }, async (t) => {
       const at = await quorum(t, setting);
       const { name, other } = at;
       // Looks begin where the default limit of a version may be near.
       if (which === 'with the default limit') await wear(at, name, 17);
       const url = may === 'everything' ? undefined : await restrictedUser(t, { configure: '^$', write: '.*', read: '.*' });
-      const env = url === undefined ? {} : { RMQ_URL: url };
+      const env = url === undefined ? {} : { RMQ_URL: url, ...NO_MANAGEMENT };
       const directory = await scratchDirectory(t);
       let copied = false;
       for (const [index, look] of LOOKS.entries()) {
@@ -183,6 +186,17 @@ test('a queue that hides what is returned is not looked at, unless it is forced'
     }
   }
   assert.deepEqual(await bodiesOf(at, name), BODIES);
+});
+
+test('one who cannot see that a queue hides what is returned is told of it afterwards', async (t) => {
+  const at = await peer(t);
+  const name = await at.queue({ arguments: { 'x-queue-type': 'quorum', 'x-delayed-retry-type': 'all', 'x-delayed-retry-min': 3_000 } });
+  await at.publish(name, BODIES);
+  const env = { RMQ_URL: await restrictedUser(t, { write: '.*', read: '.*' }), ...NO_MANAGEMENT };
+  const result = await rmq(['dlx', 'inspect', name], { env });
+  assert.equal(result.code, 0, result.stderr);
+  if ((await at.depth(name)) < BODIES.length) assert.match(result.stderr, /6 messages of ".*" are not ready again: .* hides what is given back/);
+  while ((await at.depth(name)) < BODIES.length);
 });
 
 for (const type of ['classic', 'quorum']) {

@@ -72,6 +72,7 @@ export async function readHeld(
       }
     } finally {
       summary = { ...summary, ...reading.summary };
+      if (!rules.isCertain && reading.unready > 0) session.emit({ kind: 'note', text: describeUnready(reading.unready, queue) });
     }
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -129,6 +130,12 @@ export function describeCopied(copiedBack: number, queue: string): string {
   return `${formatCount(copiedBack, 'message')} of "${queue}" ${were} at the delivery limit and could not be returned: ${each} at the end of the queue`;
 }
 
+/** What may have become of messages that went back to a queue whose arguments cannot be seen. */
+function describeUnready(unready: number, queue: string): string {
+  const [are, them] = unready === 1 ? ['is', 'it'] : ['are', 'them'];
+  return `${formatCount(unready, 'message')} of "${queue}" ${are} not ready again: another consumer has taken ${them}, or the queue hides what is given back for a while (x-delayed-retry-type)`;
+}
+
 interface Source {
   readonly queue: string;
   readonly depth: number;
@@ -167,6 +174,9 @@ class Reading {
     this.#options = options;
     this.#onDelivery = onDelivery;
   }
+
+  /** Messages that were given back last and are not ready again. */
+  unready = 0;
 
   get summary(): Pick<ReadSummary, 'read' | 'unread' | 'chosen' | 'copiedBack' | 'stranded'> {
     return { read: this.#read, unread: this.#unread, chosen: this.#chosen, copiedBack: this.#copiedBack, stranded: this.#stranded };
@@ -219,6 +229,7 @@ class Reading {
     const released = await reader.close();
     this.#copiedBack += released.copiedBack;
     this.#stranded += released.stranded;
+    this.unready = released.unready;
     return failure ?? released.failure;
   }
 
