@@ -2,42 +2,86 @@ import type { Channel } from 'amqplib';
 import { Failure } from '../model/failure.ts';
 import { onChannel, watchChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
+import type { Link } from './link.ts';
+import type { Session } from './session.ts';
+import { isInternalError } from './suspects.ts';
+
+const PREFIX = 'amq.rabbitmq.reply-to.';
+/** The pid of a channel in Erlang's external term format: NEW_PID_EXT with an atom of UTF-8. */
+const PID = Buffer.from([131, 88, 118]);
+/** Behind the name of the node: id, serial and creation. */
+const PID_TAIL = 12;
 
 /** True for the address of a caller that takes its replies without a queue: up to 4.1 the broker says of each that nothing takes it. */
 export function isDirect(replyTo: string): boolean {
-  return replyTo.startsWith('amq.rabbitmq.reply-to.');
+  return replyTo.startsWith(PREFIX);
 }
 
-/** Knows which callers are still there, of those that take their replies without a queue. */
+/** False for an address that no broker has made: 3.x to 4.2 fail over a reply to it, and 4.3 over the question whether anybody is there. */
+export function isWellFormed(replyTo: string): boolean {
+  const [pid, key, ...more] = replyTo.slice(PREFIX.length).split('.');
+  if (pid === undefined || key === undefined || more.length > 0) return false;
+  const bytes = Buffer.from(pid, 'base64');
+  const length = bytes.length > 5 ? bytes.readUInt16BE(3) : 0;
+  if (bytes.toString('base64') !== pid || !bytes.subarray(0, 3).equals(PID) || bytes.length !== 5 + length + PID_TAIL) return false;
+  return /@\d+$/.test(bytes.toString('utf8', 5, 5 + length)) && Buffer.from(key, 'base64').toString('base64') === key;
+}
+
+/** True when the form of addresses is known for this version; a later one may have another. */
+export function knowsForm(version: string): boolean {
+  return /^(3|4\.[0-3])\./.test(version);
+}
+
+/**
+ * Knows which callers are still there, of those that take their replies without a queue. It asks on a connection of its own, for the broker may fail over
+ * the question and take the connection along: an address names a node, which may be gone, or be made up.
+ */
 export class Callers {
+  readonly #link: Link;
+  readonly #signal: AbortSignal;
   #connection: Connection | undefined;
   #channel: Channel | undefined;
+  #fresh = false;
   #last: Promise<unknown> = Promise.resolve();
 
+  constructor(session: Session) {
+    this.#link = session.open('control');
+    this.#signal = session.signal;
+  }
+
   /** False when the caller at this address has gone; where that cannot be told, it is taken to be there. */
-  isThere(connection: Connection, replyTo: string): Promise<boolean> {
+  isThere(replyTo: string): Promise<boolean> {
     // One that has gone takes the channel along.
-    const answer = this.#last.then(() => this.#look(connection, replyTo));
+    const answer = this.#last.then(() => this.#look(replyTo));
     this.#last = answer;
     return answer;
   }
 
-  async #look(connection: Connection, replyTo: string): Promise<boolean> {
+  async #look(replyTo: string): Promise<boolean> {
     try {
-      const channel = await this.#channelOn(connection);
+      const { connection, channel } = await this.#open();
       await onChannel(channel.checkQueue(replyTo), connection);
       return true;
     } catch (error) {
       this.#channel = undefined;
-      return !(error instanceof Failure && error.kind === 'missing');
+      if (!(error instanceof Failure)) return true;
+      this.#fresh = isInternalError(error);
+      return error.kind !== 'missing' && !this.#fresh;
     }
   }
 
-  async #channelOn(connection: Connection): Promise<Channel> {
-    if (this.#channel !== undefined && this.#connection === connection) return this.#channel;
-    const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
-    watchChannel(channel, connection);
-    [this.#connection, this.#channel] = [connection, channel];
-    return channel;
+  async #open(): Promise<{ readonly connection: Connection; readonly channel: Channel }> {
+    if (this.#connection?.open !== true) {
+      this.#channel = undefined;
+      this.#connection = await this.#link.connect(this.#signal, undefined, this.#fresh);
+    }
+    this.#channel ??= await openChannel(this.#connection);
+    return { connection: this.#connection, channel: this.#channel };
   }
+}
+
+async function openChannel(connection: Connection): Promise<Channel> {
+  const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
+  watchChannel(channel, connection);
+  return channel;
 }

@@ -28,8 +28,11 @@ export interface Pauses {
 export interface Link {
   /** False when a lost connection is given up at once. */
   readonly comesBack: boolean;
-  /** Connects, or connects again after the last connection was lost, or was of no use: then `because` says why. */
-  readonly connect: (signal: AbortSignal, because?: Failure) => Promise<Connection>;
+  /**
+   * Connects, or connects again after the last connection was lost, or was of no use: then `because` says why. A loss that is `fresh` was the fault of one
+   * message, and has nothing to do with those before it.
+   */
+  readonly connect: (signal: AbortSignal, because?: Failure, fresh?: boolean) => Promise<Connection>;
   /** Closes what is open; nothing is connected afterwards. */
   readonly close: () => Promise<void>;
 }
@@ -71,7 +74,7 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
   let trying: AbortController | undefined;
   let stopping: AbortSignal = new AbortController().signal;
 
-  const connect = async (signal: AbortSignal, because?: Failure): Promise<Connection> => {
+  const connect = async (signal: AbortSignal, because?: Failure, fresh = false): Promise<Connection> => {
     stopping = signal;
     if (closed) throw closedFailure();
     if (signal.aborted) throw abortFailure(signal);
@@ -80,7 +83,7 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
     signal.addEventListener('abort', forward, { once: true });
     trying = controller;
     try {
-      return current === undefined ? await first(controller.signal) : await again(current, because, controller.signal);
+      return current === undefined ? await first(controller.signal) : await again(current, because, fresh, controller.signal);
     } finally {
       trying = undefined;
       signal.removeEventListener('abort', forward);
@@ -117,11 +120,11 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
   };
 
   /** After a loss, or a connection of no use. */
-  const again = async (lost: Connection, because: Failure | undefined, signal: AbortSignal): Promise<Connection> => {
+  const again = async (lost: Connection, because: Failure | undefined, fresh: boolean, signal: AbortSignal): Promise<Connection> => {
     // One that did not answer, or was of no use, was so for a while before it ended.
     const fine = STABLE + (lost.unanswered || because !== undefined ? 2 * config.answerTimeout : 0);
     const lived = (lost.open ? Date.now() : ended) - since;
-    if (lived > fine) attempts = 0;
+    if (fresh || lived > fine) attempts = 0;
     // It may still be open, when only its channel was lost.
     await lost.close();
     let failure = because ?? reason ?? new Failure('unavailable', 'the connection was lost', { transient: true });

@@ -15,6 +15,8 @@ export interface PublisherConfig {
   readonly oneExchange: boolean;
   /** Milliseconds without any confirm, while some are due, after which the connection is made anew and they are sent again. */
   readonly confirmTimeout: number;
+  /** True: one message at which the broker fails (541) is refused, and costs no other one more than time. */
+  readonly singleOut?: boolean;
   /** How messages get onto the channel; the default is the fast way. */
   readonly writer?: (channel: Channel, mandatory: Mandatory) => FrameWriter;
 }

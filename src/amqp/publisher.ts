@@ -11,6 +11,7 @@ import type { PublisherConfig } from './publisher-config.ts';
 import { poisonTest, type Refusal, refusalOf } from './refusal.ts';
 import type { Session } from './session.ts';
 import { backlog, Silence } from './silence.ts';
+import { isInternalError, Suspects, undeliverable } from './suspects.ts';
 import { Tally } from './tally.ts';
 import { type Entry, type Outcome, Unconfirmed } from './unconfirmed.ts';
 import { Waiting } from './waiting.ts';
@@ -32,6 +33,7 @@ export class Publisher {
     this.#settle(entry, outcome);
     this.#waiting.wake();
   });
+  readonly #suspects = new Suspects();
   #connection: Connection | undefined;
   #channel: Channel | undefined;
   #writer: FrameWriter | undefined;
@@ -86,6 +88,11 @@ export class Publisher {
     return this.#tally.counts;
   }
 
+  /** The version of the broker; empty when it is not known. */
+  get brokerVersion(): string {
+    return this.#connection?.version ?? '';
+  }
+
   /** What stopped the publisher, once something has. */
   get failure(): Failure | undefined {
     return this.#failure;
@@ -93,7 +100,7 @@ export class Publisher {
 
   /** Messages without an outcome. */
   get unconfirmed(): number {
-    return this.#unconfirmed.count + this.#doubts.count;
+    return this.#unconfirmed.count + this.#doubts.count + this.#suspects.count;
   }
 
   /** True while an alarm of the broker keeps it from reading. */
@@ -107,7 +114,8 @@ export class Publisher {
   }
 
   get #open(): boolean {
-    return this.#channel !== undefined && this.#connection?.blocked !== true && this.#doubts.count === 0 && this.#unconfirmed.bytes < this.#config.windowBytes;
+    const held = this.#doubts.count + this.#suspects.count;
+    return this.#channel !== undefined && this.#connection?.blocked !== true && held === 0 && this.#unconfirmed.bytes < this.#config.windowBytes;
   }
 
   /**
@@ -200,7 +208,10 @@ export class Publisher {
         this.#tally.disconnected();
         const refusal = refusalOf(failure);
         if (refusal !== undefined) this.#refuse(refusal);
-        else if (!failure.transient || this.#isPoisoned(failure)) throw failure;
+        else if (this.#config.singleOut === true && isInternalError(failure)) {
+          this.#singleOut(failure);
+          live = await this.#link.connect(this.#session.signal, undefined, true);
+        } else if (!failure.transient || this.#isPoisoned(failure)) throw failure;
         else live = await this.#link.connect(this.#session.signal, live.open ? failure : undefined);
         end = (await this.#start(live)).ended;
       } catch (error) {
@@ -218,6 +229,7 @@ export class Publisher {
       return (fields: { deliveryTag: number; multiple: boolean }): void => {
         this.#silence.broken();
         this.#unconfirmed.take(fields.deliveryTag, fields.multiple, settle);
+        this.#trySuspect();
         this.#waiting.wake();
       };
     };
@@ -238,6 +250,7 @@ export class Publisher {
     for (const [entry, failure] of refused) this.#tally.settle(entry, { kind: 'refused', failure });
     const down = this.#doubts.restart(connection);
     for (const entry of this.#doubts.take()) this.#again(entry);
+    this.#trySuspect();
     this.#flush();
     this.#waiting.wake();
     return { ended: Promise.race([ended, down]) };
@@ -265,6 +278,17 @@ export class Publisher {
     else this.#tally.settle(entry, outcome);
   }
 
+  /** A message at which the broker fails may be any of those in flight. */
+  #singleOut(failure: Failure): void {
+    const culprit = this.#suspects.accuse(this.#unconfirmed.withdraw());
+    if (culprit !== undefined) this.#tally.settle(culprit, undeliverable(culprit, failure));
+  }
+
+  #trySuspect(): void {
+    const next = this.#unconfirmed.count === 0 && this.#failure === undefined ? this.#suspects.next() : undefined;
+    if (next !== undefined) this.#again(next);
+  }
+
   #finish(entry: Entry, outcome: Outcome): void {
     this.#unconfirmed.finish(entry, () => this.#tally.settle(entry, outcome));
     this.#waiting.wake();
@@ -290,6 +314,7 @@ export class Publisher {
     this.#silence.end();
     this.#failure = failure;
     for (const entry of this.#unconfirmed.left()) this.#finish(entry, { kind: 'unknown', failure });
+    for (const entry of this.#suspects.take()) this.#tally.settle(entry, { kind: 'unknown', failure });
     for (const entry of this.#doubts.take()) this.#tally.settle(entry, { kind: 'nacked' });
     this.#stop(failure);
     this.#waiting.wake();

@@ -76,6 +76,16 @@ export class Unconfirmed {
     return this.#entries.slice(this.#head).filter((entry) => !entry.done);
   }
 
+  /** Hands out what has no outcome yet, in order, and keeps nothing of it. */
+  withdraw(): Entry[] {
+    const left = this.left();
+    this.#entries = [];
+    this.#head = 0;
+    this.count = 0;
+    this.bytes = 0;
+    return left;
+  }
+
   /** The tag of the message that was pushed last. */
   get lastTag(): number {
     return this.#firstTag + this.#entries.length - 1;

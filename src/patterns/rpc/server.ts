@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod/mini';
-import { Callers, isDirect } from '../../amqp/callers.ts';
+import { Callers, isDirect, isWellFormed, knowsForm } from '../../amqp/callers.ts';
 import { withLastingControl } from '../../amqp/declare.ts';
 import { ensure } from '../../amqp/ensure.ts';
 import { Publisher } from '../../amqp/publisher.ts';
@@ -79,7 +79,7 @@ class Server {
   readonly #handler: RpcHandler;
   readonly #publisher: Publisher;
   readonly #counts = { received: 0, replied: 0, failed: 0, unaddressed: 0, unheard: 0 };
-  readonly #callers = new Callers();
+  readonly #callers;
   readonly #complain;
 
   constructor(session: Session, config: RpcServerConfig, handler: RpcHandler) {
@@ -87,7 +87,8 @@ class Server {
     this.#config = config;
     this.#handler = handler;
     const mandatory = ({ routingKey: replyTo }: Message): boolean => !isDirect(replyTo);
-    this.#publisher = new Publisher(session, { ...WINDOW, confirm: true, mandatory, oneExchange: true });
+    this.#publisher = new Publisher(session, { ...WINDOW, confirm: true, mandatory, oneExchange: true, singleOut: true });
+    this.#callers = new Callers(session);
     this.#complain = fewOf(session.emit, 'further requests that fail are only counted');
   }
 
@@ -128,15 +129,15 @@ class Server {
     const began = performance.now();
     const answer = await this.#answer(request, context.kill);
     const { replyTo, messageId } = request.properties;
-    const isThere = performance.now() - began < SOON || (await this.#isThere(replyTo, context));
+    const isThere = await this.#isThere(replyTo, performance.now() - began < SOON);
     // A request that comes again, for its connection is gone, is answered then.
     if (!context.isCurrent() || context.kill.aborted) return 'hold';
     if (answer instanceof RpcError) this.#complain({ kind: 'request-failed', messageId, reason: answer.message });
     if (replyTo === undefined) this.#counts.unaddressed++;
     else {
-      const placed = await this.#send(request, replyTo, answer, context);
+      const placed = isThere ? await this.#send(request, replyTo, answer, context) : false;
       if (placed === undefined) return 'hold';
-      this.#counts[!placed || !isThere ? 'unheard' : answer instanceof RpcError ? 'failed' : 'replied']++;
+      this.#counts[!placed ? 'unheard' : answer instanceof RpcError ? 'failed' : 'replied']++;
     }
     return 'ack';
   }
@@ -163,15 +164,18 @@ class Server {
   }
 
   /** A caller that has gone is no failure of the server. Asked before the reply: afterwards, the caller may leave. Where replies have a queue, the broker tells. */
-  async #isThere(replyTo: string | undefined, { ask }: TakeContext): Promise<boolean> {
+  async #isThere(replyTo: string | undefined, soon: boolean): Promise<boolean> {
     if (replyTo === undefined || !isDirect(replyTo)) return true;
-    return ask((connection) => this.#callers.isThere(connection, replyTo)).catch(() => true);
+    if (!isWellFormed(replyTo)) return !knowsForm(this.#publisher.brokerVersion);
+    return soon || this.#callers.isThere(replyTo);
   }
 
   /** False when no queue took the reply; undefined when it was not sent, for the request comes again. */
   async #send(request: Delivery, replyTo: string, answer: RpcAnswer | RpcError, context: TakeContext): Promise<boolean | undefined> {
     const placed = await this.#publish(this.#reply(request, replyTo, answer), context);
     if (!(placed instanceof Failure)) return placed;
+    // The broker failed over this address: it would again.
+    if (placed.kind === 'unroutable') return false;
     // The caller learns that there was a reply which the broker does not take.
     const told = await this.#publish(this.#reply(request, replyTo, new RpcError(placed.message, { exitCode: REFUSED })), context);
     if (told instanceof Failure) throw told;
