@@ -19,6 +19,8 @@ export interface PrintStyle {
   readonly jsonBody: boolean;
   /** Bodies are lines where newlines end them: one that has a newline gets no second one, and one of several lines is told of. */
   readonly asLine?: { readonly onSeveral: () => void };
+  /** True: what was printed is removed from its queue. A standard output that was closed by the shell is refused then. */
+  readonly removes?: boolean;
   /** All of the message as on a terminal, wherever it goes, for people who read about it. */
   readonly whole?: boolean;
 }

@@ -42,7 +42,7 @@ export interface Output {
      *
      * @throws Failure `io` when standard output was closed before the process began
      */
-    printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine' | 'whole'>): Print;
+    printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine' | 'whole' | 'removes'>): Print;
     /** Prints one result: a line of JSON with `-o json`, the text otherwise. */
     report(result: object, text: string): Promise<void>;
     /** The width of the terminal that shows them; undefined when they go elsewhere. */
@@ -95,8 +95,7 @@ export function createOutput(options: OutputOptions): Output {
   return {
     results: {
       printer(style) {
-        // Each message would be taken for written.
-        if (wasClosed(options.stdoutFd)) throw closedOutput();
+        if (style.removes === true && wasClosed(options.stdoutFd)) throw closedOutput();
         const print = openPrinter(open(), { format, ...style, toTerminal: stdoutIsTerminal, colored: wantsColor(env, color, stdoutIsTerminal) });
         return stdoutIsTerminal ? givingWay(print, progress) : print;
       },
