@@ -57,9 +57,9 @@ export class Answers {
     return this.#unproven.reduce((sum, { frames }) => sum + frames, 0);
   }
 
-  /** Begins with a new channel, on which tags count from 1 again; what was not proven on the last one is lost. */
-  restart(): void {
-    this.lose();
+  /** Begins with a new channel, on which tags count from 1 again; what was not proven on the last one is lost. `withQueue` as for `lose`. */
+  restart(withQueue: boolean): void {
+    this.lose(withQueue);
   }
 
   /** True when a delivery has no answer yet that was sent. */
@@ -101,13 +101,17 @@ export class Answers {
     }
   }
 
-  /** The channel is lost: nothing can prove any more what has not been proven. Returns how many answers that were. */
-  lose(): number {
+  /**
+   * The channel is lost: nothing can prove any more what has not been proven. Returns how many answers that were. `withQueue` is true for a queue that went with its
+   * connection: whatever was decided holds then, for nothing comes again.
+   */
+  lose(withQueue = false): number {
     let lost = 0;
     for (const [one, count] of [...this.#unproven.flatMap(({ settled }) => [...settled]), ...this.#ledger.pending]) {
       const decided = one !== 'begun' && one.settlement !== 'hold';
-      if (decided) lost += count;
-      this.#counts[decided && one.certain === true ? one.label : 'unknown'] += count;
+      if (decided && withQueue) this.#proven += count;
+      else if (decided) lost += count;
+      this.#counts[decided && (withQueue || one.certain === true) ? one.label : 'unknown'] += count;
     }
     this.#unproven = [];
     this.#ledger = new Ledger();

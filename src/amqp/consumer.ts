@@ -119,6 +119,12 @@ export class Consumer {
     }
   }
 
+  /** True for a queue that goes with its connection. */
+  get #isTemporary(): boolean {
+    const { topology, queue } = this.#config;
+    return topology?.queues.some(({ name, exclusive }) => name === queue && exclusive === true) === true;
+  }
+
   /** What is to be there is ensured once on each connection; a queue that is deleted later on stays deleted. */
   async #prepare(connection: Connection): Promise<void> {
     const { topology, restore, queue } = this.#config;
@@ -126,8 +132,7 @@ export class Consumer {
     if (this.#prepared !== undefined) await restore?.(connection);
     if (topology !== undefined) {
       // The broker may not know yet that the connection is lost which holds the last one, and would keep that name locked.
-      const temporary = topology.queues.some(({ name, exclusive }) => name === queue && exclusive === true);
-      if (temporary && ++this.#names > 1) this.#queue = `${queue}.${this.#names}`;
+      if (this.#isTemporary && ++this.#names > 1) this.#queue = `${queue}.${this.#names}`;
       await ensure(connection, withQueueName(topology, queue, this.#queue));
     }
     this.#prepared = connection;
@@ -311,7 +316,7 @@ export class Consumer {
   async #portion(connection: Connection): Promise<Portion> {
     const { resume } = this.#config;
     // What the last channel had is settled in no other way any more.
-    this.#answers.restart();
+    this.#answers.restart(this.#isTemporary);
     return resume === undefined ? { most: this.#limit - this.#answers.proven, arguments: this.#arguments } : resume(connection, this.#queue);
   }
 
