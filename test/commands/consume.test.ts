@@ -401,13 +401,14 @@ test('a receiver that dies makes the sender stop, which says what may be lost; a
   const [from, to] = [await queue(), await queue()];
   const bodies = numbers(3_000).map((number) => number.padEnd(1_000, '.'));
   await publish(from, bodies);
-  const line = `"$0" "$1" consume ${from} --drain -o json | head -c 100000`;
+  // More than the prefetch lets through before the first acknowledgement.
+  const line = `"$0" "$1" consume ${from} --drain -o json | head -c 2000000`;
   const child = spawn('bash', ['-c', line, process.execPath, BIN], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   for await (const chunk of child.stderr) said += chunk;
   assert.match(said, /the reader of standard output went away: what it left unread in the pipe/);
   const left = await depth(from);
-  assert.ok(left > 2_000, `${left} left`);
+  assert.ok(left > 500, `${left} left`);
   const moved = await rmq(['dlx', 'move', from, to]);
   assert.equal(moved.code, 0, moved.stderr);
   assert.deepEqual([await depth(from), await depth(to)], [0, left]);
