@@ -66,6 +66,8 @@ async function campaign(t: TestContext, limit: string, user: string): Promise<vo
     const kind = KINDS[random(KINDS.length)] as (typeof KINDS)[number];
     const result = await rmq(kind(name, other, join(directory, String(look))), { env });
     codes.set(result.code, (codes.get(result.code) ?? 0) + 1);
+    // A look is done, or it is refused before it costs anything.
+    if (![0, 76, 77].includes(result.code)) say(`look ${look} of ${limit}, ${user} ended with ${result.code}: ${kind.toString()}\n${result.stderr}`);
     if (/at the end of the queue/.test(result.stderr)) copies++;
   }
   const left = (await take(name)).map(({ content }) => content.toString());
