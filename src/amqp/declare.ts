@@ -1,10 +1,11 @@
 import type { Channel } from 'amqplib';
-import { Failure, hintWhereMissing } from '../model/failure.ts';
+import { hintWhereMissing } from '../model/failure.ts';
 import type { Topology } from '../model/topology.ts';
 import { onChannel, onOwnChannel, watchChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { encodable } from './frame-writer.ts';
 import { declareQueue } from './queue-difference.ts';
+import { askOver } from './returning.ts';
 import type { Session } from './session.ts';
 
 /** What to do where something is not there to be deleted. */
@@ -27,15 +28,7 @@ export async function withControlConnection<T>(session: Session, use: (connectio
 export async function withLastingControl<T>(session: Session, use: (connection: Connection) => Promise<T>): Promise<T> {
   const link = session.open('control');
   try {
-    for (let because: Failure | undefined; ; ) {
-      const connection = await link.connect(session.signal, because);
-      try {
-        return await use(connection);
-      } catch (error) {
-        if (!(error instanceof Failure && error.transient)) throw error;
-        because = error;
-      }
-    }
+    return (await askOver(link, session.signal, use)).answer;
   } finally {
     await link.close();
   }

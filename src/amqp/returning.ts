@@ -110,18 +110,22 @@ export async function isTemporary(failure: Failure, connection: Connection): Pro
   return connection.open ? failure.transient : (await connection.lost).transient;
 }
 
-/** Connects, and asks what has to be known first. A connection that is lost before it has answered is followed by another one. */
+/**
+ * Connects, and asks what has to be known first. When the connection is lost before it has answered, or the node of a queue is down, all of it is asked
+ * once more on the next connection, as often as a lost connection comes back.
+ */
 export async function askOver<T>(
   link: Link,
   signal: AbortSignal,
   question: (connection: Connection) => Promise<T>,
 ): Promise<{ readonly connection: Connection; readonly answer: T }> {
-  for (;;) {
-    const connection = await link.connect(signal);
+  for (let because: Failure | undefined; ; ) {
+    const connection = await link.connect(signal, because);
     try {
       return { connection, answer: await question(connection) };
     } catch (error) {
       if (!(error instanceof Failure) || signal.aborted || !(await isTemporary(error, connection))) throw error;
+      because = error;
     }
   }
 }

@@ -32,7 +32,7 @@ for (const [what, spoil] of Object.entries(UNANSWERED)) {
       ['work', 'publish', name, 'x', '--no-reconnect'],
       ['work', 'run', name, '--drop-dead', '--no-reconnect', '--', 'true'],
       ['rpc', 'call', name, 'x', '--no-reconnect'],
-      ['dlx', 'inspect', name],
+      ['dlx', 'inspect', name, '--no-reconnect'],
     ]) {
       const [first = '', ...words] = line;
       const { code, stderr } = await rmq([first, '--answer-timeout', '1s', '--url', url, ...words], { timeout });

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { withControlConnection } from '../../amqp/declare.ts';
+import { withLastingControl } from '../../amqp/declare.ts';
 import { exchangeExists } from '../../amqp/ensure.ts';
 import { readyCount } from '../../amqp/queue-probe.ts';
 import type { Session } from '../../amqp/session.ts';
@@ -73,7 +73,7 @@ export async function checkTarget(target: Session, { toQueue, toExchange, routin
     throw new Failure('usage', `the messages would go from "${queue}" to "${queue}"`, { hint: 'name another queue as the target' });
   }
   if (toQueue === undefined && (toExchange ?? '') === '') return;
-  await withControlConnection(target, async (connection) => {
+  await withLastingControl(target, async (connection) => {
     if (toQueue !== undefined) await readyCount(connection, toQueue);
     else if (toExchange !== undefined && !(await exchangeExists(connection, toExchange))) throw new Failure('missing', `there is no exchange "${toExchange}"`);
   });
@@ -89,7 +89,7 @@ const LONGEST_NAME = 255;
  */
 export async function markMissing<A extends Address>(target: Session, places: readonly A[]): Promise<(A & { readonly missing?: true })[]> {
   if (places.length === 0) return [];
-  return withControlConnection(target, async (connection) => {
+  return withLastingControl(target, async (connection) => {
     const exchanges = new Map<string, boolean>();
     const isThere = async ({ exchange, routingKey }: Address): Promise<boolean> => {
       // A forged history may name what no broker could have.
