@@ -88,6 +88,12 @@ export class Publisher {
     return this.#tally.counts;
   }
 
+  /** Asks something on the publisher's own connection. */
+  async ask<T>(question: (connection: Connection) => Promise<T>): Promise<T> {
+    if (this.#connection === undefined) throw new Error('the publisher is not connected');
+    return question(this.#connection);
+  }
+
   /** The version of the broker; empty when it is not known. */
   get brokerVersion(): string {
     return this.#connection?.version ?? '';

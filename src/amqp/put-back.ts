@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { abortFailure, Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message.ts';
 import { putBackCopy } from '../model/replay.ts';
+import { loginName } from './login-name.ts';
 import { Publisher } from './publisher.ts';
 import type { Session } from './session.ts';
 import type { Outcome } from './unconfirmed.ts';
@@ -16,6 +17,7 @@ const UNTOLD: ReadonlySet<string> = new Set(['returned', 'nacked', 'refused']);
 export class PutBack {
   readonly #signal: AbortSignal;
   readonly #publisher: Publisher;
+  #user: Promise<string | undefined> | undefined;
   #grace = 0;
   #sending: Promise<void> = Promise.resolve();
 
@@ -46,7 +48,8 @@ export class PutBack {
   async copy(delivery: Delivery): Promise<boolean> {
     let outcome: Promise<Outcome> | undefined;
     const sending = this.#sending.then(async () => {
-      const copy = putBackCopy(delivery);
+      this.#user ??= this.#publisher.ask(loginName).catch(() => undefined);
+      const copy = putBackCopy(delivery, await this.#user);
       await this.#publisher.readyFor(copy);
       outcome = new Promise((resolve) => this.#publisher.send(copy, resolve));
     });

@@ -6,6 +6,8 @@ import type { Judgement } from './verdict.ts';
 export const ATTEMPT_HEADER = 'x-rmq-attempt';
 /** What a copy that waits for its next attempt cannot carry in its place, and gets back when it is delivered. */
 export const ORIGIN_HEADER = 'x-rmq-origin';
+/** What a message that was moved or put back could not carry in its place. */
+export const MOVED_HEADER = 'x-rmq-moved';
 /** Why a message was dead-lettered: the reason, and the exit code and last words of the program that handled it. */
 export const REASON_HEADER = 'x-rmq-reason';
 export const EXIT_CODE_HEADER = 'x-rmq-exit-code';
@@ -24,19 +26,22 @@ export interface Attempt {
 }
 
 /**
- * Undoes what `retryCopy` did. Only what has just come out of a retry queue of its own queue is on a further attempt: the headers
- * also travel on dead letters, and on copies of them that somebody publishes, which are messages like any other.
+ * Undoes what `retryCopy` did for this user. Only what has just come out of a retry queue of its own queue is on a further attempt: the headers
+ * also travel on dead letters, and on copies of them that somebody publishes, which are messages like any other. Anybody who may publish to the
+ * queue can write all of that, but for the user id: the broker takes no message with another one than the publisher's own.
  */
-export function attemptOf(delivery: Delivery): Attempt {
+export function attemptOf(delivery: Delivery, user: string): Attempt {
   const { [ATTEMPT_HEADER]: attempt, [ORIGIN_HEADER]: origin, ...headers } = delivery.properties.headers ?? {};
   if (attempt === undefined && origin === undefined) return { number: 1, original: delivery };
   const { queue, redelivered, body, exchange, routingKey, properties } = delivery;
   const waitedIn = pauseOf(delivery);
   if (waitedIn === 'ladder' && isTable(origin)) return { number: 1, original: fromLadder(delivery, origin, headers) };
-  if (typeof attempt !== 'number' || !Number.isInteger(attempt) || !isTable(origin) || waitedIn !== 'retry') {
+  const isOwn = properties.userId === user && waitedIn === 'retry';
+  if (!isOwn || typeof attempt !== 'number' || !Number.isInteger(attempt) || !isTable(origin)) {
     return { number: 1, original: { queue, redelivered, body, exchange, routingKey, properties: withHeaders(properties, headers) } };
   }
   const { userId, expiration, headers: kept } = origin;
+  const { userId: _, ...others } = properties;
   const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !isOfDeath(name)));
   return {
     number: Math.max(1, attempt),
@@ -47,7 +52,7 @@ export function attemptOf(delivery: Delivery): Attempt {
       exchange: typeof origin['exchange'] === 'string' ? origin['exchange'] : exchange,
       routingKey: typeof origin['routingKey'] === 'string' ? origin['routingKey'] : routingKey,
       properties: {
-        ...withHeaders(properties, isTable(kept) ? { ...own, ...kept } : own),
+        ...withHeaders(others, isTable(kept) ? { ...own, ...kept } : own),
         ...(typeof userId === 'string' && { userId }),
         ...(typeof expiration === 'string' && { expiration }),
       },
@@ -100,11 +105,12 @@ export function retryQueue(queue: string, pause: number | ''): string {
   return `${queue}.retry.${pause}`;
 }
 
-/** The copy of a message that waits in a queue for its next attempt. Its user id, which may be another's login, its expiration and what would route it elsewhere wait in a header. */
-export function retryCopy(original: Delivery, next: number, waitingIn: string): Message {
+/** The copy of a message that waits in a queue for its next attempt. Its user id, which may be another's login, its expiration and what would route it elsewhere wait in a header. The user id is the worker's own: it proves that a worker made the copy. */
+export function retryCopy(original: Delivery, next: number, waitingIn: string, user: string): Message {
   const { userId, expiration, ...properties } = original.properties;
   const [, published] = partition(original.properties.headers ?? {}, isOfDelivery);
-  const [kept, own] = partition(published, (name) => isOfDeath(name) || CARBON_COPIES.includes(name));
+  // What the next worker would take for the word of one who may publish as this user is kept inside.
+  const [kept, own] = partition(published, (name) => isOfDeath(name) || CARBON_COPIES.includes(name) || name === MOVED_HEADER);
   const origin: FieldTable = {
     exchange: original.exchange,
     routingKey: original.routingKey,
@@ -116,7 +122,11 @@ export function retryCopy(original: Delivery, next: number, waitingIn: string): 
     exchange: '',
     routingKey: waitingIn,
     body: original.body,
-    properties: { ...properties, headers: { ...own, [ATTEMPT_HEADER]: next, [ORIGIN_HEADER]: origin } },
+    properties: {
+      ...properties,
+      userId: user,
+      headers: { ...own, [ATTEMPT_HEADER]: next, [ORIGIN_HEADER]: origin },
+    },
   };
 }
 

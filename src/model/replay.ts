@@ -1,4 +1,4 @@
-import { ATTEMPT_HEADER, EXIT_CODE_HEADER, ORIGIN_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
+import { ATTEMPT_HEADER, EXIT_CODE_HEADER, MOVED_HEADER, ORIGIN_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
 import { isOfDeath, isOfDelivery, partition } from './broker-headers.ts';
 import { numberIn } from './field.ts';
 import type { Delivery, FieldTable, FieldValue, Message, Properties } from './message.ts';
@@ -7,8 +7,6 @@ import type { Delivery, FieldTable, FieldValue, Message, Properties } from './me
 export const REPLAYS_HEADER = 'x-rmq-replays';
 /** Which run replayed a message last, out of which queue, and what it had that its copy could not carry in its place. */
 export const REPLAYED_HEADER = 'x-rmq-replayed';
-/** What a message that was moved could not carry in its place. */
-export const MOVED_HEADER = 'x-rmq-moved';
 
 /** The broker routes a message to these as well. */
 const CARBON_COPIES: ReadonlySet<string> = new Set(['CC', 'BCC']);
@@ -67,26 +65,38 @@ export function movedCopy(delivery: Delivery, to: Address, keepBrokerHeaders = f
 
 /**
  * The same message for the end of the queue that it came from. The copy is published to the queue by name: the exchange and the routing key
- * that the message came with are kept in a header.
+ * that the message came with are kept in a header. The user id says whose copy it is, and that what the header tells is no forgery.
  */
-export function putBackCopy(delivery: Delivery): Message {
-  const { queue, exchange, routingKey } = delivery;
-  const copy = movedCopy(delivery, { exchange: '', routingKey: queue });
-  if (exchange === '' && routingKey === queue) return copy;
-  const { headers = {} } = copy.properties;
-  const moved = headers[MOVED_HEADER];
-  return { ...copy, properties: { ...copy.properties, headers: { ...headers, [MOVED_HEADER]: { exchange, routingKey, ...(isTable(moved) && moved) } } } };
+export function putBackCopy(delivery: Delivery, user: string | undefined): Message {
+  const { queue, exchange, routingKey, redelivered, body } = delivery;
+  const { userId, ...others } = delivery.properties;
+  const isOwn = user !== undefined && userId === user;
+  const isDirect = exchange === '' && routingKey === queue;
+  const copyOf = (properties: Properties): Message =>
+    movedCopy({ queue, exchange, routingKey, redelivered, body, properties }, { exchange: '', routingKey: queue });
+  if (isDirect) {
+    const copy = copyOf(isOwn ? others : delivery.properties);
+    return isOwn ? { ...copy, properties: { ...copy.properties, userId: user } } : copy;
+  }
+  // What somebody else has put there must not become ours: it is kept inside.
+  const { [MOVED_HEADER]: earlier, ...published } = delivery.properties.headers ?? {};
+  const { properties, ...copy } = copyOf({ ...delivery.properties, headers: published });
+  const { [MOVED_HEADER]: left, ...headers } = properties.headers ?? {};
+  const { headers: inside, ...moved } = isTable(left) ? left : {};
+  const kept = { ...(isTable(inside) && inside), ...(earlier !== undefined && { [MOVED_HEADER]: earlier }) };
+  const marks: FieldTable = { exchange, routingKey, ...moved, ...(Object.keys(kept).length > 0 && { headers: kept }) };
+  return { ...copy, properties: { ...properties, ...(user !== undefined && { userId: user }), headers: { ...headers, [MOVED_HEADER]: marks } } };
 }
 
-/** A message that was put back, as it was before: undoes `putBackCopy`. */
-export function asBeforePutBack(delivery: Delivery): Delivery {
+/** A message that this user has put back, as it was before: undoes `putBackCopy`. What anybody else says of it is not believed. */
+export function asBeforePutBack(delivery: Delivery, user: string | undefined): Delivery {
   const { queue, exchange: from, routingKey: key, redelivered, body, properties } = delivery;
   const { [MOVED_HEADER]: moved, ...headers } = properties.headers ?? {};
-  if (from !== '' || key !== queue || !isTable(moved)) return delivery;
+  if (from !== '' || key !== queue || !isTable(moved) || user === undefined || properties.userId !== user) return delivery;
   const { exchange, routingKey, userId, headers: left } = moved;
   if (typeof exchange !== 'string' || typeof routingKey !== 'string') return delivery;
   const before = isTable(left) ? { ...headers, ...left } : headers;
-  const { headers: _, ...others } = properties;
+  const { headers: _, userId: __, ...others } = properties;
   const own = {
     ...others,
     ...(Object.keys(before).length > 0 && { headers: before }),

@@ -1,6 +1,7 @@
 import type { Connection } from '../amqp/connection.ts';
 import { withLastingControl } from '../amqp/declare.ts';
 import { ensure, ensureQueue, exchangeExists } from '../amqp/ensure.ts';
+import { loginName } from '../amqp/login-name.ts';
 import { describeQueue, type QueueDescription } from '../amqp/queue-probe.ts';
 import { endless, type Session } from '../amqp/session.ts';
 import { Failure } from '../model/failure.ts';
@@ -26,6 +27,8 @@ export interface WorkerSetup {
   readonly route: DeadLetterRoute;
   /** The level of each retry, the first one first. */
   readonly levels: readonly RetryLevel[];
+  /** The name that the broker knows the worker by: the user id of its copies, which nobody else can give to a message. */
+  readonly user: string;
 }
 
 /** A queue to work on, and what else has to be there for it. */
@@ -68,8 +71,9 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
       await ensure(on, retries);
     };
     await declare(connection, topology);
+    const user = await loginName(connection);
     const restore = (on: Connection): Promise<void> => declare(on, asItWas(topology, existing, queue.name));
-    return { queue: queue.name, topology: temporary ? topology : undefined, restore, route, levels };
+    return { queue: queue.name, topology: temporary ? topology : undefined, restore, route, levels, user };
   });
 }
 

@@ -145,7 +145,7 @@ class Worker {
   }
 
   async #work(delivery: Delivery, context: TakeContext): Promise<Settlement | Labelled> {
-    const attempt: Task = { ...attemptOf(asBeforePutBack(delivery)), delivery };
+    const attempt: Task = { ...attemptOf(asBeforePutBack(delivery, this.#setup.user), this.#setup.user), delivery };
     const judgement = this.#heldTooLong.comesAgain(attempt.original, attempt.number)
       ? ({ verdict: 'retry', reason: HELD_TOO_LONG } as const)
       : await this.#judge(attempt, context.kill);
@@ -194,7 +194,7 @@ class Worker {
   async #retry(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement | Labelled> {
     const level = this.#setup.levels[attempt.number - 1];
     if (level === undefined) return this.#bury(attempt, judgement, context);
-    const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue), context);
+    const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue, this.#setup.user), context);
     if (isTooMuch(outcome)) {
       this.#session.emit({ kind: 'note', text: `${named(attempt)} cannot be sent off for another attempt: ${outcome.failure.message}` });
       return this.#bury(attempt, judgement, context);
@@ -265,7 +265,11 @@ class Worker {
     // One more return would make the broker do the same, and nobody would be told.
     const target = this.#setup.route.kind === 'drop' ? undefined : 'where the queue sends its dead letters';
     const reason = 'it is at the delivery limit of its queue, and no copy of it can be put back';
-    this.#session.emit({ kind: 'dead', target, ...told(attemptOf(asBeforePutBack(delivery)), { verdict: 'dead', reason }) });
+    this.#session.emit({
+      kind: 'dead',
+      target,
+      ...told(attemptOf(asBeforePutBack(delivery, this.#setup.user), this.#setup.user), { verdict: 'dead', reason }),
+    });
     return this.#setup.route.kind === 'drop' ? DROPPED : REJECTED;
   }
 }

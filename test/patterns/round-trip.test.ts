@@ -38,10 +38,10 @@ test('whatever the properties of a message are, each copy of it has them', () =>
       for (const copy of [
         movedCopy(original, { exchange: '', routingKey: 'to' }),
         replayCopy(original, { exchange: '', routingKey: 'to' }, 'run'),
-        retryCopy(original, 2, 'q.retry.1'),
+        retryCopy(original, 2, 'q.retry.1', 'worker'),
       ]) {
         assert.deepEqual(published(copy.properties), published(given));
-        const { headers: _h, expiration: _e, ...rest } = copy.properties;
+        const { headers: _h, expiration: _e, userId: _u, ...rest } = copy.properties;
         assert.deepEqual(rest, others);
       }
       const line = formatEnvelope(original, { jsonBody: false });
@@ -56,9 +56,9 @@ test('a message that comes back from waiting for its next attempt is what was pu
     fc.property(holdable, (given) => {
       const { headers, ...others } = given;
       const own = headers === undefined ? {} : published(given);
-      const copy = retryCopy(delivered(given), 2, 'q.retry.1');
+      const copy = retryCopy(delivered(given), 2, 'q.retry.1', 'worker');
       const back = { ...copy.properties, headers: { ...copy.properties.headers, 'x-death': [{ queue: 'q.retry.1', reason: 'expired' }] } };
-      const { number, original } = attemptOf({ ...delivered(back), exchange: '', routingKey: 'q' });
+      const { number, original } = attemptOf({ ...delivered(back), exchange: '', routingKey: 'q' }, 'worker');
       assert.deepEqual([number, original.exchange, original.routingKey], [2, 'e', 'k']);
       const { headers: restored = {}, ...rest } = original.properties;
       assert.deepEqual(rest, others);
