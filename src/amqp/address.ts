@@ -1,4 +1,5 @@
 import { Failure } from '../model/failure.ts';
+import { keepSecret } from '../model/secrets.ts';
 
 /** One broker, as a URL names it. */
 export interface Address {
@@ -35,6 +36,7 @@ const ENCODE_HINT = 'percent-encode / ? # @ : and % in names and passwords; the 
  * @throws Failure `usage`; its message never holds the password
  */
 export function parseAddress(url: string): Address {
+  keepSecret(url);
   const parts = split(url.trim());
   const tls = parts.protocol === 'amqps:';
   const host = parts.hostname.replace(/^\[|\]$/g, '') || 'localhost';

@@ -4,6 +4,7 @@ import { check } from '../commands/command.ts';
 import { connectionFlags } from '../commands/globals.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
+import { hasSecret, keepSecret } from '../model/secrets.ts';
 import { ConnectionConfig } from '../patterns/connection.ts';
 import type { Decoded } from './program.ts';
 
@@ -19,8 +20,13 @@ const DEFAULT_URL = 'amqp://guest:guest@localhost:5672/';
  */
 export function connectionOf(globals: Decoded, env: Readonly<Record<string, string | undefined>>, emit: Emit, stdinIsTaken: boolean): ConnectionConfig {
   if (globals['urlFile'] === '-' && stdinIsTaken) throw new Failure('usage', '--url-file - reads standard input, which is the body here');
+  // A program that is run for a message has all of them.
+  for (const variable of [...VARIABLES, 'RABBITMQ_MANAGEMENT_URL']) for (const url of (env[variable] ?? '').split(NEXT_URL)) keepSecret(url);
   const { urls, origin } = findUrls(globals, env);
   emit({ kind: 'detail', text: `broker URL from ${origin}` });
+  if (origin === '--url' && urls.some(hasSecret)) {
+    emit({ kind: 'note', text: 'the password in --url is shown to everybody on this machine by ps: --url-file PATH, or RMQ_URL, keeps it' });
+  }
   const own = Object.entries(globals).filter(([key]) => key in connectionFlags);
   return check(ConnectionConfig, { ...Object.fromEntries(own), url: urls.flatMap((url) => url.trim().split(NEXT_URL)) }, connectionFlags);
 }

@@ -1,5 +1,6 @@
 import { isOfDeath, isOfDelivery, partition } from './broker-headers.ts';
 import type { Delivery, FieldTable, FieldValue, Message, Properties } from './message.ts';
+import { masked } from './secrets.ts';
 import type { Judgement } from './verdict.ts';
 
 /** The number of the attempt that a message is on, where it is not the first. */
@@ -157,9 +158,9 @@ export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'rou
         ...headers,
         ...history,
         [ATTEMPT_HEADER]: number,
-        ...(reason !== undefined && { [REASON_HEADER]: reason.slice(0, LONGEST_REASON) }),
+        ...(reason !== undefined && { [REASON_HEADER]: masked(reason).slice(0, LONGEST_REASON) }),
         ...(exitCode !== undefined && { [EXIT_CODE_HEADER]: exitCode }),
-        ...(stderr !== undefined && stderr !== '' && { [STDERR_HEADER]: stderr }),
+        ...(stderr !== undefined && stderr !== '' && { [STDERR_HEADER]: masked(stderr) }),
         ...(Object.keys(left).length > 0 && { [ORIGIN_HEADER]: left }),
       },
     },

@@ -2,6 +2,7 @@ import { EXIT_CODE_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
 import { Failure } from './failure.ts';
 import type { Delivery, Properties } from './message.ts';
 import { plainHeaders } from './plain-headers.ts';
+import { masked } from './secrets.ts';
 
 /** What a server answers: a body, or a body with properties. The correlation id is not its business. */
 export type RpcAnswer = Buffer | string | { readonly body: Buffer | string; readonly properties?: Properties };
@@ -44,9 +45,9 @@ const LONGEST_TEXT = 4_096;
 /** The reply that tells of an error: its headers carry the reason, the exit code and the last lines of standard error. */
 export function errorReply({ message, exitCode, stderr, body }: RpcError): { readonly body: Buffer; readonly properties: Properties } {
   const headers = {
-    [REASON_HEADER]: message.slice(0, LONGEST_TEXT),
+    [REASON_HEADER]: masked(message).slice(0, LONGEST_TEXT),
     [EXIT_CODE_HEADER]: isExitCode(exitCode) ? exitCode : 1,
-    ...(stderr !== '' && { [STDERR_HEADER]: stderr.slice(-LONGEST_TEXT) }),
+    ...(stderr !== '' && { [STDERR_HEADER]: masked(stderr).slice(-LONGEST_TEXT) }),
   };
   return { body, properties: { headers } };
 }

@@ -1,4 +1,5 @@
 import { Failure } from '../model/failure.ts';
+import { masked } from '../model/secrets.ts';
 import type { Palette } from './color.ts';
 import { visibleText } from './escape.ts';
 
@@ -8,7 +9,7 @@ const MOST_CAUSES = 5;
  * What is said about an error: the stack where one is wanted, what happened, why, and last what to do next.
  */
 export function describeFailure(error: unknown, isBug: boolean, verbose: boolean): (palette: Palette) => string {
-  const safe = (text: string): string => visibleText(redact(text));
+  const safe = (text: string): string => visibleText(masked(text));
   const chain = causes(error);
   const stack = isBug || verbose ? [safe(framesOf(error))].filter((frames) => frames !== '') : [];
   const [what = 'unknown error', ...why] = reasons(chain).map(safe);
@@ -24,11 +25,6 @@ export function describeFailure(error: unknown, isBug: boolean, verbose: boolean
 }
 
 const REPORT = 'this is a bug in rmq, not a mistake of yours: please report the lines above, with the output of rmq --version and the command line';
-
-/** A password in a URL, however it got there. */
-export function redact(text: string): string {
-  return text.replace(/(amqps?:\/\/[^\s:@/]*:)(?:(?!,amqps?:)\S)*@/gi, '$1***@');
-}
 
 function indent(text: string): string {
   return text.trimEnd().replaceAll('\n', '\n  ');

@@ -3,6 +3,7 @@ import type { Checklist } from '../model/checklist.ts';
 import type { Emit, Event, PublishCounts, WorkCounts } from '../model/event.ts';
 import type { Failure } from '../model/failure.ts';
 import { formatCount, formatNumber } from '../model/quantity.ts';
+import { maskedBytes } from '../model/secrets.ts';
 import { describeProgress } from '../model/transfer.ts';
 import { COLORLESS, loadPalette, wantsColor } from './color.ts';
 import { wasClosed } from './descriptor.ts';
@@ -89,7 +90,8 @@ export function createOutput(options: OutputOptions): Output {
   /** What a handler's program says is its own business, and no remark of ours. */
   function pass(bytes: Buffer): void {
     progress.clear();
-    diagnostics.print(() => bytes);
+    const safe = maskedBytes(bytes);
+    diagnostics.print(() => safe);
   }
 
   return {

@@ -1,4 +1,5 @@
 import type { Event } from '../model/event.ts';
+import { masked } from '../model/secrets.ts';
 import type { Palette } from './color.ts';
 import { visibleText } from './escape.ts';
 import { type Remark, remarkOn } from './event.ts';
@@ -24,6 +25,6 @@ export function openRemarks(verbose: boolean, print: (paint: (palette: Palette) 
 
 /** Everything in a remark may come from a stranger, so it is made safe here, once; the colours come after. */
 function paint({ weight, text }: Remark): (palette: Palette) => string {
-  const safe = visibleText(text.trimEnd()).replaceAll('\n', '\n  ');
+  const safe = visibleText(masked(text).trimEnd()).replaceAll('\n', '\n  ');
   return ({ warning, faint }) => `${weight === 'warning' ? `${warning('warning:')} ${safe}` : weight === 'detail' ? faint(safe) : safe}\n`;
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Failure } from '../../src/model/failure.ts';
+import { masked } from '../../src/model/secrets.ts';
 import { COLORLESS } from '../../src/output/color.ts';
-import { describeFailure, redact } from '../../src/output/failure.ts';
+import { describeFailure } from '../../src/output/failure.ts';
 import { onTerminal, perform } from './theatre.ts';
 
 const describeIt = (error: unknown, isBug = false, verbose = false): string => describeFailure(error, isBug, verbose)(COLORLESS);
@@ -53,9 +54,9 @@ describe('a failure', () => {
   });
 
   it('never shows a password', () => {
-    assert.equal(redact('amqp://guest:s3cret@host:5672/ and amqps://u:p@ss/w:rd@b'), 'amqp://guest:***@host:5672/ and amqps://u:***@b');
-    assert.equal(redact('amqp://a:1@x,amqp://b:2@y'), 'amqp://a:***@x,amqp://b:***@y');
-    assert.equal(redact('amqp://localhost:5672/'), 'amqp://localhost:5672/');
+    assert.equal(masked('amqp://guest:s3cret@host:5672/ and amqps://u:p@ss/w:rd@b'), 'amqp://guest:***@host:5672/ and amqps://u:***@b');
+    assert.equal(masked('amqp://a:1@x,amqp://b:2@y'), 'amqp://a:***@x,amqp://b:***@y');
+    assert.equal(masked('amqp://localhost:5672/'), 'amqp://localhost:5672/');
     assert.ok(!describeIt(new Error('amqp://a:secret@x', { cause: new Error('amqp://b:secret@y') }), true).includes('secret'));
   });
 
