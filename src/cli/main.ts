@@ -45,8 +45,8 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   const output = await openOutput(globals, io, stop.because);
   let code: number;
   try {
-    if (command.connects === false) refuseUrl(command, globals);
     const execute = await command.prepare(own);
+    if (command.connects === false) refuseUrl(command, globals);
     const { connectionOf } = await import('./connection.ts');
     const context: Context = {
       connection: connectionOf(globals, io.env, output.emit, command.readsStdin?.(own) === true),
