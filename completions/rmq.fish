@@ -3,7 +3,7 @@
 # Sets what the walk has to know of a level: whether commands are below it, which flags take a value, and which of its
 # arguments begins a command.
 function __rmq_level
-    set -g __rmq_valued -u --url --uri --connect-timeout --wait --connect-attempts --max-reconnects --reconnect-delay --heartbeat --blocked-timeout --answer-timeout --cacert --cert --key --passphrase-file --servername --name --url-file -o --output
+    set -g __rmq_valued -u --url --uri --connect-timeout --wait --connect-attempts --max-reconnects --reconnect-delay --heartbeat --blocked-timeout --answer-timeout --max-message-size --cacert --cert --key --passphrase-file --servername --name --url-file -o --output
     set -g __rmq_below 0
     set -g __rmq_command 0
     switch "$__rmq_path"
@@ -196,6 +196,7 @@ complete -c rmq -n '__rmq_lacks --reconnect-delay' -l reconnect-delay -x -d 'sho
 complete -c rmq -n '__rmq_lacks --heartbeat' -l heartbeat -x -d 'heartbeat interval, 0s for none (60s)'
 complete -c rmq -n '__rmq_lacks --blocked-timeout' -l blocked-timeout -x -d 'give up when an alarm blocks publishing for this long (300s)'
 complete -c rmq -n '__rmq_lacks --answer-timeout' -l answer-timeout -x -d 'give a connection up when the broker answers nothing for this long (30s)'
+complete -c rmq -n '__rmq_lacks --max-message-size' -l max-message-size -x -d 'largest message to receive (128mb)'
 complete -c rmq -n '__rmq_lacks --cacert' -l cacert -r -F -d 'CA certificates (PEM) to trust instead of the system\'s'
 complete -c rmq -n '__rmq_lacks --cert' -l cert -r -F -d 'client certificate (PEM)'
 complete -c rmq -n '__rmq_lacks --key' -l key -r -F -d 'private key of the client certificate (PEM)'

@@ -2,12 +2,12 @@ import type { Socket } from 'node:net';
 import { type ChannelModel, connect, credentials } from 'amqplib';
 import type { Emit, Role } from '../model/event.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
-import { formatDuration } from '../model/quantity.ts';
+import { formatDuration, formatSize } from '../model/quantity.ts';
 import type { Address } from './address.ts';
 import { channelFailure, replyCode } from './failures.ts';
 import { handshakeFailure, timeoutFailure, vhostFailure } from './login-failures.ts';
 import { hasCertificate, type TlsConfig, type TlsOptions, tlsOptions } from './tls.ts';
-import { countFrames } from './wire.ts';
+import { watchFrames } from './wire.ts';
 
 export interface DialConfig extends TlsConfig {
   /** Milliseconds; absent: what the URL says, else the default. */
@@ -16,6 +16,8 @@ export interface DialConfig extends TlsConfig {
   readonly blockedTimeout: number;
   /** Milliseconds that the broker may leave a question without an answer, and send nothing else. */
   readonly answerTimeout: number;
+  /** Bytes that the body of a message may have that is received. */
+  readonly maxMessageSize: number;
   readonly name?: string | undefined;
 }
 
@@ -43,6 +45,8 @@ export interface Connection {
   readonly frames: number;
   /** True when it was given up: what was asked on it had no answer. */
   readonly unanswered: boolean;
+  /** True once something was achieved on it that only a broker that works can do. */
+  ofUse: boolean;
   /** Ends it at once, as if it were lost for this reason: the peer no longer answers. */
   readonly giveUp: (failure: Failure) => void;
   /** True once `close` was called. */
@@ -124,7 +128,15 @@ async function open(address: Address, config: DialConfig, role: Role, tls: TlsOp
 }
 
 function watch(model: ChannelModel, address: Address, config: DialConfig, role: Role, emit: Emit, stopping: AbortSignal): Connection {
-  const frames = countFrames(model);
+  const frames = watchFrames(model, {
+    most: config.maxMessageSize,
+    onTooLarge: (size) =>
+      connection.giveUp(
+        new Failure('refused', `the broker sends a message of ${formatSize(size)}; at most ${formatSize(config.maxMessageSize)} are taken`, {
+          hint: '--max-message-size takes larger ones; they are held in memory',
+        }),
+      ),
+  });
   let open = true;
   let unanswered = false;
   let left = false;
@@ -169,6 +181,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
     }, config.blockedTimeout);
   });
   model.on('unblocked', () => {
+    if (!blocked) return;
     flow(false);
     emit({ kind: 'unblocked', role });
   });
@@ -186,6 +199,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
       return blocked;
     },
     onFlow: undefined,
+    ofUse: false,
     answerTimeout: config.answerTimeout,
     stopping,
     get frames() {

@@ -13,8 +13,7 @@ import { isConsumerTimeout, isTimeoutCancel, timeoutArgument } from './consumer-
 import { ensure } from './ensure.ts';
 import { channelFailure } from './failures.ts';
 import { encodable } from './frame-writer.ts';
-import type { Link } from './link.ts';
-
+import { type Link, STABLE } from './link.ts';
 import { CLOSING_PATIENCE } from './questions.ts';
 import { untilSettled } from './returning.ts';
 import type { Session } from './session.ts';
@@ -255,20 +254,22 @@ export class Consumer {
     let connection = first;
     let ended = firstEnd;
     try {
-      for (let inVain = false; ; ) {
+      for (let inVain = 0; ; ) {
+        const [since, proven] = [performance.now(), this.#answers.proven];
         const failure = await ended;
         if (this.#stopping) return;
-        if (connection.open && !inVain) await this.#recover(failure);
+        if (this.#answers.proven > proven || (this.#config.noAck && this.#delivered > 0)) connection.ofUse = true;
+        // Once, another subscription on the same connection may fare better.
+        if (this.#answers.proven > proven || performance.now() - since > STABLE || isConsumerTimeout(failure)) inVain = 0;
+        if (connection.open && inVain === 0) await this.#recover(failure);
         else if (failure.transient) {
           // A queue whose node is down may be back on the next connection, or reached from another node.
           connection = await this.#link.connect(this.#session.signal, connection.open ? failure : undefined);
           this.#connection = connection;
         } else throw failure;
         if (this.#stopping) return;
-        ({ ended, inVain } = await this.#start(connection, undefined).then(
-          (started) => ({ ...started, inVain: false }),
-          (error) => ({ ...afterLogin(error), inVain: true }),
-        ));
+        inVain++;
+        ended = (await this.#start(connection, undefined).catch(afterLogin)).ended;
       }
     } catch (error) {
       this.#end(error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error }));
@@ -351,7 +352,7 @@ export class Consumer {
     if (!noAck) await onChannel(channel.prefetch(this.#prefetch), connection);
     const generation = this.#generation;
     const options = { noAck, exclusive, arguments: encodable({ ...args, ...timeout }), ...(priority !== undefined && { priority }) };
-    const take = takeDeliveries(channel, { queue, generation }, (delivery) => this.#take(delivery));
+    const take = takeDeliveries(channel, connection, { queue, generation }, (delivery) => this.#take(delivery));
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;
     this.#config.onSubscribed?.(queue);

@@ -38,6 +38,9 @@ const CHANNEL_KINDS: Readonly<Record<number, FailureKind>> = {
   541: 'unavailable',
 };
 
+/** How amqplib hands on what the broker says. */
+const BROKERS_WORDS = /^\d+ \(|: \d+ \(|; \d+ \(|with message "/;
+
 /** How the broker says, with the code of what does not exist, that a queue is there and its node is not. */
 const NODE_DOWN = /is down or inaccessible|stopped by supervisor/;
 
@@ -58,6 +61,8 @@ export function channelFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   const code = replyCode(error);
   const message = error instanceof Error ? error.message : String(error);
+  // With a code that amqplib chose itself: what came could not be understood.
+  if (code !== undefined && !BROKERS_WORDS.test(message)) return brokenRule(message);
   if (code !== undefined) {
     const text = brokerText(message);
     const missing = code === 403 ? missingPermission(text, error) : undefined;
@@ -83,8 +88,26 @@ const LOSSES: readonly (readonly [pattern: RegExp, meaning: string])[] = [
   [/ETIMEDOUT/, 'the network stopped carrying it'],
 ];
 
+/** The broker, or whatever is in its place, sent what AMQP does not allow, or what nobody can decode. */
+export function brokenRule(what: string): Failure {
+  return new Failure('unavailable', `the broker broke the rules of AMQP 0-9-1: ${what}`, {
+    transient: true,
+    hint: 'is there a proxy between, or another kind of server?',
+  });
+}
+
+/** What amqplib says when bytes cannot be decoded. */
+const UNDECODABLE =
+  /^(Invalid frame|Unknown frame|Frame size|Frame on unknown|Unexpected frame|Unexpected type tag|Maximum call stack|The value of|Attempt to access|Expected )/;
+
 function lossFailure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof RangeError || UNDECODABLE.test(message)) return brokenRule(decoding(message));
   const meaning = LOSSES.find(([pattern]) => pattern.test(message))?.[1] ?? message;
   return new Failure('unavailable', `the connection was lost: ${meaning}`, { transient: true });
+}
+
+/** Why bytes could not be decoded, in words that are not those of JavaScript. */
+function decoding(message: string): string {
+  return /^(Maximum call stack|The value of|Attempt to access)/.test(message) ? 'it sent a frame that cannot be decoded' : message;
 }

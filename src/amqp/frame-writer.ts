@@ -4,7 +4,7 @@ import { isTyped } from '../model/field.ts';
 import type { FieldTable, FieldValue, Message } from '../model/message.ts';
 import type { Growing } from './field-table.ts';
 import { frameBytes, writeMessage } from './publish-frames.ts';
-import { type Wire, wireOf } from './wire.ts';
+import { forgetConfirms, type Wire, wireOf } from './wire.ts';
 
 /** Puts messages on a channel, many at a time. */
 export interface FrameWriter {
@@ -35,7 +35,9 @@ export type Mandatory = boolean | ((message: Message) => boolean);
 /** The fast way where amqplib's insides are as expected, its public way where they are not. */
 export function frameWriter(channel: Channel, mandatory: Mandatory): FrameWriter {
   const wire = wireOf(channel);
-  return wire === undefined ? publicWriter(channel, mandatory) : batchWriter(wire, mandatory);
+  if (wire === undefined) return publicWriter(channel, mandatory);
+  forgetConfirms(channel);
+  return batchWriter(wire, mandatory);
 }
 
 const BATCH = 65_536;
@@ -120,7 +122,7 @@ function encodableValue(value: FieldValue): unknown {
   if (!isTyped(value as FieldTable)) return encodable(value as FieldTable);
   const { '!': type, value: inner } = value as { '!': string; value: FieldValue };
   if (type === 'bytes') return Buffer.from(inner as string, 'base64');
-  // Text that is not UTF-8, and a table with a key "!", which would be taken for a type.
-  if (type === 'longstr' || type === 'table') throw inexact(`a header of type ${type}`);
+  // Text that is not UTF-8, a table with a key "!", which would be taken for a type, and fields that are encoded already.
+  if (type === 'longstr' || type === 'table' || type === 'raw') throw inexact(`a header of type ${type}`);
   return value;
 }

@@ -39,8 +39,8 @@ export interface Link {
 
 const BASE_DELAY = 250;
 const MAX_RECONNECTS = 12;
-/** A connection that lived this long has earned a fresh count of attempts. */
-const STABLE = 10_000;
+/** A connection that lived this long has earned a fresh count of attempts, even when nothing was achieved on it. */
+export const STABLE = 10_000;
 /** Refused logins that are tried again once a login has succeeded: a vhost or a user store may just be restarting. */
 const DENIED_ROUNDS = 3;
 /** Attempts that are told one by one; of the further ones, one now and then. */
@@ -124,7 +124,7 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
     // One that did not answer, or was of no use, was so for a while before it ended.
     const fine = STABLE + (lost.unanswered || because !== undefined ? 2 * config.answerTimeout : 0);
     const lived = (lost.open ? Date.now() : ended) - since;
-    if (fresh || lived > fine) attempts = 0;
+    if (fresh || lost.ofUse || lived > fine) attempts = 0;
     // It may still be open, when only its channel was lost.
     await lost.close();
     let failure = because ?? reason ?? new Failure('unavailable', 'the connection was lost', { transient: true });

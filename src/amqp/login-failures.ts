@@ -39,6 +39,12 @@ const ENDINGS: readonly Ending[] = [
     hint: 'EXTERNAL needs TLS, a client certificate, and the plugin rabbitmq_auth_mechanism_ssl on the broker',
   },
   {
+    pattern: /^(Maximum call stack|The value of|Attempt to access|Unexpected type tag)/,
+    kind: 'unavailable',
+    says: (target) => `${target} does not speak AMQP 0-9-1 properly: what it sent during the login cannot be decoded`,
+    hint: 'is that the AMQP port of a RabbitMQ broker?',
+  },
+  {
     pattern: /exceeds maxFrameSize|Invalid frame|Unknown frame type|Expected ConnectionStart/,
     kind: 'unavailable',
     says: (target) => `${target} does not speak AMQP 0-9-1`,

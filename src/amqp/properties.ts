@@ -1,7 +1,7 @@
 import { Failure } from '../model/failure.ts';
 import { exactUnsigned, parseTimestamp } from '../model/field.ts';
 import type { FieldTable, Properties } from '../model/message.ts';
-import { type Growing, readTable, reserve, writeTable } from './field-table.ts';
+import { type Growing, nestsDeep, readTable, reserve, writeTable } from './field-table.ts';
 
 const TRANSIENT = 1;
 const PERSISTENT = 2;
@@ -68,8 +68,47 @@ function writeTimestamp(to: Growing, value: number | string): void {
   to.length += 8;
 }
 
-/** Reads property flags and values, headers exactly (see `readTable`). */
+/**
+ * Reads property flags and values, headers exactly (see `readTable`).
+ *
+ * @throws Failure `data` for bytes that are no properties
+ */
 export function readProperties(bytes: Buffer): Properties {
+  try {
+    return decode(bytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Failure('data', 'the broker sent properties that cannot be decoded', { cause: error });
+  }
+}
+
+const FLAGS = 2;
+const HEADERS_FLAG = 0x2000;
+const SHORT_STRINGS_BEFORE_HEADERS = [0x8000, 0x4000];
+/** Type letter and length of the one field that stands in the place of headers, behind an empty name. */
+const STAND_IN = 6;
+
+/**
+ * Overwrites headers that nest so deep that a decoder which calls itself would run out of stack: one field of the same length takes their place.
+ * The answer is what stood there, in a copy where it was overwritten.
+ */
+export function defuseHeaders(bytes: Buffer): Buffer {
+  if (bytes.length < FLAGS || (bytes.readUInt16BE(0) & HEADERS_FLAG) === 0) return bytes;
+  const flags = bytes.readUInt16BE(0);
+  let at = FLAGS;
+  for (const flag of SHORT_STRINGS_BEFORE_HEADERS) if ((flags & flag) !== 0) at += 1 + (bytes[at] ?? 0);
+  const start = at + 4;
+  if (start > bytes.length) return bytes;
+  const size = bytes.readUInt32BE(at);
+  if (size < STAND_IN || start + size > bytes.length || !nestsDeep(bytes.subarray(start, start + size))) return bytes;
+  const original = Buffer.from(bytes);
+  bytes[start] = 0;
+  bytes[start + 1] = 0x78; // x
+  bytes.writeUInt32BE(size - STAND_IN, start + 2);
+  return original;
+}
+
+function decode(bytes: Buffer): Properties {
   const flags = bytes.readUInt16BE(0);
   const properties: Record<string, unknown> = {};
   let offset = 2;
@@ -89,6 +128,7 @@ export function readProperties(bytes: Buffer): Properties {
       offset += 1 + size;
     } else {
       const size = bytes.readUInt32BE(offset);
+      if (offset + 4 + size > bytes.length) throw new RangeError('the headers are cut off');
       properties[name] = readTable(bytes.subarray(offset + 4, offset + 4 + size));
       offset += 4 + size;
     }

@@ -5,6 +5,7 @@ import type { Message } from '../model/message.ts';
 import { afterLogin, onChannel, watchChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { Doubts } from './doubts.ts';
+import { brokenRule } from './failures.ts';
 import { added, type FrameWriter, frameWriter } from './frame-writer.ts';
 import type { Link } from './link.ts';
 import type { PublisherConfig } from './publisher-config.ts';
@@ -140,6 +141,7 @@ export class Publisher {
     if (channel === undefined || connection === undefined) return false;
     try {
       await Promise.race([onChannel(channel.prefetch(1), connection), this.stopped]);
+      connection.ofUse = true;
       return true;
     } catch {
       // The channel is gone; what took it is noticed elsewhere.
@@ -233,8 +235,18 @@ export class Publisher {
     const take = (outcome: Outcome) => {
       const settle = (entry: Entry): void => this.#settle(entry, outcome);
       return (fields: { deliveryTag: number; multiple: boolean }): void => {
-        this.#silence.broken();
-        this.#unconfirmed.take(fields.deliveryTag, fields.multiple, settle);
+        const { deliveryTag: tag, multiple } = fields;
+        if (!(tag >= 1 && tag <= this.#unconfirmed.lastTag)) {
+          connection.giveUp(brokenRule(`it answered the message ${tag} of this channel, which was never sent`));
+          return;
+        }
+        const before = this.#unconfirmed.count;
+        this.#unconfirmed.take(tag, multiple, settle);
+        // What answers nothing is no sign of life.
+        if (this.#unconfirmed.count < before) {
+          connection.ofUse = true;
+          this.#silence.broken();
+        }
         this.#trySuspect();
         this.#waiting.wake();
       };

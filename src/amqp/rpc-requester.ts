@@ -218,6 +218,7 @@ export class Requester {
       this.#session.emit({ kind: 'detail', text: `ignored a reply ${which}` });
       return;
     }
+    if (this.#connection !== undefined) this.#connection.ofUse = true;
     this.#end(open);
     open.resolve(Object.assign(delivery, { roundTrip: performance.now() - (open.firstSent ?? 0) }));
   }

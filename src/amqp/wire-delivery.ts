@@ -1,5 +1,7 @@
 import type { Message as AmqplibMessage, Channel, ConsumeMessage } from 'amqplib';
 import type { Delivery, FieldTable, Properties } from '../model/message.ts';
+import type { Connection } from './connection.ts';
+import { brokenRule } from './failures.ts';
 import { readProperties } from './properties.ts';
 import { type DeliveryFrames, tapDeliveries } from './wire.ts';
 
@@ -18,10 +20,25 @@ export interface Origin {
   readonly generation: number;
 }
 
-/** Hands out what comes for the one consumer of a channel; the result is for \`channel.consume\`. */
-export function takeDeliveries(channel: Channel, origin: Origin, onDelivery: (delivery: WireDelivery) => void): (message: ConsumeMessage | null) => void {
-  const header = tapDeliveries(channel, (frames) => onDelivery(new FramedDelivery(origin, frames)));
-  return (message) => message !== null && onDelivery(new DecodedDelivery(origin, message, header()));
+/**
+ * Hands out what comes for the one consumer of a channel; the result is for `channel.consume`. Delivery tags count from 1 on each channel: a broker that
+ * leaves one out, or sends one twice, cannot be answered, and its connection is given up.
+ */
+export function takeDeliveries(
+  channel: Channel,
+  connection: Connection,
+  origin: Origin,
+  onDelivery: (delivery: WireDelivery) => void,
+): (message: ConsumeMessage | null) => void {
+  let last = 0;
+  const take = (delivery: WireDelivery): void => {
+    if (delivery.tag === last + 1) {
+      last++;
+      onDelivery(delivery);
+    } else if (connection.open) connection.giveUp(brokenRule(`it sent the delivery tag ${delivery.tag} where ${last + 1} was due`));
+  };
+  const header = tapDeliveries(channel, (frames) => take(new FramedDelivery(origin, frames)));
+  return (message) => message !== null && take(new DecodedDelivery(origin, message, header()));
 }
 
 /** One that lies in the bytes of the socket, in one piece. */
@@ -95,7 +112,7 @@ class DecodedDelivery implements WireDelivery {
   }
 
   get offset(): number | undefined {
-    return offsetIn(this.#decoded.headers as FieldTable | undefined);
+    return offsetIn(this.properties.headers);
   }
 }
 

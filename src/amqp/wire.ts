@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Channel } from 'amqplib';
+import { defuseHeaders } from './properties.ts';
 
 // What amqplib 2.3.1 does not document: the only file that looks inside. Each function checks what it finds and answers
 // undefined when it is something else, and its caller then takes amqplib's public way.
@@ -37,6 +38,17 @@ function isDuplex(value: unknown): value is Duplex {
   return typeof value === 'object' && value !== null && 'write' in value && typeof value.write === 'function' && 'cork' in value;
 }
 
+/**
+ * Keeps amqplib from noting the confirms of a channel whose messages it does not see: it makes its list as long as the tag that the broker names,
+ * and walks all of it when the channel closes.
+ */
+export function forgetConfirms(channel: Channel): void {
+  for (const event of ['ack', 'nack']) {
+    const own = channel.listeners(event).find(({ name }) => name === 'bound handleConfirm');
+    if (own !== undefined) channel.off(event, own as () => void);
+  }
+}
+
 interface Receiving {
   rest?: unknown;
   recvSinceLastCheck?: unknown;
@@ -47,7 +59,6 @@ interface Receiving {
 
 const METHOD_FRAME = 1;
 const HEADER_FRAME = 2;
-const HEARTBEAT_FRAME = 8;
 const FRAME_HEAD = 7;
 const FRAME_OVERHEAD = 8;
 const FRAME_END = 0xce;
@@ -86,6 +97,13 @@ interface Tapped {
 interface Tap {
   readonly channels: Map<number, Tapped>;
   readonly frames: () => number;
+  limit: BodyLimit | undefined;
+}
+
+/** How large a message may be, and what to do when the broker announces a larger one. */
+export interface BodyLimit {
+  readonly most: number;
+  readonly onTooLarge: (size: number) => void;
 }
 
 const taps = new WeakMap<object, Tap>();
@@ -108,12 +126,16 @@ export function tapDeliveries(channel: Channel, onFrames: (frames: DeliveryFrame
 }
 
 /**
- * Counts the whole frames that a connection receives, heartbeats not among them. From then on only a whole frame is a sign of life for amqplib's
- * heartbeats: heartbeats that fill up a frame whose rest was lost would keep a dead connection open for ever.
+ * Counts the whole frames that a connection receives on its channels: heartbeats and notices about the connection answer nothing. From then on only a whole frame
+ * is a sign of life for amqplib's heartbeats: heartbeats that fill up a frame whose rest was lost would keep a dead connection open for ever.
+ * Nothing is received any more once a message is announced that is larger than the limit.
  */
-export function countFrames(model: object): () => number {
+export function watchFrames(model: object, limit: BodyLimit): () => number {
   const { connection } = model as { connection?: Receiving };
-  return (connection === undefined ? undefined : (taps.get(connection) ?? tapped(connection)))?.frames ?? (() => 0);
+  const tap = connection === undefined ? undefined : (taps.get(connection) ?? tapped(connection));
+  if (tap === undefined) return () => 0;
+  tap.limit = limit;
+  return tap.frames;
 }
 
 function tapped(connection: Receiving): Tap | undefined {
@@ -123,9 +145,12 @@ function tapped(connection: Receiving): Tap | undefined {
   const channels = new Map<number, Tapped>();
   const { accept } = connection;
   let frames = 0;
+  let refused = false;
+  const tap: Tap = { channels, frames: () => frames, limit: undefined };
   connection.recvFrame = () => {
     for (;;) {
-      if (connection.accept === accept && takeWhole(connection, channels)) {
+      if (refused) return false;
+      if (connection.accept === accept && takeWhole(connection, channels, tap.limit?.most)) {
         connection.recvSinceLastCheck = true;
         frames++;
       }
@@ -133,9 +158,19 @@ function tapped(connection: Receiving): Tap | undefined {
       if (rest.length >= FRAME_HEAD) {
         const size = rest.readUInt32BE(3);
         if (rest.length >= size + FRAME_OVERHEAD || size > 0x0400_0000) {
-          const own = rest[0] === HEADER_FRAME ? channels.get(rest.readUInt16BE(1)) : undefined;
-          if (own !== undefined) own.header = rest.subarray(FRAME_HEAD + CONTENT_HEAD, FRAME_HEAD + size);
-          if (rest[0] !== HEARTBEAT_FRAME) frames++;
+          if (rest[0] === HEADER_FRAME && size >= CONTENT_HEAD) {
+            const announced = rest.readUInt32BE(FRAME_HEAD + 4) * HIGH_WORD + rest.readUInt32BE(FRAME_HEAD + 8);
+            if (tap.limit !== undefined && announced > tap.limit.most) {
+              refused = true;
+              tap.limit.onTooLarge(announced);
+              return false;
+            }
+            const own = channels.get(rest.readUInt16BE(1));
+            const header = rest.subarray(FRAME_HEAD + CONTENT_HEAD, Math.min(FRAME_HEAD + size, rest.length));
+            const original = defuseHeaders(header);
+            if (own !== undefined) own.header = original;
+          }
+          if (rest.readUInt16BE(1) !== 0) frames++;
           connection.recvSinceLastCheck = true;
           return original.call(connection);
         }
@@ -145,13 +180,12 @@ function tapped(connection: Receiving): Tap | undefined {
       connection.rest = rest.length === 0 ? incoming : Buffer.concat([rest, incoming]);
     }
   };
-  const tap = { channels, frames: () => frames };
   taps.set(connection, tap);
   return tap;
 }
 
 /** Hands out the deliveries that lie at the front of what was received, as long as each is there as a whole. True when there were any. */
-function takeWhole(connection: Receiving, channels: ReadonlyMap<number, Tapped>): boolean {
+function takeWhole(connection: Receiving, channels: ReadonlyMap<number, Tapped>, most = Number.POSITIVE_INFINITY): boolean {
   const rest = connection.rest as Buffer;
   let at = 0;
   try {
@@ -160,7 +194,7 @@ function takeWhole(connection: Receiving, channels: ReadonlyMap<number, Tapped>)
       const tapped = channels.get(rest.readUInt16BE(at + 1));
       if (tapped === undefined || !tapped.isOpen()) return at > 0;
       const frames = deliveryAt(rest, at);
-      if (frames === undefined) return at > 0;
+      if (frames === undefined || frames.bodyEnd - frames.body > most) return at > 0;
       // One that cannot be handled is not handed out once more.
       at = frames.bodyEnd + 1;
       tapped.onFrames(frames);
@@ -174,7 +208,14 @@ function takeWhole(connection: Receiving, channels: ReadonlyMap<number, Tapped>)
 function deliveryAt(bytes: Buffer, at: number): DeliveryFrames | undefined {
   const methodEnd = at + FRAME_HEAD + bytes.readUInt32BE(at + 3);
   const content = methodEnd + 1 + FRAME_HEAD;
-  if (bytes.length < content + CONTENT_HEAD || bytes[methodEnd] !== FRAME_END || bytes[methodEnd + 1] !== HEADER_FRAME) return undefined;
+  // Class and method, a consumer tag, the delivery tag, a flag, and two names.
+  if (
+    methodEnd < at + FRAME_HEAD + METHOD_HEAD + 12 ||
+    bytes.length < content + CONTENT_HEAD ||
+    bytes[methodEnd] !== FRAME_END ||
+    bytes[methodEnd + 1] !== HEADER_FRAME
+  )
+    return undefined;
   const headerEnd = content + bytes.readUInt32BE(methodEnd + 1 + 3);
   const size = bytes.readUInt32BE(content + 4) * HIGH_WORD + bytes.readUInt32BE(content + 8);
   const body = size === 0 ? headerEnd : headerEnd + 1 + FRAME_HEAD;

@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini';
 import type { ConnectionConfig } from '../patterns/connection.ts';
 import type { InputsFor } from './command.ts';
-import { choice, duration, type Flag, integer, off, path, pauses, text, texts, toggle } from './flag.ts';
+import { choice, duration, type Flag, integer, off, path, pauses, size, text, texts, toggle } from './flag.ts';
 
 type ConnectionInput = z.input<typeof ConnectionConfig>;
 
@@ -17,6 +17,7 @@ export const connectionFlags = {
   heartbeat: duration('heartbeat interval, 0s for none (60s)'),
   blockedTimeout: duration('give up when an alarm blocks publishing for this long (300s)'),
   answerTimeout: duration('give a connection up when the broker answers nothing for this long (30s)'),
+  maxMessageSize: size('largest message to receive (128mb)'),
   cacert: path("CA certificates (PEM) to trust instead of the system's"),
   cert: path('client certificate (PEM)'),
   key: path('private key of the client certificate (PEM)'),

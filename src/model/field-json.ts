@@ -65,6 +65,6 @@ function writeTyped({ '!': type, value }: TypedField, pointer: string, depth: nu
     if (type !== defaultIntegerType(value)) types.push([pointer, type]);
     return String(value);
   }
-  const json = type === 'table' ? writeTable(value as FieldTable, `${pointer}/value`, depth + 1, types) : JSON.stringify(value);
+  const json = type === 'table' ? writeTable(value as FieldTable, `${pointer}/value`, depth, types) : JSON.stringify(value);
   return `{"!":${JSON.stringify(type)},"value":${json}}`;
 }

@@ -20,7 +20,7 @@ const INTEGERS: Readonly<Partial<Record<string, readonly [min: number, max: numb
 
 const TYPES: readonly FieldType[] = [
   ...(Object.keys(INTEGERS) as FieldType[]),
-  ...(['float', 'double', 'decimal', 'timestamp', 'bytes', 'longstr', 'table'] as const),
+  ...(['float', 'double', 'decimal', 'timestamp', 'bytes', 'longstr', 'table', 'raw'] as const),
 ];
 
 /** The integer types of some fields, by JSON pointer below the headers. */
@@ -134,7 +134,7 @@ function readTyped(typed: Partial<TypedField>, place: Place, types: IntegerTypes
   if (!Object.hasOwn(typed, 'value') || Object.keys(typed).length !== 2) throw wrong(place, `must be {"!":"${type}","value":…} and nothing else`);
   const { value } = typed;
   if (type === 'table') {
-    const table = readTable(value, below(place, 'value'), types);
+    const table = readTable(value, { ...below(place, 'value'), depth: place.depth }, types);
     return Object.hasOwn(table, '!') ? { '!': 'table', value: table } : table;
   }
   const read = READERS[type] ?? ((given: unknown) => (Number.isSafeInteger(given) ? integer(type, given as number, place) : undefined));
@@ -151,6 +151,7 @@ const TAKES: Readonly<Partial<Record<FieldType, string>>> = {
   timestamp: 'whole seconds since 1970, beyond 2^53 as digits in quotes',
   bytes: 'base64',
   longstr: 'base64',
+  raw: 'base64',
 };
 
 const isWhole = (value: unknown, max: number): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max;
@@ -195,6 +196,7 @@ const READERS: Readonly<Partial<Record<FieldType, (value: unknown) => FieldValue
     return isWhole(places, 0xff) && isWhole(digits, 0xffffffff) && Object.keys(more).length === 0 ? { '!': 'decimal', value: { places, digits } } : undefined;
   },
   bytes: (value) => (typeof value === 'string' && decodeBase64(value) !== undefined ? { '!': 'bytes', value } : undefined),
+  raw: (value) => (typeof value === 'string' && value !== '' && decodeBase64(value) !== undefined ? { '!': 'raw', value } : undefined),
   longstr(value) {
     const bytes = typeof value === 'string' ? decodeBase64(value) : undefined;
     if (bytes === undefined) return undefined;

@@ -13,12 +13,13 @@ export type FieldType =
   | 'timestamp'
   | 'bytes'
   | 'longstr'
-  | 'table';
+  | 'table'
+  | 'raw';
 
 /**
  * A field value with its AMQP type written out. `bytes` and `longstr` (a string that is not UTF-8) hold base64,
  * `int64` beyond 2^53 holds decimal digits, `decimal` holds `{ places, digits }`, `timestamp` holds seconds, beyond 2^53 as digits,
- * and `table` wraps a table that has a key named `!`.
+ * `table` wraps a table that has a key named `!`, and `raw` holds the base64 of an encoded field, its type letter first: of what nests too deep to be shown.
  */
 export interface TypedField {
   readonly '!': FieldType;

@@ -15,8 +15,8 @@ export const ConnectionConfig = z.strictObject({
   /** Rounds over all addresses before the first success; absent: one, or as many as fit into `wait`. */
   connectAttempts: z.optional(z.int().check(z.minimum(1), z.maximum(1_000_000))),
   /**
-   * Rounds of reconnecting over all addresses until a connection has lived for 10 s; beyond them it is given up. Absent: 12, and for a run that
-   * has no end of its own for ever.
+   * Rounds of reconnecting over all addresses until a connection was of use (something was confirmed, acknowledged or answered on it) or has lived for
+   * 10 s; beyond them it is given up. Absent: 12, and for a run that has no end of its own for ever.
    */
   maxReconnects: z.optional(z.int().check(z.minimum(0), z.maximum(1_000_000))),
   /** False: a lost connection is given up at once. */
@@ -43,6 +43,8 @@ export const ConnectionConfig = z.strictObject({
   blockedTimeout: z._default(timer(), 300_000),
   /** How long the broker may leave a question unanswered, such as a declaration, and send nothing else; then the connection counts as lost. */
   answerTimeout: z._default(timer(), 30_000),
+  /** Bytes that the body of a message may have that is received: it is held in memory. A larger one ends the run. */
+  maxMessageSize: z._default(z.int().check(z.minimum(1), z.maximum(4_000_000_000)), 134_217_728),
   /** PEM files. */
   cacert: filePath,
   cert: filePath,

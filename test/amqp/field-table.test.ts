@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import { readTable, writeTable } from '../../src/amqp/field-table.ts';
 import { readProperties, writeProperties } from '../../src/amqp/properties.ts';
 import { Failure } from '../../src/model/failure.ts';
+import { parseTable } from '../../src/model/field.ts';
+import { tableToJson } from '../../src/model/field-json.ts';
 import type { FieldTable } from '../../src/model/message.ts';
 import { table as tables } from '../model/fields.ts';
 
@@ -95,4 +97,50 @@ test('a number that RabbitMQ cannot hold is refused before it is sent', () => {
       (error) => error instanceof Failure && error.kind === 'data',
     );
   }
+});
+
+/** The entries of a table with other fields around one that nests so deep, in tables and arrays by turns as `kinds` says. */
+function deepEntries(depth: number, kinds: readonly boolean[]): Buffer {
+  const isTable = (level: number): boolean => kinds[level % kinds.length] ?? true;
+  const parts: Buffer[] = [];
+  let size = 0;
+  for (let level = 0; level < depth; level++) {
+    const head = Buffer.from([...(isTable(level + 1) ? [1, 0x61] : []), isTable(level) ? 0x46 : 0x41, 0, 0, 0, 0]);
+    head.writeUInt32BE(size, head.length - 4);
+    parts.push(head);
+    size += head.length;
+  }
+  const name = isTable(depth) ? [] : [1, 0x61];
+  return Buffer.concat([Buffer.from([1, 0x62, 0x56]), Buffer.from(name), ...parts.reverse(), Buffer.from([1, 0x63, 0x74, 1])]);
+}
+
+test('headers of any depth are read, shown as JSON, read back and written as they were', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.integer({ min: 1, max: 70 }), fc.integer({ min: 60, max: 18_000 })),
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 9 }),
+      (depth, kinds) => {
+        const bytes = deepEntries(depth, kinds);
+        const read = readTable(bytes);
+        assert.deepEqual(written(read), bytes);
+        const { json, types } = tableToJson(read);
+        assert.deepEqual(written(parseTable(JSON.parse(json), new Map(types))), bytes);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test('what is no field is raw bytes up to the end of its table, and only fields are written', () => {
+  const table = readTable(Buffer.from([1, 0x61, 0x56, 1, 0x62, 0x3f, 1, 2, 3]));
+  assert.deepEqual(table, { a: null, b: { '!': 'raw', value: Buffer.from([0x3f, 1, 2, 3]).toString('base64') } });
+  for (const value of [Buffer.from([0x3f, 1]), Buffer.from([0x53, 0, 0, 0, 9]), Buffer.from([0x56, 0x56])]) {
+    assert.throws(() => written({ a: { '!': 'raw', value: value.toString('base64') } }), { kind: 'data', message: /one encoded field/ });
+  }
+});
+
+test('a table of a caller that nests too deep, or in itself, is refused', () => {
+  const endless: Record<string, FieldTable> = {};
+  endless['a'] = endless as FieldTable;
+  assert.throws(() => written(endless), { kind: 'data', message: /64 levels/ });
 });

@@ -48,7 +48,15 @@ test('a pause grows with chance and with the attempt, and can be anything from t
   for (let round = 0; round < 1_000; round++) assert.ok(backoff(3, usual) <= 2_000);
 });
 
-const config = { maxReconnects: 12, reconnect: true, blockedTimeout: 1_000, answerTimeout: 30_000, reconnectDelay: usual, insecure: false };
+const config = {
+  maxReconnects: 12,
+  reconnect: true,
+  blockedTimeout: 1_000,
+  answerTimeout: 30_000,
+  maxMessageSize: 134_217_728,
+  reconnectDelay: usual,
+  insecure: false,
+};
 const never = new AbortController().signal;
 
 function link(urls: readonly string[], more: Partial<Parameters<typeof openLink>[1]> = {}, seen: Event[] = []): ReturnType<typeof openLink> {

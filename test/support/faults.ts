@@ -269,14 +269,15 @@ function eachFrame(replace: (frame: Buffer) => Buffer): (bytes: Buffer) => Buffe
   };
 }
 
-interface Listening {
+export interface Listening {
   readonly host?: string;
   readonly port?: number;
   /** What the server calls a client that has come. */
   readonly event?: 'connection' | 'secureConnection';
 }
 
-async function listen(
+/** Listens on a port of the loopback interface, and hands over each client. */
+export async function listen(
   t: Cleanup,
   server: Server,
   accept: (socket: Socket) => void,

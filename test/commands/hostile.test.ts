@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type HostileClient,
+  type Hostility,
+  headers,
+  hostileBroker,
+  long,
+  longlong,
+  longstr,
+  nested,
+  octet,
+  type Script,
+  type Sent,
+  short,
+  shortstr,
+  table,
+} from '../support/hostile-broker.ts';
+import { type Result, rmq } from '../support/rmq.ts';
+
+const CONSUME = '60.20';
+const PUBLISH = '60.40';
+const CHANNEL_OPEN = '20.10';
+
+/** Runs a command against a hostile broker; one that does not end by itself fails. */
+async function run(t: Parameters<typeof hostileBroker>[0], hostility: Hostility, args: readonly string[], input = ''): Promise<Result> {
+  const { url } = await hostileBroker(t, hostility);
+  return rmq([...args, '-u', url], { timeout: 20_000, input });
+}
+
+/** Does something in the place of the answer to a method. */
+const on =
+  (method: string, act: (client: HostileClient, sent: Sent) => void): Script =>
+  (client, sent) => {
+    if (sent.method !== method) return undefined;
+    act(client, sent);
+    return true;
+  };
+
+/** Answers a consumer, and then does something. */
+const consumed = (act: (client: HostileClient, channel: number) => void) =>
+  on(CONSUME, (client, { channel }) => {
+    client.method(channel, '60.21', shortstr('ctag'));
+    act(client, channel);
+  });
+
+function noStack({ stderr, code }: Result): void {
+  assert.doesNotMatch(stderr, /\n {4}at |Maximum call stack|out of range/);
+  assert.notEqual(code, 70);
+  assert.notEqual(code, 134);
+}
+
+const ONCE = ['--no-reconnect'];
+const TWICE = ['--max-reconnects', '1', '--reconnect-delay', '0ms..1ms'];
+
+for (const [name, tag] of [
+  ['2^63', 1n << 63n],
+  ['2^64 - 1', (1n << 64n) - 1n],
+  ['2^53 + 1', (1n << 53n) + 1n],
+  ['0', 0n],
+  ['7', 7n],
+] as const) {
+  for (const body of [Buffer.from('body'), Buffer.alloc(200_000)]) {
+    test(`consume: a first delivery with the tag ${name} and a body of ${body.length} bytes ends the connection`, async (t) => {
+      const result = await run(t, { script: consumed((client, channel) => client.deliver(channel, { tag, body })) }, ['consume', 'q', '-n', '1', ...ONCE]);
+      noStack(result);
+      assert.equal(result.code, 69);
+      assert.match(result.stderr, /delivery tag/);
+    });
+  }
+}
+
+test('consume: a delivery tag that comes twice ends the connection', async (t) => {
+  const twice = consumed((client, channel) => {
+    client.deliver(channel, { tag: 1n });
+    client.deliver(channel, { tag: 1n });
+  });
+  const result = await run(t, { script: twice }, ['consume', 'q', '-n', '5', ...ONCE]);
+  assert.equal(result.code, 69);
+  assert.match(result.stderr, /delivery tag 1 where 2 was due/);
+});
+
+for (const args of [
+  ['consume', 'q'],
+  ['publish', '-r', 'q', 'hello'],
+]) {
+  test(`${args[0]}: a broker that never answers channel.open is given up after --max-reconnects`, async (t) => {
+    const broker = await hostileBroker(t, { script: on(CHANNEL_OPEN, () => undefined) });
+    const result = await rmq([...args, ...TWICE, '--answer-timeout', '600ms', '-u', broker.url], { timeout: 20_000 });
+    assert.equal(result.code, 69);
+    assert.match(result.stderr, /gave up after 1 attempt/);
+    assert.equal(broker.connections(), 2);
+  });
+
+  test(`${args[0]}: a broker that never answers channel.open and floods with connection.unblocked is given up too`, async (t) => {
+    const flood = on(CHANNEL_OPEN, (client) => {
+      const timer = setInterval(() => client.method(0, '10.61'), 5);
+      client.socket.once('close', () => clearInterval(timer));
+    });
+    const result = await run(t, { script: flood }, [...args, ...TWICE, '--answer-timeout', '600ms']);
+    assert.equal(result.code, 69);
+    assert.match(result.stderr, /did not answer within 600 ms/);
+    assert.doesNotMatch(result.stderr, /unblocked.*\n.*unblocked/);
+  });
+}
+
+test('consume: a broker that cancels the subscription each time is given up after --max-reconnects', async (t) => {
+  const script = consumed((client, channel) => client.method(channel, '60.30', shortstr('ctag'), octet(1)));
+  const result = await run(t, { script }, ['consume', 'q', ...TWICE]);
+  assert.equal(result.code, 69);
+  assert.match(result.stderr, /gave up after 1 attempt/);
+});
+
+const closes = (client: HostileClient, channel: number): void => client.method(channel, '20.40', short(541), shortstr('INTERNAL_ERROR'), short(60), short(20));
+
+test('consume: a broker that closes the channel each time is given up after --max-reconnects', async (t) => {
+  const result = await run(t, { script: consumed(closes) }, ['consume', 'q', ...TWICE]);
+  assert.equal(result.code, 69);
+  assert.match(result.stderr, /gave up after 1 attempt/);
+});
+
+test('publish: a broker that closes the channel at each message is given up after --max-reconnects', async (t) => {
+  const script: Script = (client, { method, channel }) => {
+    if (method === PUBLISH) closes(client, channel);
+    return undefined;
+  };
+  const result = await run(t, { script }, ['publish', '-r', 'q', 'hello', ...TWICE]);
+  assert.equal(result.code, 69);
+  assert.match(result.stderr, /unknown/);
+});
+
+for (const [name, tag, multiple] of [
+  ['of one message that was never sent', 2n, 0],
+  ['of all up to one that was never sent', 5n, 1],
+  ['of all up to 2^63', 1n << 63n, 1],
+  ['of the message 2^31', 1n << 31n, 0],
+  ['of the message 0', 0n, 0],
+] as const) {
+  for (const method of ['60.80', '60.120']) {
+    test(`publish: a ${method === '60.80' ? 'confirm' : 'nack'} ${name} says nothing about the one that was`, async (t) => {
+      const script: Script = (client, sent) => {
+        if (sent.method === PUBLISH) client.method(sent.channel, method, longlong(tag), octet(multiple));
+        return undefined;
+      };
+      const result = await run(t, { script }, ['publish', '-r', 'q', 'hello', '--json', ...ONCE]);
+      noStack(result);
+      assert.equal(result.code, 69);
+      assert.match(result.stderr, /message .* never sent/);
+      const { confirmed, nacked, unknown } = JSON.parse(result.stdout) as Record<string, number>;
+      assert.deepEqual({ confirmed, nacked, unknown }, { confirmed: 0, nacked: 0, unknown: 1 });
+    });
+  }
+}
+
+test('consume: a body that is announced as 2 GB is not waited for, nor kept', async (t) => {
+  const script = consumed((client, channel) => client.deliver(channel, { tag: 1n, size: 2_000_000_000n, body: Buffer.alloc(1_000_000) }));
+  const result = await run(t, { script }, ['consume', 'q', '-n', '1']);
+  assert.equal(result.code, 76);
+  assert.match(result.stderr, /message of 1\.9 GiB; at most 128 MiB/);
+  assert.match(result.stderr, /--max-message-size/);
+});
+
+test('consume: --max-message-size says how much is too much', async (t) => {
+  const deliver = (size: number) => ({ script: consumed((client, channel) => client.deliver(channel, { tag: 1n, body: Buffer.alloc(size) })) });
+  const limit = ['consume', 'q', '-n', '1', '--no-ack', '-o', 'raw', '--max-message-size', '64kb'];
+  const fits = await run(t, deliver(65_536), limit);
+  assert.deepEqual([fits.code, fits.output.length], [0, 65_536]);
+  const small = await run(t, deliver(65_537), limit);
+  assert.equal(small.code, 76);
+  assert.match(small.stderr, /--max-message-size/);
+});
+
+for (const [name, greeting] of [
+  ['nests 20,000 levels deep', Buffer.concat([longstr(nested(20_000)), longstr('PLAIN'), longstr('en_US')])],
+  ['is cut off', Buffer.concat([long(2_000), Buffer.from('\x07version')])],
+  ['holds a field of an unknown type', Buffer.concat([table(Buffer.concat([shortstr('a'), Buffer.from('?')])), longstr('PLAIN'), longstr('en_US')])],
+] as const) {
+  test(`a greeting that ${name} is told as what it is`, async (t) => {
+    const result = await run(t, { greeting }, ['publish', '-r', 'q', 'hello']);
+    noStack(result);
+    assert.equal(result.code, 69);
+    assert.match(result.stderr, /does not speak AMQP 0-9-1 properly/);
+  });
+}
+
+test('what the broker did not say is not told as its words', async (t) => {
+  const script = consumed((client, channel) => client.frame(3, channel, Buffer.from('a body without a delivery')));
+  const result = await run(t, { script }, ['consume', 'q', '-n', '1', ...ONCE]);
+  noStack(result);
+  assert.equal(result.code, 69);
+  assert.doesNotMatch(result.stderr, /the broker says/);
+  assert.match(result.stderr, /broke the rules of AMQP 0-9-1/);
+});
+
+test('headers that are no table do not end in a stack trace', async (t) => {
+  for (const properties of [
+    Buffer.concat([short(0x2000), long(9_999)]),
+    headers(Buffer.from('\xff')),
+    headers(Buffer.concat([shortstr('a'), Buffer.from('S'), long(4_000_000_000)])),
+    headers(Buffer.concat([shortstr('a'), Buffer.from('?')])),
+    Buffer.from([0x80]),
+  ]) {
+    const result = await run(t, { script: consumed((client, channel) => client.deliver(channel, { tag: 1n, properties })) }, [
+      'consume',
+      'q',
+      '-n',
+      '1',
+      '--no-ack',
+      '-o',
+      'json',
+      ...ONCE,
+    ]);
+    noStack(result);
+    assert.notEqual(result.stdout + result.stderr, '');
+  }
+});
