@@ -1,7 +1,7 @@
 import { ATTEMPT_HEADER, EXIT_CODE_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
 import { type Death, deathHistory } from './death.ts';
 import type { Delivery } from './message.ts';
-import { oneLine } from './one-line.ts';
+import { visibleLine } from './one-line.ts';
 import { plainHeaders } from './plain-headers.ts';
 import { formatCount, formatDuration } from './quantity.ts';
 import { replaysOf } from './replay.ts';
@@ -74,7 +74,7 @@ const HOW: Readonly<Record<string, string>> = {
 };
 
 function how(reason: string): string {
-  return Object.hasOwn(HOW, reason) ? (HOW[reason] ?? '') : `died (${oneLine(reason)}) in`;
+  return Object.hasOwn(HOW, reason) ? (HOW[reason] ?? '') : `died (${visibleLine(reason)}) in`;
 }
 
 function times(count: number): string {
@@ -88,15 +88,15 @@ function worker({ properties: { headers = {} } }: Delivery): string[] {
   if (typeof reason !== 'string') return [];
   const which = typeof attempt === 'number' ? ` on attempt ${attempt}` : '';
   const exit = typeof code === 'number' && !reason.includes(`exit code ${code}`) ? ` (exit code ${code})` : '';
-  const said = typeof stderr === 'string' ? [`  ${stderr.trimEnd().split('\n').map(oneLine).join('\n  ')}`] : [];
-  return [`Its worker gave up${which}: ${oneLine(reason)}${exit}${said.length > 0 ? '; its last words:' : '.'}`, ...said];
+  const said = typeof stderr === 'string' ? [`  ${stderr.trimEnd().split('\n').map(visibleLine).join('\n  ')}`] : [];
+  return [`Its worker gave up${which}: ${visibleLine(reason)}${exit}${said.length > 0 ? '; its last words:' : '.'}`, ...said];
 }
 
 function replayed(replays: number): string[] {
   return replays === 0 ? [] : [`It was replayed${times(replays) || ' once'} before.`];
 }
 
-const name = (text: string): string => `"${oneLine(text)}"`;
+const name = (text: string): string => `"${visibleLine(text)}"`;
 /** Where a message is published to, for people. */
 export function describeAddress(exchange: string, key: string): string {
   return exchange === '' ? `the queue ${name(key)}` : `exchange ${name(exchange)} with key ${name(key)}`;

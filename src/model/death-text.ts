@@ -1,10 +1,10 @@
-import { oneLine } from './one-line.ts';
+import { visibleLine } from './one-line.ts';
 import { cutToWidth } from './text-width.ts';
 
 /** Text that anybody may have chosen, on one line and cut to so many columns of a terminal. */
 export function shortLine(text: string, most: number): string {
   // A megabyte of text is not looked through for the sake of a few characters.
-  const start = oneLine(text.slice(0, most * 4));
+  const start = visibleLine(text.slice(0, most * 4));
   return cutToWidth(text.length <= most * 4 ? start : `${start}${' '.repeat(most)}`, most);
 }
 

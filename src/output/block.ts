@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { jsonLoss } from '../model/json.ts';
 import type { Delivery, Properties } from '../model/message.ts';
+import { visibleLine, visibleText } from '../model/one-line.ts';
 import { type PlainValue, plainHeaders } from '../model/plain-headers.ts';
 import { formatNumber, formatSize } from '../model/quantity.ts';
 import type { Palette } from './color.ts';
-import { visibleLine, visibleText } from './escape.ts';
 
 type Row = readonly [label: string, value: string];
 

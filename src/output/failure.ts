@@ -1,7 +1,7 @@
 import { Failure } from '../model/failure.ts';
+import { visibleText } from '../model/one-line.ts';
 import { masked } from '../model/secrets.ts';
 import type { Palette } from './color.ts';
-import { visibleText } from './escape.ts';
 
 const MOST_CAUSES = 5;
 

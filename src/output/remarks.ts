@@ -1,7 +1,7 @@
 import type { Event } from '../model/event.ts';
+import { visibleText } from '../model/one-line.ts';
 import { masked } from '../model/secrets.ts';
 import type { Palette } from './color.ts';
-import { visibleText } from './escape.ts';
 import { type Remark, remarkOn } from './event.ts';
 
 /** How many messages are complained about one by one, of each kind. */

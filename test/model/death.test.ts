@@ -7,7 +7,7 @@ import { deathStory, decodeDeath } from '../../src/model/death-story.ts';
 import { formatTable, letterCells } from '../../src/model/death-table.ts';
 import { previewOf, shortLine } from '../../src/model/death-text.ts';
 import type { Delivery, FieldTable, FieldValue } from '../../src/model/message.ts';
-import { oneLine } from '../../src/model/one-line.ts';
+import { visibleLine } from '../../src/model/one-line.ts';
 import { textWidth } from '../../src/model/text-width.ts';
 
 const NOW = 1_700_000_000_000;
@@ -150,7 +150,7 @@ test('groups beyond ten thousand are only counted', () => {
 });
 
 test('text that others have chosen is cut to its width and shows what it would do to a terminal', () => {
-  assert.equal(oneLine('a\u001b[31m\tb\n\u202e'), 'a\\u001b[31m\\tb\\n\\u202e');
+  assert.equal(visibleLine('a\u001b[31m\tb\n\u202e'), 'a\\x1b[31m\\tb\\n\\u202e');
   assert.equal(shortLine('abcdef', 4), 'abc…');
   assert.equal(shortLine('abcd', 4), 'abcd');
   assert.equal(previewOf(Buffer.from('é'.repeat(500)), 10), `${'é'.repeat(9)}…`);

@@ -1,5 +1,5 @@
 import { Failure } from '../../model/failure.ts';
-import { oneLine } from '../../model/one-line.ts';
+import { visibleLine } from '../../model/one-line.ts';
 import { formatNumber } from '../../model/quantity.ts';
 import { describeStayed, transferFailure } from '../../model/transfer.ts';
 import type { ConnectionConfig } from '../../patterns/connection.ts';
@@ -116,7 +116,7 @@ function describeDryRun({ depth, seen, chosen, stayed }: Replayed['counts'], des
 }
 
 function place({ exchange, routingKey, messages, missing }: Replayed['destinations'][number]): string {
-  const where = exchange === '' ? `queue "${oneLine(routingKey)}"` : `exchange "${oneLine(exchange)}" with key "${oneLine(routingKey)}"`;
+  const where = exchange === '' ? `queue "${visibleLine(routingKey)}"` : `exchange "${visibleLine(exchange)}" with key "${visibleLine(routingKey)}"`;
   const what = exchange === '' ? 'queue' : 'exchange';
   return missing === true ? `${where}: there is no such ${what}: ${messages === 1 ? 'it' : 'they'} would stay` : where;
 }

@@ -1,5 +1,5 @@
 import { type Cells, formatTable } from '../../model/death-table.ts';
-import { oneLine } from '../../model/one-line.ts';
+import { visibleLine } from '../../model/one-line.ts';
 import { formatCount, formatDuration, formatNumber } from '../../model/quantity.ts';
 import type { DeadLettering, DeadLetterTarget } from './list.ts';
 
@@ -8,12 +8,12 @@ const NUMBERS: ReadonlySet<number> = new Set([HEAD.indexOf('DEPTH')]);
 
 /** A table for people: a line for each target of each queue, and below it what dangles. */
 export function listText(list: readonly DeadLettering[], vhost: string): string {
-  if (list.length === 0) return `no queue in the vhost "${oneLine(vhost)}" dead-letters`;
+  if (list.length === 0) return `no queue in the vhost "${visibleLine(vhost)}" dead-letters`;
   const widths: number[] = [];
   const lines = (rows: readonly Cells[]): string => formatTable(rows, { right: NUMBERS, widths });
   // The widths are those of all rows.
   lines([HEAD, ...list.flatMap(rowsOf)]);
-  const blocks = list.map((one) => `${lines(rowsOf(one))}${one.dangling.map(({ text }) => `  ! ${oneLine(text)}\n`).join('')}`);
+  const blocks = list.map((one) => `${lines(rowsOf(one))}${one.dangling.map(({ text }) => `  ! ${visibleLine(text)}\n`).join('')}`);
   const dangling = list.filter((one) => one.dangling.length > 0).length;
   const end =
     dangling === 0 ? `${formatCount(list.length, 'queue')}, nothing dangles` : `${formatCount(dangling, 'queue')} of ${formatNumber(list.length)} dangling`;
@@ -23,9 +23,9 @@ export function listText(list: readonly DeadLettering[], vhost: string): string 
 function rowsOf({ queue, exchange, routingKey, by, policy, targets }: DeadLettering): readonly Cells[] {
   const own = [queue, policy === null ? (by ?? '-') : `policy ${policy}`, exchange === '' ? '(default)' : (exchange ?? '-'), routingKey ?? '(its own)'];
   const [first, ...others] = targets.map(cellsOf);
-  return [[...own.map(oneLine), ...(first ?? ['-', '-', '-'])], ...others.map((cells) => ['', '', '', '', ...cells])];
+  return [[...own.map(visibleLine), ...(first ?? ['-', '-', '-'])], ...others.map((cells) => ['', '', '', '', ...cells])];
 }
 
 function cellsOf({ queue, depth, ttl }: DeadLetterTarget): Cells {
-  return [oneLine(queue), depth === null ? '?' : formatNumber(depth), ttl === null ? 'for ever' : formatDuration(ttl)];
+  return [visibleLine(queue), depth === null ? '?' : formatNumber(depth), ttl === null ? 'for ever' : formatDuration(ttl)];
 }
