@@ -243,10 +243,7 @@ export class Publisher {
         const before = this.#unconfirmed.count;
         this.#unconfirmed.take(tag, multiple, settle);
         // What answers nothing is no sign of life.
-        if (this.#unconfirmed.count < before) {
-          connection.ofUse = true;
-          this.#silence.broken();
-        }
+        if (this.#unconfirmed.count < before) this.#silence.broken();
         this.#trySuspect();
         this.#waiting.wake();
       };
@@ -292,6 +289,8 @@ export class Publisher {
 
   #settle(entry: Entry, outcome: Outcome): void {
     if (this.#doubts.hold(entry, outcome)) return;
+    // A message that comes back may only mean that a node is down: that is no progress.
+    if (outcome.kind === 'confirmed' && entry.returned === undefined && this.#connection !== undefined) this.#connection.ofUse = true;
     if (outcome.kind === 'nacked' && this.#doubts.recovering) this.#again(entry);
     else this.#tally.settle(entry, outcome);
   }
