@@ -1,6 +1,7 @@
 import type { FieldTable } from '../model/message.ts';
 import type { Topology } from '../model/topology.ts';
 import type { Connection } from './connection.ts';
+import type { WireDelivery } from './wire-delivery.ts';
 
 /** What a subscription may take. */
 export interface Portion {
@@ -28,6 +29,8 @@ export interface ConsumerConfig {
   readonly onSubscribed?: ((queue: string) => void) | undefined;
   /** Milliseconds that a message may stay unacknowledged, where a consumer can say so; absent: what the broker or the queue says. */
   readonly consumerTimeout?: number | undefined;
+  /** Called for a delivery that comes while the consumer stops: it goes back with the channel unless it is settled before. */
+  readonly onLate?: ((delivery: WireDelivery) => void) | undefined;
   /** Called when the broker took back what was held for too long; deliveries of the channel are no longer current. */
   readonly onTimedOut?: (() => void) | undefined;
 }

@@ -88,6 +88,7 @@ export class HeldReader {
   /** Those whose next return would be the last, in their order; true for one that is to stay. */
   readonly #last = new Map<Taken, boolean>();
   readonly #copying = new Set<Promise<void>>();
+  #opening: Promise<void> = Promise.resolve();
   #copiedBack = 0;
   #stranded = 0;
   #left: number;
@@ -116,7 +117,8 @@ export class HeldReader {
    * @throws Failure `missing`, `denied` or `refused` as the broker gives it
    */
   async begin(): Promise<void> {
-    await this.#open(this.#left, Math.min(SAMPLE, this.#left));
+    this.#opening = this.#open(this.#left, Math.min(SAMPLE, this.#left));
+    await this.#opening;
   }
 
   /** True once it gives its messages back: what has not been acknowledged then comes again. */
@@ -174,6 +176,8 @@ export class HeldReader {
   /** Takes nothing more; what was taken can still be settled. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    // A subscription that is just being made delivers before it can be cancelled.
+    await this.#opening.catch(() => undefined);
     await Promise.all(this.#windows.map(({ consumer }) => consumer.cancel()));
   }
 
@@ -233,6 +237,7 @@ export class HeldReader {
       noAck: false,
       exclusive: this.#config.exclusive === true,
       priority: this.#config.priority,
+      onLate: (delivery: WireDelivery) => this.#takeLate(delivery, window),
       // On a second channel everything comes again, also what is held: that is for a new reader.
       onSubscribed: () => ++subscriptions > 1 && this.#fail(new Failure('unavailable', 'the broker took the messages back', { transient: true })),
     };
@@ -243,6 +248,12 @@ export class HeldReader {
     void consumer.ended.then((failure) => failure !== undefined && this.#fail(failure));
     await consumer.connect();
     await consumer.subscribe(limit);
+  }
+
+  /** It is not handed out, and has to go back like the others. */
+  #takeLate(delivery: WireDelivery, window: Window): void {
+    window.delivered++;
+    if (isLastReturn(this.#config.rules, delivery.properties.headers)) this.#last.set({ delivery, window }, true);
   }
 
   #take(delivery: WireDelivery, window: Window): void {
@@ -272,7 +283,8 @@ export class HeldReader {
       await window.consumer.cancel();
       if (!this.#stopped) await this.#open(this.#left, next);
     };
-    goOn().catch((error: Failure) => this.#fail(error));
+    this.#opening = goOn();
+    this.#opening.catch((error: Failure) => this.#fail(error));
   }
 
   #fail(failure: Failure): void {

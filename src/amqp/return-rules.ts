@@ -27,7 +27,7 @@ export type AskManagement = (queue: string, connection: Connection) => Promise<M
 
 /** The limit of a quorum queue that sets none, from RabbitMQ 4.0 on. */
 const DEFAULT_LIMIT = 20;
-/** Where a limit may hold that cannot be seen, a message may be returned once: a lower one would make the queue drop whatever a consumer fails. */
+/** Where a limit may hold that cannot be seen, a message may be returned once. (A limit of 0 drops whatever a consumer returns: it shows only afterwards.) */
 const LOWEST_LIMIT = 1;
 const FREE: ReturnRules = { limit: undefined, isCertain: true, hiddenFor: undefined };
 

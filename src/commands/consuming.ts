@@ -38,13 +38,14 @@ export async function lookingOptions(
   context: Context,
   managementUrl?: string,
 ): Promise<Pick<TakeOptions, 'ask' | 'judgeSilence'>> {
-  if (requeue) {
+  // Loaded when something goes back.
+  const ask: TakeOptions['ask'] = async (queue, on) => {
     const { managementBeside } = await import('./dlx/limits.ts');
-    return { ask: await managementBeside(managementUrl, context) };
-  }
-  if (expect !== 0) return {};
+    return (await managementBeside(managementUrl, context))(queue, on);
+  };
+  if (requeue || expect !== 0) return { ask };
   const [{ heldBy, judgeHeld }, { deskFinder }] = await Promise.all([import('../patterns/held.ts'), import('../patterns/dlx/list-desk.ts')]);
   const { connection, emit, signal } = context;
-  const ask = heldBy(deskFinder(connection, deskPlace(managementUrl, context), emit, signal));
-  return { judgeSilence: (on, queue, within) => judgeHeld(() => ask(on, queue), within, context) };
+  const held = heldBy(deskFinder(connection, deskPlace(managementUrl, context), emit, signal));
+  return { ask, judgeSilence: (on, queue, within) => judgeHeld(() => held(on, queue), within, context) };
 }

@@ -1,7 +1,9 @@
 import type { Session } from '../amqp/session.ts';
 import type { ConsumeCounts } from '../model/event.ts';
 import type { ConsumeConfig } from './consume-config.ts';
-import { asConsumed, take } from './take.ts';
+import { strandedFailure } from './dlx/read-options.ts';
+import { COPIED_BACK, GiveBack } from './give-back.ts';
+import { asConsumed, type Taken, take } from './take.ts';
 import type { Take, TakeOptions } from './take-options.ts';
 
 /**
@@ -14,7 +16,7 @@ import type { Take, TakeOptions } from './take-options.ts';
 export async function consume(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions = {}): Promise<ConsumeCounts> {
   const { counts, seconds, failure } = config.requeue
     ? await (await import('./look.ts')).look(session, config, handler, options)
-    : asConsumed(await take(session, config, handler, options));
+    : await taking(session, config, handler, options);
   session.emit({ kind: 'consumed', counts, seconds, queue: config.queue });
   if (failure?.kind === 'closed' && counts.acknowledged > 0) {
     session.emit({
@@ -24,4 +26,24 @@ export async function consume(session: Session, config: ConsumeConfig, handler: 
   }
   if (failure !== undefined) throw failure;
   return counts;
+}
+
+/** Takes messages; what was delivered and not handled when the run ends goes back, as a copy where its return would be the last. */
+async function taking(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions): Promise<Taken<ConsumeCounts>> {
+  const wayBack = new GiveBack(session, options.ask);
+  let stranded = 0;
+  const giveBack: Take = async (delivery, context) => {
+    const way = await wayBack.lastWayFor(delivery, context);
+    if (way === 'stuck') stranded++;
+    return way === 'copied' ? COPIED_BACK : 'hold';
+  };
+  try {
+    const taken = asConsumed(await take(session, config, handler, config.ack ? { giveBack, ...options } : options));
+    const gone = strandedFailure(config.queue, { stranded });
+    if (gone === undefined) return taken;
+    if (taken.failure !== undefined && taken.failure.kind !== 'closed') session.emit({ kind: 'note', text: gone.message });
+    return { ...taken, failure: taken.failure === undefined || taken.failure.kind === 'closed' ? gone : taken.failure };
+  } finally {
+    await wayBack.close();
+  }
 }

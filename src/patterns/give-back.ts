@@ -4,10 +4,14 @@ import { type AskManagement, isLastReturn, learnReturnRules, type ReturnRules } 
 import type { Session } from '../amqp/session.ts';
 import { Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message.ts';
+import type { Labelled } from '../model/verdict.ts';
 import type { TakeContext } from './take-options.ts';
 
 /** How a delivery goes back: by the broker, or as a copy after which it is acknowledged. `kept`: nobody needs to know any more. `stuck`: neither is possible. */
 export type WayBack = 'return' | 'copied' | 'kept' | 'stuck';
+
+/** How a delivery is settled that a copy has replaced. */
+export const COPIED_BACK: Labelled = { settlement: 'ack', label: 'copiedBack', certain: true };
 
 /** What a worker may ask beside the broker. */
 export interface WorkOptions {
@@ -56,11 +60,13 @@ export class GiveBack {
     return 'kept';
   }
 
-  /** The same for a delivery that nothing was decided about when the run ended: within some seconds, and without asking the management API. */
+  /** The same for a delivery that nothing was decided about when the run ended: within some seconds. */
   async lastWayFor(delivery: Delivery, context: TakeContext): Promise<WayBack> {
     let unless: WayBack = 'return';
     const way = async (): Promise<WayBack> => {
-      const rules = await (this.#rules?.learned ?? this.#ask(delivery.queue, context)).catch(() => undefined);
+      // All that goes back now is asked about once.
+      this.#rules ??= { learned: this.#ask(delivery.queue, context, this.#management), since: performance.now() };
+      const rules = await this.#rules.learned.catch(() => undefined);
       if (rules === undefined || !isLastReturn(rules, delivery.properties.headers)) return 'return';
       unless = rules.isCertain ? 'stuck' : 'return';
       return (await this.#copy(delivery)) === 'copied' ? this.#copiedWhile(context) : unless;

@@ -20,14 +20,13 @@ export class InFlight<T> {
     return this.#running;
   }
 
-  /** Items whose turn has not come. */
+  /** Items whose turn has not come, or came too late. */
   get waiting(): readonly T[] {
     return this.#waiting;
   }
 
   add(item: T): void {
-    if (this.#stopped) return;
-    if (this.#running < this.#most) this.#start(item);
+    if (!this.#stopped && this.#running < this.#most) this.#start(item);
     else this.#waiting.push(item);
   }
 

@@ -48,8 +48,8 @@ export async function take(session: Session, config: ConsumeConfig, handler: Tak
 
 /** What a command tells of a run that answers in its own name. */
 export function asConsumed({ counts, seconds, failure }: Taken): Taken<ConsumeCounts> {
-  const { received, acknowledged, rejected, requeued, unknown, returned } = counts;
-  return { counts: { received, acknowledged, rejected, requeued, unknown, returned }, seconds, failure };
+  const { received, acknowledged, rejected, requeued, unknown, returned, copiedBack } = counts;
+  return { counts: { received, acknowledged, rejected, requeued, unknown, returned, ...(copiedBack > 0 && { copiedBack }) }, seconds, failure };
 }
 
 /** A failure as it is; anything else is a bug, which nothing here may hide. */
@@ -123,6 +123,7 @@ class Run {
         onSubscribed: this.#options.onSubscribed,
         consumerTimeout: this.#options.consumerTimeout,
         onTimedOut: this.#options.onTimedOut,
+        onLate: (delivery) => this.#handling.add(delivery),
       },
       (delivery) => this.#handling.add(delivery),
     );

@@ -13,7 +13,7 @@ import { formatCount, formatDuration, MAX_TIMER } from '../model/quantity.ts';
 import { asBeforePutBack } from '../model/replay.ts';
 import type { Judgement, Labelled, Settlement, Verdict } from '../model/verdict.ts';
 import { ConsumeConfig, hasEnd } from './consume-config.ts';
-import { GiveBack, type WayBack, type WorkOptions } from './give-back.ts';
+import { COPIED_BACK, GiveBack, type WayBack, type WorkOptions } from './give-back.ts';
 import { HELD_TOO_LONG, HeldTooLong } from './held-too-long.ts';
 import { publishWhile } from './publish-while.ts';
 import { take } from './take.ts';
@@ -37,7 +37,6 @@ const WITHOUT_REASON: Readonly<Record<Verdict, string>> = {
 const REJECTED: Labelled = { settlement: 'dead', label: 'dead' };
 const DROPPED: Labelled = { settlement: 'dead', label: 'dropped' };
 const BURIED: Labelled = { settlement: 'ack', label: 'dead', certain: true };
-const COPIED_BACK: Labelled = { settlement: 'ack', label: 'copiedBack', certain: true };
 const SENT_OFF: Labelled = { settlement: 'ack', label: 'retried', certain: true };
 const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 

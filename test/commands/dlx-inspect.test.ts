@@ -49,7 +49,7 @@ for (const type of ['classic', 'quorum']) {
     assert.match(head ?? '', /^#\s+AGE\s+DIED\s+IN QUEUE\s+EXCHANGE\s+KEY\s+SIZE\s+REPLAYED\s+BODY$/);
     assert.match(
       first ?? '',
-      new RegExp(`^1 .* rejected +${work.slice(0, 30)}.* test\\.exchange\\.\\w+ +order\\.placed +27 B +40,000  first \\\\u001b\\[2Jbody\\\\nof two lines$`),
+      new RegExp(`^1 .* rejected +${work.slice(0, 30)}.* test\\.exchange\\.\\w+ +order\\.placed +27 B +40,000  first \\\\x1b\\[2Jbody\\\\nof two lines$`),
     );
     assert.match(second ?? '', /^2 .* second$/);
     assert.deepEqual(more, ['']);
@@ -74,7 +74,7 @@ test('on a terminal each dead letter is one line of its width, whatever characte
   assert.match(same, /^all: in queue test\.work\.\w+, exchange test\.exchange\.\w+$/);
   const lines = [head, first, second];
   for (const line of lines) assert.ok(textWidth(line) <= 80, line);
-  const columns = lines.map((line) => textWidth(line.slice(0, line.search(/BODY|\{|\\u001b/))));
+  const columns = lines.map((line) => textWidth(line.slice(0, line.search(/BODY|\{|\\x1b/))));
   assert.equal(new Set(columns).size, 1, stdout);
 });
 
@@ -271,7 +271,7 @@ test('what a worker said stands in a column, and can be counted; the default exc
   await kill(['a'], 'key', { 'x-rmq-reason': 'exit code 7', 'x-rmq-stderr': 'reading\nno such order\n\n' });
   await kill(['b'], 'key', { 'x-rmq-stderr': 'starting\nout of \u001b[31mmemory\n' });
   const table = await rmq(['dlx', 'inspect', dead]);
-  assert.match(table.stdout, /^# .* REPLAYED +WHY +BODY\n1 .* no such order +a\n2 .* out of \\u001b\[31mmemory +b\n$/);
+  assert.match(table.stdout, /^# .* REPLAYED +WHY +BODY\n1 .* no such order +a\n2 .* out of \\x1b\[31mmemory +b\n$/);
   const terminal = await start(['dlx', 'inspect', dead], { terminal: true }).result;
   assert.match(terminal.stdout, /WHY +BODY\r\n/);
   await channel.purgeQueue(dead);
@@ -298,7 +298,7 @@ test('a forged death is shown as what it is', async (t) => {
   });
   const table = await rmq(['dlx', 'inspect', dead]);
   assert.equal(table.code, 0, table.stderr);
-  assert.match(table.stdout, /evil\\n +\\u001b\[31mq/);
+  assert.match(table.stdout, /evil\\n +\\x1b\[31mq/);
   assert.match((await rmq(['dlx', 'inspect', dead, '--show', '1'])).stdout, /Nothing tells that it died.*\n1 entry of x-death is not what a broker writes/);
   const [, second] = jsonLines<Envelope>(await rmq(['dlx', 'inspect', dead, '-o', 'json']));
   assert.deepEqual([second?.death.malformed, second?.death.deaths.length, second?.death.deaths[0]?.time], [1, 1, undefined]);

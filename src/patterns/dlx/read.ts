@@ -72,7 +72,13 @@ export async function readHeld(
       }
     } finally {
       summary = { ...summary, ...reading.summary };
-      if (!rules.isCertain && reading.unready > 0) session.emit({ kind: 'note', text: describeUnready(reading.unready, queue) });
+      const missing = reading.passes > 1 && rules.limit !== undefined && options.follows !== true ? depth - reading.delivered : 0;
+      if (missing > 0 && failure === undefined) failure = missingFailure(missing, queue);
+      if (!rules.isCertain && reading.unready > 0) {
+        const unready = describeUnready(reading.unready, queue, rules);
+        if (rules.limit === undefined || failure !== undefined) session.emit({ kind: 'note', text: unready });
+        else failure = new Failure('partial', unready, { hint: 'look behind its dead-letter exchange; the management API tells the limits of a queue' });
+      }
     }
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -130,10 +136,22 @@ export function describeCopied(copiedBack: number, queue: string): string {
   return `${formatCount(copiedBack, 'message')} of "${queue}" ${were} at the delivery limit and could not be returned: ${each} at the end of the queue`;
 }
 
+/** A lost connection is a return of everything that it held, and may have been the last one. */
+function missingFailure(missing: number, queue: string): Failure {
+  const [are, them] = missing === 1 ? ['is', 'it'] : ['are', 'them'];
+  return new Failure(
+    'partial',
+    `${formatCount(missing, 'message')} of "${queue}" ${are} not there any more since the connection was lost: the queue has dead-lettered or dropped ${them} at the delivery limit, or another consumer has ${them}`,
+    { hint: 'look for them behind the dead-letter exchange of the queue' },
+  );
+}
+
 /** What may have become of messages that went back to a queue whose arguments cannot be seen. */
-function describeUnready(unready: number, queue: string): string {
+function describeUnready(unready: number, queue: string, { limit }: ReturnRules): string {
   const [are, them] = unready === 1 ? ['is', 'it'] : ['are', 'them'];
-  return `${formatCount(unready, 'message')} of "${queue}" ${are} not ready again: another consumer has taken ${them}, or the queue hides what is given back for a while (x-delayed-retry-type)`;
+  const gone =
+    limit === undefined ? 'hides what is given back for a while (x-delayed-retry-type)' : `has a delivery limit of 0 and has dead-lettered or dropped ${them}`;
+  return `${formatCount(unready, 'message')} of "${queue}" ${are} not ready again: another consumer has taken ${them}, or the queue ${gone}`;
 }
 
 interface Source {
@@ -177,6 +195,9 @@ class Reading {
 
   /** Messages that were given back last and are not ready again. */
   unready = 0;
+  /** Messages that came over the last connection, and how many connections there were. */
+  delivered = 0;
+  passes = 0;
 
   get summary(): Pick<ReadSummary, 'read' | 'unread' | 'chosen' | 'copiedBack' | 'stranded'> {
     return { read: this.#read, unread: this.#unread, chosen: this.#chosen, copiedBack: this.#copiedBack, stranded: this.#stranded };
@@ -195,6 +216,8 @@ class Reading {
     this.#held = [];
     this.#open = 0;
     this.#unread = 0;
+    this.delivered = 0;
+    this.passes++;
     const ended = new Promise<Failure | undefined>((resolve) => {
       this.#end = resolve;
     });
@@ -254,6 +277,7 @@ class Reading {
 
   #take(taken: Taken, reader: HeldReader): void {
     if (reader !== this.#reader || reader.closed) return;
+    this.delivered++;
     if (this.#enough) this.#unread++;
     if (this.#enough || !this.#handle(taken, reader)) reader.settle(taken, 'hold');
     this.#endWhenDone(reader);
