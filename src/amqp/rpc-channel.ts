@@ -41,7 +41,7 @@ export async function openRequestChannel(connection: Connection, listener: Reque
   channel.once('close', () => {
     writer = undefined;
   });
-  const take = takeDeliveries(channel, connection, { queue: REPLY_TO, generation: 0 }, listener.reply);
+  const take = takeDeliveries(channel, connection, { queue: REPLY_TO, generation: 0, unanswered: true }, listener.reply);
   await onChannel(channel.consume(REPLY_TO, take, { noAck: true }), connection);
   writer = frameWriter(channel, true);
   return {

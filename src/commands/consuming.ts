@@ -38,10 +38,11 @@ export async function lookingOptions(
   context: Context,
   managementUrl?: string,
 ): Promise<Pick<TakeOptions, 'ask' | 'judgeSilence'>> {
-  // Loaded when something goes back.
+  // Loaded when something goes back, which a run that was stopped does as well.
+  const asking = requeue ? context : { ...context, signal: new AbortController().signal };
   const ask: TakeOptions['ask'] = async (queue, on) => {
     const { managementBeside } = await import('./dlx/limits.ts');
-    return (await managementBeside(managementUrl, context))(queue, on);
+    return (await managementBeside(managementUrl, asking))(queue, on);
   };
   if (requeue || expect !== 0) return { ask };
   const [{ heldBy, judgeHeld }, { deskFinder }] = await Promise.all([import('../patterns/held.ts'), import('../patterns/dlx/list-desk.ts')]);

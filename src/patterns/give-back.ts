@@ -65,7 +65,8 @@ export class GiveBack {
     let unless: WayBack = 'return';
     const way = async (): Promise<WayBack> => {
       // All that goes back now is asked about once.
-      this.#rules ??= { learned: this.#ask(delivery.queue, context, this.#management), since: performance.now() };
+      const learn = (): Promise<ReturnRules> => this.#ask(delivery.queue, context, this.#management).catch(() => this.#ask(delivery.queue, context));
+      this.#rules ??= { learned: learn(), since: performance.now() };
       const rules = await this.#rules.learned.catch(() => undefined);
       if (rules === undefined || !isLastReturn(rules, delivery.properties.headers)) return 'return';
       unless = rules.isCertain ? 'stuck' : 'return';

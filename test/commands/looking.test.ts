@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Peer, peer, unique } from '../support/broker.ts';
 import { scratchDirectory } from '../support/programs.ts';
-import { json, type Result, rmq } from '../support/rmq.ts';
+import { json, type Result, rmq, start } from '../support/rmq.ts';
 import { policyFor, restrictedUser } from '../support/users.ts';
 
 // What a look costs differs from version to version. What has to hold does not: every message is there afterwards.
@@ -232,3 +232,29 @@ test('looking into a quorum queue that dlx setup has made for dead letters is fr
   for (const name of [work, dead]) await at.channel.deleteQueue(name);
   await at.channel.deleteExchange(dlx);
 });
+
+for (const line of [
+  ['dlx', 'inspect', '-o', 'json'],
+  ['consume', '--requeue', '--drain'],
+  ['consume', '--drain'],
+]) {
+  test(`rmq ${line.join(' ')} that is stopped at the delivery limit puts back also what was on its way`, async (t) => {
+    const at = await peer(t);
+    const name = await at.queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1 } }, 'looked');
+    const many = Array.from({ length: 1_500 }, (_, index) => `${index}`.padStart(300, '.'));
+    await at.publish(name, many);
+    assert.equal((await rmq(['dlx', 'inspect', name, '--group-by', 'reason'])).code, 0);
+    const run = start([...line, name]);
+    await run.until('stdout', '...1');
+    run.child.kill('SIGTERM');
+    const { code, stdout, stderr } = await run.result;
+    assert.ok(code === 143 || code === 0, stderr);
+    const printed = new Set(stdout.split('\n').filter((text) => text !== ''));
+    while ((await at.channel.checkQueue(name)).consumerCount > 0);
+    const left = await bodiesOf(at, name);
+    // What was printed by a run that looks stays; what a drain has printed it may have acknowledged.
+    const removes = line.join(' ') === 'consume --drain';
+    const there = new Set(left);
+    assert.equal(many.filter((body) => !there.has(body) && !(removes && printed.has(body))).length, 0, stderr);
+  });
+}
