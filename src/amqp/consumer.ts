@@ -367,10 +367,8 @@ export class Consumer {
     // The queue hands out more than the prefetch only when it has as many answers. (That of a stream counts otherwise, and so do its answers.)
     this.#answers.prove(delivery.tag - this.#prefetch);
     // Beyond what was asked for: it stays open and goes back when the channel closes. Streams deliver by the chunk.
-    if (this.#stopping || this.#delivered >= this.#wanted) {
-      if (this.#stopping) this.#config.onLate?.(delivery);
-      return;
-    }
+    if (this.#stopping) this.#config.onLate?.(delivery);
+    if (this.#stopping || this.#delivered >= this.#wanted) return;
     this.#delivered++;
     if (this.#delivered >= this.#wanted) void this.#cancelSubscription();
     this.#onDelivery(delivery);

@@ -84,6 +84,7 @@ export async function publishMessages(
   const timer =
     config.timeout === undefined ? undefined : setTimeout(() => publisher.abandon(deadlineFailure(stage.now, publisher.unconfirmed)), config.timeout);
   let failure: unknown;
+  let unwritten: Failure | undefined;
   try {
     await unlessStopped(session.signal, publisher, async () => {
       await publisher.connect();
@@ -96,14 +97,15 @@ export async function publishMessages(
   } finally {
     clearTimeout(timer);
     await publisher.close();
-    failure = (await returned?.close()) ?? failure;
+    unwritten = await returned?.close();
+    failure = unwritten ?? failure;
   }
   if (stage.now === 'connecting') throw failure;
   const { counts } = publisher;
   const seconds = (performance.now() - started) / 1_000;
   session.emit({ kind: 'published', counts, refused: unsent.refused.length, seconds, target, confirms: config.confirm });
-  if (counts.returned > 0 && returned !== undefined) {
-    session.emit({ kind: 'note', text: `${config.returned} has what was returned: rmq publish --envelopes -f FILE sends it again` });
+  if (counts.returned > 0 && returned !== undefined && unwritten === undefined) {
+    session.emit({ kind: 'note', text: `${config.returned} has what was returned: rmq publish --envelopes -f ${config.returned} sends it again` });
   }
   const verdict = judge(counts, unsent, failure);
   if (verdict !== undefined) throw verdict;
