@@ -95,7 +95,7 @@ test("a message above the broker's size limit is named, and the others still go"
   const result = await rmq(['publish', '-q', 'q', '--lines', '--json', '--url', broker.url], { input: bodies.join('\n') });
   assert.equal(result.code, 76, result.stderr);
   assert.match(result.stderr, /line 21\b/);
-  assert.match(result.stderr, /message 41\b/);
+  assert.match(result.stderr, /line 41\b/);
   const { published, confirmed, nacked } = json<Summary>(result);
   assert.deepEqual([published, confirmed, nacked], [50, 48, 2]);
   const seen = distinct((await rmq(['consume', 'q', '--drain', '--url', broker.url])).stdout);
