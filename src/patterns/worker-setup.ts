@@ -3,7 +3,7 @@ import { withLastingControl } from '../amqp/declare.ts';
 import { ensure, ensureQueue, exchangeExists } from '../amqp/ensure.ts';
 import { loginName } from '../amqp/login-name.ts';
 import { describeQueue, type QueueDescription } from '../amqp/queue-probe.ts';
-import { endless, type Session } from '../amqp/session.ts';
+import { endless, type Session, withDeadline } from '../amqp/session.ts';
 import { Failure } from '../model/failure.ts';
 import type { QueueSpec, Topology } from '../model/topology.ts';
 import { hasEnd } from './consume-config.ts';
@@ -48,7 +48,9 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
   if (temporary && config.retries > 0) {
     throw new Failure('usage', '--retries needs a queue that stays: a message that waits for its next attempt must find its way back');
   }
-  return withLastingControl(hasEnd(config) ? session : endless(session), async (connection) => {
+  // What has no answer ends with the run.
+  const deadline = withDeadline(hasEnd(config) ? session : endless(session), config.timeout, () => undefined);
+  return withLastingControl(deadline.session, async (connection) => {
     const existing = temporary ? undefined : await describeQueue(connection, queue.name);
     if (existing?.type === 'stream') throw new Failure('refused', `"${queue.name}" is a stream: it keeps its messages, and there is nothing to settle`);
     // A queue that contradicts what is asked for is told before anything is declared.
@@ -74,7 +76,7 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
     const user = await loginName(connection);
     const restore = (on: Connection): Promise<void> => declare(on, asItWas(topology, existing, queue.name));
     return { queue: queue.name, topology: temporary ? topology : undefined, restore, route, levels, user };
-  });
+  }).finally(deadline.clear);
 }
 
 /** With a queue that existed before, of which nobody asked for more than that: it has to come back as it was, as far as that is known. */
