@@ -23,5 +23,16 @@ test('KILL at random moments: every message is in the source, in the target or i
   assert.equal(await depth(source), 0);
   const arrived = await take(target);
   assert.deepEqual(new Set(arrived.map(({ properties }) => properties.messageId as string)), new Set(ids));
-  for (const line of await linesOf(journal)) JSON.parse(line);
+  // A KILL may cut the line that is being written; the next run begins a new one.
+  const cut = (await linesOf(journal)).filter((line) => !isWhole(line));
+  assert.ok(cut.length <= seen.length, cut.join('\n'));
 });
+
+function isWhole(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
+}
