@@ -98,7 +98,7 @@ async function boot(server: Server, options: BrokerOptions, environment: Environ
   try {
     const { machines, companions, network, orphaned } =
       server.kind === 'container'
-        ? await containerMachines(server.engine, nodes, options.port, options, guardian, signal)
+        ? await containerMachines(server, nodes, options.port, options, guardian, signal)
         : await localMachines(server, directory as string, nodes, options.port, options, environment, guardian);
     const timeout = options.bootTimeout ?? BOOT_TIMEOUT;
     await Promise.all(machines.map((machine) => machine.start()));

@@ -8,7 +8,7 @@ import type { Machine } from './node.ts';
 import { freePorts } from './ports.ts';
 import type { NodeSettings } from './settings.ts';
 
-/** The official image, with the management plugin. */
+/** The official image, with the management plugin; `RMQ_RABBITMQ_IMAGE` names another. */
 export const IMAGE = 'rabbitmq:4-management';
 
 /**
@@ -48,14 +48,14 @@ export async function findEngine(env: Environment): Promise<{ engine: string } |
 
 /** The nodes of a broker, each to be a container, in a network of their own when there are several. */
 export async function containerMachines(
-  engine: string,
+  { engine, image }: { engine: string; image: string },
   nodes: number,
   port: number | undefined,
   settings: NodeSettings,
   guardian: Guardian,
   signal: AbortSignal,
 ): Promise<Machines> {
-  await pull(engine, signal);
+  await pull(engine, image, signal);
   const broker = `rmq-${randomBytes(4).toString('hex')}`;
   const names = Array.from({ length: nodes }, (_, index) => `${broker}-${index + 1}`);
   const cookie = randomBytes(24).toString('hex');
@@ -85,7 +85,7 @@ export async function containerMachines(
       ...(nodes > 1 ? ['--network', broker] : []),
       ...['--publish', `127.0.0.1:${amqp}:5672`, '--publish', `127.0.0.1:${management}:15672`],
       ...Object.entries(env).flatMap(([key, value]) => (value === undefined ? [] : ['--env', `${key}=${value}`])),
-      ...[IMAGE, 'sh', '-c', START],
+      ...[image, 'sh', '-c', START],
     ];
     return container(engine, name, amqp, management, run, guardian);
   });
@@ -121,15 +121,15 @@ function container(engine: string, name: string, port: number, managementPort: n
 }
 
 /** Fetches the image when it is not there, with the engine's own progress on stderr; that may take longer than any boot. */
-async function pull(engine: string, signal: AbortSignal): Promise<void> {
-  if (!(await ask(engine, ['image', 'inspect', IMAGE])).failed) return;
+async function pull(engine: string, image: string, signal: AbortSignal): Promise<void> {
+  if (!(await ask(engine, ['image', 'inspect', image])).failed) return;
   const code = await new Promise<number | null>((resolve) => {
-    const child = spawn(engine, ['pull', IMAGE], { stdio: ['ignore', 2, 2], signal });
+    const child = spawn(engine, ['pull', image], { stdio: ['ignore', 2, 2], signal });
     child.once('error', () => resolve(null));
     child.once('exit', resolve);
   });
   signal.throwIfAborted();
-  if (code !== 0) throw new Failure('unavailable', `${engine} could not fetch ${IMAGE}`);
+  if (code !== 0) throw new Failure('unavailable', `${engine} could not fetch ${image}`);
 }
 
 async function must(engine: string, args: readonly string[]): Promise<void> {

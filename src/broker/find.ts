@@ -5,7 +5,9 @@ import { Failure } from '../model/failure.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a node can be run with: the server's start script, or containers. */
-export type Server = { readonly kind: 'script'; readonly path: string; readonly epmd: string } | { readonly kind: 'container'; readonly engine: string };
+export type Server =
+  | { readonly kind: 'script'; readonly path: string; readonly epmd: string }
+  | { readonly kind: 'container'; readonly engine: string; readonly image: string };
 
 /** Where packages put the server when it is not in the PATH; a `*` ends a name of any version. */
 const PLACES: readonly string[] = [

@@ -1,20 +1,26 @@
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
-import { findEngine } from './container.ts';
+import { findEngine, IMAGE } from './container.ts';
 import { type Environment, findServer, type Server } from './find.ts';
 import { install } from './install.ts';
 
 /**
  * What a node can be run with: an installed server, else containers, else a server that is installed now if that is allowed.
+ * `RMQ_RABBITMQ_IMAGE` asks for a container of that image, whatever is installed.
  *
  * @param places where to search besides the PATH; the usual ones unless told otherwise
  * @throws Failure `unavailable` when there is nothing
  */
 export async function obtainServer(env: Environment, mayInstall: boolean, emit: Emit, signal: AbortSignal, places?: readonly string[]): Promise<Server> {
-  const script = findServer(env, places);
+  const image = env['RMQ_RABBITMQ_IMAGE'] || undefined;
+  const script = image === undefined ? findServer(env, places) : undefined;
   if (script !== undefined) return script;
   const found = await findEngine(env);
-  if ('engine' in found) return { kind: 'container', engine: found.engine };
+  if ('engine' in found) return { kind: 'container', engine: found.engine, image: image ?? IMAGE };
+  if (image !== undefined)
+    throw new Failure('unavailable', `RMQ_RABBITMQ_IMAGE asks for a container of ${image}, but ${found.reason}`, {
+      hint: 'Start Docker or Podman, or unset it to run an installed rabbitmq-server.',
+    });
   if (mayInstall) {
     await install(env, emit, signal);
     const installed = findServer(env, places);

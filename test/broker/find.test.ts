@@ -58,10 +58,26 @@ test('containers are the second choice, and only where the engine answers', asyn
   writeFileSync(docker, '#!/bin/sh\necho "Cannot connect to the Docker daemon" >&2\nexit 1\n');
   const signal = new AbortController().signal;
   const PATH = dirname(docker);
-  assert.deepEqual(await obtainServer({ PATH }, false, () => {}, signal, []), { kind: 'container', engine: join(PATH, 'podman') });
+  const container = { kind: 'container', engine: join(PATH, 'podman'), image: 'rabbitmq:4-management' };
+  assert.deepEqual(await obtainServer({ PATH }, false, () => {}, signal, []), container);
   chmodSync(join(PATH, 'podman'), 0o644);
   await assert.rejects(
     obtainServer({ PATH }, false, () => {}, signal, []),
     { kind: 'unavailable', message: /nothing to run RabbitMQ with: .*docker is installed, but: Cannot connect to the Docker daemon/, hint: /rabbitmq-server/ },
+  );
+});
+
+test('RMQ_RABBITMQ_IMAGE asks for a container of that image, also where a server is installed', async (t) => {
+  const root = scratch(t);
+  const PATH = dirname(programs(root, 'bin/podman', 'bin/rabbitmq-server', 'bin/epmd'));
+  const env = { PATH, RMQ_RABBITMQ_IMAGE: 'rabbitmq:3.13-management' };
+  const signal = new AbortController().signal;
+  const container = { kind: 'container', engine: join(PATH, 'podman'), image: 'rabbitmq:3.13-management' };
+  assert.deepEqual(await obtainServer(env, false, () => {}, signal, []), container);
+  chmodSync(join(PATH, 'podman'), 0o644);
+  const message = 'RMQ_RABBITMQ_IMAGE asks for a container of rabbitmq:3.13-management, but neither docker nor podman is in the PATH';
+  await assert.rejects(
+    obtainServer(env, false, () => {}, signal, []),
+    { kind: 'unavailable', message },
   );
 });
