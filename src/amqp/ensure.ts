@@ -1,5 +1,6 @@
+import { describeDifference } from '../model/difference.ts';
 import { Failure } from '../model/failure.ts';
-import type { FieldTable, FieldValue } from '../model/message.ts';
+import type { FieldTable } from '../model/message.ts';
 import type { ExchangeSpec, QueueSpec, Topology } from '../model/topology.ts';
 import { onOwnChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
@@ -43,7 +44,7 @@ async function ensureExchange(connection: Connection, { name, type, durable, arg
   // How long it lives and what it does with what it cannot route is its owner's business; how it routes is what a pattern relies on.
   if (difference !== undefined && /inequivalent arg 'type'/.test(difference.message)) {
     const theirs = /but current is '?([\w-]+)/.exec(difference.message)?.[1];
-    throw new Failure('refused', `the exchange "${name}" exists with another type: it is ${theirs ?? 'of another one'}, ${type} is needed`, {
+    throw new Failure('refused', `the exchange "${name}" exists with another type: it is ${theirs ?? 'another one'} there, ${type} is needed`, {
       cause: difference,
       code: PRECONDITION_FAILED,
       hint: 'use another exchange name',
@@ -67,18 +68,15 @@ export async function ensureQueue(connection: Connection, spec: QueueSpec): Prom
     return;
   }
   const theirs: FieldTable = { ...existing.arguments, 'x-queue-type': existing.type };
-  const differences = required.filter((key) => theirs[key] !== args[key]).map((key) => `${key} is ${shown(theirs[key])}, not ${shown(args[key])}`);
+  const differences = required
+    .filter((key) => theirs[key] !== args[key])
+    .map((key) => describeDifference({ argument: key, theirs: theirs[key] ?? null, ours: args[key] ?? null }));
   if (differences.length > 0) {
     throw new Failure('refused', `the queue "${name}" exists with other arguments: ${differences.join('; ')}`, {
-      cause: difference,
       code: PRECONDITION_FAILED,
       hint: 'leave those flags out to use the queue as it is, or use another queue',
     });
   }
-}
-
-function shown(value: FieldValue | undefined): string {
-  return value === undefined ? 'not set' : JSON.stringify(value);
 }
 
 /** The failure that says how what exists differs; undefined when nothing does, or when one may only use it. */

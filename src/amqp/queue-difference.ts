@@ -1,5 +1,5 @@
+import { type Difference, describeDifference } from '../model/difference.ts';
 import { Failure } from '../model/failure.ts';
-import type { FieldValue } from '../model/message.ts';
 import type { QueueSpec } from '../model/topology.ts';
 import { onOwnChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
@@ -8,13 +8,6 @@ import { shownValue } from './queue-probe.ts';
 
 const PRECONDITION_FAILED = 406;
 const MOST_QUESTIONS = 32;
-
-/** An argument or a property of a queue in which one that exists is not what was wanted; undefined is not set. */
-interface Difference {
-  readonly name: string;
-  readonly theirs: FieldValue | undefined;
-  readonly ours: FieldValue | undefined;
-}
 
 /**
  * Declares a queue; declaring one that exists as it stands here changes nothing.
@@ -31,15 +24,16 @@ export async function declareQueue(connection: Connection, spec: QueueSpec): Pro
     if (refusal === undefined) break;
     first ??= refusal;
     const difference = differenceIn(refusal.message, next);
-    if (difference === undefined || differences.has(difference.name)) break;
-    differences.set(difference.name, difference);
+    if (difference === undefined || differences.has(difference.argument)) break;
+    differences.set(difference.argument, difference);
     next = withTheirs(next, difference);
   }
   if (first === undefined) return;
   if (differences.size === 0) throw first;
-  throw new Failure('refused', `the queue "${spec.name}" exists already, and is another one: ${[...differences.values()].map(describe).join('; ')}`, {
+  const told = [...differences.values()].map((difference) => describeDifference(difference));
+  throw new Failure('refused', `the queue "${spec.name}" exists with other arguments: ${told.join('; ')}`, {
     code: PRECONDITION_FAILED,
-    hint: 'declare it as it is, or take another name; rmq queue delete makes room for a new one',
+    hint: 'ask for what is there, or take another name; no argument of a queue can be changed: "rmq queue delete" removes it with its messages',
   });
 }
 
@@ -59,23 +53,19 @@ const FLAGS: Readonly<Record<string, 'durable' | 'exclusive' | 'autoDelete'>> = 
 function differenceIn(text: string, spec: QueueSpec): Difference | undefined {
   const [, name = '', current = ''] = /inequivalent arg '(.*?)' for queue .*? but current is (.*) \(406\)$/s.exec(text) ?? [];
   const flag = FLAGS[name];
-  if (flag !== undefined) return { name, theirs: shownValue(current) === 'true', ours: spec[flag] === true };
-  const ours = spec.arguments[name];
+  if (flag !== undefined) return { argument: name, theirs: shownValue(current) === 'true', ours: spec[flag] === true };
+  const ours = spec.arguments[name] ?? null;
   if (name === '') return undefined;
   const theirs = shownValue(current);
   if (theirs === undefined && current !== 'none') return undefined;
   // Of some arguments the broker shows the digits and not the type.
-  return { name, theirs: typeof theirs === 'string' && /^\d+$/.test(theirs) && typeof ours !== 'string' ? Number(theirs) : theirs, ours };
+  const isNumber = typeof theirs === 'string' && /^\d+$/.test(theirs) && typeof ours !== 'string';
+  return { argument: name, theirs: isNumber ? Number(theirs) : (theirs ?? null), ours };
 }
 
-function withTheirs(spec: QueueSpec, { name, theirs }: Difference): QueueSpec {
-  const flag = FLAGS[name];
+function withTheirs(spec: QueueSpec, { argument, theirs }: Difference): QueueSpec {
+  const flag = FLAGS[argument];
   if (flag !== undefined) return { ...spec, [flag]: theirs };
-  const { [name]: _, ...others } = spec.arguments;
-  return { ...spec, arguments: theirs === undefined ? others : { ...others, [name]: theirs } };
-}
-
-function describe({ name, theirs, ours }: Difference): string {
-  const current = theirs === undefined ? 'not set' : JSON.stringify(theirs);
-  return ours === undefined ? `${name} is ${current}, and was not given` : `${name} is ${current}, not ${JSON.stringify(ours)}`;
+  const { [argument]: _, ...others } = spec.arguments;
+  return { ...spec, arguments: theirs === null ? others : { ...others, [argument]: theirs } };
 }

@@ -26,11 +26,11 @@ test('queue declare names every argument in which a queue that exists differs', 
   ]);
   assert.equal(other.code, 76, other.stderr);
   for (const difference of [
-    'x-max-length is 5, not 10',
-    'x-overflow is not set, not "reject-publish"',
-    'x-dead-letter-exchange is "dead", and was not given',
-    'x-message-ttl is 60000, and was not given',
-    'x-max-priority is 4, not 9',
+    'x-max-length is 5 there, you asked for 10',
+    'x-overflow is not set there, you asked for "reject-publish"',
+    'x-dead-letter-exchange is "dead" there, you asked for none',
+    'x-message-ttl is 60000 there, you asked for none',
+    'x-max-priority is 4 there, you asked for 9',
   ]) {
     assert.ok(other.stderr.includes(difference), `${difference}\n${other.stderr}`);
   }
@@ -42,11 +42,11 @@ test('queue declare names another type and another lifetime', async (t) => {
   const [quorum, passing] = [await queue({ arguments: { 'x-queue-type': 'quorum' } }), await queue({ durable: false })];
   const typed = await rmq(['queue', 'declare', quorum, '--argument', 'x-max-length:=10']);
   assert.equal(typed.code, 76, typed.stderr);
-  assert.match(typed.stderr, /x-max-length is not set, not 10/);
-  assert.match(typed.stderr, /x-queue-type is "quorum", not "classic"/);
+  assert.match(typed.stderr, /x-max-length is not set there, you asked for 10/);
+  assert.match(typed.stderr, /x-queue-type is "quorum" there, you asked for "classic"/);
   const transient = await rmq(['queue', 'declare', passing]);
   assert.equal(transient.code, 76, transient.stderr);
-  assert.match(transient.stderr, /durable is false, not true/);
+  assert.match(transient.stderr, /durable is false there, you asked for true/);
 });
 
 test('a queue is not declared when an exchange that it is to be bound to is missing, and the hint says how to come by one', async (t) => {

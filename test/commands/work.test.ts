@@ -74,8 +74,8 @@ test('a work queue is declared as the flags say, with its dead letters behind it
   assert.equal((await rmq(['work', 'publish', name, 'x', ...flags])).code, 0);
   const other = await rmq(['work', 'publish', name, 'x', '--max-length', '5', '--queue-type', 'quorum']);
   assert.equal(other.code, 76);
-  assert.match(other.stderr, /x-max-length is 1000, not 5/);
-  assert.match(other.stderr, /x-queue-type is "classic", not "quorum"/);
+  assert.match(other.stderr, /x-max-length is 1000 there, you asked for 5/);
+  assert.match(other.stderr, /x-queue-type is "classic" there, you asked for "quorum"/);
   const worked = await rmq(['work', 'run', name, '-n', '1', '--', 'sh', '-c', 'echo cannot >&2; exit 65']);
   assert.equal(worked.code, 0, worked.stderr);
   const dead = await rmq(['consume', 'dead.letters', '--drain', '-o', 'json']);

@@ -207,8 +207,8 @@ test('what a queue is asked to be and is not is named, argument by argument', as
   const failure = await workQueue(session, config, async () => 'ack').catch((error) => error);
   assert.ok(failure instanceof Failure);
   assert.equal(failure.kind, 'refused');
-  assert.match(failure.message, /x-max-length is 10, not 5/);
-  assert.match(failure.message, /x-max-priority is not set, not 3/);
+  assert.match(failure.message, /x-max-length is 10 there, you asked for 5/);
+  assert.match(failure.message, /x-max-priority is not set there, you asked for 3/);
   assert.doesNotMatch(failure.message, /x-message-ttl/);
 });
 

@@ -1,6 +1,6 @@
 import type { FieldTable } from '../../model/message.ts';
 import { formatDuration } from '../../model/quantity.ts';
-import { describeDifference, type Plan, type PlanStep } from './plan.ts';
+import { describeInPlan, type Plan, type PlanStep } from './plan.ts';
 import type { SetUp } from './setup.ts';
 
 const SIGNS: Readonly<Record<PlanStep['action'], string>> = { create: '+', change: '~', keep: '=', bind: '?', conflict: '!' };
@@ -22,7 +22,7 @@ export function setupText(setUp: SetUp, { plan, deadQueue }: { readonly plan: bo
 export function planText({ steps, notes }: Plan, tense: keyof typeof WORDS): string {
   const lines = steps.flatMap((step) => [
     `${SIGNS[step.action]} ${WORDS[tense][step.action].padEnd(8)}  ${step.kind} ${step.kind === 'binding' ? step.name : `"${step.name}"`}${describeArguments(step)}`,
-    ...step.differences.map((one) => `      ${describeDifference(one)}${step.action === 'keep' ? ': it is kept' : ''}`),
+    ...step.differences.map((one) => `      ${describeInPlan(one)}${step.action === 'keep' ? ': it is kept' : ''}`),
   ]);
   return [...lines, ...notes.map((note) => `note: ${note}`), ...summary(steps, tense)].join('\n');
 }

@@ -5,18 +5,11 @@ import { describeQueue } from '../../amqp/queue-probe.ts';
 import type { Desk } from '../../management/desk.ts';
 import type { BindingFacts, ExchangeFacts, QueueFacts } from '../../management/facts.ts';
 import { highest, policiesFor } from '../../management/policies.ts';
+import { type Difference, describeDifference } from '../../model/difference.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable, FieldValue } from '../../model/message.ts';
 import type { BindingSpec, ExchangeSpec, QueueSpec } from '../../model/topology.ts';
 import type { DeadLetterSetup } from './setup-topology.ts';
-
-/** An argument that is not as the setup would have it. */
-export interface Difference {
-  readonly argument: string;
-  /** Null: not set. */
-  readonly theirs: FieldValue;
-  readonly ours: FieldValue;
-}
 
 /**
  * What becomes of one thing. `keep`: it is there and does; with differences, in what was not asked for. `bind`: it may be there,
@@ -72,20 +65,16 @@ export function conflictFailure({ steps }: Plan): Failure | undefined {
   const conflicts = steps.filter(({ action }) => action === 'conflict');
   if (conflicts.length === 0) return undefined;
   const told = conflicts.map(
-    ({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map(describeDifference).join('; ')}`,
+    ({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map(describeInPlan).join('; ')}`,
   );
   return new Failure('refused', told.join('\n'), {
     hint: 'nothing was declared; --policy sets dead-lettering on a queue that is there; otherwise leave those flags out, or use other names',
   });
 }
 
-/** Such as `x-message-ttl is 5000, not 3600000`. */
-export function describeDifference({ argument, theirs, ours }: Difference): string {
-  return `${argument} is ${shown(theirs)}, ${ours === null ? 'and must not be set' : `not ${shown(ours)}`}`;
-}
-
-function shown(value: FieldValue): string {
-  return value === null ? 'not set' : JSON.stringify(value);
+/** Such as `x-message-ttl is 5000 there, the setup wants 3600000`. */
+export function describeInPlan(difference: Difference): string {
+  return describeDifference(difference, 'the setup wants');
 }
 
 async function planExchange(connection: Connection, seen: readonly ExchangeFacts[] | undefined, spec: ExchangeSpec): Promise<PlanStep> {

@@ -3,9 +3,10 @@ import type { Connection } from '../../amqp/connection.ts';
 import type { Desk } from '../../management/desk.ts';
 import type { Policy } from '../../management/facts.ts';
 import { highest, policiesFor } from '../../management/policies.ts';
+import type { Difference } from '../../model/difference.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message.ts';
-import { type Difference, type Plan, type PlanStep, planSetup } from './plan.ts';
+import { type Plan, type PlanStep, planSetup } from './plan.ts';
 import { type DeadLetterSetup, NO_LIMIT } from './setup-topology.ts';
 
 /** A plan that sets a policy instead of arguments; undefined when the one that holds says it all. */
