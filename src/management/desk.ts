@@ -44,7 +44,19 @@ const PAGE = 500;
 export function openDesk(config: DeskConfig): Desk {
   const { root, ask } = openRequests(config);
   const vhost = encodeURIComponent(config.vhost);
-  const list = async (path: string): Promise<readonly Readonly<Record<string, unknown>>[]> => itemsOf(await ask('GET', path), root);
+  /** Asks about the vhost as a whole. From 4.3 on, a user who may not see it is told that it does not exist; an administrator sees all. */
+  const askAll: Ask = async (method, path) => {
+    try {
+      return await ask(method, path);
+    } catch (error) {
+      if (!(error instanceof Failure && error.kind === 'missing') || (await isAdministrator(ask))) throw error;
+      throw new Failure('denied', `there is no vhost "${config.vhost}" that this user may see, says the management API at ${root}`, {
+        cause: error,
+        hint: 'check the vhost of the URL (/ is written %2F); a user needs permissions for it (rabbitmqctl set_permissions)',
+      });
+    }
+  };
+  const list = async (path: string): Promise<readonly Readonly<Record<string, unknown>>[]> => itemsOf(await askAll('GET', path), root);
   return {
     root,
     vhost: config.vhost,
@@ -56,7 +68,7 @@ export function openDesk(config: DeskConfig): Desk {
       return { version: String(version ?? ''), cluster: String(cluster ?? '') };
     },
     // Without statistics, which cost the broker most of the answer, but with the depths.
-    queues: async () => (await pages(ask, root, `queues/${vhost}?disable_stats=true&enable_queue_totals=true`)).map(queueFacts),
+    queues: async () => (await pages(askAll, root, `queues/${vhost}?disable_stats=true&enable_queue_totals=true`)).map(queueFacts),
     queue: async (name) => {
       const answer = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
       return answer === undefined ? undefined : queueFacts(answer as Readonly<Record<string, unknown>>);
@@ -69,7 +81,7 @@ export function openDesk(config: DeskConfig): Desk {
       const statistics = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
       return statistics === undefined ? undefined : heldFacts(totals, statistics as Readonly<Record<string, unknown>>);
     },
-    exchanges: async () => (await pages(ask, root, `exchanges/${vhost}?columns=name,type,durable,auto_delete,internal,arguments,policy`)).map(exchangeFacts),
+    exchanges: async () => (await pages(askAll, root, `exchanges/${vhost}?columns=name,type,durable,auto_delete,internal,arguments,policy`)).map(exchangeFacts),
     bindings: async () => (await list(`bindings/${vhost}?columns=source,destination,destination_type,routing_key,arguments`)).map(bindingFacts),
     policies: async () => (await list(`policies/${vhost}`)).map(policyFacts),
     operatorPolicies: async () => (await orHidden(list(`operator-policies/${vhost}`))).map(policyFacts),
@@ -77,6 +89,11 @@ export function openDesk(config: DeskConfig): Desk {
       await ask('PUT', `policies/${vhost}/${encodeURIComponent(name)}`, { pattern, definition, priority, 'apply-to': applyTo });
     },
   };
+}
+
+async function isAdministrator(ask: Ask): Promise<boolean> {
+  const { tags } = ((await ask('GET', 'whoami')) ?? {}) as { tags?: unknown };
+  return String(tags).split(',').includes('administrator');
 }
 
 async function pages(ask: Ask, root: string, path: string): Promise<readonly Readonly<Record<string, unknown>>[]> {

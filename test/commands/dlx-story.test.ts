@@ -59,9 +59,9 @@ async function ends(code: number, ...args: string[]): Promise<Result> {
 
 /** What stays the same wherever a dead letter goes: not how often it was handed out. */
 function lasting({ redelivered: _, ...letter }: Letter): unknown {
-  const { 'x-delivery-count': __, ...headers } = letter.properties.headers;
-  const { '/x-delivery-count': ___, ...types } = letter.types;
-  return { ...letter, properties: { ...letter.properties, headers }, types };
+  const withoutCounts = (table: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(table).filter(([name]) => !/^\/?x-(delivery|acquired)-count$/.test(name)));
+  return { ...letter, properties: { ...letter.properties, headers: withoutCounts(letter.properties.headers) }, types: withoutCounts(letter.types) };
 }
 
 for (const type of ['classic', 'quorum']) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Peer, peer, unique } from '../support/broker.ts';
+import { isSince, type Peer, peer, unique } from '../support/broker.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { json, type Result, rmq, start } from '../support/rmq.ts';
 import { policyFor, restrictedUser } from '../support/users.ts';
@@ -165,10 +165,7 @@ test('what could be neither returned nor copied is told, and is no success', asy
 
 test('a queue that hides what is returned is not looked at, unless it is forced', async (t) => {
   const at = await peer(t);
-  const [major = 0, minor = 0] = String((at.channel.connection as unknown as { serverProperties: { version: string } }).serverProperties.version)
-    .split('.')
-    .map(Number);
-  const delayed = major > 4 || (major === 4 && minor >= 3);
+  const delayed = isSince(at.channel, '4.3');
   const name = await at.queue({ arguments: { 'x-queue-type': 'quorum', 'x-delayed-retry-type': 'returned', 'x-delayed-retry-min': 60_000 } });
   await at.publish(name, BODIES);
   const other = await at.queue();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { peer } from '../support/broker.ts';
+import { isSince, peer } from '../support/broker.ts';
 import { json, rmq } from '../support/rmq.ts';
 
 /** Nothing listens there: what is told without the management API. */
@@ -50,9 +50,7 @@ test('queue status tells what a quorum queue hides for a while, from 4.3 on', as
   await publish(name, ['a', 'b', 'c']);
   for (const _ of ['a', 'b']) await channel.get(name);
   channel.nackAll(true);
-  const { version } = (channel.connection as unknown as { serverProperties: { version: string } }).serverProperties;
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < 4 || (major === 4 && minor < 3)) {
+  if (!isSince(channel, '4.3')) {
     assert.equal((await statusWhen(name, ({ unacked }) => unacked === 0)).delayed, undefined);
     return;
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type Peer, peer } from '../support/broker.ts';
+import { isSince, type Peer, peer } from '../support/broker.ts';
 import { queueName } from '../support/names.ts';
 import { linesOf, program, scratchDirectory } from '../support/programs.ts';
 import { json, rmq, start } from '../support/rmq.ts';
@@ -37,9 +37,7 @@ async function place(t: TestContext): Promise<Peer & { readonly name: string; re
 /** Quorum queues count what is given back by a nack until 4.3. */
 async function countsReturns(t: TestContext): Promise<boolean> {
   const { channel } = await peer(t);
-  const { version } = (channel as unknown as { connection: { serverProperties: { version: string } } }).connection.serverProperties;
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major < 4 || (major === 4 && minor < 3);
+  return !isSince(channel, '4.3');
 }
 
 for (const [what, env, expected] of [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { brokerUrl, peer, unique } from '../support/broker.ts';
+import { brokerUrl, isSince, peer, unique } from '../support/broker.ts';
 import { ownBroker } from '../support/own-broker.ts';
 import { linesOf, program, scratchDirectory } from '../support/programs.ts';
 import { json, rmq } from '../support/rmq.ts';
@@ -12,9 +12,7 @@ const TIMEOUT = 2_000;
 /** A broker whose queue has that timeout: from 4.3 on queues have their own, before that all of them share the broker's, which it checks in each tick of a channel. */
 async function impatient(t: TestContext): Promise<{ readonly url: string; readonly args: Record<string, unknown>; readonly isOfQueue: boolean }> {
   const { channel } = await peer(t);
-  const { version } = (channel as unknown as { connection: { serverProperties: { version: string } } }).connection.serverProperties;
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major > 4 || (major === 4 && minor >= 3)) return { url: brokerUrl(), args: { 'x-consumer-timeout': TIMEOUT }, isOfQueue: true };
+  if (isSince(channel, '4.3')) return { url: brokerUrl(), args: { 'x-consumer-timeout': TIMEOUT }, isOfQueue: true };
   const broker = await ownBroker(t, { env: { RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-rabbit consumer_timeout ${TIMEOUT} -rabbit channel_tick_interval 1000` } });
   return { url: broker.url, args: {}, isOfQueue: false };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { describeMismatch, explainMatch, matchTopic } from '../../src/model/topic-match.ts';
-import { type Peer, peer, unique } from '../support/broker.ts';
+import { isSince, type Peer, peer, unique } from '../support/broker.ts';
 
 /** Few words, so that many pairs match, and all that could be taken for something else. */
 const word = fc.constantFrom('', 'a', 'b', 'order', '\u00e4\u{1f407}', ' ', 'a*', '#b', '**', '##');
@@ -67,9 +67,12 @@ async function compare(broker: Peer, patterns: readonly string[], keys: readonly
 test('the matcher agrees with the broker on every one of a hundred thousand generated pairs', async (t) => {
   const broker = await peer(t);
   const [patterns, keys] = [150, 250];
+  // RabbitMQ refuses a binding key with more than two of these from 4.3.5 on.
+  const most = isSince(broker.channel, '4.3.5') ? 2 : Number.POSITIVE_INFINITY;
+  const bindable = pattern.filter((one) => one.split('.').filter((each) => each === '#').length <= most);
   let matching = 0;
   const agree = fc.asyncProperty(
-    fc.array(pattern, { minLength: patterns, maxLength: patterns }),
+    fc.array(bindable, { minLength: patterns, maxLength: patterns }),
     fc.array(key, { minLength: keys, maxLength: keys }),
     async (some, others) => {
       matching += await compare(broker, some, others);

@@ -26,6 +26,15 @@ export function unique(base: string): string {
   return `test.${base}.${randomUUID().slice(0, 8)}`;
 }
 
+/** True when the broker of a channel is of this version or a later one. */
+export function isSince(channel: Channel, version: string): boolean {
+  const numbers = (text: string): number[] => text.split('.').map(Number);
+  const theirs = numbers((channel.connection as unknown as { serverProperties: { version: string } }).serverProperties.version);
+  const wanted = numbers(version);
+  const at = wanted.findIndex((number, index) => number !== theirs[index]);
+  return at < 0 || (theirs[at] ?? 0) > (wanted[at] ?? 0);
+}
+
 export async function peer(t: TestContext, url = brokerUrl()): Promise<Peer> {
   const model: ChannelModel = await connect(url);
   model.on('error', () => undefined);
