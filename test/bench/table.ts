@@ -1,3 +1,4 @@
+import { textTable } from '../support/text-table.ts';
 import type { Spread } from './compare.ts';
 
 /** A line of the table; what has no target is for information. */
@@ -13,16 +14,10 @@ export interface Row {
 const HEAD = ['what', 'ours', 'peer', 'ratio (min–max)', 'must reach', 'ok?'] as const;
 
 export function formatTable(rows: readonly Row[]): string {
-  const cells = [HEAD, ...rows.map(({ what, ours, peer, ratio, target, ok }) => [what, ours, peer, ratio, target, ok === undefined ? '' : ok ? 'yes' : 'NO'])];
-  const widths = HEAD.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
-  const lines = cells.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join(' | ')
-      .trimEnd(),
+  return textTable(
+    HEAD,
+    rows.map(({ what, ours, peer, ratio, target, ok }) => [what, ours, peer, ratio, target, ok === undefined ? '' : ok ? 'yes' : 'NO']),
   );
-  lines.splice(1, 0, widths.map((width) => '-'.repeat(width)).join('-|-'));
-  return `${lines.join('\n')}\n`;
 }
 
 export function formatRatio({ median, min, max }: Spread): string {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { killReplay } from '../campaign/kills.ts';
+import { fill } from '../campaign/stage.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
-import { fill, killReplay } from '../support/kill-campaign.ts';
 import { linesOf, scratchDirectory } from '../support/programs.ts';
 import { rmq } from '../support/rmq.ts';
 

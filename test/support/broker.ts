@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { TestContext } from 'node:test';
 import { type Channel, type ChannelModel, connect, type GetMessage, type Options } from 'amqplib';
+import type { Cleanup } from './faults.ts';
 
 /** The broker that the tests share; a missing one fails the run. */
 export function brokerUrl(): string {
@@ -35,7 +35,7 @@ export function isSince(channel: Channel, version: string): boolean {
   return at < 0 || (theirs[at] ?? 0) > (wanted[at] ?? 0);
 }
 
-export async function peer(t: TestContext, url = brokerUrl()): Promise<Peer> {
+export async function peer(t: Cleanup, url = brokerUrl()): Promise<Peer> {
   const model: ChannelModel = await connect(url);
   model.on('error', () => undefined);
   const channel = await model.createConfirmChannel();

@@ -46,8 +46,16 @@ export interface FaultyProxy extends Port {
   readonly url: string;
   /** Connections that are open now. */
   readonly open: number;
+  /** Resolves once so many bytes have gone through, in both directions and over all connections. */
+  readonly passed: (bytes: number) => Promise<void>;
   /** Destroys the connections that are open; new ones go through. */
   readonly cut: () => void;
+  /** The same, as a peer does that has forgotten them: with a reset. */
+  readonly reset: () => void;
+  /** Cuts each connection that is open in the middle of what its broker sends next. */
+  readonly halve: () => void;
+  /** Changes whatever brokers or clients send from now on. */
+  readonly spoil: (from: 'broker' | 'client', change: (bytes: Buffer) => Buffer) => void;
   /** Forwards nothing more on the connections that are open, in both directions, without closing them; new ones go through. */
   readonly stall: () => void;
   /** Forwards nothing more of what clients send on the connections that are open; what the broker sends goes through. */
@@ -83,6 +91,15 @@ export interface ProxyOptions {
   readonly admitting?: boolean;
 }
 
+/** The two sides of a connection that goes through a proxy. */
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+  deaf: boolean;
+  mute: boolean;
+  halved: boolean;
+}
+
 /** How the payload of a method frame begins: its class and its number. */
 export const CONNECTION_CLOSE = Buffer.from([0, 10, 0, 50]);
 export const BASIC_PUBLISH = Buffer.from([0, 60, 0, 40]);
@@ -94,7 +111,7 @@ export const CONFIRM_SELECT_OK = Buffer.from([0, 85, 0, 11]);
 
 export async function proxy(t: Cleanup, upstream: string, { host = '127.0.0.1', tls, admitting = true }: ProxyOptions = {}): Promise<FaultyProxy> {
   const broker = new URL(upstream);
-  const pairs = new Set<{ client: Socket; server: Socket; deaf: boolean; mute: boolean }>();
+  const pairs = new Set<Pair>();
   const toBroker: Socket[] = [];
   let held = 0;
   let rate = Number.POSITIVE_INFINITY;
@@ -102,10 +119,13 @@ export async function proxy(t: Cleanup, upstream: string, { host = '127.0.0.1', 
   let trap: { bytes: Buffer; connections: number; sprung: () => void } | undefined;
   let unwanted: { method: Buffer; connections: number } | undefined;
   let dripped: { method: Buffer; connections: number } | undefined;
+  const spoiled: { broker?: (bytes: Buffer) => Buffer; client?: (bytes: Buffer) => Buffer } = {};
+  let count = 0;
+  const awaited = new Map<() => void, number>();
   const accept = (client: Socket): void => {
     const server = connect(Number(broker.port), broker.hostname);
     toBroker.push(server);
-    const pair = { client, server, deaf: false, mute: false };
+    const pair: Pair = { client, server, deaf: false, mute: false, halved: false };
     pairs.add(pair);
     const filter =
       unwanted !== undefined && unwanted.connections-- > 0
@@ -119,12 +139,24 @@ export async function proxy(t: Cleanup, upstream: string, { host = '127.0.0.1', 
           pair.deaf = pair.mute = true;
           trap.sprung();
         }
+        count += bytes.length;
+        for (const [resolve, most] of awaited) {
+          if (count < most) continue;
+          awaited.delete(resolve);
+          resolve();
+        }
         if (from === client ? pair.deaf : pair.mute) return;
+        if (pair.halved && from === server) {
+          pair.halved = false;
+          to.end(bytes.subarray(0, bytes.length >> 1), () => from.destroy());
+          return;
+        }
         if (from === client && rate !== Number.POSITIVE_INFINITY) {
           client.pause();
           setTimeout(() => client.resume(), (bytes.length / rate) * 1_000);
         }
-        const chunk = from === server && filter !== undefined ? filter(bytes) : bytes;
+        const change = from === server ? (spoiled.broker ?? filter) : spoiled.client;
+        const chunk = change === undefined ? bytes : change(bytes);
         if (from === server && piece < chunk.length) inPieces(from, to, chunk, piece);
         else if (held === 0) to.write(chunk);
         else setTimeout(() => to.destroyed || (from === client ? pair.deaf : pair.mute) || to.write(chunk), held);
@@ -173,7 +205,20 @@ export async function proxy(t: Cleanup, upstream: string, { host = '127.0.0.1', 
     get open() {
       return pairs.size;
     },
+    passed: (bytes) => (count >= bytes ? Promise.resolve() : new Promise((resolve) => awaited.set(resolve, bytes))),
     cut,
+    reset: () => {
+      for (const { client, server: upward } of pairs) {
+        client.resetAndDestroy();
+        upward.resetAndDestroy();
+      }
+    },
+    halve: () => {
+      for (const pair of pairs) pair.halved = true;
+    },
+    spoil: (from, change) => {
+      spoiled[from] = change;
+    },
     stall: () => {
       for (const pair of pairs) pair.deaf = pair.mute = true;
     },

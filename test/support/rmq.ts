@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
@@ -40,11 +41,20 @@ export function start(args: readonly string[], { input, env = {}, timeout = 60_0
   for (const stream of ['stdout', 'stderr'] as const) child[stream].on('data', (chunk: Buffer) => chunks[stream].push(chunk));
   child.stdin.on('error', () => undefined);
   if (input !== undefined) child.stdin.end(input);
-  const timer = setTimeout(() => child.kill('SIGKILL'), timeout);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    child.kill('SIGKILL');
+  }, timeout);
   const result = once(child, 'close').then(([code, signal]: unknown[]) => {
     clearTimeout(timer);
-    if (signal === 'SIGKILL' && child.killed) throw new Error(`rmq ${args.join(' ')} did not end within ${timeout} ms\n${text('stderr')}`);
-    return { code: typeof code === 'number' ? code : 128, stdout: text('stdout'), stderr: text('stderr'), output: Buffer.concat(chunks.stdout) };
+    if (late) throw new Error(`rmq ${args.join(' ')} did not end within ${timeout} ms\n${text('stderr')}`);
+    return {
+      code: typeof code === 'number' ? code : 128 + constants.signals[signal as NodeJS.Signals],
+      stdout: text('stdout'),
+      stderr: text('stderr'),
+      output: Buffer.concat(chunks.stdout),
+    };
   });
   result.catch(() => undefined);
   const until = async (stream: 'stdout' | 'stderr', wanted: string): Promise<void> => {

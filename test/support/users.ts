@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { TestContext } from 'node:test';
 import { brokerUrl, unique } from './broker.ts';
+import type { Cleanup } from './faults.ts';
 
 export interface Permissions {
   readonly configure?: string;
@@ -11,7 +11,7 @@ export interface Permissions {
 }
 
 /** A user of the shared broker who may do no more than this, for as long as the test runs. Resolves with the broker's URL for that user. */
-export async function restrictedUser(t: TestContext, { configure = '^$', write = '^$', read = '^$', tags = '' }: Permissions): Promise<string> {
+export async function restrictedUser(t: Cleanup, { configure = '^$', write = '^$', read = '^$', tags = '' }: Permissions): Promise<string> {
   const url = new URL(brokerUrl());
   const name = unique('user');
   await ask('PUT', `users/${name}`, { password: name, tags });
@@ -36,7 +36,7 @@ async function ask(method: 'PUT' | 'DELETE', path: string, body?: unknown): Prom
 }
 
 /** A policy for one queue of the shared broker, for as long as the test runs. */
-export async function policyFor(t: TestContext, queue: string, definition: Readonly<Record<string, unknown>>): Promise<void> {
+export async function policyFor(t: Cleanup, queue: string, definition: Readonly<Record<string, unknown>>): Promise<void> {
   const path = `policies/%2F/${encodeURIComponent(queue)}`;
   await ask('PUT', path, { pattern: `^${queue.replaceAll('.', '\\.')}$`, definition, 'apply-to': 'queues', priority: 1 });
   t.after(() => ask('DELETE', path));

@@ -1,11 +1,11 @@
-import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'amqplib';
-import { linesOf } from './programs.ts';
-import { start } from './rmq.ts';
+import { start } from '../support/rmq.ts';
+import { type Random, seeded } from './random.ts';
+import { confirmed } from './roles/replay.ts';
 
 /** A queue of messages that a run is killed over, again and again. */
-export interface Campaign {
+export interface KilledReplay {
   readonly url: string;
   readonly source: string;
   readonly target: string;
@@ -13,6 +13,7 @@ export interface Campaign {
   readonly kills: number;
   /** Kills happen at most so many milliseconds after a run begins to deliver. */
   readonly within: number;
+  readonly random?: Random;
 }
 
 /** What was seen after a kill. */
@@ -29,7 +30,10 @@ export interface AfterKill {
  * Kills `rmq dlx replay` at random moments and looks, without changing either queue, where the messages with these ids are.
  * The source is looked at first: what is on its way then is still in it.
  */
-export async function killReplay(ids: readonly string[], { url, source, target, journal, kills, within }: Campaign): Promise<AfterKill[]> {
+export async function killReplay(
+  ids: readonly string[],
+  { url, source, target, journal, kills, within, random = seeded(Date.now()) }: KilledReplay,
+): Promise<AfterKill[]> {
   const seen: AfterKill[] = [];
   const model = await connect(url);
   const channel = await model.createChannel();
@@ -43,7 +47,7 @@ export async function killReplay(ids: readonly string[], { url, source, target, 
     );
     // Of the few that come too early, each tells about the begin.
     if (kill % 8 !== 7) while ((await depth()) === before && run.child.exitCode === null);
-    await delay(randomInt(within));
+    await delay(random(within));
     run.child.kill('SIGKILL');
     await failed;
     let found = await look(url, ids, source, target, journal);
@@ -58,16 +62,7 @@ export async function killReplay(ids: readonly string[], { url, source, target, 
 
 async function look(url: string, ids: readonly string[], source: string, target: string, journal: string): Promise<AfterKill> {
   const [inSource, inTarget] = [await idsIn(url, source), await idsIn(url, target)];
-  const moved = new Set(
-    (await linesOf(journal)).flatMap((line) => {
-      try {
-        const { outcome, messageId } = JSON.parse(line) as { outcome: string; messageId: string };
-        return outcome === 'confirmed' || outcome === 'moved' ? [messageId] : [];
-      } catch {
-        return [];
-      }
-    }),
-  );
+  const moved = await confirmed(journal);
   return {
     inSource: inSource.size,
     inTarget: inTarget.size,
@@ -105,12 +100,3 @@ export async function idsIn(url: string, queue: string): Promise<Set<string>> {
 
 const SETTLE = 200;
 const PATIENCE = 20_000;
-
-/** Puts messages with these ids into a queue. */
-export async function fill(url: string, queue: string, ids: readonly string[]): Promise<void> {
-  const model = await connect(url);
-  const channel = await model.createConfirmChannel();
-  for (const id of ids) channel.sendToQueue(queue, Buffer.from(`body of ${id}`), { persistent: true, messageId: id });
-  await channel.waitForConfirms();
-  await model.close();
-}

@@ -1,0 +1,6 @@
+import type { Fault } from '../fault.ts';
+import { kills } from './kills.ts';
+import { manyLooks } from './looks.ts';
+import { network } from './network.ts';
+
+export const faults: readonly Fault[] = [...network, ...kills, ...manyLooks];
