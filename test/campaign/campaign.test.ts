@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
+import { brokerUrl } from '../support/broker.ts';
 import { campaign, isClean, report } from './campaign.ts';
 import { faults } from './faults/index.ts';
 import { stopNodes } from './nodes.ts';
@@ -9,6 +10,7 @@ const MESSAGES = 1_000;
 /** Most rounds wait for something most of the time. */
 const JOBS = 6;
 
+before(() => void brokerUrl());
 after(stopNodes);
 
 test('a few rounds of each fault that is quick: nothing is lost or untrue, and nothing hangs', { timeout: 600_000 }, async (t) => {
