@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import * as z from 'zod/mini';
 import { Failure } from '../model/failure.ts';
 import { type Broker, startBroker } from './broker.ts';
+import { makeDirectory, withFiles } from './directory.ts';
 import { startGuardian } from './guardian.ts';
 import { greet } from './handshake.ts';
 import { withLock } from './lock.ts';
@@ -22,6 +23,7 @@ export type BrokerStartConfig = z.infer<typeof BrokerStartConfig>;
 export const NothingConfig = z.strictObject({});
 
 const ANSWER_WITHIN = 5_000;
+const FREE = 'Free some room there, or name another directory with XDG_STATE_HOME.';
 
 /**
  * Starts a broker that outlives this process and its terminal. One that runs already is left as it is.
@@ -51,12 +53,14 @@ export async function startInBackground(
       emit({ kind: 'note', text: 'removing what is left of a broker that has ended' });
       await remove(paths, before);
     }
-    mkdirSync(paths.data, { recursive: true, mode: 0o700 });
+    withFiles(`cannot make ${paths.data}`, FREE, () => makeDirectory(paths.data));
     const broker = await startBroker({ ...config, directory: paths.data, environment: env, signal, emit });
     try {
       const state = remembered(broker);
-      writeFileSync(`${paths.state}.new`, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 });
-      renameSync(`${paths.state}.new`, paths.state);
+      withFiles(`cannot write ${paths.state}`, FREE, () => {
+        writeFileSync(`${paths.state}.new`, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 });
+        renameSync(`${paths.state}.new`, paths.state);
+      });
       await broker.release();
       return { state, already: false };
     } catch (error) {
@@ -66,19 +70,31 @@ export async function startInBackground(
   });
 }
 
-/** Ends the background broker and removes its files; resolves with what was there, or with nothing when nothing was. */
+/**
+ * Ends the background broker and removes its files; resolves with what was there, or with nothing when nothing was.
+ *
+ * @throws Failure `io` when files cannot be removed; its processes have ended all the same
+ */
 export async function stopBackground({
   env,
   signal,
 }: Surroundings): Promise<{ readonly state: BackgroundState | undefined; readonly data: string } | undefined> {
   const paths = statePaths(env);
-  if (!existsSync(paths.state) && !existsSync(paths.data) && !existsSync(paths.lock)) return undefined;
-  return withLock(paths.lock, signal, async () => {
+  if (!existsSync(paths.state) && !existsSync(paths.data) && lstatSync(paths.lock, { throwIfNoEntry: false }) === undefined) return undefined;
+  const stop = async (): Promise<Awaited<ReturnType<typeof stopBackground>>> => {
     const state = readState(paths.state);
     if (!existsSync(paths.state) && !existsSync(paths.data)) return undefined;
     await remove(paths, state);
     return { state, data: paths.data };
-  });
+  };
+  try {
+    return await withLock(paths.lock, signal, stop);
+  } catch (error) {
+    // Nobody starts another one while this one runs: it can be ended where no lock can be made, as in a directory that has become read-only.
+    const state = readState(paths.state);
+    if (!(error instanceof Failure && error.kind === 'io') || state === undefined || !isRunning(state)) throw error;
+    return stop();
+  }
 }
 
 /** How the background broker is doing. */
@@ -131,7 +147,11 @@ async function remove(paths: StatePaths, state: BackgroundState | undefined): Pr
   if (state?.engine !== undefined) for (const { name } of state.nodes) guardian.container(name);
   if (state?.network !== undefined) guardian.network(state.network);
   await guardian.clean();
-  rmSync(paths.state, { force: true });
+  withFiles('the broker has ended, but its files are still there', `remove ${paths.state} and ${paths.data}`, () => {
+    // What the guardian could not remove: this says why.
+    rmSync(paths.data, { recursive: true, force: true });
+    rmSync(paths.state, { force: true });
+  });
 }
 
 function remembered({ url, managementUrl, version, nodes, companions, server, network }: Broker): BackgroundState {

@@ -5,6 +5,7 @@ import type { Emit } from '../model/event.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
 import { managementUrl, PortTaken, untilReady } from './boot.ts';
 import { containerMachines } from './container.ts';
+import { fileFailure, withFiles } from './directory.ts';
 import type { Environment, Server } from './find.ts';
 import { startGuardian } from './guardian.ts';
 import { localMachines } from './local.ts';
@@ -93,7 +94,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
 
 async function boot(server: Server, options: BrokerOptions, environment: Environment, signal: AbortSignal): Promise<Broker> {
   const nodes = options.nodes ?? 1;
-  const directory = server.kind === 'container' ? undefined : (options.directory ?? mkdtempSync(join(realpathSync(tmpdir()), 'rmq-')));
+  const directory = server.kind === 'container' ? undefined : (options.directory ?? temporaryDirectory());
   const guardian = startGuardian(directory, server.kind === 'container' ? server.engine : undefined);
   try {
     const { machines, companions, network, orphaned } =
@@ -121,8 +122,14 @@ async function boot(server: Server, options: BrokerOptions, environment: Environ
     };
   } catch (error) {
     await guardian.clean();
-    throw error;
+    throw fileFailure(error, `cannot prepare a node in ${directory}`, 'Free some room there, or name another directory with TMPDIR.');
   }
+}
+
+function temporaryDirectory(): string {
+  return withFiles(`cannot make a directory for the node in ${tmpdir()}`, 'TMPDIR names the directory for temporary files.', () =>
+    mkdtempSync(join(realpathSync(tmpdir()), 'rmq-')),
+  );
 }
 
 /** `amqp://guest:guest@127.0.0.1:…`, where `guest` may do everything and only programs on this machine get to. */

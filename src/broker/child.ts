@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Failure } from '../model/failure.ts';
 import { type Environment, findProgram, isExecutable } from './find.ts';
+import { membersOf } from './process.ts';
 import { within } from './within.ts';
 
 /** How long a command that was told to end may take, in milliseconds, before it is killed. */
@@ -46,11 +47,19 @@ export interface Ending {
  * the same way, and killed when it has not within ten seconds.
  *
  * With a terminal, the command stays in the foreground process group, or it could neither read nor be interrupted; Ctrl-C
- * then reaches it without us. Otherwise it gets a group of its own, through which its children are reached too.
+ * then reaches it without us. Otherwise it gets a group of its own, through which its children are reached too. What it leaves running in its group is ended
+ * in the same time: nothing is to stay that relies on a broker which is gone.
  *
+ * @param mark a variable of the environment, as `NAME=value`, that nothing else has
  * @param own learns what to kill should this process have no time for it: a process, or a group when negative
  */
-export async function runCommand(path: string, args: readonly string[], env: Environment, signal: AbortSignal, own: (target: number) => void): Promise<Ending> {
+export async function runCommand(
+  path: string,
+  args: readonly string[],
+  { env, mark }: { readonly env: Environment; readonly mark: string },
+  signal: AbortSignal,
+  own: (target: number) => void,
+): Promise<Ending> {
   const leads = !hasTerminal();
   const child = spawn(path, args, { env: env as NodeJS.ProcessEnv, stdio: 'inherit', detached: leads });
   const ended = ending(child, path);
@@ -62,15 +71,32 @@ export async function runCommand(path: string, args: readonly string[], env: Env
     signal.addEventListener('abort', () => resolve('aborted'), { once: true });
   });
   const first = await Promise.race([ended, aborted]);
-  if (first !== 'aborted') return { code: first, stopped: false };
-
-  const interrupted = !(signal.reason instanceof Failure && signal.reason.kind === 'terminated');
-  if (leads || !interrupted) send(target, interrupted ? 'SIGINT' : 'SIGTERM');
+  const stopped = first === 'aborted';
+  const interrupted = stopped && !(signal.reason instanceof Failure && signal.reason.kind === 'terminated');
   const deadline = Date.now() + GRACE;
-  await within(GRACE, ended);
-  while (leads && exists(target) && Date.now() < deadline) await pause(STEP);
-  send(target, 'SIGKILL');
-  return { code: await ended, stopped: true };
+  if (stopped) {
+    if (leads || !interrupted) send(target, interrupted ? 'SIGINT' : 'SIGTERM');
+    if (!(await within(GRACE, ended))) send(target, 'SIGKILL');
+  }
+  const left = (): readonly number[] => leftBehind(leads ? child.pid : undefined, mark);
+  if (!stopped || interrupted || !leads) for (const one of left()) send(one, 'SIGTERM');
+  while (left().length > 0 && Date.now() < deadline) await pause(STEP);
+  for (const one of left()) send(one, 'SIGKILL');
+  return { code: stopped ? await ended : first, stopped };
+}
+
+/** What still runs of a process group; of that of this process, only what has the mark in its environment. */
+function leftBehind(group: number | undefined, mark: string): readonly number[] {
+  if (group !== undefined) return membersOf(group) ?? (exists(-group) ? [-group] : []);
+  return (membersOf(undefined) ?? []).filter((pid) => pid !== process.pid && environmentOf(pid).includes(mark));
+}
+
+function environmentOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
 }
 
 function ending(child: ChildProcess, path: string): Promise<number> {

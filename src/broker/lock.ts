@@ -1,37 +1,30 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { abortFailure, Failure } from '../model/failure.ts';
+import { abortFailure } from '../model/failure.ts';
+import { makeDirectory, withFiles } from './directory.ts';
 import { isAlive, markProcess, type ProcessMark } from './process.ts';
 
 const STEP = 50;
+const HINT = 'XDG_STATE_HOME names another directory to keep the state in.';
 
 /**
- * Runs while no other process on this machine holds the lock file; waits for one that does. A lock whose process is dead
- * is taken over.
+ * Runs while no other process on this machine holds the lock; waits for one that does. A lock whose process is dead is taken over.
  *
- * @throws Failure `io` when the file cannot be written; what the signal carries when that aborts
+ * The lock is a symbolic link that points to the mark of its process: it is there as a whole or not at all, never replaces another one, and needs no room
+ * on a disk that is full.
+ *
+ * @throws Failure `io` when it cannot be made; what the signal carries when that aborts
  */
 export async function withLock<T>(path: string, signal: AbortSignal, use: () => Promise<T>): Promise<T> {
-  // Written under another name first: whoever finds the lock file finds it complete.
-  const mine = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(mine, JSON.stringify(markProcess(process.pid)), { mode: 0o600 });
-  } catch (error) {
-    throw new Failure('io', `cannot write ${path}: ${(error as Error).message}`, {
-      hint: 'XDG_STATE_HOME names another directory to keep the state in.',
-      cause: error,
-    });
-  }
-  try {
-    while (!taken(mine, path)) {
-      if (signal.aborted) throw abortFailure(signal);
-      if (!removedStale(path, `${mine}.stale`)) await pause(STEP);
-    }
-  } finally {
-    rmSync(mine, { force: true });
+  const aside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.stale`;
+  withFiles(`cannot make ${dirname(path)}`, HINT, () => makeDirectory(dirname(path)));
+  for (;;) {
+    const state = withFiles(`cannot lock ${path}`, HINT, () => (taken(path) ? 'taken' : removedStale(path, aside) ? 'removed' : 'held'));
+    if (state === 'taken') break;
+    if (signal.aborted) throw abortFailure(signal);
+    if (state === 'held') await pause(STEP);
   }
   try {
     return await use();
@@ -40,14 +33,18 @@ export async function withLock<T>(path: string, signal: AbortSignal, use: () => 
   }
 }
 
-/** A link, unlike a rename, never replaces a file that is there. */
-function taken(mine: string, path: string): boolean {
+function taken(path: string): boolean {
+  return made(JSON.stringify(markProcess(process.pid)), path);
+}
+
+/** False where something has that name already. */
+function made(target: string, path: string): boolean {
   try {
-    linkSync(mine, path);
+    symlinkSync(target, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw new Failure('io', `cannot create ${path}: ${(error as Error).message}`, { cause: error });
+    throw error;
   }
 }
 
@@ -59,7 +56,7 @@ function removedStale(path: string, aside: string): boolean {
   if (isHeld(path)) return false;
   try {
     renameSync(path, aside);
-    if (isHeld(aside)) linkSync(aside, path);
+    if (isHeld(aside)) made(readlinkSync(aside), path);
   } catch {
     // Somebody else was faster.
   }
@@ -69,7 +66,7 @@ function removedStale(path: string, aside: string): boolean {
 
 function isHeld(path: string): boolean {
   try {
-    return isAlive(JSON.parse(readFileSync(path, 'utf8')) as ProcessMark);
+    return isAlive(JSON.parse(readlinkSync(path)) as ProcessMark);
   } catch {
     return false;
   }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A process as it can be recognised later: a number alone may meanwhile belong to another one. */
 export interface ProcessMark {
@@ -25,12 +25,24 @@ export function isAlive({ pid, started }: ProcessMark): boolean {
   return !now.zombie && (started === undefined || now.started === started);
 }
 
-/** See proc(5): after the name in parentheses, which may itself hold spaces and parentheses, come the state and 18 fields later the start. */
-function startedAt(pid: number): { started: string; zombie: boolean } | undefined {
+/** The processes of a group (that of this process unless it is named) that run, and are no zombies; undefined where the system has no `/proc`. */
+export function membersOf(group = startedAt(process.pid)?.group): number[] | undefined {
+  if (startedAt(process.pid) === undefined) return undefined;
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const found = startedAt(pid);
+      return found !== undefined && found.group === group && !found.zombie;
+    });
+}
+
+/** See proc(5): after the name in parentheses, which may itself hold spaces and parentheses, come the state, two fields later the group, and 18 later the start. */
+function startedAt(pid: number): { started: string; group: number; zombie: boolean } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { started: fields[19] ?? '', zombie: fields[0] === 'Z' || fields[0] === 'X' };
+    return { started: fields[19] ?? '', group: Number(fields[2]), zombie: fields[0] === 'Z' || fields[0] === 'X' };
   } catch {
     return undefined;
   }

@@ -55,8 +55,9 @@ export async function runWithBroker(config: BrokerRunConfig, { env, emit, signal
     });
   }
   try {
-    broker.expect(`RABBITMQ_URL=${broker.url}`);
-    const { code, stopped } = await runCommand(path, args, commandEnvironment(env, broker), signal, (started) => {
+    const mark = `RABBITMQ_URL=${broker.url}`;
+    broker.expect(mark);
+    const { code, stopped } = await runCommand(path, args, { env: commandEnvironment(env, broker), mark }, signal, (started) => {
       target = started;
       broker.own(started);
     });

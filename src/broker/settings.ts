@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { makeDirectory } from './directory.ts';
 import { type Environment, ERLANG_PLACES } from './find.ts';
 
 /** The ports of one node, all on the loopback interface. */
@@ -34,7 +35,7 @@ export function outputPath(directory: string, name: string): string {
 /** Creates what the nodes of a broker share: the Erlang cookie, which only this user may read, and the list of plugins. */
 export function prepareDirectory(directory: string, { plugins = [] }: NodeSettings): void {
   const home = join(directory, 'home');
-  mkdirSync(home, { recursive: true, mode: 0o700 });
+  makeDirectory(home);
   chmodSync(directory, 0o700);
   writeFileSync(join(home, '.erlang.cookie'), randomBytes(24).toString('hex'), { mode: 0o400 });
   mkdirSync(join(directory, 'conf.d'));
@@ -59,7 +60,7 @@ export function prepareNode(
   const name = nodeName(index);
   const { amqp, management, distribution } = ports[index] as NodePorts;
   const own = join(directory, name);
-  mkdirSync(own, { recursive: true });
+  makeDirectory(own);
   const lines = settings.config ?? [];
   if (lines.length > 0) writeFileSync(join(own, 'rabbitmq.conf'), [...tuning(lines), ...lines, ''].join('\n'));
   writeFileSync(join(own, 'advanced.config'), advancedConfig(amqp, management, ports.length, lines.length === 0));

@@ -46,6 +46,36 @@ test('broker start, status and stop: one node, found by later commands, gone aft
   assert.deepEqual(idle.result, { stopped: false });
 });
 
+test('broker stop ends the node where the disk is full, and where its directory takes no lock', async (t) => {
+  const home = stateHome(t);
+  const full = await rmq(home, ['broker', 'start'], {}, 'full disk').ended;
+  assert.equal(full.code, 74, full.stderr);
+  assert.match(full.stderr, /EFBIG/);
+  assert.deepEqual(processesOf(home), []);
+
+  assert.equal((await json(home, 'start')).code, 0);
+  assert.notDeepEqual(processesOf(home), []);
+  const stopped = await rmq(home, ['broker', 'stop'], {}, 'full disk').ended;
+  assert.equal(stopped.code, 0, stopped.stderr);
+  assert.deepEqual(processesOf(home), []);
+
+  assert.equal((await json(home, 'start')).code, 0);
+  // A directory in its place: no lock can be made.
+  mkdirSync(statePaths({ XDG_STATE_HOME: home }).lock);
+  const locked = await rmq(home, ['broker', 'stop']).ended;
+  assert.deepEqual(processesOf(home), [], locked.stderr);
+});
+
+test('a home where nothing can be made is refused at once, and named', async (t) => {
+  const home = stateHome(t);
+  for (const env of [{ HOME: '/proc/nope', XDG_STATE_HOME: '' }, { XDG_STATE_HOME: '/proc' }, { XDG_STATE_HOME: '/dev/null' }]) {
+    const { code, stderr } = await rmq(home, ['broker', 'start'], env).ended;
+    assert.equal(code, 74, stderr);
+    assert.match(stderr, /cannot make \/(proc|dev)\//);
+    assert.match(stderr, /XDG_STATE_HOME/);
+  }
+});
+
 test('a broker that died is noticed, cleaned up behind, and replaced by the next start', async (t) => {
   const home = stateHome(t);
   const first = await json(home, 'start');

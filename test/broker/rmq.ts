@@ -36,14 +36,13 @@ export interface Running {
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>;
 }
 
-/** Starts rmq with its temporary files and its state below `home`, and without a terminal. */
-export function rmq(home: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
-  const { RMQ_URL: _, ...inherited } = process.env;
-  const child = spawn(process.execPath, [BIN, ...args], {
-    env: { ...inherited, TMPDIR: home, XDG_STATE_HOME: home, ...env },
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+/**
+ * Starts rmq with its temporary files and its state below `home`, and without a terminal. With a full disk, no file takes a byte: a limit does the same as
+ * a disk without room, and needs no disk.
+ */
+export function rmq(home: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, disk?: 'full disk'): Running {
+  const [program, ...words] = [...(disk === undefined ? [] : ['sh', '-c', `trap '' XFSZ; ulimit -f 0; exec "$@"`, 'sh']), process.execPath, BIN, ...args];
+  const child = spawn(program as string, words, { env: environment(home, env), detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const stdout = text(child.stdout);
   const stderr = text(child.stderr);
   return {
@@ -58,6 +57,20 @@ export function rmq(home: string, args: readonly string[], env: NodeJS.ProcessEn
     kill: (signal) => child.kill(signal),
     ended: once(child, 'close').then(([code, signal]) => ({ code, signal, stdout: stdout(), stderr: stderr() })),
   };
+}
+
+/** Runs rmq on a terminal of its own; its standard output is everything that appears there. */
+export async function onTerminal(home: string, args: readonly string[]): Promise<{ stdout: string }> {
+  const words = [process.execPath, BIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  const child = spawn('script', ['-qefc', words, '/dev/null'], { env: environment(home, {}), stdio: ['ignore', 'pipe', 'inherit'] });
+  const stdout = text(child.stdout);
+  await once(child, 'close');
+  return { stdout: stdout() };
+}
+
+function environment(home: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { RMQ_URL: _, ...inherited } = process.env;
+  return { ...inherited, TMPDIR: home, XDG_STATE_HOME: home, ...env };
 }
 
 function text(stream: Readable): () => string {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { findServer } from '../../src/broker/find.ts';
 import { isAlive } from '../../src/broker/process.ts';
-import { processesOf, remains, rmq, scratch, until } from './rmq.ts';
+import { onTerminal, processesOf, remains, rmq, scratch, until } from './rmq.ts';
 
 const NOTHING = { files: [], processes: [] };
 
@@ -88,6 +88,26 @@ test('SIGTERM reaches the command and its children; rmq waits for them, then end
   assert.deepEqual(remains(home), { files: ['said'], processes: [] });
 });
 
+test('what the command leaves running in its process group is told to end before the broker goes', async (t) => {
+  const home = scratch(t);
+  const file = join(home, 'said');
+  const left = `sh -c 'trap "rmq_gone=1; echo goodbye > ${file}; exit" TERM; echo "left $$"; while :; do sleep 0.05; done' & sleep 0.3; exit 5`;
+  const { code, stdout } = await rmq(home, ['broker', 'run', '--', 'sh', '-c', left]).ended;
+  assert.equal(code, 5);
+  assert.equal(isAlive({ pid: Number(/left (\d+)/.exec(stdout)?.[1]) }), false);
+  assert.equal(readFileSync(file, 'utf8'), 'goodbye\n');
+  assert.deepEqual(remains(home), { files: ['said'], processes: [] });
+});
+
+test('with a terminal too, what the command leaves running is ended', async (t) => {
+  const home = scratch(t);
+  const { stdout } = await onTerminal(home, ['broker', 'run', '--', 'sh', '-c', 'sleep 290 & echo "left $!"']);
+  const pid = Number(/left (\d+)/.exec(stdout)?.[1]);
+  assert.ok(pid > 1, stdout);
+  assert.equal(isAlive({ pid }), false);
+  assert.deepEqual(remains(home), NOTHING);
+});
+
 test('SIGINT that ends the command gives 130 and leaves nothing behind', async (t) => {
   const home = scratch(t);
   const program = 'process.on("SIGINT", () => { console.log("interrupted"); process.exit(0); }); console.log("ready"); setInterval(() => {}, 1000)';
@@ -152,6 +172,17 @@ test('ports that somebody else takes during the boot cost another attempt, not t
   const { code, stderr } = await rmq(home, ['broker', 'run', '--', 'true'], { RMQ_RABBITMQ_SERVER: server }).ended;
   assert.equal(code, 0, stderr);
   assert.deepEqual(remains(home), { files: ['bin'], processes: [] });
+});
+
+test('a directory for temporary files that is missing, or takes no file, gives 74 and names it', async (t) => {
+  const home = scratch(t);
+  const missing = await rmq(home, ['broker', 'run', '--', 'true'], { TMPDIR: join(home, 'nowhere') }).ended;
+  assert.equal(missing.code, 74, missing.stderr);
+  assert.match(missing.stderr, /cannot make a directory for the node in .*nowhere: ENOENT/);
+  const full = await rmq(home, ['broker', 'run', '--', 'true'], {}, 'full disk').ended;
+  assert.equal(full.code, 74, full.stderr);
+  assert.match(full.stderr, /cannot prepare a node in .*: EFBIG/);
+  assert.deepEqual(remains(home), NOTHING);
 });
 
 test('a node that takes longer than --boot-timeout gives 69 and leaves nothing behind', async (t) => {
