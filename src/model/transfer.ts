@@ -90,12 +90,13 @@ export function describeTransfer(
   return `${verb} ${formatNumber(moved)} of ${formatCount(depth, 'message')} in "${queue}"${parts.length === 0 ? '' : `: ${parts.join(', ')}`}`;
 }
 
-/** How far a transfer has come, how fast, and how long it will take at that rate. */
+/** How far a transfer has come, how fast, and how long it will take at that rate. More may be seen than there were at the start: what came in between. */
 export function describeProgress({ moved, seen, total }: { readonly moved: number; readonly seen: number; readonly total: number }, seconds: number): string {
-  const far = `moved ${formatNumber(moved)}, seen ${formatNumber(seen)} of ${formatNumber(total)}`;
+  const left = Math.max(0, total - seen);
+  const far = `moved ${formatNumber(moved)}, seen ${formatNumber(seen)} of ${formatNumber(seen + left)}`;
   if (seconds < 0.5 || seen === 0) return far;
   const rate = seen / seconds;
-  return `${far}, ${formatNumber(Math.round(rate))}/s, ${formatDuration(((total - seen) / rate) * 1_000)} left`;
+  return `${far}, ${formatNumber(Math.round(rate))}/s, ${formatDuration((left / rate) * 1_000)} left`;
 }
 
 /** The failure that messages which were chosen and stay come to; undefined when there are none. The first one that the broker refused tells why. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { peer } from '../support/broker.ts';
-import { json, start } from '../support/rmq.ts';
+import { json, rmq, start } from '../support/rmq.ts';
 
 const ROUNDS = 8;
 
@@ -24,5 +24,22 @@ test('what arrived before its exchange was deleted, and was not confirmed any mo
     const [arrived, left] = [(await take(to)).length, (await take(dead)).length];
     assert.equal(moved + left, 2_000);
     assert.ok(arrived <= moved + doubled + unknown, `round ${round}: ${arrived} arrived, ${moved} moved, ${doubled} doubled, ${unknown} unknown`);
+  }
+});
+
+test('the progress of a replay that looks for a few among many never sees more than there are, nor a time that is over', async (t) => {
+  const { queue, publish } = await peer(t);
+  const [dead, to] = [await queue(), await queue()];
+  await publish(
+    dead,
+    Array.from({ length: 600 }, (_, index) => `${index % 60 === 0 ? 'wanted' : 'other'} ${index}`),
+  );
+  const { code, stdout } = await rmq(['dlx', 'move', dead, to, '-n', '10', '--where', 'body.startsWith("wanted")', '--rate', '5', '-y'], { terminal: true });
+  assert.equal(code, 0, stdout);
+  const shown = [...stdout.matchAll(/seen ([\d,]+) of ([\d,]+)(?:, [\d,]+\/s, (\S+ \S+) left)?/g)];
+  assert.ok(shown.length > 0, stdout);
+  for (const [text, seen = '', total = '', left = ''] of shown) {
+    assert.ok(Number(seen.replace(',', '')) <= Number(total.replace(',', '')), text);
+    assert.doesNotMatch(left, /^-/, text);
   }
 });

@@ -305,8 +305,9 @@ class Transfer {
     const now = performance.now();
     if (now - this.#lastProgress < PROGRESS) return;
     this.#lastProgress = now;
-    const { count } = this.#job;
+    const { count, all } = this.#job;
     const { depth, seen, moved } = this.#counts;
-    this.#session.emit({ kind: 'transferring', moved, seen: seen - this.#open, total: Math.min(depth, count ?? depth) });
+    // Where only some are chosen, as many as are wanted may be found at the very end.
+    this.#session.emit({ kind: 'transferring', moved, seen: seen - this.#open, total: all ? Math.min(depth, count ?? depth) : depth });
   }
 }
