@@ -1,4 +1,6 @@
+import { writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import type { ReadStream } from 'node:tty';
 import { isCancel, MultiSelectPrompt, updateSettings } from '@clack/core';
 import type { Checklist, Layout } from '../model/checklist.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
@@ -67,6 +69,7 @@ export async function tickLines(
   });
   signal.addEventListener('abort', leave, { once: true });
   input.once('end', leave);
+  const restored = restoring(input as Readable & Partial<Pick<ReadStream, 'setRawMode'>>);
   if (signal.aborted) leave();
   try {
     const ticked = await prompt.prompt();
@@ -76,5 +79,33 @@ export async function tickLines(
   } finally {
     signal.removeEventListener('abort', leave);
     input.off('end', leave);
+    restored();
   }
+}
+
+/** Signals that end the process by default, and that nothing else here listens to. */
+const ENDING = ['SIGHUP', 'SIGQUIT'] as const;
+const SHOW_CURSOR = '\x1b[?25h';
+
+/** Gives the terminal its cursor and its keyboard back should the process leave while the list is shown; returns what calls that off. */
+function restoring(keyboard: Partial<Pick<ReadStream, 'setRawMode'>>): () => void {
+  const restore = (): void => {
+    try {
+      keyboard.setRawMode?.(false);
+      writeSync(2, SHOW_CURSOR);
+    } catch {
+      // The terminal is gone.
+    }
+  };
+  // The process then ends by the same signal, as it would have.
+  const leave = (name: NodeJS.Signals): void => {
+    restore();
+    process.kill(process.pid, name);
+  };
+  for (const name of ENDING) process.once(name, leave);
+  process.once('exit', restore);
+  return () => {
+    for (const name of ENDING) process.off(name, leave);
+    process.off('exit', restore);
+  };
 }

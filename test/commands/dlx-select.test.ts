@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { GetMessage } from 'amqplib';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { deadPort, proxy } from '../support/faults.ts';
@@ -9,6 +11,8 @@ import { scratchDirectory } from '../support/programs.ts';
 import { type Options, type Running, rmq, start } from '../support/rmq.ts';
 
 const [UP, DOWN, END, ENTER, ESCAPE, INTERRUPT, END_OF_FILE] = ['\x1b[A', '\x1b[B', '\x1b[F', '\r', '\x1b', '\x03', '\x04'];
+const [HIDDEN, SHOWN] = ['\x1b[?25l', '\x1b[?25h'];
+const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
 const bodies = (messages: readonly GetMessage[]): string[] => messages.map(({ content }) => content.toString());
 
 interface Person extends Running {
@@ -103,6 +107,32 @@ test('Esc, Ctrl-C and Ctrl-D leave everything as it is; enter needs a tick', asy
     assert.equal(await depth(dead), 2);
   }
 });
+
+for (const signal of ['SIGHUP', 'SIGQUIT', 'SIGTERM'] as const) {
+  test(`${signal} while the list is shown gives the terminal back as it was`, async (t) => {
+    const { queue, publish, depth } = await peer(t);
+    const dead = await queue();
+    await publish(dead, ['one', 'two']);
+    const line = `sh -c 'echo "pid $$"; exec ${process.execPath} ${BIN} dlx purge ${dead} --select --yes'; echo "ended with $?"; stty -a`;
+    const shell = spawn('script', ['-qefc', `stty cols 140 rows 20; ${line}`, '/dev/null'], { env: { ...process.env, TERM: 'xterm', CI: undefined } });
+    let shown = '';
+    let sent = false;
+    for await (const chunk of shell.stdout) {
+      shown += String(chunk);
+      const [, pid] = /pid (\d+)/.exec(shown) ?? [];
+      if (sent || pid === undefined || !shown.includes('0 of 2 ticked; 1 to 2 shown')) continue;
+      sent = true;
+      process.kill(Number(pid), signal);
+    }
+    const code = { SIGHUP: 129, SIGQUIT: 131, SIGTERM: 143 }[signal];
+    assert.match(shown, new RegExp(`ended with ${code}`));
+    assert.ok(shown.includes(HIDDEN), 'the list hides the cursor');
+    assert.ok(shown.lastIndexOf(SHOWN) > shown.lastIndexOf(HIDDEN), JSON.stringify(shown.slice(-600)));
+    assert.match(shown, / icanon/);
+    assert.match(shown, / echo /);
+    while ((await depth(dead)) < 2);
+  });
+}
 
 test('what is ticked can be exported, and purged once the name of the queue was typed', async (t) => {
   const { queue, publish, take } = await peer(t);
