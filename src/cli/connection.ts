@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { backgroundNode } from '../broker/index.ts';
 import { check } from '../commands/command.ts';
 import { connectionFlags } from '../commands/globals.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
+import { MAX_TIMER } from '../model/quantity.ts';
 import { hasSecret, keepSecret } from '../model/secrets.ts';
 import { ConnectionConfig } from '../patterns/connection.ts';
+import { readChunks } from '../patterns/lines.ts';
+import type { Io } from './io.ts';
 import type { Decoded } from './program.ts';
 
 const VARIABLES = ['RMQ_URL', 'RABBITMQ_URL', 'AMQP_URL', 'CLOUDAMQP_URL'] as const;
@@ -13,16 +15,27 @@ const VARIABLES = ['RMQ_URL', 'RABBITMQ_URL', 'AMQP_URL', 'CLOUDAMQP_URL'] as co
 const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
 const DEFAULT_URL = 'amqp://guest:guest@localhost:5672/';
 
+interface Surroundings {
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  /** Milliseconds that the whole run may take, where the command line says so. */
+  readonly timeout: unknown;
+  readonly stdinIsTaken: boolean;
+}
+
 /**
  * The connection that the global flags and the environment ask for. Standard input may hold the URL unless it holds the body.
  *
- * @throws Failure `usage`, `missing` or `io`
+ * @throws Failure `usage`, `missing`, `io`, `deadline`, or what the signal was aborted with
  */
-export function connectionOf(globals: Decoded, env: Readonly<Record<string, string | undefined>>, emit: Emit, stdinIsTaken: boolean): ConnectionConfig {
+export async function connectionOf(globals: Decoded, io: Io, { emit, signal, timeout, stdinIsTaken }: Surroundings): Promise<ConnectionConfig> {
+  const { env } = io;
   if (globals['urlFile'] === '-' && stdinIsTaken) throw new Failure('usage', '--url-file - reads standard input, which is the body here');
   // A program that is run for a message has all of them.
   for (const variable of [...VARIABLES, 'RABBITMQ_MANAGEMENT_URL']) for (const url of (env[variable] ?? '').split(NEXT_URL)) keepSecret(url);
-  const { urls, origin } = findUrls(globals, env);
+  const file = globals['urlFile'] as string | undefined;
+  if (globals['url'] !== undefined && file !== undefined) throw new Failure('usage', '--url and --url-file exclude each other');
+  const { urls, origin } = file === undefined ? findUrls(globals, env) : { urls: [await readUrl(file, io, signal, timeout)], origin: file };
   emit({ kind: 'detail', text: `broker URL from ${origin}` });
   if (origin === '--url' && urls.some(hasSecret)) {
     emit({ kind: 'note', text: 'the password in --url is shown to everybody on this machine by ps: --url-file PATH, or RMQ_URL, keeps it' });
@@ -31,13 +44,10 @@ export function connectionOf(globals: Decoded, env: Readonly<Record<string, stri
   return check(ConnectionConfig, { ...Object.fromEntries(own), url: urls.flatMap((url) => url.trim().split(NEXT_URL)) }, connectionFlags);
 }
 
-/** The first that is set: flag, file, environment, a node in the background, the default. */
+/** The first that is set: flag, environment, a node in the background, the default. */
 function findUrls(globals: Decoded, env: Readonly<Record<string, string | undefined>>): { urls: readonly string[]; origin: string } {
   const flag = globals['url'] as readonly string[] | undefined;
-  const file = globals['urlFile'] as string | undefined;
-  if (flag !== undefined && file !== undefined) throw new Failure('usage', '--url and --url-file exclude each other');
   if (flag !== undefined) return { urls: flag, origin: '--url' };
-  if (file !== undefined) return { urls: [readUrl(file)], origin: file };
   for (const variable of VARIABLES) {
     const url = env[variable];
     if (url !== undefined && url !== '') return { urls: [url], origin: variable };
@@ -46,14 +56,22 @@ function findUrls(globals: Decoded, env: Readonly<Record<string, string | undefi
   return node === undefined ? { urls: [DEFAULT_URL], origin: 'the default' } : { urls: [node.url], origin: 'the node started by rmq broker start' };
 }
 
-function readUrl(file: string): string {
+/** Nobody may ever write to a pipe: the signal ends the wait for it, and so does the time of the run. */
+async function readUrl(file: string, io: Io, signal: AbortSignal, timeout: unknown): Promise<string> {
+  const late = new AbortController();
+  const pass = (): void => late.abort(new Failure('deadline', `--url-file: nothing came from ${file} before the deadline (--timeout)`));
+  const timer = typeof timeout === 'number' && timeout <= MAX_TIMER ? setTimeout(pass, timeout) : undefined;
   try {
-    const text = readFileSync(file === '-' ? 0 : file, 'utf8').trim();
+    const chunks: Buffer[] = [];
+    for await (const chunk of readChunks(file === '-' ? io.stdin() : io.open(file), AbortSignal.any([signal, late.signal]))) chunks.push(chunk);
+    const text = Buffer.concat(chunks).toString('utf8').trim();
     if (text === '') throw new Failure('data', `--url-file: ${file} is empty`);
     return text;
   } catch (error) {
-    if (error instanceof Failure) throw error;
+    if (error instanceof Failure && error.kind !== 'io') throw error;
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     throw new Failure(missing ? 'missing' : 'io', `--url-file: cannot read ${file}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -1,6 +1,7 @@
-import { createReadStream, fstatSync, writeSync } from 'node:fs';
+import { constants, createReadStream, fstatSync, openSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { isatty } from 'node:tty';
+import { isatty, ReadStream } from 'node:tty';
 
 /** The process, reduced to what is used of it. */
 export interface Io {
@@ -15,13 +16,24 @@ export interface Io {
   readonly stderrFd: number;
   /** Opens standard input; it is never read before this is called. */
   readonly stdin: () => Readable;
-  /** Lets go of standard input, so that a writer which never ends cannot keep the process alive. */
+  /**
+   * Opens a file. A pipe that nobody writes to keeps nobody waiting before its stream is read, and neither the process from ending.
+   *
+   * @throws what the system says
+   */
+  readonly open: (path: string) => Readable;
+  /** Lets go of every input, so that a writer which never ends cannot keep the process alive. */
   readonly release: () => void;
 }
 
 /** The real process. */
 export function systemIo(): Io {
-  let opened: Readable | undefined;
+  let stdin: Readable | undefined;
+  const opened = new Set<Readable>();
+  const keep = (input: Readable): Readable => {
+    opened.add(input);
+    return input;
+  };
   return {
     env: process.env,
     stdinIsTerminal: isatty(0),
@@ -37,11 +49,23 @@ export function systemIo(): Io {
     stdoutFd: 1,
     stderrFd: 2,
     stdin: () => {
-      opened ??= openStdin();
-      return opened;
+      stdin ??= keep(openStdin());
+      return stdin;
     },
-    release: () => opened?.destroy(),
+    open: (path) => keep(openFile(path)),
+    release: () => {
+      for (const input of opened) input.destroy();
+    },
   };
+}
+
+/**
+ * Reading a pipe or a terminal in the thread pool could not be given up, and neither could opening a pipe without a writer: both are left to the event loop.
+ */
+function openFile(path: string): Readable {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: true, writable: false });
+  return isatty(fd) ? new ReadStream(fd) : createReadStream('', { fd });
 }
 
 /** Node turns a standard input that it does not know how to read, such as a directory, into an empty one. */

@@ -49,9 +49,15 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
     if (command.connects === false) refuseUrl(command, globals);
     const { connectionOf } = await import('./connection.ts');
     const context: Context = {
-      connection: connectionOf(globals, io.env, output.emit, command.readsStdin?.(own) === true),
+      connection: await connectionOf(globals, io, {
+        emit: output.emit,
+        signal: stop.signal,
+        timeout: own['timeout'],
+        stdinIsTaken: command.readsStdin?.(own) === true,
+      }),
       env: io.env,
       stdin: io.stdin,
+      open: io.open,
       stdinIsTerminal: io.stdinIsTerminal,
       tick: canTick(io) ? (list) => output.tick(list, io.stdin(), stop.signal) : undefined,
       results: output.results,

@@ -44,6 +44,8 @@ export interface Context {
   readonly connection: ConnectionConfig;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: () => Readable;
+  /** Opens a file to read; throws what the system says. */
+  readonly open: (path: string) => Readable;
   readonly stdinIsTerminal: boolean;
   /** Undefined where there is no terminal to ask on. */
   readonly tick: Tick | undefined;

@@ -25,7 +25,7 @@ export const sourceInputs = {
   keepBrokerHeaders: toggle('with --envelopes: publish x-death, x-delivery-count and their kind too, which a broker has written'),
   count: integer('publish the body N times; of lines or envelopes the first N', { short: 'n' }),
   chomp: toggle('drop one newline at the end of standard input or of a file'),
-  allowEmpty: toggle('send an empty message where standard input is empty'),
+  allowEmpty: toggle('send an empty message where standard input or a file is empty'),
 } as const;
 
 /** How they are sent. */

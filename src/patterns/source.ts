@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import { fstatSync, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import * as z from 'zod/mini';
 import { type Envelope, parseEnvelope } from '../model/envelope.ts';
@@ -48,7 +47,7 @@ export const sourceShape = {
   count: z.optional(z.int().check(z.minimum(1))),
   /** Drops one newline at the end of standard input or of a file. */
   chomp: z._default(z.boolean(), false),
-  /** True: a standard input without a byte is an empty message, and not a mistake. */
+  /** True: an input without a byte is an empty message, and not a mistake. */
   allowEmpty: z._default(z.boolean(), false),
 };
 
@@ -77,13 +76,14 @@ export function propertiesOf(config: MessageConfig): Properties {
 /** What is behind a body that was not given as an argument. */
 export interface Input {
   readonly stdin: () => Readable;
+  /** Opens a file; throws what the system says. */
+  readonly open: (path: string) => Readable;
   readonly stdinIsTerminal: boolean;
 }
 
 /** A stream of bodies, and what it is called. */
 interface Source {
   readonly name: string;
-  readonly isStdin: boolean;
   readonly stream: Readable;
 }
 
@@ -92,14 +92,14 @@ interface Source {
  * is not a terminal. With an argument, standard input is never touched.
  *
  * @throws Failure `usage` without any body, `missing` or `io` for a file that cannot be read; while reading, `data`
- * for a standard input that is empty where it is one message
+ * for an input that is empty where it is one message
  */
 export async function openDrafts(config: SourceConfig & { readonly returned?: string | undefined }, input: Input, signal: AbortSignal): Promise<Drafts> {
   const { body, file: files = [], lines, envelopes, count } = config;
   checkSource(config, files);
   if (body !== undefined) return repeat(Buffer.from(body), count ?? 1);
   const sources: Source[] = [];
-  for (const file of files.length === 0 ? [undefined] : files) sources.push(await openSource(file, input));
+  for (const file of files.length === 0 ? [undefined] : files) sources.push(openSource(file, input));
   if (config.returned !== undefined) checkNoLoop(sources, config.returned);
   if (lines || envelopes) return readMany(sources, envelopes, count ?? Number.POSITIVE_INFINITY, signal);
   return readWholes(sources, config, signal);
@@ -136,12 +136,12 @@ function checkSource({ body, lines, envelopes, keepBrokerHeaders, count, chomp }
 }
 
 async function* readWholes(sources: readonly Source[], { count = 1, chomp, allowEmpty }: SourceConfig, signal: AbortSignal): AsyncGenerator<readonly Draft[]> {
-  for (const { stream, isStdin } of sources) {
+  for (const { stream, name } of sources) {
     const whole = await readWhole(stream, signal);
     const body = chomp && whole.at(-1) === NEWLINE ? whole.subarray(0, -1) : whole;
     // More often than not, the program before the pipe has failed.
-    if (isStdin && body.length === 0 && !allowEmpty) {
-      throw new Failure('data', `standard input is empty${whole.length === 0 ? '' : ' but for a newline'}: there is nothing to send`, {
+    if (body.length === 0 && !allowEmpty) {
+      throw new Failure('data', `${name} is empty${whole.length === 0 ? '' : ' but for a newline'}: there is nothing to send`, {
         hint: '--allow-empty sends an empty message',
       });
     }
@@ -197,15 +197,15 @@ async function readWhole(stream: Readable, signal: AbortSignal): Promise<Buffer>
   return Buffer.concat(chunks);
 }
 
-async function openSource(file: string | undefined, { stdin, stdinIsTerminal }: Input): Promise<Source> {
+function openSource(file: string | undefined, { stdin, open, stdinIsTerminal }: Input): Source {
   if (file === undefined || file === '-') {
     if (file === undefined && stdinIsTerminal) {
       throw new Failure('usage', 'there is nothing to publish: no BODY, no --file, and standard input is a terminal', { hint: 'rmq publish -q QUEUE BODY' });
     }
-    return { name: 'standard input', isStdin: true, stream: stdin() };
+    return { name: 'standard input', stream: stdin() };
   }
   try {
-    return { name: file, isStdin: false, stream: (await open(file)).createReadStream() };
+    return { name: file, stream: open(file) };
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     throw new Failure(missing ? 'missing' : 'io', `--file: ${missing ? 'no file' : 'cannot read'} ${file}`, { cause: error });

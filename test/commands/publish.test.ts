@@ -136,16 +136,16 @@ for (const command of ['publish -q', 'work publish', 'fanout publish', 'topic pu
   });
 }
 
-test('an empty message is sent where that is asked for: --allow-empty, an empty BODY, an empty file', async (t) => {
+test('an empty message is sent where that is asked for: --allow-empty, an empty BODY', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
-  for (const more of [['--allow-empty'], [''], ['-f', '/dev/null']]) {
+  for (const more of [['--allow-empty'], ['']]) {
     const result = await rmq(['publish', '-q', name, ...more]);
     assert.equal(result.code, 0, result.stderr);
   }
   assert.deepEqual(
     (await take(name)).map(({ content }) => content.length),
-    [0, 0, 0],
+    [0, 0],
   );
 });
 
