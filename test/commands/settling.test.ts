@@ -70,7 +70,7 @@ for (const type of ['classic', 'quorum']) {
     run.child.stdout.once('data', () => between.mute());
     const { code, stdout, stderr } = await run.result;
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /waiting until what the lost connection held is back/);
+    // Either the broker has noticed by then, or the drain waits for that; a drain that did not would leave messages.
     assert.equal(await depth(name), 0);
     assert.equal(new Set(linesIn(stdout)).size, 5_000);
   });
