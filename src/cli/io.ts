@@ -74,17 +74,16 @@ function openStdin(): Readable {
   return stats.isFile() || stats.isDirectory() ? createReadStream('', { fd: 0, autoClose: false }) : process.stdin;
 }
 
-/** Writes a short text, such as a help page, whole; a reader that went away is no error. False: it could not be written. */
-export function writeText(fd: number, text: string): boolean {
+/** Writes a short text, such as a help page, whole; returns why that could not be done. */
+export function writeText(fd: number, text: string): NodeJS.ErrnoException | undefined {
   let bytes: Uint8Array = Buffer.from(text);
   while (bytes.length > 0) {
     try {
       bytes = bytes.subarray(writeSync(fd, bytes));
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code !== 'EAGAIN') return code === 'EPIPE';
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return error as NodeJS.ErrnoException;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
-  return true;
+  return undefined;
 }

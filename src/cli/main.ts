@@ -1,6 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Command, Context } from '../commands/command.ts';
 import { Failure } from '../model/failure.ts';
+import { closedDescriptor, wasClosed } from '../output/descriptor.ts';
 import type { Output } from '../output/index.ts';
 import { checkArgumentBytes } from './argument-bytes.ts';
 import { BUG, EXIT_CODES } from './exit.ts';
@@ -13,13 +14,11 @@ const OUTPUT_PATIENCE = 1_000;
 /** Runs a command line and resolves with its exit code; it never rejects and never ends the process itself. */
 export async function main(argv: readonly string[], io: Io = systemIo()): Promise<number> {
   let code = 0;
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) return printPage(io, `${packageJson.version}\n`);
+  let page = '';
   const print = (text: string): void => {
-    if (!writeText(io.stdoutFd, text)) code = EXIT_CODES.io;
+    page += text;
   };
-  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-    print(`${packageJson.version}\n`);
-    return code;
-  }
   const [{ runLine }, { commands, groups }, { globalFlags }] = await Promise.all([
     import('./program.ts'),
     import('../commands/index.ts'),
@@ -31,11 +30,22 @@ export async function main(argv: readonly string[], io: Io = systemIo()): Promis
   try {
     checkArgumentBytes(argv);
     await runLine(argv, { commands, groups, globals: globalFlags, version: packageJson.version, print, run });
+    if (page !== '') code = await printPage(io, page);
   } catch (error) {
     const output = await openOutput({}, io, () => undefined);
     code = report(output, error);
     await output.close();
   }
+  return code;
+}
+
+/** Prints the help or the version; returns the exit code. */
+async function printPage(io: Io, page: string): Promise<number> {
+  const error = wasClosed(io.stdoutFd) ? closedDescriptor() : writeText(io.stdoutFd, page);
+  if (error === undefined) return 0;
+  const [{ outputFailure }, output] = await Promise.all([import('../output/writer.ts'), openOutput({}, io, () => undefined)]);
+  const code = report(output, outputFailure(error));
+  await output.close();
   return code;
 }
 

@@ -19,8 +19,6 @@ export interface PrintStyle {
   readonly jsonBody: boolean;
   /** Bodies are lines where newlines end them: one that has a newline gets no second one, and one of several lines is told of. */
   readonly asLine?: { readonly onSeveral: () => void };
-  /** True: what was printed is removed from its queue. A standard output that was closed by the shell is refused then. */
-  readonly removes?: boolean;
   /** All of the message as on a terminal, wherever it goes, for people who read about it. */
   readonly whole?: boolean;
 }
@@ -31,6 +29,8 @@ export interface Results {
    * A function that prints a delivery and resolves once the operating system has taken all of its bytes. When it
    * rejects, the bytes may not have been written; the run's signal is then aborted too. Without a delivery, an empty place is
    * kept for it; `beside` stands in front of the envelope, or alone, in JSON.
+   *
+   * @throws Failure `io` for a standard output that was closed by the shell, before anything is taken
    */
   printer(style: PrintStyle): (delivery: Delivery | undefined, beside?: object) => Promise<void>;
   /** Prints one result: as a line of JSON with `-o json`, as the text otherwise. */

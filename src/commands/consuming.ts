@@ -28,7 +28,7 @@ export const printExtras = {
 
 /** A handler that prints, and decides only once the operating system has what it printed. */
 export function printing(results: Results, { nul = false, jsonBody = false }: { nul?: boolean; jsonBody?: boolean }): (delivery: Delivery) => Promise<'ack'> {
-  const print = results.printer({ nul, jsonBody, removes: true });
+  const print = results.printer({ nul, jsonBody });
   return (delivery) => print(delivery).then(() => 'ack');
 }
 

@@ -179,8 +179,11 @@ export const trailing = (help: string): Argument<string[]> => ({
 });
 
 function parseInteger(given: string): number {
-  const value = /^[+-]?\d+$/.test(given) ? Number(given) : Number.NaN;
-  if (!Number.isSafeInteger(value)) throw new Failure('usage', `expected a whole number, got "${given}"`);
+  if (!/^[+-]?\d+$/.test(given)) throw new Failure('usage', `expected a whole number, got "${given}"`);
+  const value = Number(given);
+  if (!Number.isSafeInteger(value)) {
+    throw new Failure('usage', `expected a whole number from ${Number.MIN_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}, got "${given}"`);
+  }
   return value;
 }
 
@@ -208,6 +211,7 @@ export function parseFields(pairs: readonly string[]): FieldTable {
     if (equals < 0 || name === '') throw new Failure('usage', `expected K=V or K:=JSON, got "${pair}"`);
     const bytes = Buffer.byteLength(name);
     if (bytes > MOST_NAME_BYTES) throw new Failure('usage', `the name ${quote(name)} has ${bytes} bytes; at most ${MOST_NAME_BYTES} fit`);
+    if (name in table) throw new Failure('usage', `the name ${quote(name)} is given twice`, { hint: 'it takes one value' });
     table[name] = typed ? parseJson(name, pair.slice(equals + 1)) : pair.slice(equals + 1);
   }
   return { ...table };

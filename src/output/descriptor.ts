@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync, writeSync } from 'node:fs';
 
 /**
  * Opens the pipe behind a descriptor a second time, without blocking; undefined where that is not a pipe or cannot be
@@ -19,16 +19,34 @@ export function reopenPipe(fd: number): number | undefined {
   return undefined;
 }
 
+/** Programs that can start another one with a descriptor closed, as in `>&-`. */
+const SHELLS: ReadonlySet<string> = new Set(['sh', 'ash', 'bash', 'busybox', 'dash', 'fish', 'ksh', 'mksh', 'zsh']);
+
+/** What the system says of a descriptor that is closed. */
+export function closedDescriptor(): NodeJS.ErrnoException {
+  return Object.assign(new Error('closed'), { code: 'EBADF' });
+}
+
 /**
  * True where a descriptor was closed when the process began (`>&-`). Node opens `/dev/null` in its place, for reading and writing, and everything that is
- * written there is gone; `> /dev/null` opens it for writing alone. (Whoever starts a process with `/dev/null` opened for both looks the same.)
+ * written there is gone. Programs that start another one without output (`stdio: 'ignore'` of Node, `DEVNULL` of Python) open it in the same way, so whoever
+ * started this process decides: it has no such descriptor itself, or is a shell with another one.
  */
 export function wasClosed(fd: number): boolean {
   try {
     const stats = fstatSync(fd);
     const isNull = stats.isCharacterDevice() && stats.rdev === statSync('/dev/null').rdev;
-    return isNull && readSync(fd, Buffer.alloc(1)) === 0 && writeSync(fd, Buffer.alloc(0)) === 0;
+    return isNull && readSync(fd, Buffer.alloc(1)) === 0 && writeSync(fd, Buffer.alloc(0)) === 0 && wasClosedBy(process.ppid, fd);
   } catch {
     return false;
   }
+}
+
+function wasClosedBy(pid: number, fd: number): boolean {
+  const open = readdirSync(`/proc/${pid}/fd`);
+  if (!open.includes(String(fd))) return true;
+  if (!SHELLS.has(readFileSync(`/proc/${pid}/comm`, 'latin1').trim())) return false;
+  const flags = Number.parseInt(/^flags:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1] ?? '', 8);
+  // Its own one, of the same kind, is handed down.
+  return readlinkSync(`/proc/${pid}/fd/${fd}`) !== '/dev/null' || (flags & constants.O_RDWR) === 0;
 }

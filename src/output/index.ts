@@ -7,13 +7,13 @@ import { formatCount, formatNumber } from '../model/quantity.ts';
 import { maskedBytes } from '../model/secrets.ts';
 import { describeProgress } from '../model/transfer.ts';
 import { COLORLESS, loadPalette, wantsColor } from './color.ts';
-import { wasClosed } from './descriptor.ts';
+import { closedDescriptor, wasClosed } from './descriptor.ts';
 import { openDiagnostics } from './diagnostics.ts';
 import { describeFailure } from './failure.ts';
 import { openPrinter, type Print, type PrintOptions } from './printer.ts';
 import { NO_PROGRESS, openProgress, type Progress } from './progress.ts';
 import { openRemarks } from './remarks.ts';
-import { closedOutput, openWriter, type Writer } from './writer.ts';
+import { openWriter, outputFailure, type Writer } from './writer.ts';
 
 /** How to print, and where to. */
 export interface OutputOptions {
@@ -43,7 +43,7 @@ export interface Output {
      *
      * @throws Failure `io` when standard output was closed before the process began
      */
-    printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine' | 'whole' | 'removes'>): Print;
+    printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine' | 'whole'>): Print;
     /** Prints one result: a line of JSON with `-o json`, the text otherwise. */
     report(result: object, text: string): Promise<void>;
     /** The width of the terminal that shows them; undefined when they go elsewhere. */
@@ -72,7 +72,12 @@ export function createOutput(options: OutputOptions): Output {
   let broken: Failure | undefined;
   let writer: Writer | undefined;
 
+  /** @throws Failure `io` when standard output was closed before the process began */
   function open(): Writer {
+    if (writer === undefined && wasClosed(options.stdoutFd)) {
+      broken = outputFailure(closedDescriptor());
+      throw broken;
+    }
     writer ??= openWriter(options.stdoutFd, (failure) => {
       broken = failure;
       options.onBroken(failure);
@@ -82,9 +87,14 @@ export function createOutput(options: OutputOptions): Output {
 
   function report(result: object, text: string): Promise<void> {
     const line = format === 'json' ? JSON.stringify(result) : stdoutIsTerminal ? visibleText(text) : text;
-    const written = line === '' ? Promise.resolve() : open().write(line.endsWith('\n') ? line : `${line}\n`);
-    if (stdoutIsTerminal) progress.giveWay(written);
-    return written;
+    if (line === '') return Promise.resolve();
+    try {
+      const written = open().write(line.endsWith('\n') ? line : `${line}\n`);
+      if (stdoutIsTerminal) progress.giveWay(written);
+      return written;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** What a handler's program says is its own business, and no remark of ours. */
@@ -97,7 +107,6 @@ export function createOutput(options: OutputOptions): Output {
   return {
     results: {
       printer(style) {
-        if (style.removes === true && wasClosed(options.stdoutFd)) throw closedOutput();
         const print = openPrinter(open(), { format, ...style, toTerminal: stdoutIsTerminal, colored: wantsColor(env, color, stdoutIsTerminal) });
         return stdoutIsTerminal ? givingWay(print, progress) : print;
       },

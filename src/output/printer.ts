@@ -14,8 +14,6 @@ export interface PrintOptions {
   readonly asLine?: { readonly onSeveral: () => void } | undefined;
   /** All of the message as on a terminal, wherever it goes, for people who read about it. */
   readonly whole?: boolean;
-  /** True: what was printed is removed from its queue. */
-  readonly removes?: boolean;
   readonly toTerminal: boolean;
   readonly colored: boolean;
 }

@@ -70,7 +70,7 @@ export function openWriter(fd: number, onBroken: (failure: Failure) => void): Wr
         lastWrite = performance.now();
         if (batch !== undefined) await sleep(GATHERING);
       } catch (error) {
-        fail(explain(error as NodeJS.ErrnoException));
+        fail(outputFailure(error as NodeJS.ErrnoException));
       }
     }
     flushing = undefined;
@@ -141,11 +141,6 @@ async function drain(parts: Batch['parts'], stage: Buffer, sink: Sink): Promise<
 
 const readerGone = (cause?: unknown): Failure => new Failure('closed', 'the reader of standard output went away', { cause });
 
-/** What is to be done about a standard output that takes nothing. */
-export function closedOutput(): Failure {
-  return explain(Object.assign(new Error('closed'), { code: 'EBADF' }));
-}
-
 const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   ENOSPC: ['the disk is full', 'free some space and run it again'],
   EDQUOT: ['the disk quota is used up', 'free some space and run it again'],
@@ -154,7 +149,8 @@ const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> =
   EIO: ['the device or terminal reports an error', 'run it again with standard output elsewhere'],
 };
 
-function explain(error: NodeJS.ErrnoException): Failure {
+/** Why a write to standard output failed: `closed` when its reader went away, `io` otherwise. */
+export function outputFailure(error: NodeJS.ErrnoException): Failure {
   if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return readerGone(error);
   const [what, hint] = REASONS[error.code ?? ''] ?? [error.message, 'run it again with standard output elsewhere'];
   return new Failure('io', `cannot write to standard output: ${what}`, { hint, cause: error });

@@ -7,6 +7,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { longName } from '../../src/commands/command.ts';
 import { ELSEWHERE } from '../../src/commands/elsewhere.ts';
 import { commands } from '../../src/commands/index.ts';
+import { peer } from '../support/broker.ts';
 import { rmq } from '../support/rmq.ts';
 
 /** Nothing listens there. */
@@ -131,12 +132,50 @@ test('what is named in place of an unknown command exists, with its flags', () =
   }
 });
 
-test('a help page that cannot be written is exit 74; a reader that went away is no error', async () => {
-  for (const [redirect, code] of [
-    ['> /dev/full', 74],
-    ['| true', 0],
-  ] as const) {
-    const child = spawn('bash', ['-o', 'pipefail', '-c', `"$0" "$1" --help ${redirect}`, process.execPath, BIN], { stdio: 'ignore' });
-    assert.deepEqual(await once(child, 'exit'), [code, null]);
+/** Runs a command line with standard output as a shell redirects it. */
+async function redirected(
+  line: string,
+  redirection: string,
+  stdout: 'pipe' | 'ignore' = 'pipe',
+): Promise<{ readonly code: number | null; readonly stderr: string }> {
+  const child = spawn('bash', ['-o', 'pipefail', '-c', `"$0" "$1" ${line} ${redirection}`, process.execPath, BIN], { stdio: ['ignore', stdout, 'pipe'] });
+  child.stdout?.resume();
+  let stderr = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += String(chunk);
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stderr };
+}
+
+test('a result, a help page or a version that cannot be written is exit 74, and says why', async (t) => {
+  const { queue } = await peer(t);
+  const name = await queue();
+  for (const line of ['--help', '--version', 'dlx --help', 'topic match a a', 'completion bash', `queue status ${name}`, `publish -q ${name} x --json`]) {
+    for (const [redirection, why] of [
+      ['>/dev/full', /^error: cannot write to standard output: the disk is full$/m],
+      ['>&-', /^error: cannot write to standard output: it is closed$/m],
+    ] as const) {
+      const { code, stderr } = await redirected(line, redirection);
+      assert.equal(code, 74, `${line} ${redirection}: ${stderr}`);
+      assert.match(stderr, why);
+    }
+    assert.deepEqual((await redirected(line, '| true')).code, 0, line);
   }
+});
+
+test('a standard output that a program has opened as /dev/null, for reading and writing, is no closed one', async (t) => {
+  const { queue, publish, depth } = await peer(t);
+  const name = await queue();
+  for (const line of [['--help'], ['queue', 'status', name], ['consume', name, '-n', '1']]) {
+    await publish(name, ['x']);
+    const byNode = spawn(process.execPath, [BIN, ...line], { stdio: ['ignore', 'ignore', 'inherit'] });
+    assert.deepEqual(await once(byNode, 'exit'), [0, null], line.join(' '));
+    await publish(name, ['x']);
+    const call = 'import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode)';
+    const byPython = spawn('python3', ['-c', call, process.execPath, BIN, ...line], { stdio: ['ignore', 'pipe', 'inherit'] });
+    assert.deepEqual(await once(byPython, 'exit'), [0, null], line.join(' '));
+    assert.equal((await redirected(line.join(' '), '', 'ignore')).code, 0, 'a shell that has it itself');
+  }
+  assert.equal(await depth(name), 3);
 });

@@ -532,6 +532,8 @@ const usage: readonly (readonly [line: string, names: RegExp])[] = [
   ['publish -q q --ttl 5 hi', /--ttl/],
   ['publish -q q -H novalue hi', /--header/],
   ['publish -q q -H k:={ hi', /--header.*"k".*not JSON/],
+  ['publish -q q -H a=1 -H b=2 -H a:=3 hi', /--header: the name "a" is given twice/],
+  ['publish -q q -n 99999999999999999999 hi', /--count: expected a whole number from -9007199254740991 to 9007199254740991/],
   ['publish -q q --frobnicate hi', /--frobnicate/],
   ['publish -q q --heartbeat 1500ms hi', /--heartbeat/],
   ['publish -q q --url nonsense hi', /amqp:\/\//],

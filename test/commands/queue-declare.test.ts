@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { peer } from '../support/broker.ts';
+import { peer, unique } from '../support/broker.ts';
 import { queueExists } from '../support/names.ts';
 import { rmq } from '../support/rmq.ts';
 
@@ -67,4 +67,11 @@ test('the hints for what cannot be deleted do not speak of something else', asyn
     assert.match(result.stderr, /check the name, and the vhost of the URL/);
     assert.doesNotMatch(result.stderr, /declare/);
   }
+});
+
+test('a name that the broker keeps for itself is told of as such', async () => {
+  const { code, stderr } = await rmq(['queue', 'declare', unique('amq').replace(/^test\./, '')]);
+  assert.equal(code, 77, stderr);
+  assert.match(stderr, /names that begin with "amq\." are the broker's own/);
+  assert.equal((await rmq(['queue', 'declare', 'q', '--argument', 'x-max-length:=1', '--argument', 'x-max-length:=2'])).code, 64);
 });
