@@ -2,7 +2,7 @@
  * RabbitMQ messaging patterns for TypeScript programs. Each pattern takes a session and a config; configs are zod schemas that
  * hold every default and limit: `ConsumeConfig.parse({ queue: 'orders' })`.
  */
-export { openSession, type Session, withSession } from './amqp/session.ts';
+export type { Session } from './amqp/session.ts';
 export { type Handlers, type ProgramHandlerConfig, programHandler } from './handlers/each.ts';
 export { type StreamHandlerConfig, streamHandler } from './handlers/stream.ts';
 export { type Death, type DeathHistory, deathHistory } from './model/death.ts';
@@ -11,12 +11,12 @@ export type { ConsumeCounts, Emit, Event, PublishCounts, Role, WorkCounts } from
 export { DEFAULT_EXIT_TABLE, type ExitTable, parseExitTable } from './model/exit-table.ts';
 export { Failure, type FailureKind } from './model/failure.ts';
 export type { Handler, HandlerContext } from './model/handler.ts';
-export type { Delivery, FieldTable, FieldType, FieldValue, Message, Properties, TypedField } from './model/message.ts';
+export type { Body, Delivery, FieldTable, FieldType, FieldValue, Message, Properties, TypedField } from './model/message.ts';
 export { plainHeaders } from './model/plain-headers.ts';
 export { type RpcAnswer, RpcError, type RpcReply } from './model/rpc.ts';
 export { matchTopic } from './model/topic-match.ts';
 export type { Judgement, Settlement, Verdict } from './model/verdict.ts';
-export { ConnectionConfig } from './patterns/connection.ts';
+export { ConnectionConfig, openSession, withSession } from './patterns/connection.ts';
 export { consume } from './patterns/consume.ts';
 export { ConsumeConfig } from './patterns/consume-config.ts';
 export type { Destination } from './patterns/dlx/destinations.ts';
@@ -38,13 +38,16 @@ export {
   subscribeFanout,
   workFanout,
 } from './patterns/fanout.ts';
-export { type OpenPublisher, type Outgoing, openPublisher } from './patterns/open-publisher.ts';
+export { type OpenPublisher, OpenPublisherConfig, openPublisher, type PublishOptions } from './patterns/open-publisher.ts';
+export type { Outgoing } from './patterns/outgoing.ts';
+export { type Batches, publishMessages } from './patterns/publish-messages.ts';
 export { DeclareQueueConfig, declareQueue } from './patterns/queue.ts';
 export { DeleteQueueConfig, removeQueue } from './patterns/queue-delete.ts';
 export { type QueueStatus, QueueStatusConfig, queueStatus } from './patterns/queue-status.ts';
 export { type RpcClient, RpcClientConfig, rpcClient } from './patterns/rpc/client.ts';
 export { type RpcHandler, RpcServerConfig, rpcServer } from './patterns/rpc/server.ts';
-export { type Batches, publishMessages, SendingConfig } from './patterns/sending.ts';
+export { SendingConfig } from './patterns/sending.ts';
 export { declareMissing, exchangeTopology, type Subscription } from './patterns/subscription.ts';
+export type { ConsumeHandler } from './patterns/take-options.ts';
 export { subscribeTopic, TopicSubscribeConfig, TopicWorkConfig, topicSubscription, workTopic } from './patterns/topic.ts';
 export { declareWorkQueue, WorkConfig, workQueue, workTopology } from './patterns/work.ts';

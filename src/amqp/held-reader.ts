@@ -304,6 +304,8 @@ function oneTime(connection: Connection): Link {
   let used = false;
   return {
     comesBack: false,
+    endless: false,
+    closed: false,
     connect: async (_, because) => {
       if (used) throw because ?? new Failure('unavailable', (await connection.lost).message);
       used = true;

@@ -28,6 +28,10 @@ export interface Pauses {
 export interface Link {
   /** False when a lost connection is given up at once. */
   readonly comesBack: boolean;
+  /** True when no number of attempts is too many. */
+  readonly endless: boolean;
+  /** True once `close` was called. */
+  readonly closed: boolean;
   /**
    * Connects, or connects again after the last connection was lost, or was of no use: then `because` says why. A loss that is `fresh` was the fault of one
    * message, and has nothing to do with those before it.
@@ -176,6 +180,10 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
 
   return {
     comesBack: config.reconnect && most > 0,
+    endless: config.reconnect && most === Number.POSITIVE_INFINITY,
+    get closed() {
+      return closed;
+    },
     connect,
     close: async () => {
       closed = true;

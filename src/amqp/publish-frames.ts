@@ -25,18 +25,18 @@ export interface Framing {
  * Writes a message as AMQP frames: basic.publish, content header, bodies. Writing many messages into one buffer and
  * handing that to the socket is what amqplib cannot do: it allocates four buffers and makes a write of its own per message.
  *
- * @throws Failure `data` when a name, a property or a header does not fit; nothing has been written then
+ * @throws Failure `data` when a name, a property or a header does not fit; whatever is thrown, nothing of the message has been written then
  */
 export function writeMessage(to: Growing, message: Message, framing: Framing): void {
   const start = to.length;
   try {
     writePublish(to, message, framing);
     writeHeader(to, message.properties, message.body.length, framing);
+    writeBody(to, message.body, framing);
   } catch (error) {
     to.length = start;
     throw error;
   }
-  writeBody(to, message.body, framing);
 }
 
 /** About how many bytes a message's frames will take, for choosing a buffer. */

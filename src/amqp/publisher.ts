@@ -105,6 +105,16 @@ export class Publisher {
     return this.#failure;
   }
 
+  /** True when it gives up only for what no other connection would change. */
+  get endless(): boolean {
+    return this.#link.endless;
+  }
+
+  /** True once its connection was closed on purpose, be it with its session. */
+  get closed(): boolean {
+    return this.#link.closed;
+  }
+
   /** Messages without an outcome. */
   get unconfirmed(): number {
     return this.#unconfirmed.count + this.#doubts.count + this.#suspects.count;
@@ -151,13 +161,13 @@ export class Publisher {
 
   /**
    * Sends a message; its outcome is counted, and told to `settled`. Whoever sends many waits with `readyFor` before each. One that
-   * cannot be encoded is refused, and stops no other.
+   * cannot be encoded is refused, and stops no other. One that is no longer wanted when its connection is lost is not sent again, and counts as unknown.
    *
    * @throws Failure when the publisher has stopped
    */
-  send(message: Message, settled?: (outcome: Outcome, message: Message) => void): void {
+  send(message: Message, settled?: (outcome: Outcome, message: Message) => void, isWanted?: () => boolean): void {
     if (this.#failure !== undefined) throw this.#failure;
-    const entry: Entry = { message, record: this.#tally.published(), settled, returned: undefined, done: false };
+    const entry: Entry = { message, record: this.#tally.published(), settled, isWanted, returned: undefined, done: false };
     const failure = this.#refusals.find(({ concerns }) => concerns(message))?.failure(message) ?? added(this.#writer, message);
     // What never goes onto the channel has no delivery tag, and no place among those that have one.
     if (failure !== undefined) this.#tally.settle(entry, { kind: 'refused', failure });
@@ -261,6 +271,7 @@ export class Publisher {
     this.#channel = channel;
     this.#writer = (this.#config.writer ?? frameWriter)(channel, this.#config.mandatory);
     this.#silence.restart();
+    for (const entry of this.#unconfirmed.left()) if (isUnwanted(entry)) this.#finish(entry, unwanted());
     const refused = this.#unconfirmed.restart((message) => added(this.#writer, message));
     for (const [entry, failure] of refused) this.#tally.settle(entry, { kind: 'refused', failure });
     const down = this.#doubts.restart(connection);
@@ -321,6 +332,10 @@ export class Publisher {
 
   /** Sends a message once more on the same channel, where it gets a new tag. */
   #again(entry: Entry): void {
+    if (isUnwanted(entry)) {
+      this.#tally.settle(entry, unwanted());
+      return;
+    }
     this.#unconfirmed.push({ ...entry, returned: undefined, done: false });
     this.#writer?.write(entry.message);
     this.#scheduleFlush();
@@ -336,4 +351,12 @@ export class Publisher {
     this.#stop(failure);
     this.#waiting.wake();
   }
+}
+
+function isUnwanted({ isWanted }: Entry): boolean {
+  return isWanted?.() === false;
+}
+
+function unwanted(): Outcome {
+  return { kind: 'unknown', failure: new Failure('unavailable', 'nobody waits for its outcome any more') };
 }

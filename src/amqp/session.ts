@@ -31,18 +31,19 @@ export function openSession(config: SessionConfig, emit: Emit = () => undefined,
   if (addresses.every(({ tls }) => !tls) && (cacert ?? cert ?? key ?? servername ?? (insecure || undefined)) !== undefined) {
     emit({ kind: 'note', text: 'the TLS flags mean nothing here: every URL is amqp://, none amqps://' });
   }
-  const links: Link[] = [];
+  const links = new Set<Link>();
   const reached = { any: false };
   return {
     emit,
     signal,
     open: (role, endless) => {
       const link = openLink(role, { ...config, addresses }, emit, endless, reached);
-      links.push(link);
+      for (const one of links) if (one.closed) links.delete(one);
+      links.add(link);
       return link;
     },
     close: async () => {
-      await Promise.all(links.map((link) => link.close()));
+      await Promise.all([...links].map((link) => link.close()));
     },
   };
 }
@@ -61,14 +62,4 @@ export function withDeadline(session: Session, milliseconds: number | undefined,
     late.abort(new Failure('deadline', `the deadline of ${formatDuration(milliseconds)} passed while the broker did not answer`));
   }, milliseconds);
   return { session: { ...session, signal: AbortSignal.any([session.signal, late.signal]) }, clear: () => clearTimeout(timer) };
-}
-
-/** Opens a session, hands it to `use`, and closes it however `use` ends. */
-export async function withSession<T>(config: SessionConfig, use: (session: Session) => Promise<T>, emit?: Emit, signal?: AbortSignal): Promise<T> {
-  const session = openSession(config, emit, signal);
-  try {
-    return await use(session);
-  } finally {
-    await session.close();
-  }
 }

@@ -22,6 +22,8 @@ export interface Entry {
   /** Its number in the run, from 1. */
   readonly record: number;
   readonly settled: ((outcome: Outcome, message: Message) => void) | undefined;
+  /** False once nobody waits for its outcome any more: it is not sent again then. */
+  readonly isWanted?: (() => boolean) | undefined;
   returned: string | undefined;
   done: boolean;
 }

@@ -6,6 +6,7 @@ import { Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message.ts';
 import { formatDuration } from '../model/quantity.ts';
 import type { ConnectionConfig } from '../patterns/connection.ts';
+import { explainIssue } from '../patterns/options.ts';
 import type { Argument, Flag } from './flag.ts';
 
 /** An input for every key of the config, each decoding to exactly the type which that key takes. */
@@ -66,6 +67,8 @@ export type ExtraValues<X extends Extras> = { readonly [K in keyof X]?: X[K] ext
 /** The part of a command that is loaded only when it runs. */
 export interface Runnable<I extends object, C, X extends Extras> {
   readonly config: z.ZodMiniType<C, I>;
+  /** Checks what only a promise can tell of a config, before the network is touched; throws a Failure. */
+  readonly check?: (config: C) => Promise<unknown>;
   /** Resolves when it is done, with an exit code of its own if it has one; throws a Failure otherwise. */
   run(config: C, context: Context, extras: ExtraValues<X>): Promise<number | undefined>;
 }
@@ -105,10 +108,11 @@ export function defineCommand<I extends object, C, X extends Extras = Record<nev
     ...(connects === undefined ? {} : { connects }),
     inputs,
     async prepare(decoded) {
-      const { config: schema, run } = await spec.load();
+      const { config: schema, check: further, run } = await spec.load();
       const isExtra = ([key]: readonly [string, unknown]): boolean => key in extras;
       const given = Object.entries(decoded);
-      const config = valid(await schema.safeParseAsync(Object.fromEntries(given.filter((entry) => !isExtra(entry))), REPORTING), inputs);
+      const config = valid(schema.safeParse(Object.fromEntries(given.filter((entry) => !isExtra(entry))), REPORTING), inputs);
+      await further?.(config);
       return (context) => run(config, context, Object.fromEntries(given.filter(isExtra)) as ExtraValues<X>);
     },
   };
@@ -151,22 +155,7 @@ export function spelling(key: string, input: Flag<unknown> | Argument<unknown>):
 function explain(issue: z.core.$ZodIssue, inputs: Command['inputs']): string {
   const key = String(issue.path[0] ?? '');
   const input = inputs[key];
-  const name = input === undefined ? key : spelling(key, input);
-  switch (issue.code) {
-    case 'too_small':
-      if (issue.origin === 'string') return `${name} must not be empty`;
-      return `${name} must be ${issue.inclusive === false ? 'more than' : 'at least'} ${bound(Number(issue.minimum), input)}`;
-    case 'too_big':
-      return issue.origin === 'string'
-        ? `${name} must have at most ${issue.maximum} characters`
-        : `${name} must be at most ${bound(Number(issue.maximum), input)}`;
-    case 'custom':
-      return issue.message;
-    case 'invalid_type':
-      return issue.input === undefined ? `${name} is missing` : `${name} must be of type ${issue.expected}`;
-    default:
-      return `${name} is not valid`;
-  }
+  return explainIssue(issue, input === undefined ? key : spelling(key, input), { bound: (limit) => bound(limit, input) });
 }
 
 /** A limit in the unit that the user typed. */

@@ -1,14 +1,16 @@
 import type { Emit } from '../model/event.ts';
-import { type ExitTable, verdictOn } from '../model/exit-table.ts';
+import { type ExitTable, isExitTable, verdictOn } from '../model/exit-table.ts';
 import { Failure } from '../model/failure.ts';
 import type { Handler } from '../model/handler.ts';
+import { quote } from '../model/text.ts';
+import type { Judgement, Verdict } from '../model/verdict.ts';
 import type { Patience } from './group.ts';
 import type { ProgramRun } from './program.ts';
 import { Runner } from './runner.ts';
 
 /** A handler that may hold on to something. */
 export interface Handlers {
-  readonly handle: Handler;
+  readonly handle: (...message: Parameters<Handler>) => Promise<Verdict | Judgement>;
   /** Ends what is still running. */
   readonly close: () => Promise<void>;
 }
@@ -23,11 +25,16 @@ export interface ProgramHandlerConfig {
   readonly patience?: Patience;
 }
 
-/** A program for each message, which its exit code settles. */
+/**
+ * A program for each message, which its exit code settles.
+ *
+ * @throws Failure `usage` for wrong options
+ */
 export function programHandler({ command, fd3, onExit, patience }: ProgramHandlerConfig, emit: Emit): Handlers {
+  checkProgram({ command, onExit, emit });
   const runner = new Runner({ command, fd3, patience, emit });
   let closed = false;
-  const handle: Handler = async (delivery, { signal, attempt }) => {
+  const handle: Handlers['handle'] = async (delivery, { signal, attempt }) => {
     if (signal.aborted || closed) return { verdict: 'retry', reason: abortReason(signal) ?? 'stopped' };
     try {
       const ended = await runner.run({ delivery, attempt, signal });
@@ -46,6 +53,15 @@ export function programHandler({ command, fd3, onExit, patience }: ProgramHandle
     return runner.close();
   };
   return { handle, close };
+}
+
+/** @throws Failure `usage` */
+export function checkProgram({ command, onExit, emit }: Pick<ProgramHandlerConfig, 'command' | 'onExit'> & { readonly emit: Emit }): void {
+  if (!Array.isArray(command) || command.length === 0 || !command.every((word) => typeof word === 'string')) {
+    throw new Failure('usage', `command must be the program and its arguments, each as text; got ${quote(command)}`);
+  }
+  if (!isExitTable(onExit)) throw new Failure('usage', 'onExit must be a table of exit codes: DEFAULT_EXIT_TABLE, or what parseExitTable makes of text');
+  if (typeof emit !== 'function') throw new Failure('usage', `emit must be a function, got ${quote(emit)}`);
 }
 
 /** Why a handler has to give up, when that is said. */

@@ -1,8 +1,9 @@
 import type { Emit } from '../model/event.ts';
 import type { ExitTable } from '../model/exit-table.ts';
-import type { Handler } from '../model/handler.ts';
+import { Failure } from '../model/failure.ts';
+import { quote } from '../model/text.ts';
 import type { Judgement } from '../model/verdict.ts';
-import { abortReason, type Handlers } from './each.ts';
+import { abortReason, checkProgram, type Handlers } from './each.ts';
 import type { Patience } from './group.ts';
 import { Slot } from './slot.ts';
 
@@ -20,8 +21,12 @@ export interface StreamHandlerConfig {
  * Programs that stay. Each reads a line for each message, its envelope with an `id` and the number of the `attempt`, and answers with
  * a line each, in any order: `{"id":1,"verdict":"ack"}`, with a `reason` if it likes. One that dies is started again; the message
  * that it had for the longest has failed, and the others are handed over once more.
+ *
+ * @throws Failure `usage` for wrong options
  */
 export function streamHandler({ command, concurrency, onExit, patience }: StreamHandlerConfig, emit: Emit): Handlers {
+  checkProgram({ command, onExit, emit });
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw new Failure('usage', `concurrency must be a whole number from 1 on, got ${quote(concurrency)}`);
   const slots: Slot[] = [];
   let ids = 0;
   /** The slot with the least to do; a new one as long as all have something. */
@@ -33,7 +38,7 @@ export function streamHandler({ command, concurrency, onExit, patience }: Stream
     slots.push(slot);
     return slot;
   };
-  const handle: Handler = (delivery, { signal, attempt }) =>
+  const handle: Handlers['handle'] = (delivery, { signal, attempt }) =>
     new Promise<Judgement>((resolve, reject) => {
       if (signal.aborted) resolve({ verdict: 'retry', reason: abortReason(signal) ?? 'stopped' });
       else slotFor().take({ id: ++ids, delivery, attempt, signal, resolve, reject });

@@ -35,7 +35,8 @@ const MOST_ENTRIES = 1_000;
 const END_OF_TIME = 253_402_300_800;
 
 /** Reads the `x-death` headers. They may be forged: nothing in them is taken for granted, and nothing makes this throw. */
-export function deathHistory(headers: FieldTable = {}): DeathHistory {
+export function deathHistory(given?: FieldTable): DeathHistory {
+  const headers = given ?? {};
   const { 'x-death': entries } = headers;
   if (entries === undefined) return { deaths: [], first: undefined, malformed: 0 };
   if (!Array.isArray(entries)) return { deaths: [], first: undefined, malformed: 1 };

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { bytesOf } from './body.ts';
 import { Failure } from './failure.ts';
 import type { IntegerTypes } from './field.ts';
 import { tableToJson } from './field-json.ts';
@@ -73,7 +74,8 @@ function formatProperties(properties: Properties): string {
   return `{${json}}${types}`;
 }
 
-function formatBody(body: Buffer, jsonBody: boolean): string {
+function formatBody(given: Buffer, jsonBody: boolean): string {
+  const body = Buffer.isBuffer(given) ? given : bytesOf(given);
   if (!isUtf8(body)) return `"bodyBase64":"${body.toString('base64')}"`;
   const text = body.toString('utf8');
   const json = jsonBody ? compactJson(text) : undefined;
@@ -111,6 +113,7 @@ type Line = { [K in (typeof KEYS)[number]]?: unknown };
 
 /** The line as an object of known keys; `bodyJson` is still spelled as on the line, since parsing it might lose digits. */
 function parseLine(line: string): Line {
+  if (typeof line !== 'string') throw wrong(`an envelope is a line of text, got ${quote(line)}`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(line);

@@ -90,6 +90,8 @@ export type Event =
       readonly repeated: boolean;
       readonly failure: Failure;
     }
+  /** A publisher that stays open has given up, and why. */
+  | { readonly kind: 'gave-up'; readonly role: Role; readonly failure: Failure }
   | { readonly kind: 'blocked'; readonly role: Role; readonly reason: string }
   | { readonly kind: 'unblocked'; readonly role: Role }
   | ({ readonly kind: 'returned'; readonly exchange: string; readonly routingKey: string; readonly reply: string } & SentMessage)

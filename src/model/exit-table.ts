@@ -1,4 +1,5 @@
 import { Failure } from './failure.ts';
+import { isPlainObject, quote } from './text.ts';
 import type { Verdict } from './verdict.ts';
 
 /** What the exit code of a handler's program means for its message. */
@@ -17,6 +18,13 @@ export const DEFAULT_EXIT_TABLE: ExitTable = {
   other: 'retry',
 };
 
+/** True for a table such as `parseExitTable` gives. */
+export function isExitTable(value: unknown): value is ExitTable {
+  if (!isPlainObject(value)) return false;
+  const { codes, other } = value as Partial<ExitTable>;
+  return codes instanceof Map && [other, ...codes.values()].every((verdict) => typeof verdict === 'string' && VERDICTS.includes(verdict));
+}
+
 const VERDICTS: readonly string[] = ['ack', 'retry', 'requeue', 'dead'] satisfies readonly Verdict[];
 
 /**
@@ -25,6 +33,7 @@ const VERDICTS: readonly string[] = ['ack', 'retry', 'requeue', 'dead'] satisfie
  * @throws Failure `usage`
  */
 export function parseExitTable(text: string): ExitTable {
+  if (typeof text !== 'string') throw new Failure('usage', `an exit table is text such as 0=ack,*=retry, got ${quote(text)}`);
   const codes = new Map(DEFAULT_EXIT_TABLE.codes);
   let { other } = DEFAULT_EXIT_TABLE;
   for (const rule of text.split(',')) {

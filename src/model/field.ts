@@ -1,6 +1,6 @@
 import { Failure } from './failure.ts';
 import type { FieldTable, FieldType, FieldValue, TypedField } from './message.ts';
-import { decodeBase64, isWellFormed, nearest, quote } from './text.ts';
+import { decodeBase64, isPlainObject, isWellFormed, nearest, quote } from './text.ts';
 
 const MAX_UINT64 = 0xffff_ffff_ffff_ffffn;
 
@@ -74,10 +74,11 @@ export function parseTable(value: unknown, types: IntegerTypes = new Map()): Fie
 }
 
 function readTable(value: unknown, place: Place, types: IntegerTypes): FieldTable {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(place, `must be an object, got ${quote(value)}`);
+  if (!isPlainObject(value)) throw wrong(place, `must be an object, got ${quote(value)}`);
   if (place.depth >= MAX_NESTING) throw new Failure('data', `headers nest deeper than ${MAX_NESTING} levels`);
   const table: Record<string, FieldValue> = {};
   for (const [name, field] of Object.entries(value)) {
+    if (field === undefined) continue;
     const inside = below(place, name);
     if (!isWellFormed(name)) throw wrong(inside, 'has half of a surrogate pair in its name, which UTF-8 cannot hold');
     if (name.length > 85 && Buffer.byteLength(name) > 255) throw wrong(inside, `has a name of ${Buffer.byteLength(name)} bytes; AMQP allows 255`);
@@ -98,13 +99,18 @@ function readField(value: unknown, place: Place, types: IntegerTypes): FieldValu
   }
   if (Array.isArray(value)) {
     if (place.depth >= MAX_NESTING) throw new Failure('data', `headers nest deeper than ${MAX_NESTING} levels`);
-    return value.map((item, index) => readField(item, below(place, index), types));
+    // A hole in the array is no value either.
+    return Array.from(value, (item, index) => readField(item, below(place, index), types));
   }
-  const object = value as object;
-  return Object.hasOwn(object, '!') ? readTyped(object as Partial<TypedField>, place, types) : readTable(object, place, types);
+  if (!isPlainObject(value)) throw wrong(place, `cannot be ${quote(value)}`, UNPLAIN);
+  return Object.hasOwn(value, '!') ? readTyped(value as Partial<TypedField>, place, types) : readTable(value, place, types);
 }
 
+const UNPLAIN =
+  'a value is text, a number, true, false, null, an array or an object; a time is {"!":"timestamp","value":SECONDS}, bytes are {"!":"bytes","value":BASE64}';
+
 function readNumber(value: number, place: Place, types: IntegerTypes): FieldValue {
+  if (!Number.isFinite(value)) throw wrong(place, `cannot be ${value}: RabbitMQ holds finite numbers only`);
   if (!Number.isInteger(value)) return value;
   if (!Number.isSafeInteger(value)) {
     throw wrong(place, `is ${value}: beyond 2^53 a number must say its type`, '{"!":"int64","value":"9007199254740993"} or {"!":"double","value":1e300}');

@@ -10,7 +10,7 @@ export interface HandlerContext {
 }
 
 /**
- * Does the work of one message. A rejection counts as `retry`, except for a Failure of the kinds `unfound` and `unexecutable`:
+ * Does the work of one message, and decides what becomes of it; nothing is `ack`. A rejection, and anything else that it returns, counts as `retry`, except for a Failure of the kinds `unfound` and `unexecutable`:
  * the handler cannot work at all, and the run stops.
  */
-export type Handler = (delivery: Delivery, context: HandlerContext) => Promise<Verdict | Judgement>;
+export type Handler = (delivery: Delivery, context: HandlerContext) => Promise<Verdict | Judgement | undefined> | Promise<void>;

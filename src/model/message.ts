@@ -73,6 +73,9 @@ export interface Message {
   readonly from?: Place;
 }
 
+/** What a program gives as a body: text, which is sent as UTF-8, or bytes in any view, such as a Buffer, a Uint8Array or a DataView. */
+export type Body = string | NodeJS.ArrayBufferView;
+
 /** A message as a queue handed it out. */
 export interface Delivery extends Message {
   readonly queue: string;

@@ -1,7 +1,7 @@
 import { Failure } from './failure.ts';
 import { type IntegerTypes, parseTable, parseTimestamp } from './field.ts';
 import type { Properties } from './message.ts';
-import { isWellFormed, nearest, quote } from './text.ts';
+import { isPlainObject, isWellFormed, nearest, quote } from './text.ts';
 
 type PropertyKind = 'shortstr' | 'table' | 'priority' | 'deliveryMode' | 'timestamp' | 'expiration';
 
@@ -39,9 +39,10 @@ export function checkName(name: string, names: readonly string[], what: string):
  * @throws Failure `data`, naming the property
  */
 export function parseProperties(value: unknown, types: IntegerTypes): Properties {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(`properties must be an object, got ${quote(value)}`);
+  if (!isPlainObject(value)) throw wrong(`properties must be an object, got ${quote(value)}`);
   const properties: Record<string, unknown> = {};
   for (const [name, given] of Object.entries(value)) {
+    if (given === undefined) continue;
     checkName(name, PROPERTY_NAMES, 'property');
     const kind: PropertyKind = PROPERTIES[name as keyof Properties];
     properties[name] = kind === 'table' ? parseTable(given, types) : parseProperty(name, kind, given);

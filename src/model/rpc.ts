@@ -1,11 +1,12 @@
 import { EXIT_CODE_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
+import { bytesOf } from './body.ts';
 import { Failure } from './failure.ts';
-import type { Delivery, Properties } from './message.ts';
+import type { Body, Delivery, Properties } from './message.ts';
 import { plainHeaders } from './plain-headers.ts';
 import { masked } from './secrets.ts';
 
 /** What a server answers: a body, or a body with properties. The correlation id is not its business. */
-export type RpcAnswer = Buffer | string | { readonly body: Buffer | string; readonly properties?: Properties };
+export type RpcAnswer = Body | { readonly body: Body; readonly properties?: Properties };
 
 /** A reply, and how many milliseconds after its request it came. */
 export interface RpcReply extends Delivery {
@@ -18,7 +19,7 @@ export interface RpcErrorDetail {
   /** The last lines of what the handler has to say about it. */
   readonly stderr?: string;
   /** What it had to answer all the same. */
-  readonly body?: Buffer;
+  readonly body?: Body;
   /** The reply that said so, where there was one. */
   readonly reply?: RpcReply;
 }
@@ -33,8 +34,8 @@ export class RpcError extends Failure {
   constructor(message: string, { exitCode = 1, stderr = '', body = Buffer.alloc(0), reply }: RpcErrorDetail = {}) {
     super('negative', message, stderr === '' ? {} : { cause: stderr });
     this.exitCode = exitCode;
-    this.stderr = stderr;
-    this.body = body;
+    this.stderr = String(stderr);
+    this.body = bytesOf(body);
     this.reply = reply;
   }
 }

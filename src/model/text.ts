@@ -15,8 +15,19 @@ export function decodeBase64(text: string): Buffer | undefined {
 
 /** A value as it stands in a message for people: JSON, shortened. */
 export function quote(value: unknown): string {
-  const json = typeof value === 'object' && value !== null ? (Array.isArray(value) ? 'an array' : 'an object') : JSON.stringify(value);
-  return json.length > 60 ? `${json.slice(0, 57)}…` : json;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : `an object${classOf(value)}`;
+  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** True for what a table of AMQP or an object of JSON stands for; not for a date, a map, bytes, a promise and their kind, whose content is elsewhere. */
+export function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Object]';
+}
+
+function classOf(value: object): string {
+  return isPlainObject(value) ? '' : ` of type ${Object.prototype.toString.call(value).slice('[object '.length, -1)}`;
 }
 
 /** The one among a few names that was probably meant. */
@@ -40,4 +51,13 @@ function editDistance(from: string, to: string): number {
     above = line;
   }
   return above[to.length] ?? 0;
+}
+
+/** What was thrown, as text for people; anything may be. */
+export function thrownText(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return 'something was thrown that is no text';
+  }
 }

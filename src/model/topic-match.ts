@@ -1,4 +1,6 @@
+import { Failure } from './failure.ts';
 import { formatCount } from './quantity.ts';
+import { quote } from './text.ts';
 
 /** Why a routing key does not match a binding pattern. Words are counted from 1. */
 export type Mismatch =
@@ -14,8 +16,11 @@ export type Mismatch =
 /**
  * Tells whether a topic exchange routes a key to a queue that is bound with the pattern: `*` is one word, `#` any number of
  * them, none too. Dots separate words, which may be empty, so that `a.` has two; only empty text has none at all.
+ *
+ * @throws Failure `usage` for what is no text
  */
 export function matchTopic(pattern: string, key: string): boolean {
+  for (const text of [pattern, key]) if (typeof text !== 'string') throw new Failure('usage', `a pattern and a key are text, got ${quote(text)}`);
   return explainMatch(pattern, key) === undefined;
 }
 

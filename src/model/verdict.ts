@@ -1,3 +1,6 @@
+import { Failure } from './failure.ts';
+import { isPlainObject, quote } from './text.ts';
+
 /**
  * What is told to the broker about a delivery; each gets exactly one.
  *
@@ -31,6 +34,18 @@ export function labelled(settlement: Settlement): Labelled {
   return LABELLED[settlement];
 }
 
+const LABELS: ReadonlySet<unknown> = new Set<Label>(['acknowledged', 'rejected', 'requeued', 'retried', 'dead', 'dropped', 'copiedBack']);
+
+const isSettlement = (given: unknown): given is Settlement => typeof given === 'string' && Object.hasOwn(LABELLED, given);
+
+/** What a handler has returned as a settlement: nothing is an acknowledgement. A failure for what is none: types are gone when a program runs. */
+export function settlementOf(given: unknown): Settlement | Labelled | Failure {
+  if (given === undefined || given === 'ack') return 'ack';
+  if (isSettlement(given)) return given;
+  if (isPlainObject(given) && 'settlement' in given && 'label' in given && isSettlement(given.settlement) && LABELS.has(given.label)) return given as Labelled;
+  return new Failure('data', `the handler returned ${quote(given)}; it returns "ack", "requeue", "dead" or "hold", or nothing for "ack"`);
+}
+
 /**
  * What a handler decides about its message.
  *
@@ -50,4 +65,23 @@ export interface Judgement {
   readonly exitCode?: number;
   /** The last lines that the program wrote to its standard error. */
   readonly stderr?: string;
+}
+
+const VERDICTS: ReadonlySet<unknown> = new Set<Verdict>(['ack', 'retry', 'requeue', 'dead']);
+
+/**
+ * What a handler has returned as a judgement: nothing is `ack`.
+ *
+ * @throws Failure `data` for what is none
+ */
+export function judgementOf(given: unknown): Judgement {
+  if (given === undefined) return { verdict: 'ack' };
+  if (typeof given === 'string' && VERDICTS.has(given)) return { verdict: given as Verdict };
+  const { verdict, reason, exitCode, stderr } = (isPlainObject(given) ? given : {}) as Partial<Record<keyof Judgement, unknown>>;
+  if (!VERDICTS.has(verdict))
+    throw new Failure('data', `the handler returned ${quote(given)}; it returns "ack", "retry", "requeue" or "dead", or nothing for "ack"`);
+  if (![reason, stderr].every((text) => text === undefined || typeof text === 'string') || !(exitCode === undefined || Number.isSafeInteger(exitCode))) {
+    throw new Failure('data', 'the handler returned a verdict whose reason or stderr is no text, or whose exitCode is no whole number');
+  }
+  return given as Judgement;
 }

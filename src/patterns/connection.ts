@@ -1,5 +1,10 @@
 import * as z from 'zod/mini';
+import { openSession as open, type Session } from '../amqp/session.ts';
+import type { Emit } from '../model/event.ts';
+import { Failure } from '../model/failure.ts';
 import { MAX_TIMER } from '../model/quantity.ts';
+import { quote } from '../model/text.ts';
+import { checkedOptions } from './options.ts';
 
 const timer = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER));
 const filePath = z.optional(z.string().check(z.minLength(1)));
@@ -61,4 +66,24 @@ export const ConnectionConfig = z.strictObject({
 
 export type ConnectionConfig = z.output<typeof ConnectionConfig>;
 
-export { withSession } from '../amqp/session.ts';
+/**
+ * Opens a session. Its config and its URLs are checked here; the network is touched later.
+ *
+ * @throws Failure `usage` for wrong options, or a URL that cannot be read
+ */
+export function openSession(options: ConnectionConfig, emit?: Emit, signal?: AbortSignal): Session {
+  const config = checkedOptions(ConnectionConfig, options);
+  if (emit !== undefined && typeof emit !== 'function') throw new Failure('usage', `emit must be a function, got ${quote(emit)}`);
+  if (signal !== undefined && !((signal as unknown) instanceof AbortSignal)) throw new Failure('usage', `signal must be an AbortSignal, got ${quote(signal)}`);
+  return open(config, emit, signal);
+}
+
+/** Opens a session, hands it to `use`, and closes it however `use` ends; see {@link openSession}. */
+export async function withSession<T>(options: ConnectionConfig, use: (session: Session) => Promise<T>, emit?: Emit, signal?: AbortSignal): Promise<T> {
+  const session = openSession(options, emit, signal);
+  try {
+    return await use(session);
+  } finally {
+    await session.close();
+  }
+}

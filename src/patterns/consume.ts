@@ -1,19 +1,22 @@
 import type { Session } from '../amqp/session.ts';
 import type { ConsumeCounts } from '../model/event.ts';
-import type { ConsumeConfig } from './consume-config.ts';
+import { ConsumeConfig } from './consume-config.ts';
 import { strandedFailure } from './dlx/read-options.ts';
 import { COPIED_BACK, GiveBack } from './give-back.ts';
+import { checkedCall } from './options.ts';
 import { asConsumed, type Taken, take } from './take.ts';
-import type { Take, TakeOptions } from './take-options.ts';
+import type { ConsumeHandler, Take, TakeOptions } from './take-options.ts';
 
 /**
- * Takes messages off a queue and hands each to the handler; what the handler's promise resolves to becomes of it. A handler
- * that fails stops the run, and its message goes back. The flags of the config turn an `ack` into their own verdict.
+ * Takes messages off a queue and hands each to the handler; what the handler's promise resolves to becomes of it: `ack`, or nothing, acknowledges it,
+ * `requeue` gives it back, `dead` rejects it, `hold` keeps it until the run ends. A handler that fails, or returns anything else, stops the run, and its
+ * message goes back. The flags of the config turn an `ack` into their own verdict.
  *
- * @throws Failure `missing` for a queue that does not exist, `deadline`, `negative` when an expectation is false,
+ * @throws Failure `usage` for wrong options, `data` for what is no verdict, `missing` for a queue that does not exist, `deadline`, `negative` when an expectation is false,
  * `unavailable`, or what the session's signal was aborted with
  */
-export async function consume(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions = {}): Promise<ConsumeCounts> {
+export async function consume(session: Session, given: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions = {}): Promise<ConsumeCounts> {
+  const config = checkedCall(session, ConsumeConfig, given, { handler });
   const { counts, seconds, failure } = config.requeue
     ? await (await import('./look.ts')).look(session, config, handler, options)
     : await taking(session, config, handler, options);
@@ -29,7 +32,7 @@ export async function consume(session: Session, config: ConsumeConfig, handler: 
 }
 
 /** Takes messages; what was delivered and not handled when the run ends goes back, as a copy where its return would be the last. */
-async function taking(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions): Promise<Taken<ConsumeCounts>> {
+async function taking(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions): Promise<Taken<ConsumeCounts>> {
   const wayBack = new GiveBack(session, options.ask);
   let stranded = 0;
   const giveBack: Take = async (delivery, context) => {

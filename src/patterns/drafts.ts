@@ -5,7 +5,7 @@ import { Failure } from '../model/failure.ts';
 import type { Message } from '../model/message.ts';
 import { placeOf } from '../model/place.ts';
 import { formatCount } from '../model/quantity.ts';
-import { publishMessages, type SendingConfig } from './sending.ts';
+import { type SendingConfig, sendMessages } from './sending.ts';
 import { type Draft, type Drafts, type MessageConfig, propertiesOf, type SourceConfig } from './source.ts';
 import { uniqueId } from './unique.ts';
 
@@ -19,13 +19,13 @@ export interface Target {
 export type DraftsConfig = MessageConfig & SendingConfig & Pick<SourceConfig, 'envelopes' | 'keepBrokerHeaders'>;
 
 /**
- * Completes drafts and publishes them; see `publishMessages` for what that means and for its failures. An envelope that does not
+ * Completes drafts and publishes them; see `sendMessages` for what that means and for its failures. An envelope that does not
  * say where to, when the target does not either, is as broken as one that is none.
  */
 export async function publishDrafts(session: Session, config: DraftsConfig, drafts: Drafts, target: Target): Promise<PublishCounts> {
   const left = { envelopes: 0 };
   try {
-    return await publishMessages(session, config, completed(drafts, completing(config, target, left)), describeTarget(target));
+    return await sendMessages(session, config, completed(drafts, completing(config, target, left)), describeTarget(target));
   } finally {
     if (left.envelopes > 0) {
       const which = formatCount(left.envelopes, 'envelope');

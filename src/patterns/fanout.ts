@@ -6,11 +6,12 @@ import { limitsRules, limitsShape, prefetch } from './consume-config.ts';
 import { publishDrafts } from './drafts.ts';
 import type { WorkOptions } from './give-back.ts';
 import { exchangeName, queueName, shortText } from './names.ts';
+import { checkedCall, checkedOptions } from './options.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-shape.ts';
 import { sendingRules, sendingShape } from './sending.ts';
 import { type Drafts, messageShape, sourceShape } from './source.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
-import type { Take, TakeOptions } from './take-options.ts';
+import type { ConsumeHandler, TakeOptions } from './take-options.ts';
 import { workerShape } from './worker-config.ts';
 
 const exchange = z._default(exchangeName('EXCHANGE'), 'order.events');
@@ -73,8 +74,12 @@ function serviceQueue(exchange: string, service: string): string {
   return `${exchange}.${service}`;
 }
 
+/** Of a config for subscribers, what is about their queue. */
+const ServiceConfig = z.object({ exchange, service: z.optional(queueName('SERVICE')), ...queueShape }).check(...queueRules, ...serviceRules);
+
 /** The exchange, and the queue of a service, which is bound to it. */
-export function fanoutSubscription(config: Pick<FanoutSubscribeConfig, 'exchange' | 'service'> & QueueConfig): Subscription {
+export function fanoutSubscription(options: Pick<FanoutSubscribeConfig, 'exchange' | 'service'> & QueueConfig): Subscription {
+  const config = checkedOptions(ServiceConfig, options);
   const { exchange, service } = config;
   const queue = service === undefined ? temporaryQueue(exchange, config) : queueSpec(serviceQueue(exchange, service), config);
   return subscriptionTo(exchange, 'fanout', queue, ['']);
@@ -82,7 +87,7 @@ export function fanoutSubscription(config: Pick<FanoutSubscribeConfig, 'exchange
 
 /**
  * Publishes drafts to a fanout exchange, which is declared when it is missing. Envelopes keep their routing key unless the
- * config has one. See `publishMessages` for its failures: `unroutable` when no service is bound.
+ * config has one. See `sendMessages` for its failures: `unroutable` when no service is bound.
  *
  * @throws Failure `refused` for an exchange of another type
  */
@@ -95,16 +100,18 @@ export async function publishFanout(session: Session, config: FanoutPublishConfi
 /** Hands the handler every event, those too that came while the service was away; see `subscribe` for its failures. */
 export async function subscribeFanout(
   session: Session,
-  config: FanoutSubscribeConfig,
-  handler: Take,
+  given: FanoutSubscribeConfig,
+  handler: ConsumeHandler,
   options: Pick<TakeOptions, 'ask'> = {},
 ): Promise<ConsumeCounts> {
+  const config = checkedCall(session, FanoutSubscribeConfig, given, { handler });
   const { exchange, service, queueType, ...limits } = config;
   return subscribe(session, fanoutSubscription(config), limits, handler, options);
 }
 
 /** Hands each event to the handler, which decides what becomes of it; see `workQueue`. */
-export async function workFanout(session: Session, config: FanoutWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
+export async function workFanout(session: Session, given: FanoutWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
+  const config = checkedCall(session, FanoutWorkConfig, given, { handler });
   const { exchange, service, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
   return workOn(session, fanoutSubscription(config), worker, handler, options);
 }

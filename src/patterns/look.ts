@@ -8,7 +8,7 @@ import { readHeld } from './dlx/read.ts';
 import { strandedFailure } from './dlx/read-options.ts';
 import { type End, judgeEnd, judgeSurplus, surplusWithin } from './expectation.ts';
 import { asConsumed, type Taken, take } from './take.ts';
-import type { Take, TakeOptions } from './take-options.ts';
+import type { ConsumeHandler, TakeOptions } from './take-options.ts';
 
 /**
  * Hands messages of a queue to the handler within the limits of the config, and gives all of them back in the end: see `readThrough` for how, and for what
@@ -16,14 +16,14 @@ import type { Take, TakeOptions } from './take-options.ts';
  *
  * @throws Failure as `take` does
  */
-export async function look(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions): Promise<Taken<ConsumeCounts>> {
+export async function look(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions): Promise<Taken<ConsumeCounts>> {
   return new Look(session, config, handler, options).execute();
 }
 
 class Look {
   readonly #session: Session;
   readonly #config: ConsumeConfig;
-  readonly #handler: Take;
+  readonly #handler: ConsumeHandler;
   readonly #options: TakeOptions;
   readonly #started = performance.now();
   readonly #over = new AbortController();
@@ -37,7 +37,7 @@ class Look {
     this.#stop = resolve;
   });
 
-  constructor(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions) {
+  constructor(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions) {
     this.#session = session;
     this.#config = config;
     this.#handler = handler;

@@ -1,4 +1,7 @@
 import * as z from 'zod/mini';
+import { Failure } from '../model/failure.ts';
+import { parseTable } from '../model/field.ts';
+import type { FieldTable } from '../model/message.ts';
 
 /** A name as AMQP holds it: at most 255 bytes. */
 export const shortText = (flag: string) =>
@@ -13,3 +16,14 @@ export const queueName = (flag: string) =>
 
 /** The name of an exchange to declare; RabbitMQ treats line breaks as in a queue's. */
 export const exchangeName = queueName;
+
+/** Headers or arguments, as AMQP can hold them. */
+export const fieldTable = (name: string) =>
+  z.custom<FieldTable>().check((given) => {
+    try {
+      parseTable(given.value);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      given.issues.push({ code: 'custom', input: given.value, message: `${name}: ${error.message}` });
+    }
+  });

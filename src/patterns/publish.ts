@@ -21,7 +21,7 @@ export const PublishConfig = z
 export type PublishConfig = z.output<typeof PublishConfig>;
 
 /**
- * Publishes drafts; see `publishMessages` for what that means and for its failures.
+ * Publishes drafts; see `sendMessages` for what that means and for its failures.
  *
  * @throws Failure `data` for an envelope that does not say where to when the config does not either
  */

@@ -7,6 +7,7 @@ import { Failure, hintWhereMissing } from '../model/failure.ts';
 import { formatCount } from '../model/quantity.ts';
 import { type AskHeld, unacknowledged } from './held.ts';
 import { queueName } from './names.ts';
+import { checkedCall } from './options.ts';
 import { findRetryQueues, type NameQueues, type RetryQueue } from './retry-queues.ts';
 
 export const DeleteQueueConfig = z
@@ -110,14 +111,15 @@ export const quoted = (queues: readonly RetryQueue[]): string => queues.map(({ q
  * Deletes a queue, and then these retry queues of it; resolves with the number of messages that went with them. What the conditions ask for is checked
  * before, unless `holdings` were.
  *
- * @throws Failure `missing` when it does not exist, `refused` when a condition does not hold
+ * @throws Failure `usage` for wrong options, `missing` when it does not exist, `refused` when a condition does not hold
  */
 export async function removeQueue(
   session: Session,
-  config: DeleteQueueConfig,
+  options: DeleteQueueConfig,
   retryQueues: readonly RetryQueue[] = [],
   holdings?: QueueHoldings,
 ): Promise<number> {
+  const config = checkedCall(session, DeleteQueueConfig, options);
   const { queue, ifEmpty, ifUnused } = config;
   if (holdings === undefined && (ifEmpty || ifUnused)) checkConditions(config, await holdingsOf(session, queue, nobody, nobody));
   let messages = await deleteQueue(session, queue, { ifEmpty, ifUnused });

@@ -6,6 +6,7 @@ import { hintWhereMissing } from '../model/failure.ts';
 import { formatCount, formatNumber } from '../model/quantity.ts';
 import { type AskHeld, unacknowledged } from './held.ts';
 import { queueName } from './names.ts';
+import { checkedCall } from './options.ts';
 
 export const QueueStatusConfig = z.strictObject({ queue: queueName('QUEUE') });
 export type QueueStatusConfig = z.output<typeof QueueStatusConfig>;
@@ -25,9 +26,10 @@ export interface QueueStatus extends Partial<QueueDescription> {
 /**
  * Looks at a queue, and changes nothing. What is not ready is known only where `askHeld` can ask somebody.
  *
- * @throws Failure `missing` when it does not exist, `refused` when another connection has it for itself
+ * @throws Failure `usage` for wrong options, `missing` when it does not exist, `refused` when another connection has it for itself
  */
-export async function queueStatus(session: Session, { queue }: QueueStatusConfig, askHeld?: AskHeld): Promise<QueueStatus> {
+export async function queueStatus(session: Session, options: QueueStatusConfig, askHeld?: AskHeld): Promise<QueueStatus> {
+  const { queue } = checkedCall(session, QueueStatusConfig, options);
   return withControlConnection(session, async (connection) => {
     const { messages, consumers } = await queueCounts(connection, queue).catch(hintWhereMissing(CHECK_NAME));
     const [description, held] = await Promise.all([describeQueue(connection, queue), askHeld?.(connection, queue)]);

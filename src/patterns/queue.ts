@@ -2,16 +2,16 @@ import * as z from 'zod/mini';
 import { declare } from '../amqp/declare.ts';
 import type { Session } from '../amqp/session.ts';
 import { Failure } from '../model/failure.ts';
-import type { FieldTable } from '../model/message.ts';
 import type { Topology } from '../model/topology.ts';
-import { queueName } from './names.ts';
+import { fieldTable, queueName } from './names.ts';
+import { checkedCall } from './options.ts';
 
 /** A queue to declare: durable, of an explicit type, for the default type differs between brokers. */
 export const DeclareQueueConfig = z.strictObject({
   queue: queueName('QUEUE'),
   queueType: z._default(z.enum(['classic', 'quorum', 'stream']), 'classic'),
   /** Further arguments, such as `x-max-length`. */
-  argument: z._default(z.custom<FieldTable>(), {}),
+  argument: z._default(fieldTable('argument'), {}),
   /** `EXCHANGE` or `EXCHANGE:KEY`, each a binding. */
   bind: z._default(z.array(z.string().check(z.minLength(1))), []),
 });
@@ -34,8 +34,8 @@ export function queueTopology({ queue, queueType, argument, bind }: DeclareQueue
 /**
  * Declares a queue and binds it; doing it twice changes nothing.
  *
- * @throws Failure `refused` when it exists with other arguments, `missing` for an exchange that does not exist
+ * @throws Failure `usage` for wrong options, `refused` when it exists with other arguments, `missing` for an exchange that does not exist
  */
 export async function declareQueue(session: Session, config: DeclareQueueConfig): Promise<void> {
-  await declare(session, queueTopology(config));
+  await declare(session, queueTopology(checkedCall(session, DeclareQueueConfig, config)));
 }

@@ -48,7 +48,7 @@ const STOP_GRACE = 5_000;
 const STOP_SILENCE = 500;
 
 /** Messages, or batches of them as they become known. A failure stands for what should have been a message: the others are sent all the same. */
-export type Batches = Iterable<Message> | AsyncIterable<readonly (Message | Failure)[]>;
+export type MessageBatches = Iterable<Message> | AsyncIterable<readonly (Message | Failure)[]>;
 
 /** What was not sent: what the broker does not take, and what is no message. */
 interface Unsent {
@@ -62,10 +62,10 @@ interface Unsent {
  * @throws Failure that says what did not work, after everything else was sent: `unroutable`, `later` (nacked), `refused`,
  * `unavailable`, `data` for a message that cannot be encoded or was none, or what the session's signal was aborted with
  */
-export async function publishMessages(
+export async function sendMessages(
   session: Session,
   config: SendingConfig,
-  messages: Batches,
+  messages: MessageBatches,
   target?: string,
   settled?: (message: Message, outcome: Outcome) => void,
 ): Promise<PublishCounts> {
@@ -121,7 +121,7 @@ async function sendAll(
   session: Session,
   publisher: Publisher,
   config: SendingConfig,
-  batches: Batches,
+  batches: MessageBatches,
   { unsent: { refused, broken }, returned }: { readonly unsent: Unsent; readonly returned: ReturnedFile | undefined },
   stage: { now: Stage },
   onSettled?: (message: Message, outcome: Outcome) => void,
@@ -174,7 +174,7 @@ async function sendAll(
   }
 }
 
-async function* batchesOf(batches: Batches): AsyncGenerator<readonly (Message | Failure)[]> {
+async function* batchesOf(batches: MessageBatches): AsyncGenerator<readonly (Message | Failure)[]> {
   if (Symbol.asyncIterator in batches) yield* batches;
   else for (const message of batches) yield [message];
 }

@@ -1,3 +1,4 @@
+import * as z from 'zod/mini';
 import { withLastingControl } from '../amqp/declare.ts';
 import { ensure } from '../amqp/ensure.ts';
 import type { Session } from '../amqp/session.ts';
@@ -7,8 +8,10 @@ import type { QueueSpec, Topology } from '../model/topology.ts';
 import { consume } from './consume.ts';
 import type { ConsumeConfig } from './consume-config.ts';
 import type { WorkOptions } from './give-back.ts';
+import { exchangeName, fieldTable, queueName, shortText } from './names.ts';
+import { checkedCall, checkedOptions } from './options.ts';
 import { type QueueConfig, queueSpec } from './queue-shape.ts';
-import type { Take, TakeOptions } from './take-options.ts';
+import type { ConsumeHandler, TakeOptions } from './take-options.ts';
 import { uniqueId } from './unique.ts';
 import { runWorker } from './worker.ts';
 import type { WorkerConfig } from './worker-config.ts';
@@ -20,8 +23,34 @@ export interface Subscription {
   readonly topology: Topology;
 }
 
-/** What a publisher relies on: a durable exchange. */
-export function exchangeTopology(name: string, type: 'fanout' | 'topic'): Topology {
+const text = z.string();
+const args = z._default(fieldTable('arguments'), {});
+
+/** What can be declared. */
+const TopologyConfig = z.strictObject({
+  exchanges: z.array(z.strictObject({ name: exchangeName('name'), type: text.check(z.minLength(1)), durable: z.boolean(), arguments: args })),
+  queues: z.array(
+    z.strictObject({
+      name: queueName('name'),
+      durable: z.boolean(),
+      exclusive: z.exactOptional(z.boolean()),
+      autoDelete: z.exactOptional(z.boolean()),
+      arguments: args,
+      required: z.exactOptional(z.array(text)),
+    }),
+  ),
+  bindings: z.array(z.strictObject({ exchange: shortText('exchange'), queue: queueName('queue'), key: shortText('key'), arguments: args })),
+});
+
+const ExchangeConfig = z.strictObject({ name: exchangeName('name'), type: z.enum(['fanout', 'topic']) });
+
+/**
+ * What a publisher relies on: a durable exchange.
+ *
+ * @throws Failure `usage` for what is no name, or another type
+ */
+export function exchangeTopology(exchange: string, kind: 'fanout' | 'topic'): Topology {
+  const { name, type } = checkedOptions(ExchangeConfig, { name: exchange, type: kind });
   return { exchanges: [{ name, type, durable: true, arguments: {} }], queues: [], bindings: [] };
 }
 
@@ -48,9 +77,10 @@ export function temporaryQueue(exchange: string, config: QueueConfig = {}): Queu
 /**
  * Declares what is missing, on a connection of its own, and uses what exists.
  *
- * @throws Failure `refused` when something exists that differs in what matters, `denied`, `unavailable`
+ * @throws Failure `usage` for what is no topology, `refused` when something exists that differs in what matters, `denied`, `unavailable`
  */
-export async function declareMissing(session: Session, topology: Topology): Promise<void> {
+export async function declareMissing(session: Session, given: Topology): Promise<void> {
+  const topology = checkedCall(session, TopologyConfig, given);
   await withLastingControl(session, (connection) => ensure(connection, topology));
 }
 
@@ -64,7 +94,7 @@ export async function subscribe(
   session: Session,
   { queue, topology }: Subscription,
   limits: Omit<ConsumeConfig, 'queue'>,
-  handler: Take,
+  handler: ConsumeHandler,
   options: Pick<TakeOptions, 'ask'> = {},
 ): Promise<ConsumeCounts> {
   let before = false;

@@ -46,3 +46,15 @@ export interface TakeContext {
 }
 
 export type Take = (delivery: Delivery, context: TakeContext) => Promise<Settlement | Labelled>;
+
+/** Takes a delivery, and decides what becomes of it: a settlement, or nothing, which is `ack`. Anything else it returns ends the run, as an error does. */
+export type ConsumeHandler = (delivery: Delivery, context: TakeContext) => Promise<Settlement | Labelled | undefined> | Promise<void>;
+
+/** What a handler returns in the end; what it throws at once is a rejection as well. */
+export function handled(handler: ConsumeHandler, delivery: Delivery, context: TakeContext): Promise<unknown> {
+  try {
+    return Promise.resolve<unknown>(handler(delivery, context));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}

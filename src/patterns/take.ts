@@ -10,13 +10,14 @@ import type { WireDelivery } from '../amqp/wire-delivery.ts';
 import type { ConsumeCounts } from '../model/event.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
-import type { Labelled, Settlement } from '../model/verdict.ts';
+import { thrownText } from '../model/text.ts';
+import { type Labelled, type Settlement, settlementOf } from '../model/verdict.ts';
 import { type ConsumeConfig, hasEnd } from './consume-config.ts';
 import { type End, judgeEnd, judgeSurplus, surplusWithin } from './expectation.ts';
 import { InFlight } from './in-flight.ts';
 import { StreamPlace } from './stream-place.ts';
 import { type TakeCounts, takeCounts } from './take-counts.ts';
-import type { Take, TakeContext, TakeOptions } from './take-options.ts';
+import { type ConsumeHandler, handled, type TakeContext, type TakeOptions } from './take-options.ts';
 
 /** How often a queue is asked whether it is empty, when its messages stopped coming before the depth at the start was reached. */
 const DRAIN_CHECK = 500;
@@ -42,7 +43,7 @@ export interface Taken<C = TakeCounts> {
  *
  * @throws Failure when it never came to a subscription; later ones are in the result
  */
-export async function take(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions = {}): Promise<Taken> {
+export async function take(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions = {}): Promise<Taken> {
   return new Run(hasEnd(config) ? session : endless(session), config, handler, options).execute();
 }
 
@@ -61,7 +62,7 @@ function asFailure(error: unknown): Failure {
 class Run {
   readonly #session: Session;
   readonly #config: ConsumeConfig;
-  readonly #handler: Take;
+  readonly #handler: ConsumeHandler;
   readonly #options: TakeOptions;
   readonly #started = performance.now();
   #limit = Number.POSITIVE_INFINITY;
@@ -93,7 +94,7 @@ class Run {
   readonly #stopping = new AbortController();
   readonly #kill = new AbortController();
 
-  constructor(session: Session, config: ConsumeConfig, handler: Take, options: TakeOptions) {
+  constructor(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions) {
     this.#session = session;
     this.#config = config;
     this.#handler = handler;
@@ -266,8 +267,10 @@ class Run {
     }
     if (!this.#config.ack) consumer.settle(delivery, 'ack');
     this.#undecided.add(delivery);
-    return this.#handler(delivery, this.#contextOf(consumer, delivery)).then(
-      (settlement) => {
+    return handled(this.#handler, delivery, this.#contextOf(consumer, delivery)).then(
+      (given) => {
+        const settlement = settlementOf(given);
+        if (settlement instanceof Failure) return this.#end(settlement);
         // What is held goes back when the run ends, together with what has no verdict.
         if (settlement === 'hold' && this.#options.giveBack !== undefined && consumer.isCurrent(delivery)) return;
         // A verdict that comes after that is too late.
@@ -276,11 +279,7 @@ class Run {
         consumer.settle(delivery, this.#settlement(settlement));
         if (this.#complete && this.#undecided.size === 0) this.#end('count');
       },
-      (error) => {
-        this.#end(
-          error instanceof Failure ? error : new Failure('io', `the handler failed: ${error instanceof Error ? error.message : error}`, { cause: error }),
-        );
-      },
+      (error) => this.#end(error instanceof Failure ? error : new Failure('io', `the handler failed: ${thrownText(error)}`, { cause: error })),
     );
   }
 

@@ -6,11 +6,12 @@ import { limitsRules, limitsShape, prefetch } from './consume-config.ts';
 import { publishDrafts } from './drafts.ts';
 import type { WorkOptions } from './give-back.ts';
 import { exchangeName, queueName, shortText } from './names.ts';
+import { checkedCall, checkedOptions } from './options.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from './queue-shape.ts';
 import { sendingRules, sendingShape } from './sending.ts';
 import { type Drafts, messageShape, sourceShape } from './source.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
-import type { Take, TakeOptions } from './take-options.ts';
+import type { ConsumeHandler, TakeOptions } from './take-options.ts';
 import { workerShape } from './worker-config.ts';
 
 const exchange = z._default(exchangeName('EXCHANGE'), 'events.topic');
@@ -53,15 +54,19 @@ export type TopicWorkConfig = z.output<typeof TopicWorkConfig>;
 export const TopicMatchConfig = z.strictObject({ pattern: shortText('PATTERN'), key: z.array(shortText('KEY')).check(z.minLength(1)) });
 export type TopicMatchConfig = z.output<typeof TopicMatchConfig>;
 
+/** Of a config for subscribers, what is about their queue. */
+const PatternConfig = z.object({ ...patternShape, ...queueShape }).check(...queueRules, ...queueTypeRules);
+
 /** The exchange, and a queue that is bound to it once for each pattern: what matches several comes once. */
-export function topicSubscription(config: Pick<TopicSubscribeConfig, 'exchange' | 'pattern' | 'queue'> & QueueConfig): Subscription {
+export function topicSubscription(options: Pick<TopicSubscribeConfig, 'exchange' | 'pattern' | 'queue'> & QueueConfig): Subscription {
+  const config = checkedOptions(PatternConfig, options);
   const { exchange, pattern, queue } = config;
   return subscriptionTo(exchange, 'topic', queue === undefined ? temporaryQueue(exchange, config) : queueSpec(queue, config), pattern);
 }
 
 /**
  * Publishes drafts to a topic exchange, all with one key, also envelopes that say something else. The exchange is declared
- * when it is missing. See `publishMessages` for its failures.
+ * when it is missing. See `sendMessages` for its failures.
  *
  * @throws Failure `refused` for an exchange of another type
  */
@@ -74,16 +79,18 @@ export async function publishTopic(session: Session, config: TopicPublishConfig,
 /** Hands the handler what matches any of the patterns; see `subscribe` for its failures. */
 export async function subscribeTopic(
   session: Session,
-  config: TopicSubscribeConfig,
-  handler: Take,
+  given: TopicSubscribeConfig,
+  handler: ConsumeHandler,
   options: Pick<TakeOptions, 'ask'> = {},
 ): Promise<ConsumeCounts> {
+  const config = checkedCall(session, TopicSubscribeConfig, given, { handler });
   const { exchange, pattern, queue, queueType, ...limits } = config;
   return subscribe(session, topicSubscription(config), limits, handler, options);
 }
 
 /** Hands each message to the handler, which decides what becomes of it; see `workQueue`. */
-export async function workTopic(session: Session, config: TopicWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
+export async function workTopic(session: Session, given: TopicWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
+  const config = checkedCall(session, TopicWorkConfig, given, { handler });
   const { exchange, pattern, queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
   return workOn(session, topicSubscription(config), worker, handler, options);
 }

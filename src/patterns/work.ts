@@ -6,6 +6,7 @@ import type { Topology } from '../model/topology.ts';
 import { publishDrafts } from './drafts.ts';
 import type { WorkOptions } from './give-back.ts';
 import { queueName } from './names.ts';
+import { checkedCall, checkedOptions } from './options.ts';
 import { queueRules, queueShape, queueSpec } from './queue-shape.ts';
 import { sendingRules, sendingShape } from './sending.ts';
 import { type Drafts, messageShape, sourceShape } from './source.ts';
@@ -17,17 +18,22 @@ import { prepareQueue, prepareWorker } from './worker-setup.ts';
 export const WorkConfig = z.strictObject({ queue: queueName('QUEUE'), ...queueShape, ...workerShape }).check(...queueRules);
 export type WorkConfig = z.output<typeof WorkConfig>;
 
+/** Of a config for workers, what is about their queue. */
+const WorkQueueConfig = z.object({ queue: queueName('QUEUE'), ...queueShape }).check(...queueRules);
+
 /** One durable queue, which any number of workers share. */
-export function workTopology(config: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Topology {
+export function workTopology(options: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Topology {
+  const config = checkedOptions(WorkQueueConfig, options);
   return { exchanges: [], queues: [queueSpec(config.queue, config)], bindings: [] };
 }
 
 /**
  * Declares a work queue, and what its dead letters need, where they are missing: for those who publish before any worker is there.
  *
- * @throws Failure `refused` when the queue exists with other arguments
+ * @throws Failure `usage` for wrong options, `refused` when the queue exists with other arguments
  */
-export async function declareWorkQueue(session: Session, config: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Promise<void> {
+export async function declareWorkQueue(session: Session, options: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Promise<void> {
+  const config = checkedCall(session, WorkQueueConfig, options);
   await prepareQueue(session, queueSpec(config.queue, config));
 }
 
@@ -38,7 +44,7 @@ export const WorkPublishConfig = z
 export type WorkPublishConfig = z.output<typeof WorkPublishConfig>;
 
 /**
- * Sends tasks to a work queue, which is declared when it is missing; see `publishMessages` for what that means and for its failures.
+ * Sends tasks to a work queue, which is declared when it is missing; see `sendMessages` for what that means and for its failures.
  *
  * @throws Failure `refused` when the queue exists with other arguments
  */
@@ -50,9 +56,10 @@ export async function publishTasks(session: Session, config: WorkPublishConfig, 
 /**
  * Works on a queue: each message goes to one handler of one worker, which decides what becomes of it. See `runWorker`.
  *
- * @throws Failure `usage` when messages that fail for good would be lost, `refused` when the queue exists with other arguments
+ * @throws Failure `usage` for wrong options, or when messages that fail for good would be lost, `refused` when the queue exists with other arguments
  */
-export async function workQueue(session: Session, config: WorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
+export async function workQueue(session: Session, given: WorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
+  const config = checkedCall(session, WorkConfig, given, { handler });
   const { queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
   const spec = queueSpec(queue, config);
   const setup = await prepareWorker(session, worker, { queue: spec, topology: { exchanges: [], queues: [spec], bindings: [] } });

@@ -11,7 +11,8 @@ import type { Handler } from '../model/handler.ts';
 import type { Delivery, Message } from '../model/message.ts';
 import { formatCount, formatDuration, MAX_TIMER } from '../model/quantity.ts';
 import { asBeforePutBack } from '../model/replay.ts';
-import type { Judgement, Labelled, Settlement, Verdict } from '../model/verdict.ts';
+import { thrownText } from '../model/text.ts';
+import { type Judgement, judgementOf, type Labelled, type Settlement, type Verdict } from '../model/verdict.ts';
 import { ConsumeConfig, hasEnd } from './consume-config.ts';
 import { COPIED_BACK, GiveBack, type WayBack, type WorkOptions } from './give-back.ts';
 import { HELD_TOO_LONG, HeldTooLong } from './held-too-long.ts';
@@ -173,12 +174,11 @@ class Worker {
     const { handlerTimeout } = this.#config;
     const handle = async (signal: AbortSignal): Promise<Judgement> => {
       try {
-        const verdict: Verdict | Judgement = await this.#handler(original, { signal, attempt: number });
-        const judgement = typeof verdict === 'string' ? { verdict } : verdict;
+        const judgement = judgementOf(await this.#handler(original, { signal, attempt: number }));
         return { ...judgement, reason: judgement.reason || WITHOUT_REASON[judgement.verdict] };
       } catch (error) {
         if (error instanceof Failure && (error.kind === 'unfound' || error.kind === 'unexecutable')) throw error;
-        return { verdict: 'retry', reason: error instanceof Error ? error.message : String(error) };
+        return { verdict: 'retry', reason: thrownText(error) };
       }
     };
     const given = this.#heldTooLong.signal(kill);

@@ -18,8 +18,8 @@ export interface Options {
 
 export async function ordersService({ url, queue, dlx, process }: Options): Promise<OrdersService> {
   const stop = new AbortController();
-  // A service outlives its broker's restarts: it goes on trying.
-  const connection = ConnectionConfig.parse({ url: [url], heartbeat: 600_000, maxReconnects: 1_000_000, name: 'orders-service' });
+  // Workers and open publishers go on trying for ever when the broker is away.
+  const connection = ConnectionConfig.parse({ url: [url], heartbeat: 600_000, name: 'orders-service' });
   const session = openSession(connection, undefined, stop.signal);
 
   // The queue is declared when it is missing; an order that cannot be processed is dead-lettered after its third attempt.

@@ -8,7 +8,7 @@ import type { Delivery, FieldTable, Message, Properties } from '../../src/model/
 import { movedCopy, replayCopy } from '../../src/model/replay.ts';
 import { consume } from '../../src/patterns/consume.ts';
 import { ConsumeConfig } from '../../src/patterns/consume-config.ts';
-import { publishMessages, SendingConfig } from '../../src/patterns/sending.ts';
+import { SendingConfig, sendMessages } from '../../src/patterns/sending.ts';
 import { properties } from '../model/fields.ts';
 import { peer } from '../support/broker.ts';
 import { testSession } from '../support/session.ts';
@@ -77,7 +77,7 @@ test('whatever the properties of a message are, a broker hands them out as they 
   const messages = some.map(
     (given, index): Message => ({ exchange: '', routingKey: name, properties: given, body: Buffer.alloc(index % 20 === 0 ? 400_000 : 10) }),
   );
-  await publishMessages(session, SendingConfig.parse({}), messages);
+  await sendMessages(session, SendingConfig.parse({}), messages);
   const back: Properties[] = [];
   await consume(session, ConsumeConfig.parse({ queue: name, drain: true }), async (delivery) => {
     back.push(delivery.properties);

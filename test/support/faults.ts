@@ -48,6 +48,8 @@ export interface FaultyProxy extends Port {
   readonly open: number;
   /** Resolves once so many bytes have gone through, in both directions and over all connections. */
   readonly passed: (bytes: number) => Promise<void>;
+  /** Bytes that clients have sent so far. */
+  readonly sent: number;
   /** Destroys the connections that are open; new ones go through. */
   readonly cut: () => void;
   /** The same, as a peer does that has forgotten them: with a reset. */
@@ -114,6 +116,7 @@ export async function proxy(t: Cleanup, upstream: string, { host = '127.0.0.1', 
   const pairs = new Set<Pair>();
   const toBroker: Socket[] = [];
   let held = 0;
+  let sent = 0;
   let rate = Number.POSITIVE_INFINITY;
   let piece = Number.POSITIVE_INFINITY;
   let trap: { bytes: Buffer; connections: number; sprung: () => void } | undefined;
@@ -135,6 +138,7 @@ export async function proxy(t: Cleanup, upstream: string, { host = '127.0.0.1', 
           : undefined;
     const relay = (from: Socket, to: Socket): void => {
       from.on('data', (bytes: Buffer) => {
+        if (from === client) sent += bytes.length;
         if (from === client && trap !== undefined && !pair.deaf && bytes.includes(trap.bytes) && trap.connections-- > 0) {
           pair.deaf = pair.mute = true;
           trap.sprung();
@@ -206,6 +210,9 @@ export async function proxy(t: Cleanup, upstream: string, { host = '127.0.0.1', 
       return pairs.size;
     },
     passed: (bytes) => (count >= bytes ? Promise.resolve() : new Promise((resolve) => awaited.set(resolve, bytes))),
+    get sent() {
+      return sent;
+    },
     cut,
     reset: () => {
       for (const { client, server: upward } of pairs) {

@@ -14,7 +14,7 @@ export interface TestSession {
   readonly until: <E extends Event>(isIt: (event: Event) => event is E) => Promise<E>;
 }
 
-export function testSession(t: TestContext, url = brokerUrl()): TestSession {
+export function testSession(t: TestContext, url = brokerUrl(), connection: Partial<ConnectionConfig> = {}): TestSession {
   const events: Event[] = [];
   const watchers = new Set<() => void>();
   const controller = new AbortController();
@@ -22,7 +22,7 @@ export function testSession(t: TestContext, url = brokerUrl()): TestSession {
     events.push(event);
     for (const watch of watchers) watch();
   };
-  const session = openSession(ConnectionConfig.parse({ url: [url] }), emit, controller.signal);
+  const session = openSession(ConnectionConfig.parse({ url: [url], ...connection }), emit, controller.signal);
   t.after(() => session.close());
   return {
     session,

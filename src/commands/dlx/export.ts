@@ -24,13 +24,15 @@ export const exportCommand = defineCommand({
   },
   extras: { ...selectExtras, ...deskExtras },
   load: async () => {
-    const [{ ExportConfig, exportBundle, exportTo }, { strandedFailure }, { withSession }] = await Promise.all([
+    const [{ ExportConfig, exportBundle, exportTo }, { expressionOf }, { strandedFailure }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/export.ts'),
+      import('../../patterns/dlx/filter.ts'),
       import('../../patterns/dlx/read-options.ts'),
       import('../../patterns/connection.ts'),
     ]);
     return {
       config: ExportConfig,
+      check: expressionOf,
       run: async (config, context, { select = false, managementUrl }) => {
         const { connection, emit, signal, results, json } = context;
         const ask = await managementBeside(managementUrl, context);

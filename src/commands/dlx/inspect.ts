@@ -25,14 +25,16 @@ export const inspectCommand = defineCommand({
   },
   extras: deskExtras,
   load: async () => {
-    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { strandedFailure }, { withSession }, views] = await Promise.all([
+    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { expressionOf }, { strandedFailure }, { withSession }, views] = await Promise.all([
       import('../../patterns/dlx/inspect.ts'),
+      import('../../patterns/dlx/filter.ts'),
       import('../../patterns/dlx/read-options.ts'),
       import('../../patterns/connection.ts'),
       import('./inspecting.ts'),
     ]);
     return {
       config: InspectConfig,
+      check: expressionOf,
       run: async (config, context, { managementUrl }) => {
         const { connection, emit, signal, results, json } = context;
         const ask = await managementBeside(managementUrl, context);

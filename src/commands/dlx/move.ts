@@ -14,9 +14,10 @@ export const moveCommand = defineCommand({
   inputs: { queue: argument('the queue they are in'), toQueue: argument('the queue to send them to'), ...filterInputs, ...transferInputs },
   extras: transferExtras,
   load: async () => {
-    const { MoveConfig, move } = await import('../../patterns/dlx/replay.ts');
+    const [{ MoveConfig, move }, { expressionOf }] = await Promise.all([import('../../patterns/dlx/replay.ts'), import('../../patterns/dlx/filter.ts')]);
     return {
       config: MoveConfig,
+      check: expressionOf,
       run: async (config, context, extras) => {
         await transferring(context, extras, config, config.copy ? 'copied' : 'moved', (source, target, options) => move(source, target, config, options));
         return undefined;

@@ -25,7 +25,7 @@ export const purgeCommand = defineCommand({
   },
   extras: { ...selectExtras, ...deskExtras },
   load: async () => {
-    const [{ depthOf, isSelective, PurgeConfig, purge }, { filterShape }, { strandedFailure }, { withSession }] = await Promise.all([
+    const [{ depthOf, isSelective, PurgeConfig, purge }, { expressionOf, filterShape }, { strandedFailure }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/purge.ts'),
       import('../../patterns/dlx/filter.ts'),
       import('../../patterns/dlx/read-options.ts'),
@@ -33,6 +33,7 @@ export const purgeCommand = defineCommand({
     ]);
     return {
       config: PurgeConfig,
+      check: expressionOf,
       run: async (config, context, { select = false, managementUrl }) => {
         const ask = await managementBeside(managementUrl, context);
         const { connection, emit, signal, results, yes, stdinIsTerminal } = context;

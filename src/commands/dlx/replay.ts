@@ -25,9 +25,10 @@ export const replayCommand = defineCommand({
   },
   extras: transferExtras,
   load: async () => {
-    const { ReplayConfig, replay } = await import('../../patterns/dlx/replay.ts');
+    const [{ ReplayConfig, replay }, { expressionOf }] = await Promise.all([import('../../patterns/dlx/replay.ts'), import('../../patterns/dlx/filter.ts')]);
     return {
       config: ReplayConfig,
+      check: expressionOf,
       run: async (config, context, extras) => {
         await transferring(context, extras, config, config.copy ? 'copied' : 'replayed', (source, target, options) => replay(source, target, config, options));
         return undefined;

@@ -2,10 +2,11 @@ import * as z from 'zod/mini';
 import { type DeadLetterFilter, deadLetterFilter } from '../../model/dead-filter.ts';
 import { REASONS } from '../../model/death.ts';
 import type { Emit } from '../../model/event.ts';
-import type { FieldTable } from '../../model/message.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import type { Selection } from '../../model/selection.ts';
 import { nearest, quote } from '../../model/text.ts';
+import { fieldTable } from '../names.ts';
+import type { Where } from './where.ts';
 
 const texts = (flag: string) => z.optional(z.array(z.string().check(z.minLength(1, { error: `${flag} must not be empty` }))));
 const reason = z.string().check(
@@ -17,11 +18,6 @@ const reason = z.string().check(
   }),
 );
 const age = z.optional(z.int().check(z.minimum(1)));
-/** The language is loaded only by those who speak it. */
-const expression = z.pipe(
-  z.string().check(z.minLength(1, { error: '--where must not be empty' })),
-  z.transform(async (text: string) => (await import('./where.ts')).compileWhere(text)),
-);
 
 /** Which dead letters a command is about; durations are milliseconds. */
 export const filterShape = {
@@ -30,14 +26,14 @@ export const filterShape = {
   /** In which queue it died last. */
   fromQueue: texts('--from-queue'),
   /** Headers with exactly these values. */
-  header: z.optional(z.custom<FieldTable>()),
+  header: z.optional(fieldTable('header')),
   /** By the time of its newest death. */
   olderThan: age,
   newerThan: age,
   /** Message ids. */
   id: texts('--id'),
-  /** An expression that is true for those that are meant. */
-  where: z.optional(expression),
+  /** An expression in CEL that is true for those that are meant; it is read where the config is used. */
+  where: z.optional(z.string().check(z.minLength(1, { error: '--where must not be empty' }))),
 };
 
 const FilterConfig = z.object(filterShape);
@@ -54,13 +50,25 @@ export const filterRules = [
 ] as const;
 
 /**
+ * Reads the expression of a filter, if it has one.
+ *
+ * @throws Failure `usage`, with the place of what is wrong
+ */
+export async function expressionOf({ where }: Pick<FilterConfig, 'where'>): Promise<Where | undefined> {
+  // The language is loaded only by those who speak it.
+  return where === undefined ? undefined : (await import('./where.ts')).compileWhere(where);
+}
+
+/**
  * Hands `use` the test that the filters of a config come to (without any, every message passes it), then tells of messages
  * that the expression could not judge: they are not meant. Those of a selection are meant whatever the filters say.
+ *
+ * @throws Failure `usage` for an expression that cannot be read, before anything else
  */
 export async function filtering<T>(config: FilterConfig, emit: Emit, use: (isMeant: DeadLetterFilter) => Promise<T>, only?: Selection): Promise<T> {
   // Time has passed since they were chosen, of what the filters let through then.
   if (only !== undefined) return use(only.takes);
-  const { where } = config;
+  const where = await expressionOf(config);
   const others = deadLetterFilter(config);
   if (where === undefined) return use(others);
   let [judged, lacking, failed] = [0, 0, 0];

@@ -11,7 +11,7 @@ import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { movedCopy } from '../../model/replay.ts';
 import { readLines } from '../lines.ts';
 import { queueName } from '../names.ts';
-import { publishMessages, sendingRules, sendingShape } from '../sending.ts';
+import { sendingRules, sendingShape, sendMessages } from '../sending.ts';
 import { Destinations } from './destinations.ts';
 import type { Manifest } from './export-bundle.ts';
 import { checkBundle, openFile } from './import-check.ts';
@@ -37,7 +37,7 @@ export type ImportConfig = z.output<typeof ImportConfig>;
  * Publishes the messages of a bundle, confirmed, after all of it was checked. What the broker would refuse or route elsewhere, a
  * user id and CC and BCC headers, is kept in the header `x-rmq-moved`. What an earlier import has brought there is not sent again.
  *
- * @throws Failure as `checkBundle` and `publishMessages` do, `usage` for a bundle that has been imported there
+ * @throws Failure as `checkBundle` and `sendMessages` do, `usage` for a bundle that has been imported there
  */
 export async function importBundle(session: Session, config: ImportConfig): Promise<PublishCounts> {
   const { directory, queue, again } = config;
@@ -59,7 +59,7 @@ export async function importBundle(session: Session, config: ImportConfig): Prom
       numbers.delete(message);
       if (number !== undefined && (kind === 'confirmed' || kind === 'sent')) record.add(number);
     };
-    return await publishMessages(session, config, messages, queue === undefined ? undefined : `queue "${queue}"`, settled);
+    return await sendMessages(session, config, messages, queue === undefined ? undefined : `queue "${queue}"`, settled);
   } finally {
     await record.close();
     const text = destinations?.describe();

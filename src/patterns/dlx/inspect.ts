@@ -5,6 +5,7 @@ import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
+import { checkedCall } from '../options.ts';
 import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import { readThrough } from './read.ts';
 import type { AskManagement, ReadSummary } from './read-options.ts';
@@ -44,23 +45,25 @@ export interface Inspected extends ReadSummary {
 /**
  * Hands out the dead letters that are meant, each with its number among them, and leaves the queue as it is.
  *
- * @throws Failure as `readThrough` does
+ * @throws Failure `usage` for wrong options, and as `readThrough` does
  */
 export async function inspect(
   session: Session,
-  config: InspectConfig,
+  options: InspectConfig,
   now: number,
   onLetter: (delivery: Delivery, number: number) => Promise<void> | undefined,
   ask?: AskManagement,
 ): Promise<Inspected> {
+  const config = checkedCall(session, InspectConfig, options, { onLetter });
   const { queue, count = Number.POSITIVE_INFINITY, force } = config;
-  const options = { force, ask, enough: () => matched >= count };
+  const reading = { force, ask, enough: () => matched >= count };
   let matched = 0;
   const summary = await filtering(config, session.emit, (isMeant) =>
-    readThrough(session, queue, options, (delivery) => {
+    readThrough(session, queue, reading, (delivery) => {
       if (!isMeant(delivery, now)) return undefined;
       matched++;
-      return onLetter(delivery, matched)?.then(() => undefined);
+      const looking: unknown = onLetter(delivery, matched);
+      return looking instanceof Promise ? looking.then(() => undefined) : undefined;
     }),
   );
   return { ...summary, matched };

@@ -1,14 +1,16 @@
 import * as z from 'zod/mini';
 import type { AskManagement } from '../../amqp/return-rules.ts';
 import type { Session } from '../../amqp/session.ts';
+import { bytesOf } from '../../model/body.ts';
 import { Failure } from '../../model/failure.ts';
-import type { Delivery } from '../../model/message.ts';
+import type { Body, Delivery } from '../../model/message.ts';
 import { movedCopy, replayCopy, replayedBy, replaysOf } from '../../model/replay.ts';
 import type { Selection } from '../../model/selection.ts';
 import { queueName } from '../names.ts';
+import { checkedCall, checkSession } from '../options.ts';
 import { uniqueId } from '../unique.ts';
 import { type Destination, Destinations } from './destinations.ts';
-import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
+import { expressionOf, filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import { checkTarget, markMissing, targetOf, targetRules, targetShape } from './target.ts';
 import { transfer } from './transfer.ts';
 import type { Transferred, Verdict } from './transfer-job.ts';
@@ -51,7 +53,7 @@ export interface TransferOptions {
   /** True when the target is another broker, on which the same names mean something else. */
   readonly elsewhere?: boolean;
   /** The body that a message gets; undefined when there is none, and the message stays. */
-  readonly edit?: (delivery: Delivery) => Promise<Buffer | undefined>;
+  readonly edit?: (delivery: Delivery) => Promise<Body | undefined>;
   /** Asked for the policies of the queue. */
   readonly ask?: AskManagement;
   /** The messages that were chosen one by one, in the place of the filters. */
@@ -67,15 +69,18 @@ export interface Replayed extends Transferred {
  * Publishes dead letters again, each where it was published to at first unless the config says where, and takes those off their queue that have arrived.
  * They begin anew: without their history, at their first attempt.
  *
- * @throws Failure `usage` for a target that is the queue itself, `missing`, and what `transfer` throws
+ * @throws Failure `usage` for wrong options, or a target that is the queue itself, `missing`, and what `transfer` throws
  */
 export async function replay(
   source: Session,
   target: Session,
-  config: ReplayConfig,
+  given: ReplayConfig,
   { elsewhere = false, ...options }: TransferOptions = {},
 ): Promise<Replayed> {
+  checkSession(target);
+  const config = checkedCall(source, ReplayConfig, given);
   const { queue, maxReplays, keepBrokerHeaders } = config;
+  await expressionOf(config);
   await checkTarget(target, config, elsewhere ? undefined : queue);
   const run = uniqueId();
   return transferTo(source, target, config, run, options, (delivery) => {
@@ -93,8 +98,11 @@ export async function replay(
  *
  * @throws as `replay` does
  */
-export async function move(source: Session, target: Session, config: MoveConfig, { elsewhere = false, ...options }: TransferOptions = {}): Promise<Replayed> {
+export async function move(source: Session, target: Session, given: MoveConfig, { elsewhere = false, ...options }: TransferOptions = {}): Promise<Replayed> {
+  checkSession(target);
+  const config = checkedCall(source, MoveConfig, given);
   const { queue, toQueue, keepBrokerHeaders } = config;
+  await expressionOf(config);
   await checkTarget(target, { toQueue }, elsewhere ? undefined : queue);
   return transferTo(source, target, config, uniqueId(), options, (delivery) => movedCopy(delivery, { exchange: '', routingKey: toQueue }, keepBrokerHeaders));
 }
@@ -134,7 +142,7 @@ async function transferTo(
           if (typeof verdict === 'string') return verdict;
           if (config.dryRun) places.add(verdict);
           if (edit === undefined || config.dryRun) return verdict;
-          return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body }));
+          return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body: bytesOf(body) }));
         },
       }),
     only,

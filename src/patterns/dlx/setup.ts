@@ -5,9 +5,10 @@ import { atLeast } from '../../amqp/return-rules.ts';
 import type { Session } from '../../amqp/session.ts';
 import type { Desk } from '../../management/desk.ts';
 import type { ConnectionConfig } from '../connection.ts';
+import { checkedCall } from '../options.ts';
 import { type DeskPlace, deskIfThere } from './list-desk.ts';
 import { conflictFailure, type Plan, planSetup } from './plan.ts';
-import type { DlxSetupConfig } from './setup-config.ts';
+import { DlxSetupConfig } from './setup-config.ts';
 import { type PolicyPlan, planPolicy, policyHolds } from './setup-policy.ts';
 import { type DeadLetterSetup, setupTopology } from './setup-topology.ts';
 import { type Verified, verifySetup } from './setup-verify.ts';
@@ -28,10 +29,11 @@ export interface SetUp extends Plan {
  * Sets up the dead letters of a queue: what is missing is declared, the queue itself last, so that it never dead-letters into
  * nothing. Doing it twice changes nothing. With `plan`, nothing is touched at all, and conflicts are in the plan.
  *
- * @throws Failure `refused` that names each argument in conflict, and then nothing was declared; `missing` for a policy on a
+ * @throws Failure `usage` for wrong options, `refused` that names each argument in conflict, and then nothing was declared; `missing` for a policy on a
  * queue that is not there; `unavailable` for one without the management API; with `verify`, as `verifySetup` does
  */
-export async function setupDeadLetters(session: Session, config: DlxSetupConfig, { connection: target, management }: SetupPlace): Promise<SetUp> {
+export async function setupDeadLetters(session: Session, given: DlxSetupConfig, { connection: target, management }: SetupPlace): Promise<SetUp> {
+  const config = checkedCall(session, DlxSetupConfig, given);
   // What is wrong with the config is told before anything connects.
   setupTopology(config);
   return withControlConnection(session, async (connection) => {

@@ -1,10 +1,14 @@
 import * as z from 'zod/mini';
 import { Requester } from '../../amqp/rpc-requester.ts';
-import type { Session } from '../../amqp/session.ts';
-import type { Properties } from '../../model/message.ts';
+import { endless, type Session } from '../../amqp/session.ts';
+import { bytesOf } from '../../model/body.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Body, Properties } from '../../model/message.ts';
 import { MAX_TIMER } from '../../model/quantity.ts';
 import { errorIn, type RpcReply } from '../../model/rpc.ts';
 import { queueName } from '../names.ts';
+import { checkedCall } from '../options.ts';
+import { checkedProperties } from '../outgoing.ts';
 
 /** What every call needs. */
 export const clientShape = {
@@ -29,37 +33,48 @@ export interface RpcClient {
    * when nobody waits for their reply any more; each has a message id, by which a server can tell one that comes again.
    *
    * @throws RpcError when the handler failed; Failure `deadline`, `unavailable` when nobody serves the queue or the connection
-   * was lost: then nobody knows whether the request was served; `refused`, `data` for a request that cannot be encoded
+   * was lost: then nobody knows whether the request was served; `refused`; `data` for what is no body or no properties, before anything is sent
    */
-  readonly call: (body: Buffer | string, properties?: RequestProperties) => Promise<RpcReply>;
+  readonly call: (body: Body, properties?: RequestProperties) => Promise<RpcReply>;
   /** Closes the connection; calls without a reply fail. */
   readonly close: () => Promise<void>;
 }
 
 /**
- * Connects a client of the servers of a queue.
+ * Connects a client of the servers of a queue. A lost connection comes back, for ever unless the session's config says otherwise.
  *
- * @throws Failure as the connection gives it, and `unavailable` when nobody serves the queue
+ * @throws Failure `usage` for wrong options, as the connection gives it, and `unavailable` when nobody serves the queue
  */
-export async function rpcClient(session: Session, config: RpcClientConfig): Promise<RpcClient> {
-  const requester = new Requester(session, config);
+export async function rpcClient(session: Session, options: RpcClientConfig): Promise<RpcClient> {
+  const config = checkedCall(session, RpcClientConfig, options);
+  const requester = new Requester(endless(session), config);
   try {
     await requester.connect();
   } catch (error) {
     await requester.close();
     throw error;
   }
-  return { call: (body, properties = {}) => callOver(requester, config, body, properties), close: () => requester.close() };
+  return {
+    call: async (body, properties = {}) => callOver(requester, config, bytesOf(body), requestProperties(properties)),
+    close: () => requester.close(),
+  };
+}
+
+function requestProperties(given: RequestProperties): RequestProperties {
+  const properties = checkedProperties(given);
+  const own = (['correlationId', 'replyTo'] as const).find((name) => properties[name] !== undefined);
+  if (own !== undefined) throw new Failure('data', `${own} is not the caller's to set: it leads the reply back`);
+  return properties;
 }
 
 /** One call; see {@link RpcClient.call}. */
 export async function callOver(
   requester: Requester,
   { queue, timeout }: Pick<RpcClientConfig, 'queue' | 'timeout'>,
-  body: Buffer | string,
+  body: Buffer,
   properties: RequestProperties,
 ): Promise<RpcReply> {
-  const request = { body: typeof body === 'string' ? Buffer.from(body) : body, properties: { deliveryMode: 1, ...properties }, timeout };
+  const request = { body, properties: { deliveryMode: 1, ...properties }, timeout };
   const reply = await requester.request(request);
   const error = errorIn(reply, queue);
   if (error !== undefined) throw error;

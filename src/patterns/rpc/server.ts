@@ -11,9 +11,12 @@ import type { Delivery, Message } from '../../model/message.ts';
 import { formatDuration, MAX_TIMER } from '../../model/quantity.ts';
 import { errorReply, type RpcAnswer, RpcError } from '../../model/rpc.ts';
 import type { ServeCounts } from '../../model/rpc-counts.ts';
+import { thrownText } from '../../model/text.ts';
 import type { Settlement } from '../../model/verdict.ts';
 import { ConsumeConfig, hasEnd, MAX_PREFETCH } from '../consume-config.ts';
 import { queueName, shortText } from '../names.ts';
+import { checkedCall } from '../options.ts';
+import { checkedAnswer } from '../outgoing.ts';
 import { publishWhile } from '../publish-while.ts';
 import { queueShape, queueSpec } from '../queue-shape.ts';
 import { take } from '../take.ts';
@@ -45,7 +48,8 @@ export const RpcServerConfig = z.strictObject({
 export type RpcServerConfig = z.output<typeof RpcServerConfig>;
 
 /**
- * Serves one request. What it throws reaches the caller as an error: an {@link RpcError} with its exit code, anything else with 1. A
+ * Serves one request. What it throws reaches the caller as an error: an {@link RpcError} with its exit code, anything else with 1, and so does an answer
+ * that is none, such as an object without a body, or nothing at all (an empty reply is `''`). A
  * Failure of the kinds `unfound` and `unexecutable` stops the server instead: it cannot serve anything. The signal is aborted when
  * the time of the handler is over; its answer then no longer counts.
  */
@@ -66,12 +70,15 @@ const REFUSED = 76;
  * Answers the requests of a queue. A request is acknowledged once the broker has its reply, and goes back to the queue when the
  * server cannot finish it. A run that is interrupted or terminated lets handlers finish within the grace, and is then no failure.
  *
- * @throws Failure `refused` for a stream, or a queue of another type than asked for, `deadline`, `unavailable`, and what the handler
+ * @throws Failure `usage` for wrong options, `refused` for a stream, or a queue of another type than asked for, `deadline`, `unavailable`, and what the handler
  * throws to stop the server
  */
-export async function rpcServer(session: Session, config: RpcServerConfig, handler: RpcHandler): Promise<ServeCounts> {
+export async function rpcServer(session: Session, options: RpcServerConfig, handler: RpcHandler): Promise<ServeCounts> {
+  const config = checkedCall(session, RpcServerConfig, options, { handler });
   return new Server(hasEnd(config) ? session : endless(session), config, handler).run();
 }
+
+type Answer = ReturnType<typeof checkedAnswer>;
 
 class Server {
   readonly #session: Session;
@@ -143,7 +150,7 @@ class Server {
   }
 
   /** What the handler answers within its time. */
-  async #answer(request: Delivery, kill: AbortSignal): Promise<RpcAnswer | RpcError> {
+  async #answer(request: Delivery, kill: AbortSignal): Promise<Answer | RpcError> {
     const { handlerTimeout } = this.#config;
     const stop = new AbortController();
     const abort = (): void => stop.abort(kill.reason);
@@ -152,7 +159,8 @@ class Server {
     const timeout = handlerTimeout === undefined ? undefined : setTimeout(() => stop.abort(late), handlerTimeout);
     try {
       const answer = await Promise.race([this.#handler(request, { signal: stop.signal }), givenUp(stop.signal)]);
-      return stop.signal.reason === late ? late : answer;
+      if (stop.signal.reason === late) return late;
+      return (answer as unknown) instanceof RpcError ? (answer as unknown as RpcError) : checkedAnswer(answer);
     } catch (error) {
       if (error instanceof Failure && (error.kind === 'unfound' || error.kind === 'unexecutable')) throw error;
       const given = asRpcError(error);
@@ -171,7 +179,7 @@ class Server {
   }
 
   /** False when no queue took the reply; undefined when it was not sent, for the request comes again. */
-  async #send(request: Delivery, replyTo: string, answer: RpcAnswer | RpcError, context: TakeContext): Promise<boolean | undefined> {
+  async #send(request: Delivery, replyTo: string, answer: Answer | RpcError, context: TakeContext): Promise<boolean | undefined> {
     const placed = await this.#publish(this.#reply(request, replyTo, answer), context);
     if (!(placed instanceof Failure)) return placed;
     // The broker failed over this address: it would again.
@@ -182,9 +190,8 @@ class Server {
     return told;
   }
 
-  #reply({ properties: { correlationId } }: Delivery, replyTo: string, answer: RpcAnswer | RpcError): Message {
-    const { body, properties = {} } =
-      answer instanceof RpcError ? errorReply(answer) : typeof answer === 'string' || Buffer.isBuffer(answer) ? { body: answer } : answer;
+  #reply({ properties: { correlationId } }: Delivery, replyTo: string, answer: Answer | RpcError): Message {
+    const { body, properties } = answer instanceof RpcError ? errorReply(answer) : answer;
     const { replyContentType: contentType } = this.#config;
     return {
       exchange: '',
@@ -196,7 +203,7 @@ class Server {
         ...properties,
         ...(correlationId !== undefined && { correlationId }),
       },
-      body: typeof body === 'string' ? Buffer.from(body) : body,
+      body,
     };
   }
 
@@ -212,7 +219,7 @@ class Server {
 function asRpcError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
   const exitCode = error instanceof Failure && error.kind === 'later' ? LATER : 1;
-  return new RpcError(error instanceof Error ? error.message : String(error), { exitCode });
+  return new RpcError(thrownText(error), { exitCode });
 }
 
 /** Rejects some time after the signal: a handler that does not listen must not hold its place for ever. */

@@ -1,0 +1,79 @@
+import type * as z from 'zod/mini';
+import type { Session } from '../amqp/session.ts';
+import { Failure } from '../model/failure.ts';
+import { isPlainObject, nearest, quote } from '../model/text.ts';
+
+/**
+ * The options that a program gives to a function of the library, checked, with the defaults filled in; what a schema has parsed before stays as it is.
+ *
+ * @throws Failure `usage`, naming each option that is wrong
+ */
+export function checkedOptions<C>(schema: z.ZodMiniType<C>, given: unknown): C {
+  if (!isPlainObject(given)) throw new Failure('usage', `the options must be an object, got ${quote(given)}`);
+  let parsed: z.core.util.SafeParseResult<C>;
+  try {
+    parsed = schema.safeParse(given, { reportInput: true });
+  } catch (error) {
+    // A getter or a proxy may throw anything at whoever looks.
+    throw new Failure('usage', 'the options cannot be read: looking at them throws', { cause: error });
+  }
+  if (parsed.success) return parsed.data;
+  const names = 'shape' in schema ? Object.keys(schema.shape as object) : [];
+  const reasons = parsed.error.issues.map((issue) => explainIssue(issue, issue.path.length === 0 ? 'the options' : issue.path.join('.'), { names }));
+  throw new Failure('usage', reasons.join('\n'));
+}
+
+/**
+ * What every call of a pattern has: a session, options, and often a handler. Types are gone when a program runs.
+ *
+ * @throws Failure `usage`
+ */
+export function checkedCall<C>(session: Session, schema: z.ZodMiniType<C>, given: unknown, handlers: Readonly<Record<string, unknown>> = {}): C {
+  checkSession(session);
+  const options = checkedOptions(schema, given);
+  for (const [name, handler] of Object.entries(handlers)) {
+    if (typeof handler !== 'function') throw new Failure('usage', `${name} must be a function, got ${quote(handler)}`);
+  }
+  return options;
+}
+
+/** @throws Failure `usage` for anything but a session */
+export function checkSession(session: Session): void {
+  const { open, emit } = (session ?? {}) as Partial<Session>;
+  if (typeof open !== 'function' || typeof emit !== 'function') {
+    throw new Failure('usage', `a session is needed, got ${quote(session)}`, { hint: 'openSession or withSession gives one' });
+  }
+}
+
+interface Wording {
+  /** The options that there are, to tell which one was meant. */
+  readonly names?: readonly string[];
+  /** A limit in the unit that was given. */
+  readonly bound?: (limit: number) => string;
+}
+
+/** What is wrong with an option, which is called `name` there. */
+export function explainIssue(issue: z.core.$ZodIssue, name: string, { names = [], bound = String }: Wording = {}): string {
+  switch (issue.code) {
+    case 'too_small':
+      if (issue.origin === 'string' || issue.origin === 'array') return `${name} must not be empty`;
+      return `${name} must be ${issue.inclusive === false ? 'more than' : 'at least'} ${bound(Number(issue.minimum))}`;
+    case 'too_big':
+      return issue.origin === 'string' ? `${name} must have at most ${issue.maximum} characters` : `${name} must be at most ${bound(Number(issue.maximum))}`;
+    case 'custom':
+      return issue.message;
+    case 'invalid_type':
+      return issue.input === undefined ? `${name} is missing` : `${name} must be of type ${issue.expected}`;
+    case 'invalid_value':
+      return `${name} must be one of ${issue.values.map(quote).join(', ')}`;
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => `there is no option ${quote(key)}${meantBy(key, names)}`).join('\n');
+    default:
+      return `${name} is not valid`;
+  }
+}
+
+function meantBy(key: string, names: readonly string[]): string {
+  const meant = nearest(key, names);
+  return meant === undefined ? '' : `; did you mean "${meant}"?`;
+}
