@@ -1,7 +1,8 @@
 // Builds dist/: one bundle for the command with V8's code cache beside it, and ESM with declarations for the library door.
-import { execFileSync } from 'node:child_process';
+// With --watch it stays and builds again whatever changes.
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
-import { build } from 'esbuild';
+import { build, context } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
 const shared = { bundle: true, platform: 'node', target: 'node20', legalComments: 'none', logLevel: 'warning' };
@@ -20,9 +21,9 @@ const lazyTls = {
   },
 };
 
-await Promise.all([
-  build({ ...shared, entryPoints: ['src/cli/boot.ts'], outfile: 'dist/boot.cjs', format: 'cjs', minify: true }),
-  build({
+const bundles = [
+  { ...shared, entryPoints: ['src/cli/boot.ts'], outfile: 'dist/boot.cjs', format: 'cjs', minify: true },
+  {
     ...shared,
     entryPoints: ['src/cli/main.ts'],
     outfile: 'dist/rmq.cjs',
@@ -31,9 +32,9 @@ await Promise.all([
     minifyWhitespace: true,
     ...wrapped,
     plugins: [lazyTls],
-  }),
+  },
   // What the package depends on stays outside; the language of expressions is in a file of its own, loaded when one is used.
-  build({
+  {
     ...shared,
     entryPoints: ['src/index.ts'],
     outdir: 'dist',
@@ -41,7 +42,15 @@ await Promise.all([
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     external: Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).dependencies),
-  }),
-]);
-execFileSync('node_modules/.bin/tsc', ['-p', '.config/types.json'], { stdio: 'inherit' });
-execFileSync(process.execPath, ['dist/boot.cjs'], { stdio: 'ignore' });
+  },
+];
+const declarations = ['-p', '.config/types.json'];
+
+if (process.argv.includes('--watch')) {
+  for (const bundle of bundles) await (await context({ ...bundle, logLevel: 'info' })).watch();
+  spawn('node_modules/.bin/tsc', [...declarations, '--watch', '--preserveWatchOutput'], { stdio: 'inherit' });
+} else {
+  await Promise.all(bundles.map((bundle) => build(bundle)));
+  execFileSync('node_modules/.bin/tsc', declarations, { stdio: 'inherit' });
+  execFileSync(process.execPath, ['dist/boot.cjs'], { stdio: 'ignore' });
+}

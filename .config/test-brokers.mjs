@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { brokerTests } from './test-files.mjs';
 
 const RELEASES = new Map([
   ['3.10', 'bookworm'],
@@ -20,7 +21,7 @@ const failed = [];
 for (const version of versions.length > 0 ? versions : RELEASES.keys()) {
   const { name, env } = server(version);
   process.stdout.write(`# RabbitMQ ${name}\n`);
-  const tests = files.length > 0 ? files : brokerTests('test');
+  const tests = files.length > 0 ? files : brokerTests;
   const run = ['bin/rmq.js', 'broker', 'run', '--', process.execPath, '--import', 'tsx', '--test', '--test-concurrency=2', ...tests];
   const { RABBITMQ_URL: _, ...others } = process.env;
   const { status } = spawnSync(process.execPath, run, { stdio: 'inherit', env: { ...others, ...env } });
@@ -32,15 +33,6 @@ process.exitCode = failed.length > 0 ? 1 : 0;
 function separated(args) {
   const at = args.indexOf('--');
   return at < 0 ? [args, []] : [args.slice(0, at), args.slice(at + 1)];
-}
-
-/** Test files that talk to a broker: they import the support for it. The nodes themselves are tested with the installed version. */
-function brokerTests(directory) {
-  return readdirSync(directory, { recursive: true })
-    .map((file) => join(directory, file))
-    .filter((file) => file.endsWith('.test.ts') && !file.startsWith(join('test', 'broker')))
-    .filter((file) => /from '.*support\/(broker|own-broker|session|users|management|faults)\.ts'/.test(readFileSync(file, 'utf8')))
-    .sort();
 }
 
 /** What makes `rmq broker` run this version. */
