@@ -254,7 +254,7 @@ complete -c rmq -n '__rmq_at "rpc"; and __rmq_awaits_word' -a 'serve' -d 'answer
 
 # rmq dlx
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'setup' -d 'set up a queue whose failed messages are kept as dead letters'
-complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'list' -d 'list the queues that dead-letter, where to, and what dangles'
+complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'list' -d 'list the queues that dead-letter, where to, and what is wrong with that'
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'inspect' -d 'look at dead letters, and leave them where they are'
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'replay' -d 'publish dead letters again, each where it was published to at first'
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'move' -d 'take messages from one queue to another, as they are'

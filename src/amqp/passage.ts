@@ -65,7 +65,7 @@ export async function passThrough(connection: Connection, { into, outOf, held, i
       const late = delay(patience, undefined, { signal: AbortSignal.any([ended.signal, signal]) }).then(
         () => {
           throw new Failure('negative', `the marked message did not arrive in "${outOf}" within ${formatDuration(patience)}`, {
-            hint: 'rmq dlx list shows what dangles; where the message got stuck, it expires after a minute',
+            hint: 'rmq dlx list shows what is wrong; where the message got stuck, it expires after a minute',
           });
         },
         () => {

@@ -26,7 +26,7 @@ interface Letter {
 }
 
 interface Listed {
-  readonly dangling: number;
+  readonly problems: number;
   readonly queues: readonly {
     readonly queue: string;
     readonly exchange: string;
@@ -86,12 +86,12 @@ for (const type of ['classic', 'quorum']) {
     assert.match(worked.stderr, /handled 10 messages .*: 2 acknowledged, 3 sent off for another attempt, 5 dead-lettered/);
     assert.deepEqual(await shipped(), ['good-1', 'good-2']);
 
-    // The alarm: nothing dangles, and yet there are dead letters.
+    // The alarm: there is no problem, and yet there are dead letters.
     const alarm = await ends(1, 'consume', dead, '--expect', '0', '--idle', '200ms');
     assert.match(alarm.stderr, /expected 0 messages, and there are more: 6 messages left in the queue/);
     let listed = json<Listed>(await ends(0, 'dlx', 'list', work, '-o', 'json'));
     while (listed.queues[0]?.targets[0]?.depth !== 6) listed = json<Listed>(await ends(0, 'dlx', 'list', work, '-o', 'json'));
-    assert.deepEqual([listed.dangling, listed.queues.map(({ queue, exchange }) => [queue, exchange])], [0, [[work, dlx]]]);
+    assert.deepEqual([listed.problems, listed.queues.map(({ queue, exchange }) => [queue, exchange])], [0, [[work, dlx]]]);
 
     // What is it? Looking leaves everything where it is.
     const letters = jsonLines<Letter>(await ends(0, 'dlx', 'inspect', dead, '-o', 'json'));

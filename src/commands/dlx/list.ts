@@ -4,10 +4,10 @@ import { deskExtras, deskPlace } from './desk.ts';
 
 export const dlxListCommand: Command = defineCommand({
   path: ['dlx', 'list'],
-  summary: 'list the queues that dead-letter, where to, and what dangles',
+  summary: 'list the queues that dead-letter, where to, and what is wrong with that',
   examples: [
-    ['rmq dlx list', 'every queue of the vhost; exit 1 when dead letters of one are lost or pile up'],
-    ['rmq dlx list orders payments', 'only these; one that does not dead-letter at all dangles too'],
+    ['rmq dlx list', 'every queue of the vhost; exit 1 when dead letters of one are lost'],
+    ['rmq dlx list orders payments', 'only these; one that does not dead-letter at all is a problem too'],
     ['rmq dlx list -o json --management-url https://rabbit.example:15671', 'for scripts, from another management API'],
   ],
   inputs: { queue: rest('queues to look at (all that dead-letter)', { optional: true }) },
@@ -25,9 +25,9 @@ export const dlxListCommand: Command = defineCommand({
         const desk = deskBeside(context.connection, deskPlace(managementUrl, context), context.signal);
         context.emit({ kind: 'detail', text: `asking the management API at ${desk.root}` });
         const queues = await listDeadLetters(desk, config);
-        const dangling = queues.filter((one) => one.dangling.length > 0).length;
-        await context.results.report({ vhost: desk.vhost, queues, dangling }, listText(queues, desk.vhost));
-        return dangling > 0 ? 1 : 0;
+        const problems = queues.filter((one) => one.problems.length > 0).length;
+        await context.results.report({ vhost: desk.vhost, queues, problems }, listText(queues, desk.vhost));
+        return problems > 0 ? 1 : 0;
       },
     };
   },

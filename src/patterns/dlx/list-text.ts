@@ -6,17 +6,18 @@ import type { DeadLettering, DeadLetterTarget } from './list.ts';
 const HEAD: Cells = ['QUEUE', 'BY', 'EXCHANGE', 'KEY', 'TO', 'DEPTH', 'KEPT'];
 const NUMBERS: ReadonlySet<number> = new Set([HEAD.indexOf('DEPTH')]);
 
-/** A table for people: a line for each target of each queue, and below it what dangles. */
+/** A table for people: a line for each target of each queue, and below it its problems (!) and what to know about it (i). */
 export function listText(list: readonly DeadLettering[], vhost: string): string {
   if (list.length === 0) return `no queue in the vhost "${visibleLine(vhost)}" dead-letters`;
   const widths: number[] = [];
   const lines = (rows: readonly Cells[]): string => formatTable(rows, { right: NUMBERS, widths });
   // The widths are those of all rows.
   lines([HEAD, ...list.flatMap(rowsOf)]);
-  const blocks = list.map((one) => `${lines(rowsOf(one))}${one.dangling.map(({ text }) => `  ! ${visibleLine(text)}\n`).join('')}`);
-  const dangling = list.filter((one) => one.dangling.length > 0).length;
+  const told = (mark: string, texts: readonly { readonly text: string }[]): string => texts.map(({ text }) => `  ${mark} ${visibleLine(text)}\n`).join('');
+  const blocks = list.map((one) => `${lines(rowsOf(one))}${told('!', one.problems)}${told('i', one.advice)}`);
+  const broken = list.filter((one) => one.problems.length > 0).length;
   const end =
-    dangling === 0 ? `${formatCount(list.length, 'queue')}, nothing dangles` : `${formatCount(dangling, 'queue')} of ${formatNumber(list.length)} dangling`;
+    broken === 0 ? `${formatCount(list.length, 'queue')}, no problems` : `${formatNumber(broken)} of ${formatCount(list.length, 'queue')} with problems`;
   return `${lines([HEAD])}${blocks.join('')}${end}`;
 }
 

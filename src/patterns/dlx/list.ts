@@ -7,8 +7,14 @@ import type { DlxListConfig } from './list-config.ts';
 import { type Routes, reached, routesOf } from './list-routes.ts';
 
 /** Why dead letters of a queue are lost, or will be. */
-export interface Dangling {
-  readonly kind: 'no-dead-lettering' | 'no-exchange' | 'no-binding' | 'no-queue' | 'own-queue' | 'full' | 'no-ttl';
+export interface DeadLetteringProblem {
+  readonly kind: 'no-dead-lettering' | 'no-exchange' | 'no-binding' | 'no-queue' | 'own-queue' | 'full';
+  readonly text: string;
+}
+
+/** What may be intended, but should be known. */
+export interface DeadLetteringAdvice {
+  readonly kind: 'no-ttl';
   readonly text: string;
 }
 
@@ -34,7 +40,8 @@ export interface DeadLettering {
   readonly by: 'argument' | 'policy' | null;
   readonly policy: string | null;
   readonly targets: readonly DeadLetterTarget[];
-  readonly dangling: readonly Dangling[];
+  readonly problems: readonly DeadLetteringProblem[];
+  readonly advice: readonly DeadLetteringAdvice[];
 }
 
 /**
@@ -89,7 +96,7 @@ function describe(world: World, queue: QueueFacts): DeadLettering {
   const of = { queue: queue.name, type: queue.type };
   if (typeof exchange !== 'string') {
     const text = 'it has no dead-letter exchange: what it rejects is lost';
-    return { ...of, exchange: null, routingKey: null, by: null, policy: null, targets: [], dangling: [{ kind: 'no-dead-lettering', text }] };
+    return { ...of, exchange: null, routingKey: null, by: null, policy: null, targets: [], problems: [{ kind: 'no-dead-lettering', text }], advice: [] };
   }
   const byArgument = typeof queue.arguments['x-dead-letter-exchange'] === 'string';
   const routingKey = typeof key === 'string' ? key : undefined;
@@ -101,19 +108,23 @@ function describe(world: World, queue: QueueFacts): DeadLettering {
     by: byArgument ? 'argument' : 'policy',
     policy: byArgument ? null : (queue.policy ?? null),
     targets,
-    dangling: danglingOf(world, queue.name, targets) ?? [unreached(world, exchange, routingKey)],
+    ...findingsOf(world, queue.name, targets, () => unreached(world, exchange, routingKey)),
   };
 }
 
-function danglingOf(world: World, queue: string, targets: readonly DeadLetterTarget[]): readonly Dangling[] | undefined {
-  if (targets.length === 0) return undefined;
+type Findings = Pick<DeadLettering, 'problems' | 'advice'>;
+
+function findingsOf(world: World, queue: string, targets: readonly DeadLetterTarget[], lost: () => DeadLetteringProblem): Findings {
+  if (targets.length === 0) return { problems: [lost()], advice: [] };
   if (targets.every((target) => target.queue === queue)) {
-    return [{ kind: 'own-queue', text: 'its dead letters come back into it: what is rejected goes round without end, and what expires is dropped' }];
+    const text = 'its dead letters come back into it: what is rejected goes round without end, and what expires is dropped';
+    return { problems: [{ kind: 'own-queue', text }], advice: [] };
   }
-  return targets.flatMap((target) => danglingAt(world, target));
+  const found = targets.map((target) => findingsAt(world, target));
+  return { problems: found.flatMap(({ problems }) => problems), advice: found.flatMap(({ advice }) => advice) };
 }
 
-function unreached({ routes }: World, exchange: string, key: string | undefined): Dangling {
+function unreached({ routes }: World, exchange: string, key: string | undefined): DeadLetteringProblem {
   if (exchange === '') {
     return key === undefined
       ? { kind: 'own-queue', text: 'it has no dead-letter routing key: a message goes back to the queue that its own key names' }
@@ -134,9 +145,9 @@ function targetOf(world: World, name: string): DeadLetterTarget {
   };
 }
 
-function danglingAt(world: World, { queue: name, ttl, maxLength, maxLengthBytes }: DeadLetterTarget): Dangling[] {
+function findingsAt(world: World, { queue: name, ttl, maxLength, maxLengthBytes }: DeadLetterTarget): Findings {
   const queue = world.queues.get(name);
-  if (queue === undefined) return [];
+  if (queue === undefined) return { problems: [], advice: [] };
   const full = fullness(world.sized.get(name) ?? queue, maxLength, maxLengthBytes);
   const refuses = String(settingOf(world, queue, 'overflow') ?? '').startsWith('reject-publish');
   const loses = refuses ? 'it refuses further dead letters' : 'each further dead letter drives out the oldest one';
@@ -144,10 +155,10 @@ function danglingAt(world: World, { queue: name, ttl, maxLength, maxLengthBytes 
   const isEnd = settingOf(world, queue, 'dead-letter-exchange') === undefined;
   const piles =
     maxLength === null && maxLengthBytes === null ? 'dead letters pile up until the disk is full' : `dead letters stay until it is full, and then ${loses}`;
-  return [
-    ...(full !== undefined ? [{ kind: 'full', text: `"${name}" is full (${full}): ${loses}` } as const] : []),
-    ...(isEnd && ttl === null && queue.type !== 'stream' ? [{ kind: 'no-ttl', text: `"${name}" has no TTL: ${piles}` } as const] : []),
-  ];
+  return {
+    problems: full === undefined ? [] : [{ kind: 'full', text: `"${name}" is full (${full}): ${loses}` }],
+    advice: isEnd && ttl === null && queue.type !== 'stream' ? [{ kind: 'no-ttl', text: `"${name}" has no TTL: ${piles}` }] : [],
+  };
 }
 
 /** The limit that a queue has reached, in words. */
