@@ -115,7 +115,7 @@ _rmq_level() {
       arguments=1
       ;;
     'dlx replay')
-      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --to-queue -' 'value --to-exchange -' 'value --routing-key -r' 'switch --to-origin-queue -' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'switch --keep-broker-headers -' 'value --journal -' 'value --max-replays -' 'switch --select -' 'value --management-url -' 'value --to-url -' 'switch --edit -' 'value --handler-timeout -')
+      flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --to-queue -' 'value --to-exchange -' 'value --routing-key -r' 'switch --to-origin-queue -' 'switch --trust-origin -' 'value --count -n' 'value --rate -' 'switch --dry-run -' 'switch --copy -' 'switch --force -' 'switch --keep-broker-headers -' 'value --journal -' 'value --max-replays -' 'switch --select -' 'value --management-url -' 'value --to-url -' 'switch --edit -' 'value --handler-timeout -')
       arguments=1
       ;;
     'dlx move')

@@ -615,6 +615,7 @@ complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-queue' -l to-que
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-exchange' -l to-exchange -x -d 'send all of them to this exchange'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks -r --routing-key' -l routing-key -s r -x -d 'with this key instead of each message\'s own'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-origin-queue' -l to-origin-queue -d 'send each to the queue that it died in first, and to no other queue of its exchange'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --trust-origin' -l trust-origin -d 'send messages back also where only their own headers say that they came from'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks -n --count' -l count -s n -x -d 'at most N of those that are chosen'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --dry-run' -l dry-run -d 'only say what would go where'

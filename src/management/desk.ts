@@ -26,6 +26,9 @@ export interface Desk {
   /** What a queue holds that AMQP does not tell of; undefined when there is no such queue. */
   readonly held: (name: string) => Promise<HeldFacts | undefined>;
   readonly exchanges: () => Promise<readonly ExchangeFacts[]>;
+  readonly exchange: (name: string) => Promise<ExchangeFacts | undefined>;
+  /** Where an exchange sends messages; empty when there is no such exchange. */
+  readonly bindingsFrom: (exchange: string) => Promise<readonly BindingFacts[]>;
   readonly bindings: () => Promise<readonly BindingFacts[]>;
   readonly policies: () => Promise<readonly Policy[]>;
   /** Empty for a user who may not see them. */
@@ -82,6 +85,14 @@ export function openDesk(config: DeskConfig): Desk {
       return statistics === undefined ? undefined : heldFacts(totals, statistics as Readonly<Record<string, unknown>>);
     },
     exchanges: async () => (await pages(askAll, root, `exchanges/${vhost}?columns=name,type,durable,auto_delete,internal,arguments,policy`)).map(exchangeFacts),
+    exchange: async (name) => {
+      const answer = await orMissing(ask('GET', `exchanges/${vhost}/${encodeURIComponent(name)}`));
+      return answer === undefined ? undefined : exchangeFacts(answer as Readonly<Record<string, unknown>>);
+    },
+    bindingsFrom: async (exchange) => {
+      const answer = await orMissing(ask('GET', `exchanges/${vhost}/${encodeURIComponent(exchange)}/bindings/source`));
+      return answer === undefined ? [] : itemsOf(answer, root).map(bindingFacts);
+    },
     bindings: async () => (await list(`bindings/${vhost}?columns=source,destination,destination_type,routing_key,arguments`)).map(bindingFacts),
     policies: async () => (await list(`policies/${vhost}`)).map(policyFacts),
     operatorPolicies: async () => (await orHidden(list(`operator-policies/${vhost}`))).map(policyFacts),

@@ -1,4 +1,4 @@
-import { isOfDeath, isOfDelivery, partition } from './broker-headers.ts';
+import { isOfDeath, isOfDelivery, isOfLastDeath, partition } from './broker-headers.ts';
 import type { Delivery, FieldTable, FieldValue, Message, Properties } from './message.ts';
 import { masked } from './secrets.ts';
 import type { Judgement } from './verdict.ts';
@@ -36,7 +36,7 @@ export function attemptOf(delivery: Delivery, user: string): Attempt {
   if (attempt === undefined && origin === undefined) return { number: 1, original: delivery };
   const { queue, redelivered, body, exchange, routingKey, properties } = delivery;
   const waitedIn = pauseOf(delivery);
-  if (waitedIn === 'ladder' && isTable(origin)) return { number: 1, original: fromLadder(delivery, origin, headers) };
+  if (waitedIn === 'ladder' && properties.userId === user && isTable(origin)) return { number: 1, original: fromLadder(delivery, origin, headers) };
   const isOwn = properties.userId === user && waitedIn === 'retry';
   if (!isOwn || typeof attempt !== 'number' || !Number.isInteger(attempt) || !isTable(origin)) {
     return { number: 1, original: { queue, redelivered, body, exchange, routingKey, properties: withHeaders(properties, headers) } };
@@ -78,6 +78,7 @@ function fromLadder(
   headers: FieldTable,
 ): Delivery {
   const before = isTable(kept) ? kept : {};
+  const { userId: _, ...others } = properties;
   const since = entriesOf(headers);
   const earlier = entriesOf(before).filter((one) => !since.some((other) => isSameDeath(one, other)));
   return {
@@ -87,7 +88,7 @@ function fromLadder(
     exchange,
     routingKey,
     properties: {
-      ...withHeaders(properties, { ...headers, ...before, 'x-death': [...since, ...earlier] }),
+      ...withHeaders(others, { ...headers, ...before, 'x-death': [...since, ...earlier] }),
       ...(typeof userId === 'string' && { userId }),
     },
   };
@@ -133,18 +134,31 @@ export function retryCopy(original: Delivery, next: number, waitingIn: string, u
 
 /**
  * A message as a dead letter: with the history that the broker would have written if it had been rejected, and with what is
- * known of the reason. What cannot be published again in its place, such as another's user id, is kept in the origin header.
+ * known of the reason. Where the worker had it from, and what cannot be published again in its place, such as another's user id, is kept in the
+ * origin header. The user id is the worker's own: it proves that a worker wrote that, whatever history the message came with.
  */
-export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'routingKey'>, judgement: Judgement, seconds: number): Message {
+export function deadLetter(
+  attempt: Attempt,
+  to: Pick<Message, 'exchange' | 'routingKey'>,
+  judgement: Judgement,
+  { seconds, user }: { readonly seconds: number; readonly user: string | undefined },
+): Message {
   const { original, number } = attempt;
   const { userId, expiration, ...properties } = original.properties;
   // What is said of an earlier failure, or of this delivery, is not true of the dead letter.
-  const [, said] = partition(original.properties.headers ?? {}, (name) => name === EXIT_CODE_HEADER || name === STDERR_HEADER || isOfDelivery(name));
-  const [copies, headers] = partition(said, (name) => CARBON_COPIES.includes(name));
+  const [, said] = partition(
+    original.properties.headers ?? {},
+    (name) => name === EXIT_CODE_HEADER || name === STDERR_HEADER || isOfDelivery(name) || isOfLastDeath(name),
+  );
+  // What would be taken for the word of one who may publish as this user is kept inside, as what would route it elsewhere.
+  const [copies, headers] = partition(said, (name) => CARBON_COPIES.includes(name) || name === MOVED_HEADER);
   const history = died(original, expiration, seconds);
   const isLadder = to.exchange.startsWith(retryQueue(original.queue, ''));
   const kept: FieldTable = isLadder ? { ...copies, ...partition({ ...headers, ...history }, isOfDeath)[0] } : copies;
-  const left: FieldTable = {
+  const origin: FieldTable = {
+    queue: original.queue,
+    exchange: original.exchange,
+    routingKey: original.routingKey,
     ...(userId !== undefined && { userId }),
     ...(Object.keys(kept).length > 0 && { headers: kept }),
   };
@@ -154,6 +168,7 @@ export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'rou
     body: original.body,
     properties: {
       ...properties,
+      ...(user !== undefined && { userId: user }),
       headers: {
         ...headers,
         ...history,
@@ -161,10 +176,17 @@ export function deadLetter(attempt: Attempt, to: Pick<Message, 'exchange' | 'rou
         ...(reason !== undefined && { [REASON_HEADER]: masked(reason).slice(0, LONGEST_REASON) }),
         ...(exitCode !== undefined && { [EXIT_CODE_HEADER]: exitCode }),
         ...(stderr !== undefined && stderr !== '' && { [STDERR_HEADER]: masked(stderr) }),
-        ...(Object.keys(left).length > 0 && { [ORIGIN_HEADER]: left }),
+        [ORIGIN_HEADER]: origin,
       },
     },
   };
+}
+
+/** A dead letter without the user id of its worker, which nobody else could publish. */
+export function withoutSignature(properties: Properties): Properties {
+  const { userId, ...others } = properties;
+  const { headers = {} } = properties;
+  return userId !== undefined && headers[ORIGIN_HEADER] !== undefined && headers[ATTEMPT_HEADER] !== undefined ? others : properties;
 }
 
 /** The death headers after a rejection: newest first, one entry for each queue and reason. As with the broker, one that is there tells of the first time, and counts on. */

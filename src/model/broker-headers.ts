@@ -30,6 +30,11 @@ export function isOfDeath(name: string): boolean {
   return DEATH.test(name);
 }
 
+/** True for what only the broker that dead-letters a message may say (from 3.13 on): it is what tells its dead letters from those of a worker. */
+export function isOfLastDeath(name: string): boolean {
+  return name.startsWith('x-last-death-');
+}
+
 /** Whatever of a message's headers the broker has written is left out; they are the publisher's then. */
 export function withoutBrokerHeaders(properties: Properties): Properties {
   const { headers, ...others } = properties;

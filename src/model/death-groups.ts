@@ -1,6 +1,7 @@
 import { deathHistory } from './death.ts';
 import { whyOf } from './death-why.ts';
 import type { Delivery } from './message.ts';
+import type { JudgedOrigin } from './origin.ts';
 import { plainHeaders } from './plain-headers.ts';
 
 /** What dead letters can be grouped by; `header:NAME` is one more. */
@@ -11,6 +12,8 @@ export type GroupKey = (typeof GROUP_KEYS)[number] | `header:${string}`;
 export interface DeathGroup {
   /** In the order of the keys; undefined where a message does not tell. */
   readonly values: readonly (string | undefined)[];
+  /** True where nobody but the messages themselves says that they came from this exchange or with this key. */
+  readonly claimed: boolean;
   count: number;
   /** The newest deaths of its messages: of the oldest and of the newest message, in seconds since 1970. */
   oldest: number | undefined;
@@ -31,24 +34,26 @@ export class DeathGroups {
     this.#keys = keys;
   }
 
-  add(delivery: Delivery): void {
+  add(delivery: Delivery, origin?: JudgedOrigin): void {
     const { deaths, first } = deathHistory(delivery.properties.headers);
     const [newest] = deaths;
     const values = this.#keys.map((key): string | undefined => {
       if (key === 'reason' || key === 'queue') return newest?.[key];
       if (key === 'why') return whyOf(delivery.properties);
-      if (key === 'exchange') return first?.exchange ?? delivery.exchange;
-      if (key === 'routingKey') return first?.routingKeys[0] ?? delivery.routingKey;
+      if (key === 'exchange') return origin?.address.exchange ?? first?.exchange ?? delivery.exchange;
+      if (key === 'routingKey') return origin?.address.routingKey ?? first?.routingKeys[0] ?? delivery.routingKey;
       return key === 'type' ? delivery.properties.type : headerOf(delivery, key.slice('header:'.length));
     });
-    const id = values.length === 1 ? `${values[0] === undefined ? '' : `=${values[0]}`}` : JSON.stringify(values);
+    const claimed = origin?.claimed === true;
+    const one = values.length === 1 && !claimed;
+    const id = one ? `${values[0] === undefined ? '' : `=${values[0]}`}` : JSON.stringify([values, claimed]);
     let group = this.#groups.get(id);
     if (group === undefined) {
       if (this.#groups.size >= MOST_GROUPS) {
         this.ungrouped++;
         return;
       }
-      group = { values, count: 0, oldest: undefined, newest: undefined };
+      group = { values, claimed, count: 0, oldest: undefined, newest: undefined };
       this.#groups.set(id, group);
     }
     group.count++;

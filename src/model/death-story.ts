@@ -2,6 +2,7 @@ import { ATTEMPT_HEADER, EXIT_CODE_HEADER, REASON_HEADER, STDERR_HEADER } from '
 import { type Death, deathHistory } from './death.ts';
 import type { Delivery } from './message.ts';
 import { visibleLine } from './one-line.ts';
+import type { JudgedOrigin } from './origin.ts';
 import { plainHeaders } from './plain-headers.ts';
 import { formatCount, formatDuration } from './quantity.ts';
 import { replaysOf } from './replay.ts';
@@ -12,6 +13,8 @@ export interface DecodedDeath {
   readonly deaths: readonly (Omit<Death, 'time' | 'originalExpiration'> & { readonly time?: string; readonly originalExpiration?: string })[];
   /** Where it died first, and where it had been published to. */
   readonly first?: { readonly queue: string; readonly reason: string; readonly exchange: string; readonly routingKey: string };
+  /** Where it was published to, if nobody but its own headers says so: whoever published it may have written that. */
+  readonly claimedOrigin?: { readonly queue: string } | { readonly exchange: string; readonly routingKey: string };
   /** How often it was replayed before. */
   readonly replays: number;
   /** Entries of `x-death` that no broker writes. */
@@ -19,7 +22,7 @@ export interface DecodedDeath {
 }
 
 /** Decodes the death of a message; whatever its headers hold. */
-export function decodeDeath({ properties }: Delivery): DecodedDeath {
+export function decodeDeath({ properties }: Delivery, origin?: JudgedOrigin): DecodedDeath {
   const { deaths, first, malformed } = deathHistory(properties.headers);
   return {
     deaths: deaths.map(({ time, originalExpiration, ...death }) => ({
@@ -30,24 +33,34 @@ export function decodeDeath({ properties }: Delivery): DecodedDeath {
     ...(first !== undefined && {
       first: { queue: first.queue, reason: first.reason, exchange: first.exchange, routingKey: first.routingKeys[0] ?? '' },
     }),
+    ...(origin?.claimed === true && { claimedOrigin: claimOf(origin) }),
     replays: replaysOf(properties),
     malformed,
   };
 }
 
+function claimOf({ address: { exchange, routingKey } }: JudgedOrigin): NonNullable<DecodedDeath['claimedOrigin']> {
+  return exchange === '' ? { queue: routingKey } : { exchange, routingKey };
+}
+
 /** The way of a dead letter from its first death to where it is now, for people. `now` is in milliseconds since 1970. */
-export function deathStory(delivery: Delivery, now: number): string {
+export function deathStory(delivery: Delivery, now: number, origin?: JudgedOrigin): string {
   const { queue, exchange, routingKey, properties } = delivery;
   const { deaths, first, malformed } = deathHistory(properties.headers);
   const hops = inTime(deaths, first).map((death, index) => `${index + 1}. ${hop(death, now)}`);
   const lines = [
     ...hops,
     `${deaths.length === 0 ? 'Nothing tells that it died. It' : 'Then it'} came into ${name(queue)}, published to ${describeAddress(exchange, routingKey)}.`,
+    ...(origin?.claimed === true ? [claim(origin)] : []),
     ...worker(delivery),
     ...replayed(replaysOf(properties)),
     ...(malformed > 0 ? [`${formatCount(malformed, 'entry', 'entries')} of x-death ${malformed === 1 ? 'is' : 'are'} not what a broker writes: forged?`] : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function claim({ address: { exchange, routingKey } }: JudgedOrigin): string {
+  return `That it was published to ${describeAddress(exchange, routingKey)} at first is claimed: only its own headers say so.`;
 }
 
 /** The oldest first. Where a message died several times, its newest entry may be the oldest: what counts is the first time. */

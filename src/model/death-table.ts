@@ -2,6 +2,7 @@ import { deathHistory } from './death.ts';
 import { previewOf, shortLine } from './death-text.ts';
 import { whyOf } from './death-why.ts';
 import type { Delivery } from './message.ts';
+import type { JudgedOrigin } from './origin.ts';
 import { formatDuration, formatNumber, formatSize } from './quantity.ts';
 import { replaysOf } from './replay.ts';
 import { cutToWidth, textWidth } from './text-width.ts';
@@ -16,22 +17,26 @@ const PREVIEW = 60;
 /** Kinds of death that a table shows of one message. */
 const KINDS = 3;
 
-/** A dead letter as a line of a table; `now` is in milliseconds since 1970. */
-export function letterCells(delivery: Delivery, number: number, now: number): Cells {
+/** What stands behind an origin that nobody but the message tells of. */
+export const CLAIMED = ' (claimed)';
+
+/** A dead letter as a line of a table; `now` is in milliseconds since 1970. Without its `origin`, what the headers say is taken for it. */
+export function letterCells(delivery: Delivery, number: number, now: number, origin?: JudgedOrigin): Cells {
   const { exchange, routingKey, properties, body } = delivery;
   const { deaths, first } = deathHistory(properties.headers);
   const [newest] = deaths;
   const kinds = deaths.slice(0, KINDS).map(({ reason, count }) => `${shortLine(reason, NAME)}${count === 1 ? '' : ` ×${formatNumber(count)}`}`);
   if (deaths.length > KINDS) kinds.push('…');
-  const original = { exchange: first?.exchange ?? exchange, key: first?.routingKeys[0] ?? routingKey };
+  const told = { exchange: first?.exchange ?? exchange, routingKey: first?.routingKeys[0] ?? routingKey };
+  const { address, claimed } = origin ?? { address: told, claimed: false };
   const replays = replaysOf(properties);
   return [
     formatNumber(number),
     newest?.time === undefined ? '?' : formatDuration(Math.max(0, now - newest.time * 1_000)),
     kinds.length === 0 ? '?' : kinds.join(', '),
     newest === undefined ? '?' : shortLine(newest.queue, NAME),
-    original.exchange === '' ? '(default)' : shortLine(original.exchange, NAME),
-    shortLine(original.key, NAME),
+    `${address.exchange === '' ? '(default)' : shortLine(address.exchange, NAME)}${claimed ? CLAIMED : ''}`,
+    shortLine(address.routingKey, NAME),
     formatSize(body.length),
     replays === 0 ? '' : formatNumber(replays),
     shortLine(whyOf(properties) ?? '', WHY),

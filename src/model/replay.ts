@@ -1,4 +1,4 @@
-import { ATTEMPT_HEADER, EXIT_CODE_HEADER, MOVED_HEADER, ORIGIN_HEADER, REASON_HEADER, STDERR_HEADER } from './attempt.ts';
+import { ATTEMPT_HEADER, EXIT_CODE_HEADER, MOVED_HEADER, ORIGIN_HEADER, REASON_HEADER, STDERR_HEADER, withoutSignature } from './attempt.ts';
 import { isOfDeath, isOfDelivery, partition } from './broker-headers.ts';
 import { numberIn } from './field.ts';
 import type { Delivery, FieldTable, FieldValue, Message, Properties } from './message.ts';
@@ -27,14 +27,6 @@ export function replayedBy({ headers = {} }: Properties): FieldValue | undefined
   return isTable(replayed) ? replayed['run'] : undefined;
 }
 
-/** Where a copy that waits for its next attempt was published to at first; see `retryCopy`. */
-export function retriedFrom({ headers = {} }: Properties): Address | undefined {
-  const origin = headers[ORIGIN_HEADER];
-  if (headers[ATTEMPT_HEADER] === undefined || !isTable(origin)) return undefined;
-  const { exchange, routingKey } = origin;
-  return typeof exchange === 'string' && typeof routingKey === 'string' ? { exchange, routingKey } : undefined;
-}
-
 /**
  * A dead letter as a message that begins anew: at its first attempt, without a history unless that is asked for. What would make the
  * broker drop it, refuse it or route it elsewhere, and an expiration that would begin again, is kept in a header.
@@ -54,13 +46,16 @@ export function replayCopy(delivery: Delivery, to: Address, run: string, keepBro
  * delivery is left out unless it is asked for; what the broker would refuse or route elsewhere is kept in a header.
  */
 export function movedCopy(delivery: Delivery, to: Address, keepBrokerHeaders = false): Message {
-  const { userId, headers = {}, ...properties } = delivery.properties;
-  const published = keepBrokerHeaders ? headers : partition(headers, isOfDelivery)[1];
-  const [left, own] = partition(published, (name) => CARBON_COPIES.has(name));
+  return copyTo(to, delivery.body, withoutSignature(delivery.properties), keepBrokerHeaders);
+}
+
+function copyTo(to: Address, body: Buffer, published: Properties, keepBrokerHeaders = false): Message {
+  const { userId, headers = {}, ...properties } = published;
+  const [left, own] = partition(keepBrokerHeaders ? headers : partition(headers, isOfDelivery)[1], (name) => CARBON_COPIES.has(name));
   const moved = kept(userId, undefined, left);
   const all: FieldTable = Object.keys(moved).length > 0 ? { ...own, [MOVED_HEADER]: moved } : own;
-  const isBare = Object.keys(all).length === 0 && (delivery.properties.headers === undefined || Object.keys(headers).length > 0);
-  return { ...to, body: delivery.body, properties: isBare ? properties : { ...properties, headers: all } };
+  const isBare = Object.keys(all).length === 0 && (published.headers === undefined || Object.keys(headers).length > 0);
+  return { ...to, body, properties: isBare ? properties : { ...properties, headers: all } };
 }
 
 /**
@@ -68,12 +63,11 @@ export function movedCopy(delivery: Delivery, to: Address, keepBrokerHeaders = f
  * that the message came with are kept in a header. The user id says whose copy it is, and that what the header tells is no forgery.
  */
 export function putBackCopy(delivery: Delivery, user: string | undefined): Message {
-  const { queue, exchange, routingKey, redelivered, body } = delivery;
+  const { queue, exchange, routingKey, body } = delivery;
   const { userId, ...others } = delivery.properties;
   const isOwn = user !== undefined && userId === user;
   const isDirect = exchange === '' && routingKey === queue;
-  const copyOf = (properties: Properties): Message =>
-    movedCopy({ queue, exchange, routingKey, redelivered, body, properties }, { exchange: '', routingKey: queue });
+  const copyOf = (properties: Properties): Message => copyTo({ exchange: '', routingKey: queue }, body, properties);
   if (isDirect) {
     const copy = copyOf(isOwn ? others : delivery.properties);
     return isOwn ? { ...copy, properties: { ...copy.properties, userId: user } } : copy;

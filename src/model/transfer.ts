@@ -11,6 +11,8 @@ export type StayReason =
   | 'refused'
   /** It does not tell where it was published to. */
   | 'originless'
+  /** Where it was published to is only claimed in its headers. */
+  | 'claimed'
   /** What it tells of its deaths cannot be read. */
   | 'malformed'
   /** It would go to the queue that it is in. */
@@ -49,6 +51,7 @@ const WORDS: Readonly<Record<StayReason, string>> = {
   nacked: 'refused by the broker (nack)',
   refused: 'not taken by the broker',
   originless: 'without an origin in its headers',
+  claimed: 'only its headers say where it was published to, and a publisher can write that',
   malformed: 'with death headers that cannot be read',
   circular: 'it came from this very queue',
   exhausted: 'replayed too often already (--max-replays)',
@@ -62,6 +65,7 @@ const HINTS: Readonly<Partial<Record<StayReason, string>>> = {
   unroutable: 'bind a queue there, or say where to with --to-queue',
   nacked: 'the target queue is full and refuses more (overflow=reject-publish): try again later',
   originless: 'say where to with --to-queue, or --to-exchange and --routing-key',
+  claimed: '--dry-run shows what they claim; --trust-origin sends them there all the same, --to-queue where you say',
   malformed: 'say where to with --to-queue, or --to-exchange and --routing-key',
   exhausted: 'find out why they come back; --max-replays N raises the limit',
   circular: 'say where to with --to-queue, or --to-exchange and --routing-key',

@@ -1,4 +1,5 @@
 import type { Session } from '../amqp/session.ts';
+import { withoutSignature } from '../model/attempt.ts';
 import { withoutBrokerHeaders } from '../model/broker-headers.ts';
 import type { PublishCounts } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
@@ -53,7 +54,7 @@ function completing(config: DraftsConfig, target: Target, left: { envelopes: num
   }
   return (draft) => {
     const { body } = draft;
-    const properties = config.keepBrokerHeaders ? draft.properties : withoutBrokerHeaders(draft.properties);
+    const properties = withoutSignature(config.keepBrokerHeaders ? draft.properties : withoutBrokerHeaders(draft.properties));
     if (properties !== draft.properties) left.envelopes++;
     const { exchange = draft.exchange, routingKey = draft.routingKey } = target;
     if (exchange === undefined && routingKey === undefined) {

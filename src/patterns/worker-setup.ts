@@ -1,7 +1,7 @@
 import type { Connection } from '../amqp/connection.ts';
 import { withLastingControl } from '../amqp/declare.ts';
 import { ensure, ensureQueue, exchangeExists } from '../amqp/ensure.ts';
-import { loginName } from '../amqp/login-name.ts';
+import { provenLogin } from '../amqp/login-name.ts';
 import { describeQueue, type QueueDescription } from '../amqp/queue-probe.ts';
 import { endless, type Session, withDeadline } from '../amqp/session.ts';
 import { Failure } from '../model/failure.ts';
@@ -29,6 +29,8 @@ export interface WorkerSetup {
   readonly levels: readonly RetryLevel[];
   /** The name that the broker knows the worker by: the user id of its copies, which nobody else can give to a message. */
   readonly user: string;
+  /** True where the broker has said so: dead letters carry it too, and one that was wrong would cost every one of them. */
+  readonly isProven: boolean;
 }
 
 /** A queue to work on, and what else has to be there for it. */
@@ -73,9 +75,10 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
       await ensure(on, retries);
     };
     await declare(connection, topology);
-    const user = await loginName(connection);
+    const proven = await provenLogin(connection);
+    const user = proven ?? connection.address.username;
     const restore = (on: Connection): Promise<void> => declare(on, asItWas(topology, existing, queue.name));
-    return { queue: queue.name, topology: temporary ? topology : undefined, restore, route, levels, user };
+    return { queue: queue.name, topology: temporary ? topology : undefined, restore, route, levels, user, isProven: proven !== undefined };
   }).finally(deadline.clear);
 }
 

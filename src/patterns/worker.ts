@@ -211,7 +211,9 @@ class Worker {
     }
     const { exchange, routingKey = attempt.original.routingKey } = route;
     const target = exchange === '' ? `the queue "${routingKey}"` : `the exchange "${exchange}" with the key "${routingKey}"`;
-    const outcome = await this.#publish(deadLetter(attempt, { exchange, routingKey }, judgement, Math.floor(Date.now() / 1_000)), context);
+    const { user, isProven } = this.#setup;
+    const letter = deadLetter(attempt, { exchange, routingKey }, judgement, { seconds: Math.floor(Date.now() / 1_000), user: isProven ? user : undefined });
+    const outcome = await this.#publish(letter, context);
     if (isTooMuch(outcome)) {
       // The broker sends on what it has itself: its dead letter has no reason of ours, but it is one.
       this.#session.emit({ kind: 'note', text: `${named(attempt)} is dead-lettered without what is known of its failure: ${outcome.failure.message}` });

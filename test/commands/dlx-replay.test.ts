@@ -212,14 +212,14 @@ test('a dry run tells which targets do not exist, and what it did not look at', 
   await publish(dead, ['long'], { headers: { 'x-rmq-attempt': 1, 'x-rmq-origin': { exchange: '', routingKey: 'k'.repeat(300) } } });
   await channel.deleteExchange(gone);
   await channel.deleteQueue(shortLived);
-  const dry = await rmq(['dlx', 'replay', dead, '--dry-run']);
+  const dry = await rmq(['dlx', 'replay', dead, '--dry-run', '--trust-origin']);
   assert.equal(dry.code, 0, dry.stderr);
   assert.match(dry.stdout, new RegExp(`^ +3 {2}queue "${shortLived}": there is no such queue: they would stay$`, 'm'));
   assert.match(dry.stdout, new RegExp(`^ +2 {2}exchange "${gone}" with key "key": there is no such exchange: they would stay$`, 'm'));
   assert.match(dry.stdout, new RegExp(`^ +1 {2}exchange "${kept}" with key "key"$`, 'm'));
-  assert.match(dry.stdout, /^ +1 {2}queue "k{300}": there is no such queue: it would stay$/m);
+  assert.match(dry.stdout, /^ +1 {2}queue "k{300}" \(claimed\): there is no such queue: it would stay$/m);
   const { destinations } = json<{ destinations: readonly { exchange: string; missing?: boolean }[] }>(
-    await rmq(['dlx', 'replay', dead, '--dry-run', '-o', 'json']),
+    await rmq(['dlx', 'replay', dead, '--dry-run', '--trust-origin', '-o', 'json']),
   );
   assert.deepEqual(
     destinations.map(({ missing }) => missing),

@@ -19,7 +19,7 @@ echo "$order" >> '${directory}/shipped'
 
 interface Letter {
   readonly redelivered: boolean;
-  readonly properties: { readonly headers: Readonly<Record<string, unknown>> };
+  readonly properties: { readonly headers: Readonly<Record<string, unknown>>; readonly userId?: string };
   readonly types: Readonly<Record<string, string>>;
   readonly body: string;
   readonly death: { readonly deaths: readonly { readonly queue: string; readonly reason: string }[]; readonly replays: number };
@@ -61,7 +61,9 @@ async function ends(code: number, ...args: string[]): Promise<Result> {
 function lasting({ redelivered: _, ...letter }: Letter): unknown {
   const withoutCounts = (table: Readonly<Record<string, unknown>>): Record<string, unknown> =>
     Object.fromEntries(Object.entries(table).filter(([name]) => !/^\/?x-(delivery|acquired)-count$/.test(name)));
-  return { ...letter, properties: { ...letter.properties, headers: withoutCounts(letter.properties.headers) }, types: withoutCounts(letter.types) };
+  // Under which login a worker has published it is said of that publication.
+  const { userId: __, ...properties } = letter.properties;
+  return { ...letter, properties: { ...properties, headers: withoutCounts(properties.headers) }, types: withoutCounts(letter.types) };
 }
 
 for (const type of ['classic', 'quorum']) {

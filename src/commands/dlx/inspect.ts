@@ -1,6 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { argument, integer, texts, toggle } from '../flag.ts';
-import { deskExtras } from './desk.ts';
+import { deskExtras, deskPlace } from './desk.ts';
 import { commas, filterInputs } from './filtering.ts';
 import { managementBeside } from './limits.ts';
 
@@ -25,34 +25,37 @@ export const inspectCommand = defineCommand({
   },
   extras: deskExtras,
   load: async () => {
-    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { expressionOf }, { strandedFailure }, { withSession }, views] = await Promise.all([
-      import('../../patterns/dlx/inspect.ts'),
-      import('../../patterns/dlx/filter.ts'),
-      import('../../patterns/dlx/read-options.ts'),
-      import('../../patterns/connection.ts'),
-      import('./inspecting.ts'),
-    ]);
+    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { expressionOf }, { deskFinder }, { strandedFailure }, { withSession }, views] =
+      await Promise.all([
+        import('../../patterns/dlx/inspect.ts'),
+        import('../../patterns/dlx/filter.ts'),
+        import('../../patterns/dlx/list-desk.ts'),
+        import('../../patterns/dlx/read-options.ts'),
+        import('../../patterns/connection.ts'),
+        import('./inspecting.ts'),
+      ]);
     return {
       config: InspectConfig,
       check: expressionOf,
       run: async (config, context, { managementUrl }) => {
         const { connection, emit, signal, results, json } = context;
-        const ask = await managementBeside(managementUrl, context);
+        const desk = deskFinder(connection, deskPlace(managementUrl, context), emit, signal);
+        const asked = { ask: await managementBeside(managementUrl, context), desk };
         const now = Date.now();
         const { groupBy: by, show, queue } = config;
         const inspected = await withSession(
           connection,
           async (session) => {
-            if (show !== undefined) return inspectOne(session, { ...config, show }, now, views.oneView(results, json, show, now), ask);
+            if (show !== undefined) return inspectOne(session, { ...config, show }, now, views.oneView(results, json, show, now), asked);
             if (by !== undefined) {
-              const grouped = await inspectGroups(session, { ...config, groupBy: by }, now, ask);
+              const grouped = await inspectGroups(session, { ...config, groupBy: by }, now, asked);
               await views.groupsView(results, json, by, grouped, now);
               emit({ kind: 'note', text: views.countNote(queue, grouped) });
               return grouped;
             }
             const count = config.count ?? (json ? undefined : views.FEW);
             const view = json ? views.envelopesView(results) : views.tableView(results, now);
-            const looked = await inspect(session, { ...config, count }, now, view.letter, ask);
+            const looked = await inspect(session, { ...config, count }, now, view.letter, asked);
             await view.end();
             emit({ kind: 'note', text: views.countNote(queue, looked) });
             return looked;

@@ -1,10 +1,11 @@
 import { roomForBody, withoutBlank, withoutColumn, withoutSame } from '../../model/death-columns.ts';
 import type { DeathGroups } from '../../model/death-groups.ts';
 import { deathStory, decodeDeath, isoTime } from '../../model/death-story.ts';
-import { type Cells, formatTable, LETTER_HEADS, letterCells } from '../../model/death-table.ts';
+import { type Cells, CLAIMED, formatTable, LETTER_HEADS, letterCells } from '../../model/death-table.ts';
 import { shortLine } from '../../model/death-text.ts';
 import { formatEnvelope } from '../../model/envelope.ts';
 import type { Delivery } from '../../model/message.ts';
+import type { JudgedOrigin } from '../../model/origin.ts';
 import { formatCount, formatDuration, formatNumber } from '../../model/quantity.ts';
 import type { Inspected } from '../../patterns/dlx/inspect.ts';
 import type { Results } from '../command.ts';
@@ -18,7 +19,7 @@ const [REPLAYED, WHY] = ['REPLAYED', 'WHY'].map((head) => LETTER_HEADS.indexOf(h
 
 /** How dead letters are shown while they come. */
 export interface View {
-  readonly letter: (delivery: Delivery, number: number) => Promise<void> | undefined;
+  readonly letter: (delivery: Delivery, number: number, origin: JudgedOrigin | undefined) => Promise<void> | undefined;
   readonly end: () => Promise<void>;
 }
 
@@ -44,9 +45,9 @@ export function tableView(results: Results, now: number): View {
     return results.report({}, `${page}${below}`);
   };
   return {
-    letter: (delivery, number) => {
+    letter: (delivery, number, origin) => {
       any = true;
-      rows.push(letterCells(delivery, number, now));
+      rows.push(letterCells(delivery, number, now, origin));
       return rows.length >= PAGE ? print() : undefined;
     },
     end: async () => {
@@ -63,21 +64,21 @@ export function tableView(results: Results, now: number): View {
 
 /** An envelope each, with what its headers tell of its death. */
 export function envelopesView(results: Results): View {
-  return { letter: (delivery) => results.report(envelopeOf(delivery), ''), end: () => Promise.resolve() };
+  return { letter: (delivery, _, origin) => results.report(envelopeOf(delivery, origin), ''), end: () => Promise.resolve() };
 }
 
 /** One whole message: how it died, then all of it. */
-export function oneView(results: Results, json: boolean, number: number, now: number): (delivery: Delivery) => Promise<void> {
-  return async (delivery) => {
-    if (json) return results.report(envelopeOf(delivery), '');
-    await results.report({}, `message ${formatNumber(number)}\n${deathStory(delivery, now)}\n`);
+export function oneView(results: Results, json: boolean, number: number, now: number): (delivery: Delivery, origin: JudgedOrigin | undefined) => Promise<void> {
+  return async (delivery, origin) => {
+    if (json) return results.report(envelopeOf(delivery, origin), '');
+    await results.report({}, `message ${formatNumber(number)}\n${deathStory(delivery, now, origin)}\n`);
     return results.printer({ nul: false, jsonBody: false, whole: true })(delivery);
   };
 }
 
-function envelopeOf(delivery: Delivery): object {
+function envelopeOf(delivery: Delivery, origin: JudgedOrigin | undefined): object {
   const envelope = JSON.parse(formatEnvelope(delivery, { jsonBody: false })) as object;
-  return { ...envelope, death: decodeDeath(delivery) };
+  return { ...envelope, death: decodeDeath(delivery, origin) };
 }
 
 /** The groups, the largest first. */
@@ -90,9 +91,9 @@ export async function groupsView(
 ): Promise<void> {
   const { sorted, ungrouped } = groups;
   if (json) {
-    for (const { values, count, oldest, newest } of sorted) {
+    for (const { values, claimed, count, oldest, newest } of sorted) {
       const named = Object.fromEntries(keys.map((key, index) => [key, values[index] ?? null]));
-      await results.report({ count, ...named, ...times({ oldest, newest }) }, '');
+      await results.report({ count, ...named, ...(claimed && { claimed }), ...times({ oldest, newest }) }, '');
     }
     if (ungrouped > 0) await results.report({ count: ungrouped, others: true }, '');
     return;
@@ -101,15 +102,19 @@ export async function groupsView(
   const ago = (time: number | undefined): string => (time === undefined ? '?' : formatDuration(Math.max(0, now - time * 1_000)));
   const rows: Cells[] = [
     ['COUNT', ...keys.map((key) => shortLine(key, VALUE).toUpperCase()), 'OLDEST', 'NEWEST'],
-    ...sorted.map(({ values, count, oldest, newest }) => [
+    ...sorted.map(({ values, claimed, count, oldest, newest }) => [
       formatNumber(count),
-      ...values.map((value, index) => groupCell(value, keys[index])),
+      ...values.map((value, index) => `${groupCell(value, keys[index])}${claimed && isOfOrigin(keys[index]) ? CLAIMED : ''}`),
       ago(oldest),
       ago(newest),
     ]),
     ...(ungrouped > 0 ? [[formatNumber(ungrouped), 'in further groups']] : []),
   ];
   await results.report({}, formatTable(rows, { right: new Set([0]), widths: [], columns: results.columns }));
+}
+
+function isOfOrigin(key: string | undefined): boolean {
+  return key === 'exchange' || key === 'routingKey';
 }
 
 function groupCell(value: string | undefined, key: string | undefined): string {
@@ -122,11 +127,15 @@ function times({ oldest, newest }: { readonly oldest: number | undefined; readon
 }
 
 /** What was looked at, and what was not. */
-export function countNote(queue: string, { matched, read, depth, stranded, type }: Inspected): string {
+export function countNote(queue: string, { matched, read, depth, stranded, type, claimed }: Inspected): string {
   const all = Math.max(depth, read);
   const looked = matched === read ? formatCount(read, 'message') : `${formatNumber(matched)} of ${formatCount(read, 'message')}`;
   const left = all - read;
   const more = left > 0 ? `; ${type === 'stream' ? 'about ' : ''}${formatNumber(left)} more ${left === 1 ? 'was' : 'were'} not looked at (-n N)` : '';
   const unseen = all === 0 ? ' (what another consumer holds is not seen)' : '';
-  return `${looked} in "${queue}"${unseen}${more}${stranded > 0 ? '' : '; nothing was removed'}`;
+  const claims =
+    claimed > 0
+      ? `; ${formatNumber(claimed)} of them only ${claimed === 1 ? 'claims' : 'claim'} where ${claimed === 1 ? 'it was' : 'they were'} published to`
+      : '';
+  return `${looked} in "${queue}"${unseen}${claims}${more}${stranded > 0 ? '' : '; nothing was removed'}`;
 }

@@ -20,6 +20,7 @@ export const replayCommand = defineCommand({
     toExchange: text('send all of them to this exchange', { value: 'EXCHANGE' }),
     routingKey: text("with this key instead of each message's own", { short: 'r', value: 'KEY' }),
     toOriginQueue: toggle('send each to the queue that it died in first, and to no other queue of its exchange'),
+    trustOrigin: toggle('send messages back also where only their own headers say that they came from'),
     ...transferInputs,
     maxReplays: integer('leave what has been replayed N times (3)'),
   },

@@ -6,7 +6,7 @@ import type { ConnectionConfig } from '../../patterns/connection.ts';
 import type { Replayed, replay, TransferOptions } from '../../patterns/dlx/replay.ts';
 import type { Context } from '../command.ts';
 import { decimal, duration, integer, path, text, toggle, trailing } from '../flag.ts';
-import { deskExtras } from './desk.ts';
+import { deskExtras, deskPlace } from './desk.ts';
 import { editor } from './editing.ts';
 import { managementBeside } from './limits.ts';
 import { type Selectable, selectExtras, selecting, vanished } from './selecting.ts';
@@ -67,16 +67,18 @@ export async function transferring(
     if (event.kind === 'disconnected' && event.role === 'consumer') only?.again();
     context.emit(event);
   };
-  const [{ withSession }, { describeCopied }, { strandedFailure }] = await Promise.all([
+  const [{ withSession }, { deskFinder }, { describeCopied }, { strandedFailure }] = await Promise.all([
     import('../../patterns/connection.ts'),
+    import('../../patterns/dlx/list-desk.ts'),
     import('../../patterns/dlx/read.ts'),
     import('../../patterns/dlx/read-options.ts'),
   ]);
   const targetConnection: ConnectionConfig = toUrl === undefined ? connection : { ...connection, url: toUrl.trim().split(NEXT_URL) };
   const ask = await managementBeside(managementUrl, context);
-  const options = { only, ask, ...(edited !== undefined && { edit: edited }) };
+  const desk = deskFinder(connection, deskPlace(managementUrl, context), emit, signal);
+  const options = { only, ask, desk, ...(edited !== undefined && { edit: edited }) };
   const elsewhere = toUrl !== undefined && toUrl !== connection.url.join(',');
-  const { counts, seconds, failure, refusal, destinations } = await withSession(
+  const { counts, seconds, failure, refusal, destinations, claimedOrigins } = await withSession(
     connection,
     (source) => {
       if (toUrl === undefined) return use(source, source, options);
@@ -89,8 +91,8 @@ export async function transferring(
   if (dryRun) {
     const { moved: would, seen, chosen, depth, stayed, copiedBack, stranded } = counts;
     await results.report(
-      { dryRun: true, queue, depth, seen, chosen, would, stayed, copiedBack, stranded, destinations, seconds: rounded },
-      describeDryRun(counts, destinations, queue),
+      { dryRun: true, queue, depth, seen, chosen, would, stayed, copiedBack, stranded, destinations, claimedOrigins, seconds: rounded },
+      describeDryRun(counts, { destinations, claimedOrigins }, queue),
     );
     if (copiedBack > 0) emit({ kind: 'note', text: describeCopied(copiedBack, queue) });
     const why = failure ?? strandedFailure(queue, counts) ?? vanished(only, chosen);
@@ -104,19 +106,29 @@ export async function transferring(
 }
 
 /** What would go where, a line each, and what would not. */
-function describeDryRun({ depth, seen, chosen, stayed }: Replayed['counts'], destinations: Replayed['destinations'], queue: string): string {
-  const places = destinations.map((destination) => `${formatNumber(destination.messages).padStart(12)}  ${place(destination)}`);
+function describeDryRun(
+  { depth, seen, chosen, stayed }: Replayed['counts'],
+  { destinations, claimedOrigins }: Pick<Replayed, 'destinations' | 'claimedOrigins'>,
+  queue: string,
+): string {
+  const line = (destination: Destination): string => `${formatNumber(destination.messages).padStart(12)}  ${place(destination)}`;
+  const places = destinations.map(line);
+  const claims = claimedOrigins.map((claim) => line({ ...claim, claimed: true }));
   const others = [
     ...describeStayed(stayed),
     ...(chosen < seen ? [`${formatNumber(seen - chosen)} not chosen`] : []),
     ...(seen < depth ? [`${formatNumber(depth - seen)} not looked at`] : []),
   ];
   const head = places.length > 0 ? `would go from "${queue}" to` : `nothing would be sent from "${queue}"`;
-  return [head, ...places, ...others.map((words) => `  ${words}`)].join('\n');
+  const claiming = claims.length > 0 ? ['with --trust-origin would also go to', ...claims] : [];
+  return [head, ...places, ...others.map((words) => `  ${words}`), ...claiming].join('\n');
 }
 
-function place({ exchange, routingKey, messages, missing }: Replayed['destinations'][number]): string {
-  const where = exchange === '' ? `queue "${visibleLine(routingKey)}"` : `exchange "${visibleLine(exchange)}" with key "${visibleLine(routingKey)}"`;
+type Destination = Replayed['destinations'][number];
+
+function place({ exchange, routingKey, messages, missing, claimed }: Destination): string {
+  const address = exchange === '' ? `queue "${visibleLine(routingKey)}"` : `exchange "${visibleLine(exchange)}" with key "${visibleLine(routingKey)}"`;
+  const where = claimed === true ? `${address} (claimed)` : address;
   const what = exchange === '' ? 'queue' : 'exchange';
   return missing === true ? `${where}: there is no such ${what}: ${messages === 1 ? 'it' : 'they'} would stay` : where;
 }

@@ -7,6 +7,8 @@ export interface Destination extends Address {
   readonly messages: number;
   /** True for a place that does not exist: its messages would stay. Only the most frequent places are looked for. */
   readonly missing?: true;
+  /** True where nobody but the messages says that they came from there. */
+  readonly claimed?: true;
 }
 
 /** Keys may differ from message to message: places that are told apart, and those that are told. */
@@ -15,14 +17,14 @@ const MOST_TOLD = 5;
 
 /** Counts how many messages are addressed where. */
 export class Destinations {
-  readonly #places = new Map<string, { readonly exchange: string; readonly routingKey: string; messages: number }>();
+  readonly #places = new Map<string, { readonly exchange: string; readonly routingKey: string; messages: number; readonly claimed?: true }>();
   #others = 0;
 
-  add({ exchange, routingKey }: Address): void {
-    const key = JSON.stringify([exchange, routingKey]);
+  add({ exchange, routingKey }: Address, claimed = false): void {
+    const key = JSON.stringify([exchange, routingKey, claimed]);
     const place = this.#places.get(key);
     if (place !== undefined) place.messages++;
-    else if (this.#places.size < MOST_COUNTED) this.#places.set(key, { exchange, routingKey, messages: 1 });
+    else if (this.#places.size < MOST_COUNTED) this.#places.set(key, { exchange, routingKey, messages: 1, ...(claimed && { claimed }) });
     else this.#others++;
   }
 

@@ -3,10 +3,13 @@ import type { Session } from '../../amqp/session.ts';
 import { DeathGroups, GROUP_KEYS, type GroupKey } from '../../model/death-groups.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message.ts';
+import type { JudgedOrigin } from '../../model/origin.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
 import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
+import type { FindDesk } from './list-desk.ts';
+import { Origins } from './origins.ts';
 import { readThrough } from './read.ts';
 import type { AskManagement, ReadSummary } from './read-options.ts';
 
@@ -40,7 +43,20 @@ export type InspectConfig = z.output<typeof InspectConfig>;
 export interface Inspected extends ReadSummary {
   /** Messages that the filters let through. */
   readonly matched: number;
+  /** Those of them whose origin is only claimed; see `Origins`. Groups count them where they are about origins. */
+  readonly claimed: number;
 }
+
+/** Who is asked for what the queue and its messages do not tell. */
+export interface InspectOptions {
+  /** Asked for the policies of the queue. */
+  readonly ask?: AskManagement;
+  /** Finds the management API, which knows whether what a message says of its origin can be true. */
+  readonly desk?: FindDesk;
+}
+
+/** Handles a dead letter; its origin is undefined where it tells of none. */
+type OnLetter = (delivery: Delivery, number: number, origin: JudgedOrigin | undefined) => Promise<void> | undefined;
 
 /**
  * Hands out the dead letters that are meant, each with its number among them, and leaves the queue as it is.
@@ -51,22 +67,48 @@ export async function inspect(
   session: Session,
   options: InspectConfig,
   now: number,
-  onLetter: (delivery: Delivery, number: number) => Promise<void> | undefined,
-  ask?: AskManagement,
+  onLetter: OnLetter,
+  { ask, desk }: InspectOptions = {},
 ): Promise<Inspected> {
   const config = checkedCall(session, InspectConfig, options, { onLetter });
   const { queue, count = Number.POSITIVE_INFINITY, force } = config;
   const reading = { force, ask, enough: () => matched >= count };
+  const judged = judging(session, desk);
   let matched = 0;
+  let claimed = 0;
   const summary = await filtering(config, session.emit, (isMeant) =>
     readThrough(session, queue, reading, (delivery) => {
       if (!isMeant(delivery, now)) return undefined;
-      matched++;
-      const looking: unknown = onLetter(delivery, matched);
-      return looking instanceof Promise ? looking.then(() => undefined) : undefined;
+      const number = ++matched;
+      return judged(delivery, (origin) => {
+        if (origin?.claimed === true) claimed++;
+        const looking: unknown = onLetter(delivery, number, origin);
+        return looking instanceof Promise ? looking : undefined;
+      })?.then(() => undefined);
     }),
   );
-  return { ...summary, matched };
+  return { ...summary, matched, claimed };
+}
+
+/**
+ * Judges where dead letters came from, and hands them on in their order: what is said of one is known at once, of another only when the broker has
+ * answered.
+ */
+function judging(session: Session, desk: FindDesk | undefined) {
+  const origins = new Origins(session, desk);
+  let last: Promise<void> | undefined;
+  return (delivery: Delivery, use: (origin: JudgedOrigin | undefined) => Promise<void> | undefined): Promise<void> | undefined => {
+    const judged = origins.judge(delivery);
+    const hand = (origin: JudgedOrigin | string): Promise<void> | undefined => use(typeof origin === 'string' ? undefined : origin);
+    if (last === undefined && !(judged instanceof Promise)) return hand(judged);
+    const handed: Promise<void> = Promise.all([judged, last]).then(([origin]) => hand(origin));
+    last = handed;
+    const isOver = (): void => {
+      if (last === handed) last = undefined;
+    };
+    handed.then(isOver, isOver);
+    return handed;
+  };
 }
 
 /**
@@ -78,24 +120,29 @@ export async function inspectGroups(
   session: Session,
   config: InspectConfig & { readonly groupBy: readonly string[] },
   now: number,
-  ask?: AskManagement,
+  { ask, desk }: InspectOptions = {},
 ): Promise<Inspected & { readonly groups: DeathGroups }> {
   const { queue, groupBy, force } = config;
+  const isOfOrigin = groupBy.includes('exchange') || groupBy.includes('routingKey');
+  const judged = judging(session, desk);
   let groups = new DeathGroups(groupBy as GroupKey[]);
-  let matched = 0;
+  let [matched, claimed] = [0, 0];
   const restart = (): void => {
     groups = new DeathGroups(groupBy as GroupKey[]);
-    matched = 0;
+    [matched, claimed] = [0, 0];
+  };
+  const add = (delivery: Delivery, origin?: JudgedOrigin): undefined => {
+    if (origin?.claimed === true) claimed++;
+    groups.add(delivery, origin);
   };
   const summary = await filtering(config, session.emit, (isMeant) =>
     readThrough(session, queue, { force, ask, restart }, (delivery) => {
       if (!isMeant(delivery, now)) return undefined;
       matched++;
-      groups.add(delivery);
-      return undefined;
+      return isOfOrigin ? judged(delivery, (origin) => add(delivery, origin))?.then(() => undefined) : add(delivery);
     }),
   );
-  return { ...summary, matched, groups };
+  return { ...summary, matched, claimed, groups };
 }
 
 /**
@@ -107,18 +154,19 @@ export async function inspectOne(
   session: Session,
   config: InspectConfig & { readonly show: number },
   now: number,
-  onLetter: (delivery: Delivery) => Promise<void>,
-  ask?: AskManagement,
+  onLetter: (delivery: Delivery, origin: JudgedOrigin | undefined) => Promise<void>,
+  { ask, desk }: InspectOptions = {},
 ): Promise<ReadSummary> {
   const { queue, show, force } = config;
   const some = isFiltered(config);
   const options = { force, ask, enough: () => matched >= show };
+  const judged = judging(session, desk);
   let matched = 0;
   const summary = await filtering(config, session.emit, (isMeant) =>
     readThrough(session, queue, options, (delivery) => {
       if (matched >= show || !isMeant(delivery, now)) return undefined;
       matched++;
-      return matched === show ? onLetter(delivery).then(() => undefined) : undefined;
+      return matched === show ? judged(delivery, (origin) => onLetter(delivery, origin))?.then(() => undefined) : undefined;
     }),
   );
   if (matched >= show) return summary;

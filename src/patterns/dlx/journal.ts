@@ -50,13 +50,14 @@ export class JournalLines {
 
   /** A message arrived, or stays for a reason; `written` is called once that is on the disk. */
   settled(delivery: Delivery, sent: Message | undefined, reason: StayReason | 'unknown' | undefined, written: () => void): void {
-    const { copy } = this.#job;
+    const { copy, claimOf } = this.#job;
     const { messageId } = delivery.properties;
+    const claimedOrigin = claimOf?.(delivery);
     const confirmed = { number: ++this.#number, messageId };
     if (reason === undefined && !copy) this.#confirmed.push([keyOf(delivery), confirmed]);
     const outcome = reason === undefined ? (copy ? 'copied' : 'confirmed') : 'stays';
     const to = sent === undefined ? {} : { exchange: sent.exchange, routingKey: sent.routingKey };
-    this.#add(confirmed, { outcome, ...(reason !== undefined && { reason }), ...to }, written);
+    this.#add(confirmed, { outcome, ...(reason !== undefined && { reason }), ...to, ...(claimedOrigin !== undefined && { claimedOrigin }) }, written);
   }
 
   /** A message was delivered: perhaps one that was confirmed already, over a connection that was lost. */

@@ -4,14 +4,17 @@ import type { Session } from '../../amqp/session.ts';
 import { bytesOf } from '../../model/body.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Body, Delivery } from '../../model/message.ts';
-import { movedCopy, replayCopy, replayedBy, replaysOf } from '../../model/replay.ts';
+import type { Aimless, JudgedOrigin } from '../../model/origin.ts';
+import { type Address, movedCopy, replayCopy, replayedBy, replaysOf } from '../../model/replay.ts';
 import type { Selection } from '../../model/selection.ts';
 import { queueName } from '../names.ts';
 import { checkedCall, checkSession } from '../options.ts';
 import { uniqueId } from '../unique.ts';
 import { type Destination, Destinations } from './destinations.ts';
 import { expressionOf, filtering, filterRules, filterShape, isFiltered } from './filter.ts';
-import { checkTarget, markMissing, targetOf, targetRules, targetShape } from './target.ts';
+import type { FindDesk } from './list-desk.ts';
+import { Origins } from './origins.ts';
+import { type Aim, checkTarget, fixedTarget, markMissing, targetOf, targetRules, targetShape } from './target.ts';
 import { transfer } from './transfer.ts';
 import type { Transferred, Verdict } from './transfer-job.ts';
 
@@ -56,6 +59,8 @@ export interface TransferOptions {
   readonly edit?: (delivery: Delivery) => Promise<Body | undefined>;
   /** Asked for the policies of the queue. */
   readonly ask?: AskManagement;
+  /** Finds the management API, which knows whether what a message says of its origin can be true. */
+  readonly desk?: FindDesk;
   /** The messages that were chosen one by one, in the place of the filters. */
   readonly only?: Selection | undefined;
 }
@@ -63,11 +68,14 @@ export interface TransferOptions {
 export interface Replayed extends Transferred {
   /** The most frequent first. */
   readonly destinations: readonly Destination[];
+  /** Where messages that stay claim to come from; see `Origins`. */
+  readonly claimedOrigins: readonly Destination[];
 }
 
 /**
  * Publishes dead letters again, each where it was published to at first unless the config says where, and takes those off their queue that have arrived.
- * They begin anew: without their history, at their first attempt.
+ * They begin anew: without their history, at their first attempt. One whose origin is only claimed stays, unless the config trusts what messages say of it
+ * or names a target; `Origins` says which origins are believed.
  *
  * @throws Failure `usage` for wrong options, or a target that is the queue itself, `missing`, and what `transfer` throws
  */
@@ -83,15 +91,28 @@ export async function replay(
   await expressionOf(config);
   await checkTarget(target, config, elsewhere ? undefined : queue);
   const run = uniqueId();
+  const origins = new Origins(source, options.desk);
+  const fixed = fixedTarget(config);
+  const aimed = (delivery: Delivery, to: Aim | Aimless): Decision => {
+    if (typeof to === 'string') return to;
+    const { claimed, ...address } = to;
+    if (!elsewhere && to.exchange === '' && to.routingKey === queue) return 'circular';
+    const message = replayCopy(delivery, address, run, keepBrokerHeaders);
+    return claimed ? { claim: address, verdict: config.trustOrigin ? message : 'claimed' } : message;
+  };
   return transferTo(source, target, config, run, options, (delivery) => {
     // Only when another consumer has taken what was there before it: it would go round and round.
     if (replayedBy(delivery.properties) === run) return 'again';
     if (replaysOf(delivery.properties) >= maxReplays) return 'exhausted';
-    const to = targetOf(delivery, config);
-    if (typeof to === 'string') return to;
-    return !elsewhere && to.exchange === '' && to.routingKey === queue ? 'circular' : replayCopy(delivery, to, run, keepBrokerHeaders);
+    if (fixed !== undefined) return aimed(delivery, { ...fixed, claimed: false });
+    const aim = (origin: JudgedOrigin | Aimless): Decision => aimed(delivery, typeof origin === 'string' ? origin : targetOf(origin, config));
+    const origin = origins.judge(delivery);
+    return origin instanceof Promise ? origin.then(aim) : aim(origin);
   });
 }
+
+/** What becomes of a message; with the origin that it claims, where nothing else speaks for that. */
+type Decision = Verdict | { readonly claim: Address; readonly verdict: Verdict };
 
 /**
  * Takes messages from a queue to another one as they are, with the history of how they died.
@@ -113,11 +134,12 @@ async function transferTo(
   config: ReplayConfig | MoveConfig,
   run: string,
   { edit, only, ask }: TransferOptions,
-  decide: (delivery: Delivery) => Verdict,
+  decide: (delivery: Delivery) => Decision | Promise<Decision>,
 ): Promise<Replayed> {
-  const places = new Destinations();
+  const [places, claimed] = [new Destinations(), new Destinations()];
+  const claims = new WeakMap<Delivery, Address>();
   const now = Date.now();
-  const decided = (delivery: Delivery): Verdict => {
+  const decided = (delivery: Delivery): Decision | Promise<Decision> => {
     try {
       return decide(delivery);
     } catch (error) {
@@ -125,6 +147,16 @@ async function transferTo(
       if (error instanceof Failure && error.kind === 'data') return 'malformed';
       throw error;
     }
+  };
+  const done = (delivery: Delivery, decision: Decision): Verdict | Promise<Verdict> => {
+    const isClaim = typeof decision === 'object' && 'claim' in decision;
+    const verdict = isClaim ? decision.verdict : decision;
+    if (isClaim) claims.set(delivery, decision.claim);
+    if (isClaim && verdict === 'claimed') claimed.add(decision.claim);
+    if (typeof verdict === 'string') return verdict;
+    if (config.dryRun) places.add(verdict, isClaim);
+    if (edit === undefined || config.dryRun) return verdict;
+    return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body: bytesOf(body) }));
   };
   const transferred = await filtering(
     config,
@@ -134,19 +166,21 @@ async function transferTo(
         ...config,
         run,
         ask,
-        restart: () => places.clear(),
+        restart: () => {
+          places.clear();
+          claimed.clear();
+        },
         all: only === undefined && !isFiltered(config),
         isChosen: (delivery) => isMeant(delivery, now),
+        claimOf: (delivery) => claims.get(delivery),
         decide: (delivery) => {
-          const verdict = decided(delivery);
-          if (typeof verdict === 'string') return verdict;
-          if (config.dryRun) places.add(verdict);
-          if (edit === undefined || config.dryRun) return verdict;
-          return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body: bytesOf(body) }));
+          const decision = decided(delivery);
+          return decision instanceof Promise ? decision.then((one) => done(delivery, one)) : done(delivery, decision);
         },
       }),
     only,
   );
   // What ended a run early ends the questions too: what is known is told.
-  return { ...transferred, destinations: transferred.failure === undefined ? await markMissing(target, places.sorted) : places.sorted };
+  const destinations = transferred.failure === undefined ? await markMissing(target, places.sorted) : places.sorted;
+  return { ...transferred, destinations, claimedOrigins: claimed.sorted };
 }

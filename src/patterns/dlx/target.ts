@@ -3,10 +3,9 @@ import { withLastingControl } from '../../amqp/declare.ts';
 import { exchangeExists } from '../../amqp/ensure.ts';
 import { readyCount } from '../../amqp/queue-probe.ts';
 import type { Session } from '../../amqp/session.ts';
-import { deathHistory } from '../../model/death.ts';
 import { Failure } from '../../model/failure.ts';
-import type { Delivery } from '../../model/message.ts';
-import { type Address, retriedFrom } from '../../model/replay.ts';
+import type { Aimless, JudgedOrigin } from '../../model/origin.ts';
+import type { Address } from '../../model/replay.ts';
 import { queueName, shortText } from '../names.ts';
 
 /** Where messages go; with none of these, each goes back to where it was published to at first. */
@@ -17,6 +16,8 @@ export const targetShape = {
   routingKey: z.optional(shortText('--routing-key')),
   /** True: each goes to the queue that it died in first, and to no other that its exchange feeds. */
   toOriginQueue: z._default(z.boolean(), false),
+  /** True: messages go back also to an origin that only they claim; see `Origins`. */
+  trustOrigin: z._default(z.boolean(), false),
 };
 
 const TargetConfig = z.object(targetShape);
@@ -29,38 +30,29 @@ export const targetRules = [
   z.refine<TargetConfig>(({ toQueue, toExchange, toOriginQueue }) => !toOriginQueue || (toQueue ?? toExchange) === undefined, {
     error: '--to-origin-queue excludes --to-queue and --to-exchange',
   }),
+  z.refine<TargetConfig>(({ trustOrigin, toQueue, toExchange }) => !trustOrigin || (toQueue ?? toExchange) === undefined, {
+    error: '--trust-origin excludes --to-queue and --to-exchange: they send nothing back to its origin',
+  }),
   z.refine<TargetConfig>(({ toExchange, routingKey }) => routingKey === undefined || toExchange !== undefined, {
     error: '--routing-key needs --to-exchange',
   }),
 ] as const;
 
-/** Why it cannot be told where a message is to go. */
-export type Aimless = 'originless' | 'malformed';
+/** Where a message is to go, and true where nobody but the message says that it came from there. */
+export interface Aim extends Address {
+  readonly claimed: boolean;
+}
 
-/** Where a message is to go. */
-export function targetOf(delivery: Delivery, { toQueue, toExchange, routingKey, toOriginQueue }: TargetConfig): Address | Aimless {
-  if (toOriginQueue) return originQueueOf(delivery);
+/** Where the config sends every message; undefined when that depends on the origin of each. */
+export function fixedTarget({ toQueue, toExchange, routingKey }: Partial<TargetConfig>): Address | undefined {
   if (toQueue !== undefined) return { exchange: '', routingKey: toQueue };
-  if (toExchange !== undefined && routingKey !== undefined) return { exchange: toExchange, routingKey };
-  const origin = originOf(delivery);
-  return toExchange === undefined || typeof origin === 'string' ? origin : { exchange: toExchange, routingKey: origin.routingKey };
+  return toExchange === undefined || routingKey === undefined ? undefined : { exchange: toExchange, routingKey };
 }
 
-/** Where a dead letter was published to before anything became of it. With a part of its history unreadable, that part may have been the first. */
-export function originOf({ properties }: Delivery): Address | Aimless {
-  const retried = retriedFrom(properties);
-  if (retried !== undefined) return retried;
-  const { first, malformed } = deathHistory(properties.headers);
-  if (malformed > 0) return 'malformed';
-  if (first === undefined) return 'originless';
-  const [routingKey] = first.routingKeys;
-  return routingKey === undefined ? 'malformed' : { exchange: first.exchange, routingKey };
-}
-
-function originQueueOf({ properties }: Delivery): Address | Aimless {
-  const { first, malformed } = deathHistory(properties.headers);
-  if (malformed > 0) return 'malformed';
-  return first === undefined ? 'originless' : { exchange: '', routingKey: first.queue };
+/** Where a message from this origin is to go. An exchange that was named is the user's own choice: only the key is the message's. */
+export function targetOf({ address, queue, claimed, queueClaimed }: JudgedOrigin, { toExchange, toOriginQueue }: TargetConfig): Aim | Aimless {
+  if (toOriginQueue) return queue === undefined ? 'originless' : { exchange: '', routingKey: queue, claimed: queueClaimed };
+  return toExchange === undefined ? { ...address, claimed } : { exchange: toExchange, routingKey: address.routingKey, claimed: false };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { AskManagement } from '../../amqp/return-rules.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { Delivery, Message } from '../../model/message.ts';
+import type { Address } from '../../model/replay.ts';
 import type { StayReason, TransferCounts } from '../../model/transfer.ts';
 
 /** What a transfer does with a message that is chosen: the copy to send, or why it stays. */
@@ -30,6 +31,8 @@ export interface TransferJob {
   readonly isChosen: (delivery: Delivery) => boolean;
   /** Called once for each message that is chosen, in order; one that is given again after a lost connection, again. */
   readonly decide: (delivery: Delivery) => Verdict | Promise<Verdict>;
+  /** Where a message that was decided on claims to come from, when nothing else speaks for that. */
+  readonly claimOf?: ((delivery: Delivery) => Address | undefined) | undefined;
   /** Stands in each line of the journal. */
   readonly run: string;
 }

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { Requester } from '../../amqp/rpc-requester.ts';
 import type { Session } from '../../amqp/session.ts';
 import { Waiting } from '../../amqp/waiting.ts';
+import { withoutSignature } from '../../model/attempt.ts';
 import { withoutBrokerHeaders } from '../../model/broker-headers.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
@@ -233,7 +234,7 @@ async function* untilStopped(drafts: Drafts, requester: Requester): AsyncGenerat
 function completing(config: RpcCallConfig): (draft: Draft) => RequestProperties {
   const flags = propertiesOf({ ...config, correlationId: undefined, replyTo: undefined, transient: true });
   return (draft) => {
-    const properties = config.keepBrokerHeaders ? draft.properties : withoutBrokerHeaders(draft.properties);
+    const properties = withoutSignature(config.keepBrokerHeaders ? draft.properties : withoutBrokerHeaders(draft.properties));
     const headers = flags.headers === undefined ? properties.headers : { ...properties.headers, ...flags.headers };
     return { ...properties, ...flags, ...(headers !== undefined && { headers }) };
   };
