@@ -39,6 +39,10 @@ export class Publisher {
   #channel: Channel | undefined;
   #writer: FrameWriter | undefined;
   #flushing = false;
+  #resent = 0;
+  /** The last message that went onto a channel, and the last one that was on one that was lost. */
+  #lastSent = 0;
+  #lastLost = 0;
   readonly #isPoisoned = poisonTest();
   readonly #silence: Silence;
   #solo = false;
@@ -83,6 +87,11 @@ export class Publisher {
     this.#running = this.#run(connection, ended);
     // It may have been closed while it was connecting.
     if (this.#config.confirm && this.#failure === undefined) this.#silence.watch();
+  }
+
+  /** Messages that were sent more than once, for a lost connection left open whether they had arrived. */
+  get resent(): number {
+    return this.#resent;
   }
 
   get counts(): PublishCounts {
@@ -172,6 +181,7 @@ export class Publisher {
     // What never goes onto the channel has no delivery tag, and no place among those that have one.
     if (failure !== undefined) this.#tally.settle(entry, { kind: 'refused', failure });
     else {
+      if (this.#writer !== undefined) this.#lastSent = entry.record;
       this.#unconfirmed.push(entry);
       this.#scheduleFlush();
     }
@@ -272,6 +282,8 @@ export class Publisher {
     this.#writer = (this.#config.writer ?? frameWriter)(channel, this.#config.mandatory);
     this.#silence.restart();
     for (const entry of this.#unconfirmed.left()) if (isUnwanted(entry)) this.#finish(entry, unwanted());
+    this.#resent += this.#unconfirmed.left().filter(({ record }) => record > this.#lastLost && record <= this.#lastSent).length;
+    this.#lastLost = this.#lastSent;
     const refused = this.#unconfirmed.restart((message) => added(this.#writer, message));
     for (const [entry, failure] of refused) this.#tally.settle(entry, { kind: 'refused', failure });
     const down = this.#doubts.restart(connection);

@@ -11,7 +11,7 @@ export const connectionFlags = {
   connectTimeout: duration('give up on an address after this long (10s)'),
   wait: duration('keep trying until the broker is up, at most this long'),
   connectAttempts: integer('rounds over all addresses before the first success (1)'),
-  maxReconnects: integer('rounds of reconnecting, in a row, before giving up (12; without end for a run that has none)'),
+  maxReconnects: integer('attempts to reconnect, in a row and each over every URL, before giving up (12; without end for a run that has none)'),
   reconnect: off('give up as soon as the connection is lost'),
   reconnectDelay: pauses('shortest and longest pause before connecting again (0s..30s)'),
   heartbeat: duration('heartbeat interval, 0s for none (60s)'),

@@ -35,12 +35,16 @@ export interface TransferCounts {
   readonly unsent: number;
   /** Confirmed by the target, and acknowledged unless the originals were to stay. */
   readonly moved: number;
-  /** Confirmed by the target, but the original could not be acknowledged, for the connection or the journal was lost: these are in both places. */
+  /** Confirmed by the target, and come again, for a connection was lost before their originals were off the queue: sent once more, so that the target has them twice. */
   readonly doubled: number;
+  /** Confirmed by the target when the run ended, without the originals being known to be off the queue: these may be in both places. */
+  readonly inBoth: number;
+  /** Sent again over a new connection, for it was not known whether they had arrived: the target may have them twice. Part of the other counts. */
+  readonly resent: number;
   /** Nobody knows whether the target has them; the originals stay. */
   readonly unknown: number;
   readonly stayed: Readonly<Partial<Record<StayReason, number>>>;
-  /** Messages that stay and could not be returned once more: a copy of each is at the end of their queue. */
+  /** Messages that stay and could not be returned once more: a copy of each is at the end of their queue. Part of what was not chosen, not sent or stays. */
   readonly copiedBack: number;
   /** Messages that stay and could be neither returned nor copied: their queue has dropped or dead-lettered them. */
   readonly stranded: number;
@@ -78,7 +82,7 @@ export function describeStayed(stayed: TransferCounts['stayed']): string[] {
 
 /** One line for people. */
 export function describeTransfer(
-  { depth, seen, chosen, unsent, moved, doubled, unknown, stayed, copiedBack }: TransferCounts,
+  { depth, seen, chosen, unsent, moved, doubled, inBoth, resent, unknown, stayed, copiedBack }: TransferCounts,
   queue: string,
   verb: string,
 ): string {
@@ -86,12 +90,20 @@ export function describeTransfer(
     ...(chosen < seen ? [`${formatNumber(seen - chosen)} not chosen`] : []),
     ...describeStayed(stayed),
     ...(unsent > 0 ? [`${formatNumber(unsent)} not sent`] : []),
-    ...(doubled > 0 ? [`${formatNumber(doubled)} sent whose originals could not be taken off: they are in both places`] : []),
+    ...(inBoth > 0 ? [`${formatNumber(inBoth)} arrived and may still be here as well, for they could not be taken off`] : []),
     ...(unknown > 0 ? [`${formatNumber(unknown)} of which nobody knows whether they arrived`] : []),
-    ...(copiedBack > 0 ? [`${formatNumber(copiedBack)} put back as copies, for they were at the delivery limit`] : []),
     ...(seen < depth ? [`${formatNumber(depth - seen)} not looked at`] : []),
   ];
-  return `${verb} ${formatNumber(moved)} of ${formatCount(depth, 'message')} in "${queue}"${parts.length === 0 ? '' : `: ${parts.join(', ')}`}`;
+  // These are counted above already.
+  const asides = [
+    ...(doubled > 0 ? [`${formatNumber(doubled)} came again after they had arrived (the connection to this queue was lost), and may be there twice`] : []),
+    ...(resent > 0 ? [`${formatNumber(resent)} were sent again over a new connection, and may be there twice`] : []),
+    ...(copiedBack > 0
+      ? [`of those that stay, ${formatNumber(copiedBack)} ${copiedBack === 1 ? 'is now a copy' : 'are now copies'} at the end of the queue (delivery limit)`]
+      : []),
+  ];
+  const told = [parts.join(', '), ...asides].filter((one) => one !== '').join('; ');
+  return `${verb} ${formatNumber(moved)} of ${formatCount(depth, 'message')} in "${queue}"${told === '' ? '' : `: ${told}`}`;
 }
 
 /** How far a transfer has come, how fast, and how long it will take at that rate. More may be seen than there were at the start: what came in between. */

@@ -10,7 +10,6 @@ interface Summary {
   readonly seen: number;
   readonly chosen: number;
   readonly moved: number;
-  readonly doubled: number;
   readonly unknown: number;
   readonly stayed: Readonly<Record<string, number>>;
 }

@@ -101,6 +101,8 @@ test('what the filters leave out, and what has no origin or a forged one, stays 
     unsent: 0,
     moved: 2,
     doubled: 0,
+    inBoth: 0,
+    resent: 0,
     unknown: 0,
     stayed: { originless: 1, malformed: 5 },
     copiedBack: 0,
@@ -410,8 +412,11 @@ test('the journal says of each message what is known and when, and no line is sp
   await reject(work, 2);
   await publish(dead, ['c'], { messageId: 'c' });
   assert.equal((await rmq(['dlx', 'replay', dead, '--journal', journal])).code, 3);
-  const lines = (await linesOf(journal)).slice(1).map((line) => JSON.parse(line) as Record<string, unknown>);
-  assert.deepEqual(lines.map(({ messageId, outcome, reason, routingKey }) => [messageId, outcome, reason, routingKey]).toSorted(), [
+  const [begun, ...others] = (await linesOf(journal)).slice(1).map((line) => JSON.parse(line) as Record<string, unknown>);
+  const ended = others.pop();
+  assert.deepEqual([begun?.['outcome'], ended?.['outcome'], ended?.['moved'], ended?.['stayed']], ['begun', 'ended', 2, { originless: 1 }]);
+  assert.equal(begun?.['run'], ended?.['run']);
+  assert.deepEqual(others.map(({ messageId, outcome, reason, routingKey }) => [messageId, outcome, reason, routingKey]).toSorted(), [
     ['a', 'confirmed', undefined, work],
     ['a', 'moved', undefined, undefined],
     ['b', 'confirmed', undefined, work],

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Event } from '../../src/model/event.ts';
 import { MoveConfig, move } from '../../src/patterns/dlx/replay.ts';
 import { fill } from '../campaign/stage.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { createUser, manage } from '../support/management.ts';
 import { ownBroker } from '../support/own-broker.ts';
+import { scratchDirectory } from '../support/programs.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 import { testSession } from '../support/session.ts';
 
@@ -17,24 +22,42 @@ interface Counts {
   readonly unsent: number;
   readonly moved: number;
   readonly doubled: number;
+  readonly inBoth: number;
   readonly unknown: number;
   readonly stayed: Readonly<Record<string, number>>;
 }
 
+const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
 const idsOf = (count: number): string[] => Array.from({ length: count }, (_, index) => `m${index}`);
-const sumOf = ({ unsent, moved, doubled, unknown, stayed }: Counts): number =>
-  unsent + moved + doubled + unknown + Object.values(stayed).reduce((sum, one) => sum + one, 0);
+const sumOf = ({ unsent, moved, inBoth, unknown, stayed }: Counts): number =>
+  unsent + moved + inBoth + unknown + Object.values(stayed).reduce((sum, one) => sum + one, 0);
 
-test('a journal on a disk that is full: what arrived and could not be taken off is told, and all numbers add up', async (t) => {
+test('a journal that cannot be written is exit 74 before anything is sent', async (t) => {
+  const { queue, depth } = await peer(t);
+  const [dead, to] = [await queue({}, 'dead'), await queue()];
+  await fill(brokerUrl(), dead, idsOf(50));
+  const result = await rmq(['dlx', 'move', dead, to, '--journal', '/dev/full']);
+  assert.equal(result.code, 74, result.stderr);
+  assert.match(result.stderr, /cannot write the journal \/dev\/full/);
+  assert.deepEqual([await depth(dead), await depth(to)], [50, 0]);
+});
+
+test('a journal whose disk becomes full: what arrived and could not be taken off is told, and all numbers add up', async (t) => {
   const { queue, depth } = await peer(t);
   const [dead, to] = [await queue({}, 'dead'), await queue()];
   await fill(brokerUrl(), dead, idsOf(3_000));
-  const result = await rmq(['dlx', 'move', dead, to, '--journal', '/dev/full', '--json']);
+  const journal = join(await scratchDirectory(t), 'journal');
+  // A file may have so many blocks of 512 bytes.
+  const limited = ['-c', `trap '' XFSZ; ulimit -f 100; exec "$@"`, 'sh', process.execPath, BIN, 'dlx', 'move', dead, to, '--journal', journal, '--json'];
+  const result = await promisify(execFile)('sh', limited).then(
+    () => assert.fail('the journal had room for everything'),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
   assert.equal(result.code, 74, result.stderr);
-  const counts = json<Counts>(result);
+  const counts = JSON.parse(result.stdout) as Counts;
   const [left, arrived] = [await depth(dead), await depth(to)];
-  assert.ok(arrived > 0);
-  assert.deepEqual([counts.moved, counts.doubled, left], [0, arrived, 3_000]);
+  assert.ok(counts.moved > 0 && counts.inBoth > 0, JSON.stringify(counts));
+  assert.deepEqual([counts.moved + counts.inBoth, counts.doubled, left], [arrived, 0, 3_000 - counts.moved]);
   assert.equal(sumOf(counts), counts.chosen);
 });
 

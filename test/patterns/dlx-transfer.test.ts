@@ -50,14 +50,17 @@ for (const type of ['classic', 'quorum']) {
     const { counts, failure } = await running;
     assert.equal(failure, undefined);
     assert.deepEqual([counts.moved, await depth(dead)], [4_000, 0]);
-    const lines = (await linesOf(journal)).map((line) => JSON.parse(line) as { outcome: string; messageId: string });
+    const all = (await linesOf(journal)).map((line) => JSON.parse(line) as { outcome: string; messageId: string; doubled?: number });
+    assert.deepEqual([all[0]?.outcome, all.at(-1)?.outcome, all.at(-1)?.doubled], ['begun', 'ended', counts.doubled]);
+    const lines = all.slice(1, -1);
     const of = (wanted: string): string[] => lines.flatMap(({ outcome, messageId }) => (outcome === wanted ? [messageId] : []));
     assert.deepEqual(of('moved').toSorted(), ids.toSorted());
     const arrived = (await take(to)).map(({ properties }) => properties.messageId as string);
     assert.deepEqual(new Set(arrived), new Set(ids));
-    // Each message that was in both places has arrived once more.
+    // The summary counts what the journal names: each has arrived once more.
     const twice = arrived.filter((id, index) => arrived.indexOf(id) !== index);
     assert.deepEqual(of('doubled').toSorted(), twice.toSorted());
+    assert.deepEqual([counts.doubled, counts.inBoth], [twice.length, 0]);
     assert.deepEqual(of('confirmed').toSorted(), arrived.toSorted());
   });
 }
@@ -78,6 +81,8 @@ test('a target connection that is lost comes back: nothing is missing, and the o
   assert.equal(await depth(dead), 0);
   const arrived = (await take(to)).map(({ properties }) => properties.messageId as string);
   assert.deepEqual([...new Set(arrived)].toSorted(), ids.toSorted());
+  assert.deepEqual([counts.doubled, counts.inBoth], [0, 0]);
+  assert.ok(arrived.length - ids.length <= counts.resent && counts.resent > 0, `${arrived.length - ids.length} duplicates, ${counts.resent} told`);
 });
 
 test('the broker is killed in the middle: nothing is gone, and the run goes on with it', { timeout: 300_000 }, async (t) => {

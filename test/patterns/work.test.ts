@@ -147,7 +147,7 @@ test('a dead letter goes nowhere but to the dead letters, however it was address
   assert.equal(letter?.properties.expiration, undefined);
   assert.equal(letter?.properties.headers?.['x-death']?.[0]?.['original-expiration' as never], '600000');
   assert.deepEqual(letter?.properties.headers?.['x-death']?.[0]?.['routing-keys'], [queue, aside]);
-  assert.deepEqual(letter?.properties.headers?.['x-rmq-origin'], { userId: 'guest', headers: { CC: [aside] } });
+  assert.deepEqual(letter?.properties.headers?.['x-rmq-origin'], { queue, exchange: '', routingKey: queue, userId: 'guest', headers: { CC: [aside] } });
 });
 
 test('a rejection that follows others keeps the history of the message, newest first', async (t) => {

@@ -19,7 +19,9 @@ export const transferInputs = {
   copy: toggle('leave the originals where they are'),
   force: toggle('give messages of a quorum queue back even near its delivery limit'),
   keepBrokerHeaders: toggle('publish the headers that a broker has written too'),
-  journal: path('append lines of JSON: a message is "confirmed" before its original is acknowledged, and "moved" once that is known'),
+  journal: path(
+    'append lines of JSON: a message is "confirmed" before its original is acknowledged, "moved" once that is known; without a line it is still in its queue, and up to 1,000 of a run that was killed have arrived as well',
+  ),
 } as const;
 
 /** What no config holds. */

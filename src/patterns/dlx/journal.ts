@@ -1,7 +1,7 @@
 import type { Failure } from '../../model/failure.ts';
 import type { Delivery, Message } from '../../model/message.ts';
 import { fingerprintOf } from '../../model/selection.ts';
-import type { StayReason } from '../../model/transfer.ts';
+import type { StayReason, TransferCounts } from '../../model/transfer.ts';
 import { openLineFile } from '../line-file.ts';
 import type { TransferJob } from './transfer-job.ts';
 
@@ -31,7 +31,8 @@ interface Confirmed {
 }
 
 /**
- * The lines of one run. A message whose copy has arrived is `confirmed` before its original is acknowledged, and `moved` once the broker is known to have
+ * The lines of one run. The first one says that it has `begun`, the last one that it has `ended`, with its counts: what has no line when that is missing
+ * may have been on its way to the target, and is in its queue still. A message whose copy has arrived is `confirmed` before its original is acknowledged, and `moved` once the broker is known to have
  * taken the original off the queue. When the connection is lost in between, the original may come again: then it is `doubled`, for it is in both places.
  */
 export class JournalLines {
@@ -46,6 +47,16 @@ export class JournalLines {
   constructor(job: TransferJob, journal: Journal) {
     this.#job = job;
     this.#journal = journal;
+  }
+
+  /** The run begins; nothing was sent. A dry run has no lines. */
+  begun(): void {
+    this.#write({ outcome: 'begun' });
+  }
+
+  /** The run is over. */
+  ended(counts: TransferCounts): void {
+    this.#write({ outcome: 'ended', ...counts });
   }
 
   /** A message arrived, or stays for a reason; `written` is called once that is on the disk. */
@@ -80,14 +91,18 @@ export class JournalLines {
   }
 
   /** Everything that was there has been looked at: what has not come again is gone. */
-  ended(): void {
+  allSeen(): void {
     for (const confirmed of [...this.#doubtful.values()].flat()) this.#add(confirmed, { outcome: 'moved' });
     this.#doubtful.clear();
   }
 
-  #add({ number, messageId }: Confirmed, what: object, written: () => void = () => undefined): void {
-    const { run, queue } = this.#job;
-    this.#journal.add({ time: new Date().toISOString(), run, queue, number, ...what, ...(messageId !== undefined && { messageId }) }, written);
+  #add({ number, messageId }: Confirmed, what: object, written?: () => void): void {
+    this.#write({ number, ...what, ...(messageId !== undefined && { messageId }) }, written);
+  }
+
+  #write(what: object, written: () => void = () => undefined): void {
+    const { run, queue, dryRun } = this.#job;
+    if (!dryRun) this.#journal.add({ time: new Date().toISOString(), run, queue, ...what }, written);
   }
 }
 

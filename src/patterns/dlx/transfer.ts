@@ -38,7 +38,7 @@ class Transfer {
   readonly #target: Session;
   readonly #job: TransferJob;
   readonly #started = performance.now();
-  readonly #counts = { depth: 0, seen: 0, chosen: 0, unsent: 0, moved: 0, doubled: 0, unknown: 0, copiedBack: 0, stranded: 0 };
+  readonly #counts = { depth: 0, seen: 0, chosen: 0, unsent: 0, moved: 0, doubled: 0, inBoth: 0, resent: 0, unknown: 0, copiedBack: 0, stranded: 0 };
   /** Messages that earlier connections have acknowledged. */
   #done = 0;
   #stayed: Partial<Record<StayReason, number>> = {};
@@ -60,6 +60,8 @@ class Transfer {
   /** Confirmed by the target on this connection, and those whose acknowledgement the broker is not known to have. */
   #arrived = 0;
   #unproven = 0;
+  /** Confirmed by the target after the connection of their originals had ended, and before there was another one. */
+  #late = 0;
   #lastProgress = 0;
   #stopping = false;
   #wake: () => void = () => undefined;
@@ -86,8 +88,16 @@ class Transfer {
       this.#rules = rules;
       this.#putBack = await holdable(this.#session, queue, rules, { force, looks: !all || copy || dryRun });
       if (journal !== undefined) {
-        this.#journal = await openJournal(journal, (why) => this.#end(why));
+        let unwritable: Failure | undefined;
+        this.#journal = await openJournal(journal, (why) => {
+          unwritable = why;
+          this.#end(why);
+        });
         this.#lines = new JournalLines(this.#job, this.#journal);
+        // A journal that cannot be written is noticed before anything is sent.
+        this.#lines.begun();
+        await this.#journal.written();
+        if (unwritable !== undefined) throw unwritable as Failure;
       }
       if (!dryRun) {
         this.#publisher = new Publisher(this.#target, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
@@ -99,7 +109,7 @@ class Transfer {
       signal.addEventListener('abort', abort, { once: true });
       for (;;) {
         failure = await this.#pass(connection);
-        if (failure === undefined && this.#counts.seen === this.#counts.depth) this.#lines?.ended();
+        if (failure === undefined && this.#counts.seen === this.#counts.depth) this.#lines?.allSeen();
         if (failure === undefined || signal.aborted || !(await isTemporary(failure, connection))) break;
         ({ connection } = await askOver(link, signal, (on) => this.#recount(on)));
         if (dryRun) this.#job.restart?.();
@@ -112,10 +122,12 @@ class Transfer {
       signal.removeEventListener('abort', abort);
       await this.#publisher?.close();
       await this.#putBack?.close();
+      this.#counts.inBoth = this.#unproven + this.#late;
+      this.#counts.resent = this.#publisher?.resent ?? 0;
+      this.#lines?.ended({ ...this.#counts, stayed: this.#stayed });
       await this.#journal?.close();
       await link.close();
     }
-    this.#counts.doubled += this.#unproven;
     return { counts: { ...this.#counts, stayed: this.#stayed }, seconds: (performance.now() - this.#started) / 1_000, failure, refusal: this.#refusal };
   }
 
@@ -126,8 +138,9 @@ class Transfer {
   async #recount(connection: Connection): Promise<void> {
     const most = this.#done + this.#unproven;
     this.#done = Math.max(0, Math.min(most, this.#counts.depth - (await settledCount(connection, this.#job.queue))));
-    this.#counts.doubled += most - this.#done;
+    this.#counts.doubled += most - this.#done + this.#late;
     this.#unproven = 0;
+    this.#late = 0;
   }
 
   /** Everything over one connection; resolves with what ended it too early. What it took and did not acknowledge comes again on the next. */
@@ -250,9 +263,10 @@ class Transfer {
   #settled(source: HeldReader, taken: Taken, reason: StayReason | 'unknown' | undefined, message?: Message): void {
     const { copy, dryRun } = this.#job;
     if (reason === undefined && !copy && !dryRun) {
-      // On another connection, or none, its original comes again.
-      if (source.closed) this.#counts.doubled++;
-      else this.#arrived++;
+      // Without its connection, its original comes again, or has done so over the next one.
+      if (!source.closed) this.#arrived++;
+      else if (source === this.#source) this.#late++;
+      else this.#counts.doubled++;
     }
     if (reason === undefined && copy && !dryRun) {
       const fingerprint = fingerprintOf(taken.delivery);

@@ -7,6 +7,8 @@ interface Counts {
   readonly seen: number;
   readonly moved: number;
   readonly doubled: number;
+  readonly inBoth: number;
+  readonly resent: number;
   readonly unknown: number;
 }
 
@@ -41,9 +43,9 @@ export async function replay(stage: Stage): Promise<Act> {
       const wrong: string[] = [];
       const gone = bodies.filter((body) => !left.has(body)).length;
       if (counts !== undefined && end) {
-        const { moved, unknown, doubled } = counts;
+        const { moved, unknown, inBoth } = counts;
         if (moved > gone) untrue.push(`${gone} are gone: ${JSON.stringify(counts)}`);
-        if (gone > moved + unknown + doubled) untrue.push(`${gone} are gone: ${JSON.stringify(counts)}`);
+        if (gone > moved + unknown + inBoth) untrue.push(`${gone} are gone: ${JSON.stringify(counts)}`);
       }
       if (end && ended.code === 0 && left.size > 0) wrong.push(`exit 0 with ${left.size} left`);
       if (end && ended.code === 0 && stdout && counts?.moved !== messages) wrong.push(`exit 0 with ${JSON.stringify(counts)}`);
@@ -52,7 +54,11 @@ export async function replay(stage: Stage): Promise<Act> {
       if (unjournaled > 0) untrue.push(`${unjournaled} left the source without a line in the journal`);
       const twice = repeated(inTarget) + [...left].filter((body) => arrived.has(body)).length;
       // A lost connection sends once more what has no confirm; the journal names what a killed run may have left in both places.
-      const said = !end ? journaled.size : warned(ended) ? twice : (counts?.doubled ?? 0) + (counts?.unknown ?? 0);
+      const said = !end
+        ? journaled.size
+        : warned(ended)
+          ? twice
+          : (counts?.doubled ?? 0) + (counts?.inBoth ?? 0) + (counts?.resent ?? 0) + (counts?.unknown ?? 0);
       const told = Math.min(twice, said);
       return { lost: bodies.filter((body) => !left.has(body) && !arrived.has(body)).length, told, untold: twice - told, untrue, wrong };
     },
