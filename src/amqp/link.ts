@@ -45,6 +45,10 @@ const BASE_DELAY = 250;
 const MAX_RECONNECTS = 12;
 /** A connection that lived this long has earned a fresh count of attempts, even when nothing was achieved on it. */
 export const STABLE = 10_000;
+/** One that ended within so many milliseconds, and was made anew at the first attempt, is a sign that connections do not last: pauses grow then. */
+const SHORT = 2_000;
+/** A run without an end comes back soon after a short outage: no pause is longer than half of the outage so far, or than this many milliseconds. */
+const SOON = 1_000;
 /** Refused logins that are tried again once a login has succeeded: a vhost or a user store may just be restarting. */
 const DENIED_ROUNDS = 3;
 /** Attempts that are told one by one; of the further ones, one now and then. */
@@ -69,6 +73,8 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
   let since = 0;
   let ended = 0;
   let attempts = 0;
+  /** Connections in a row that were of no use, short, and made at the first attempt. An outage of the broker, in which attempts fail, is none of these. */
+  let shortLived = 0;
   /** When the first of these attempts was due, and when one was told. */
   let troubled = 0;
   let told = 0;
@@ -123,16 +129,24 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
     }
   };
 
+  /** The pauses in an outage of so many milliseconds; attempts that are counted are spread over a longer time. */
+  const within = (outage: number): Pauses => {
+    const { from, to } = config.reconnectDelay;
+    return most === Number.POSITIVE_INFINITY ? { from, to: Math.max(from, Math.min(to, Math.max(SOON, outage / 2))) } : { from, to };
+  };
+
   /** After a loss, or a connection of no use. */
   const again = async (lost: Connection, because: Failure | undefined, fresh: boolean, signal: AbortSignal): Promise<Connection> => {
     // One that did not answer, or was of no use, was so for a while before it ended.
     const fine = STABLE + (lost.unanswered || because !== undefined ? 2 * config.answerTimeout : 0);
     const lived = (lost.open ? Date.now() : ended) - since;
     if (fresh || lost.ofUse || lived > fine) attempts = 0;
+    if (fresh || lost.ofUse || lived > SHORT) shortLived = 0;
     // It may still be open, when only its channel was lost.
     await lost.close();
     let failure = because ?? reason ?? new Failure('unavailable', 'the connection was lost', { transient: true });
     if (!config.reconnect) throw lostFailure(failure, 'reconnecting is off (--no-reconnect)');
+    const began = Date.now();
     for (let round = 1; ; round++) {
       if (attempts >= most) {
         throw lostFailure(
@@ -140,12 +154,15 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
           attempts === 0 ? 'reconnecting is off (--max-reconnects 0)' : `gave up after ${formatCount(attempts, 'attempt')} to reconnect`,
         );
       }
-      const pause = backoff(attempts, config.reconnectDelay);
+      const pause = backoff(shortLived + round - 1, round === 1 ? config.reconnectDelay : within(Date.now() - began));
       attempts++;
       tell(attempts, pause, failure);
       await pauseFor(pause, signal);
       const { connection, failures } = await tryAll(signal);
-      if (connection !== undefined) return connection;
+      if (connection !== undefined) {
+        shortLived = round === 1 ? shortLived + 1 : 0;
+        return connection;
+      }
       failure = combine(failures);
       if (!failure.transient && !(failure.kind === 'denied' && round <= DENIED_ROUNDS)) throw failure;
     }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
 import { parseAddress } from '../../src/amqp/address.ts';
 import { backoff, openLink } from '../../src/amqp/link.ts';
@@ -95,6 +96,65 @@ test('a connection that is still open is closed before the next one is opened', 
   await one.connect(never);
   assert.equal(first.open, false);
   assert.equal(through.open, 1);
+});
+
+test('after each outage the pauses begin anew, also when no connection in between was of any use', async (t) => {
+  const through = await proxy(t, brokerUrl());
+  const seen: Event[] = [];
+  const one = link([through.url], { maxReconnects: 1_000_000 }, seen);
+  t.after(() => one.close());
+  let connection = await one.connect(never);
+  for (let outage = 0; outage < 8; outage++) {
+    seen.length = 0;
+    await through.refuse();
+    await connection.lost;
+    const connecting = one.connect(never);
+    while (seen.filter(({ kind }) => kind === 'reconnecting').length < 3) await pause(10);
+    await through.admit();
+    connection = await connecting;
+    const delays = seen.flatMap((event) => (event.kind === 'reconnecting' ? [event.delay] : []));
+    assert.ok(
+      delays.every((delay, round) => delay <= 250 * 2 ** round),
+      delays.join(', '),
+    );
+  }
+});
+
+test('a link that comes back for ever pauses no longer than half of the outage so far, or a second', async (t) => {
+  const through = await proxy(t, brokerUrl());
+  const seen: Extract<Event, { kind: 'reconnecting' }>[] = [];
+  const one = openLink(
+    'control',
+    { ...config, maxReconnects: undefined, addresses: [parseAddress(through.url)] },
+    (event) => event.kind === 'reconnecting' && seen.push(event),
+    true,
+  );
+  t.after(() => one.close());
+  const { lost } = await one.connect(never);
+  await through.refuse();
+  await lost;
+  const connecting = one.connect(never);
+  while (seen.length < 9) await pause(10);
+  await through.admit();
+  await connecting;
+  assert.ok(
+    seen.every(({ delay, since }) => delay <= Math.max(1_000, since / 2)),
+    seen.map(({ delay, since }) => `${delay} after ${since}`).join(', '),
+  );
+});
+
+test('connections that do not last are made after longer and longer pauses', async (t) => {
+  const through = await proxy(t, brokerUrl());
+  const seen: Event[] = [];
+  const one = link([through.url], { maxReconnects: 1_000_000, reconnectDelay: { from: 0, to: 1_000 } }, seen);
+  t.after(() => one.close());
+  for (let times = 0; times < 10; times++) {
+    const { lost } = await one.connect(never);
+    through.cut();
+    await lost;
+  }
+  // By chance all of them are short once in 30,000 times.
+  assert.ok(seen.some((event) => event.kind === 'reconnecting' && event.delay > 250));
 });
 
 test('closing a link ends a connection attempt that is under way', async (t) => {
