@@ -21,6 +21,7 @@ export { consume } from './patterns/consume.ts';
 export { ConsumeConfig } from './patterns/consume-config.ts';
 export type { Destination } from './patterns/dlx/destinations.ts';
 export { InspectConfig, type Inspected, inspect as inspectDeadLetters } from './patterns/dlx/inspect.ts';
+export { managementApi } from './patterns/dlx/list-desk.ts';
 export {
   MoveConfig,
   move as moveMessages,

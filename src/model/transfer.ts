@@ -55,7 +55,7 @@ const WORDS: Readonly<Record<StayReason, string>> = {
   nacked: 'refused by the broker (nack)',
   refused: 'not taken by the broker',
   originless: 'without an origin in its headers',
-  claimed: 'only its headers say where it was published to, and a publisher can write that',
+  claimed: 'only their own headers say where they were published to, and a publisher can write that',
   malformed: 'with death headers that cannot be read',
   circular: 'it came from this very queue',
   exhausted: 'replayed too often already (--max-replays)',
@@ -97,7 +97,7 @@ export function describeTransfer(
   // These are counted above already.
   const asides = [
     ...(doubled > 0 ? [`${formatNumber(doubled)} came again after they had arrived (the connection to this queue was lost), and may be there twice`] : []),
-    ...(resent > 0 ? [`${formatNumber(resent)} were sent again over a new connection, and may be there twice`] : []),
+    ...(resent > 0 ? [`${formatNumber(resent)} ${resent === 1 ? 'was' : 'were'} sent again over a new connection, and may be there twice`] : []),
     ...(copiedBack > 0
       ? [`of those that stay, ${formatNumber(copiedBack)} ${copiedBack === 1 ? 'is now a copy' : 'are now copies'} at the end of the queue (delivery limit)`]
       : []),

@@ -2,9 +2,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect, type GetMessage } from 'amqplib';
+import { ConnectionConfig } from '../../src/patterns/connection.ts';
+import { InspectConfig, inspect } from '../../src/patterns/dlx/inspect.ts';
+import { managementApi } from '../../src/patterns/dlx/list-desk.ts';
+import { ReplayConfig, replay } from '../../src/patterns/dlx/replay.ts';
 import { brokerUrl, type Peer, peer } from '../support/broker.ts';
 import { linesOf, scratchDirectory } from '../support/programs.ts';
 import { json, jsonLines, rmq } from '../support/rmq.ts';
+import { testSession } from '../support/session.ts';
 import { restrictedUser } from '../support/users.ts';
 
 interface Summary {
@@ -117,7 +122,7 @@ test('who may only publish to the work queue does not choose where the replay of
   assert.equal(await depth(trap), 0);
   assert.equal((await take(work)).length, 5 - forgeries);
   if (forgeries === 0) return;
-  assert.match(replayed.stderr, /3 stay: only its headers|3 stay: only their headers/);
+  assert.match(replayed.stderr, /3 stay: only their own headers say where they were published to/);
   assert.match(replayed.stderr, /--trust-origin/);
   const lines = (await linesOf(journal)).map((line) => JSON.parse(line) as { reason?: string; claimedOrigin?: object });
   assert.deepEqual(
@@ -189,6 +194,48 @@ test('a dead letter of the broker needs no flag; without the management API, Rab
   const isWrittenOver = (await brokerMajor()) >= 4;
   assert.equal(alone.code, isWrittenOver ? 0 : 3, alone.stderr);
   assert.deepEqual(bodies(await take(work)), isWrittenOver ? ['through the exchange', 'to the queue'] : ['to the queue']);
+});
+
+test('what died in one queue after the other goes back to the first, also out of the queue that it was put aside in', async (t) => {
+  const { channel, theirs, trap, exchange, queue, take, depth } = await place(t);
+  const [events, onward, last, parked] = [await exchange('topic'), await exchange('fanout'), await queue({}, 'last'), await queue({}, 'parked')];
+  const second = await queue({ arguments: { 'x-dead-letter-exchange': onward } }, 'second');
+  const first = await queue({ arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': second } }, 'first');
+  await channel.bindQueue(first, events, '#');
+  await channel.bindQueue(last, onward, '');
+  const die = async (from: string, to: string, messages: number): Promise<void> => {
+    while ((await depth(from)) < messages);
+    for (let index = 0; index < messages; index++) channel.nack((await channel.get(from)) as GetMessage, false, false);
+    while ((await depth(to)) < messages);
+  };
+  channel.publish(events, 'order.placed', Buffer.from('honest'));
+  await publishOnly(t, events, 'order.paid', [['forged', forged(trap, theirs, 'trap')]]);
+  await die(first, second, 2);
+  await die(second, last, 2);
+  const moved = await rmq(['dlx', 'move', last, parked]);
+  assert.equal(moved.code, 0, moved.stderr);
+  const replayed = await rmq(['dlx', 'replay', parked, '--json']);
+  const back = bodies(await take(first));
+  const isWrittenOver = (await brokerMajor()) >= 4;
+  assert.deepEqual([replayed.code, back], isWrittenOver ? [0, ['forged', 'honest']] : [3, ['honest']], replayed.stderr);
+  assert.deepEqual([await depth(trap), json<Summary>(replayed).stayed], [0, isWrittenOver ? {} : { claimed: 1 }]);
+});
+
+test('a program asks the management API, too', async (t) => {
+  const { channel, incoming, work, dead, reject, take } = await place(t);
+  channel.publish(incoming, 'order.placed', Buffer.from('one'));
+  await reject(1);
+  const { session } = testSession(t);
+  const looked: (boolean | undefined)[] = [];
+  const desk = managementApi(ConnectionConfig.parse({ url: [brokerUrl()] }), process.env['RABBITMQ_MANAGEMENT_URL']);
+  const see = (_: unknown, __: number, origin: { readonly claimed: boolean } | undefined): undefined => {
+    looked.push(origin?.claimed);
+  };
+  await inspect(session, InspectConfig.parse({ queue: dead }), Date.now(), see);
+  await inspect(session, InspectConfig.parse({ queue: dead }), Date.now(), see, { desk });
+  assert.deepEqual(looked, [(await brokerMajor()) < 4, false]);
+  const { counts } = await replay(session, session, ReplayConfig.parse({ queue: dead }), { desk });
+  assert.deepEqual([counts.moved, (await take(work)).length], [1, 1]);
 });
 
 for (const [what, options] of [

@@ -436,6 +436,8 @@ test('wrong options of every function are wrong usage, before anything connects'
   await fails(() => rmq.openSession(rmq.ConnectionConfig.parse({ url: [url] }), any(5)), 'openSession');
   await fails(() => rmq.openSession(rmq.ConnectionConfig.parse({ url: [url] }), emit, any({})), 'openSession');
   await fails(() => rmq.withSession(any({}), async () => undefined), 'withSession');
+  await fails(() => rmq.managementApi(any({ url: 5 })), 'managementApi');
+  await fails(() => rmq.managementApi(rmq.ConnectionConfig.parse({ url: [url] }), any(5)), 'managementApi');
   await fails(() => rmq.exchangeTopology('x', any('direct')), 'exchangeTopology');
   await fails(() => rmq.fanoutSubscription(any({ exchange: 5 })), 'fanoutSubscription');
   await fails(() => rmq.topicSubscription(any({ exchange: 'x' })), 'topicSubscription');

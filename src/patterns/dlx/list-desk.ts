@@ -4,7 +4,8 @@ import { type Desk, openDesk } from '../../management/desk.ts';
 import type { DeskTls } from '../../management/exchange.ts';
 import type { Emit } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
-import type { ConnectionConfig } from '../connection.ts';
+import { ConnectionConfig } from '../connection.ts';
+import { checkedOptions } from '../options.ts';
 
 /** Where the management API is said to be. */
 export interface DeskPlace {
@@ -79,4 +80,16 @@ export function deskFinder(config: ConnectionConfig, place: DeskPlace, emit: Emi
     desk ??= deskIfThere(config, place, connection, signal, emit);
     return desk;
   };
+}
+
+/**
+ * The management API for a program that inspects or replays dead letters: it knows which origins can be true. It is found at this URL, or where it usually
+ * is beside the broker of the connection; a run that finds none goes on without.
+ *
+ * @throws Failure `usage` for a wrong connection or URL; later, where the URL is given and cannot be used
+ */
+export function managementApi(connection: ConnectionConfig, url?: string): FindDesk {
+  const config = checkedOptions(ConnectionConfig, connection);
+  if (url !== undefined && typeof url !== 'string') throw new Failure('usage', 'the URL of the management API must be a text');
+  return deskFinder(config, { url, asked: url !== undefined }, () => undefined, new AbortController().signal);
 }
