@@ -70,6 +70,11 @@ export class Requester {
     session.signal.addEventListener('abort', this.#abort, { once: true });
   }
 
+  /** True once its connection was closed on purpose, be it with its session. */
+  get closed(): boolean {
+    return this.#link.closed;
+  }
+
   /** What stopped it, once something has. */
   get failure(): Failure | undefined {
     return this.#failure;

@@ -90,7 +90,7 @@ export type Event =
       readonly repeated: boolean;
       readonly failure: Failure;
     }
-  /** A publisher that stays open has given up, and why. */
+  /** A publisher or a client that stays open has given up, and why. */
   | { readonly kind: 'gave-up'; readonly role: Role; readonly failure: Failure }
   | { readonly kind: 'blocked'; readonly role: Role; readonly reason: string }
   | { readonly kind: 'unblocked'; readonly role: Role }

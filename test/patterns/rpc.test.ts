@@ -224,3 +224,30 @@ test('a session that is stopped ends its calls with the reason', async (t) => {
   caller.stop(new Failure('terminated', 'enough'));
   await stopped;
 });
+
+test('a client outlives an outage of any number of attempts', async (t) => {
+  const faulty = await proxy(t, brokerUrl());
+  const { queue } = await serve(t, async ({ body }) => body);
+  const { session, until } = testSession(t, faulty.url, { reconnectDelay: { from: 0, to: 5 } });
+  const { call, close } = await rpcClient(session, RpcClientConfig.parse({ queue }));
+  t.after(close);
+  await faulty.refuse();
+  await until((event): event is Extract<Event, { kind: 'reconnecting' }> => event.kind === 'reconnecting' && event.attempt === 30);
+  const reply = call('x');
+  await faulty.admit();
+  assert.equal((await reply).body.toString(), 'x');
+});
+
+test('a client that gave up tells so once, and every call at once why; one that is closed has not given up', async (t) => {
+  const faulty = await proxy(t, brokerUrl());
+  const { queue } = await serve(t, async ({ body }) => body);
+  const { session, until, events } = testSession(t, faulty.url, { reconnect: false });
+  const closed = await rpcClient(session, RpcClientConfig.parse({ queue }));
+  await closed.close();
+  const { call } = await rpcClient(session, RpcClientConfig.parse({ queue }));
+  faulty.cut();
+  const { role, failure } = await until((event): event is Extract<Event, { kind: 'gave-up' }> => event.kind === 'gave-up');
+  assert.equal(role, 'rpc');
+  await assert.rejects(call('x'), { kind: failure.kind, message: failure.message });
+  assert.equal(events.filter(({ kind }) => kind === 'gave-up').length, 1);
+});

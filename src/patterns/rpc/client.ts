@@ -41,7 +41,8 @@ export interface RpcClient {
 }
 
 /**
- * Connects a client of the servers of a queue. A lost connection comes back, for ever unless the session's config says otherwise.
+ * Connects a client of the servers of a queue. A lost connection comes back, for ever unless the session's config says otherwise; a client that
+ * gave up says so by the event `gave-up`, and to every call at once.
  *
  * @throws Failure `usage` for wrong options, as the connection gives it, and `unavailable` when nobody serves the queue
  */
@@ -54,6 +55,9 @@ export async function rpcClient(session: Session, options: RpcClientConfig): Pro
     await requester.close();
     throw error;
   }
+  void requester.stopped.then((failure) => {
+    if (!requester.closed && !session.signal.aborted) session.emit({ kind: 'gave-up', role: 'rpc', failure });
+  });
   return {
     call: async (body, properties = {}) => callOver(requester, config, bytesOf(body), requestProperties(properties)),
     close: () => requester.close(),
