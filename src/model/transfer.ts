@@ -69,7 +69,8 @@ const HINTS: Readonly<Partial<Record<StayReason, string>>> = {
   unroutable: 'bind a queue there, or say where to with --to-queue',
   nacked: 'the target queue is full and refuses more (overflow=reject-publish): try again later',
   originless: 'say where to with --to-queue, or --to-exchange and --routing-key',
-  claimed: '--dry-run shows what they claim; --trust-origin sends them there all the same, --to-queue where you say',
+  claimed:
+    '--dry-run shows what they claim; the management API (--management-url) may confirm it; --trust-origin sends them there all the same, --to-queue where you say',
   malformed: 'say where to with --to-queue, or --to-exchange and --routing-key',
   exhausted: 'find out why they come back; --max-replays N raises the limit',
   circular: 'say where to with --to-queue, or --to-exchange and --routing-key',

@@ -282,6 +282,27 @@ test('a header that only a copy of rmq may have counts for nothing in the dead l
   assert.deepEqual([(await take(work)).map(({ fields }) => fields.exchange), await depth(trap)], [[incoming], 0]);
 });
 
+test('a copy that a look has put back under our own user id makes nothing true that its original claimed', async (t) => {
+  const { channel, exchange, queue, take, depth } = await peer(t);
+  const [incoming, dlx, theirs, trap] = [await exchange('topic'), await exchange('fanout'), await exchange('direct'), await queue({}, 'trap')];
+  const dead = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1 } }, 'dead');
+  const work = await queue({ arguments: { 'x-dead-letter-exchange': dlx } }, 'work');
+  await channel.bindQueue(work, incoming, '#');
+  await channel.bindQueue(dead, dlx, '');
+  await channel.bindQueue(trap, theirs, 'trap');
+  const noted = { 'x-rmq-attempt': 1, 'x-rmq-origin': { queue: work, exchange: theirs, routingKey: 'trap' } };
+  await publishOnly(t, incoming, 'order.placed', [['forged', { ...forged(work, theirs, 'trap'), ...noted }]]);
+  while ((await depth(work)) < 1);
+  channel.nack((await channel.get(work)) as GetMessage, false, false);
+  while ((await depth(dead)) < 1);
+  // From 4.3 on a look costs nothing, and makes no copy.
+  for (let look = 0; look < 3; look++) assert.equal((await rmq(['dlx', 'inspect', dead])).code, 0);
+  const replayed = await rmq(['dlx', 'replay', dead]);
+  const isWrittenOver = (await brokerMajor()) >= 4;
+  assert.equal(replayed.code, isWrittenOver ? 0 : 3, replayed.stderr);
+  assert.deepEqual([(await take(work)).length, await depth(trap)], [isWrittenOver ? 1 : 0, 0]);
+});
+
 test('a dead letter of a worker with another login is replayed to where it came from, and published again by anybody', async (t) => {
   const { channel, incoming, work, dead, take, depth } = await place(t);
   channel.publish(incoming, 'order.placed', Buffer.from('one'));

@@ -7,6 +7,7 @@ import type { FilterConfig } from '../../patterns/dlx/filter.ts';
 import type { Listed } from '../../patterns/dlx/select.ts';
 import type { Context } from '../command.ts';
 import { toggle } from '../flag.ts';
+import { deskPlace } from './desk.ts';
 import { managementBeside } from './limits.ts';
 
 /** For commands that can be told message by message what they are about. */
@@ -28,14 +29,16 @@ export async function selecting(context: Context, config: Selectable, what: stri
     });
   }
   if (config.count !== undefined) throw new Failure('usage', '--select and --count exclude each other');
-  const [{ listLetters }, { strandedFailure }, { withSession }, { selectionOf }] = await Promise.all([
+  const [{ listLetters }, { deskFinder }, { strandedFailure }, { withSession }, { selectionOf }] = await Promise.all([
     import('../../patterns/dlx/select.ts'),
+    import('../../patterns/dlx/list-desk.ts'),
     import('../../patterns/dlx/read-options.ts'),
     import('../../patterns/connection.ts'),
     import('../../model/selection.ts'),
   ]);
   const ask = await managementBeside(managementUrl, context);
-  const listed = await withSession(connection, (session) => listLetters(session, config, Date.now(), ask), emit, signal);
+  const desk = deskFinder(connection, deskPlace(managementUrl, context), emit, signal);
+  const listed = await withSession(connection, (session) => listLetters(session, config, Date.now(), { ask, desk }), emit, signal);
   const gone = strandedFailure(config.queue, listed);
   if (gone !== undefined) throw gone;
   if (listed.rows.length === 0) throw new Failure('negative', `there is nothing to tick: no message in "${config.queue}" is meant`);

@@ -9,7 +9,7 @@ import { queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
 import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
 import type { FindDesk } from './list-desk.ts';
-import { Origins } from './origins.ts';
+import { judging } from './origins.ts';
 import { readThrough } from './read.ts';
 import type { AskManagement, ReadSummary } from './read-options.ts';
 
@@ -88,27 +88,6 @@ export async function inspect(
     }),
   );
   return { ...summary, matched, claimed };
-}
-
-/**
- * Judges where dead letters came from, and hands them on in their order: what is said of one is known at once, of another only when the broker has
- * answered.
- */
-function judging(session: Session, desk: FindDesk | undefined) {
-  const origins = new Origins(session, desk);
-  let last: Promise<void> | undefined;
-  return (delivery: Delivery, use: (origin: JudgedOrigin | undefined) => Promise<void> | undefined): Promise<void> | undefined => {
-    const judged = origins.judge(delivery);
-    const hand = (origin: JudgedOrigin | string): Promise<void> | undefined => use(typeof origin === 'string' ? undefined : origin);
-    if (last === undefined && !(judged instanceof Promise)) return hand(judged);
-    const handed: Promise<void> = Promise.all([judged, last]).then(([origin]) => hand(origin));
-    last = handed;
-    const isOver = (): void => {
-      if (last === handed) last = undefined;
-    };
-    handed.then(isOver, isOver);
-    return handed;
-  };
 }
 
 /**

@@ -177,6 +177,30 @@ export class Origins {
   }
 }
 
+/** Hands a dead letter on with its origin; undefined where it tells of none. */
+type JudgeAndHand = (delivery: Delivery, use: (origin: JudgedOrigin | undefined) => Promise<void> | undefined) => Promise<void> | undefined;
+
+/**
+ * Judges where dead letters came from, and hands them on in their order: what is said of one is known at once, of another only when the broker has
+ * answered.
+ */
+export function judging(session: Session, desk: FindDesk | undefined): JudgeAndHand {
+  const origins = new Origins(session, desk);
+  let last: Promise<void> | undefined;
+  return (delivery, use) => {
+    const judged = origins.judge(delivery);
+    const hand = (origin: JudgedOrigin | string): Promise<void> | undefined => use(typeof origin === 'string' ? undefined : origin);
+    if (last === undefined && !(judged instanceof Promise)) return hand(judged);
+    const handed: Promise<void> = Promise.all([judged, last]).then(([origin]) => hand(origin));
+    last = handed;
+    const isOver = (): void => {
+      if (last === handed) last = undefined;
+    };
+    handed.then(isOver, isOver);
+    return handed;
+  };
+}
+
 /** What of a delivery speaks for its origin or against it. */
 interface Evidence {
   /** True: it came through the default exchange, as what is published straight to a queue does. */

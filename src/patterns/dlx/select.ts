@@ -2,8 +2,10 @@ import type { Session } from '../../amqp/session.ts';
 import { type Cells, letterCells } from '../../model/death-table.ts';
 import { fingerprintOf } from '../../model/selection.ts';
 import { type FilterConfig, filtering } from './filter.ts';
+import type { InspectOptions } from './inspect.ts';
+import { judging } from './origins.ts';
 import { readThrough } from './read.ts';
-import type { AskManagement, ReadSummary } from './read-options.ts';
+import type { ReadSummary } from './read-options.ts';
 
 /** More lines nobody looks through. */
 export const MOST_LISTED = 1_000;
@@ -26,21 +28,28 @@ export async function listLetters(
   session: Session,
   config: FilterConfig & { readonly queue: string; readonly force: boolean },
   now: number,
-  ask: AskManagement,
+  { ask, desk }: InspectOptions,
 ): Promise<Listed> {
   const { queue, force } = config;
   const rows: { cells: Cells; fingerprint: string }[] = [];
+  const judged = judging(session, desk);
+  let listed = 0;
   let more = false;
   const restart = (): void => {
     rows.length = 0;
+    listed = 0;
     more = false;
   };
   const { stranded } = await filtering(config, session.emit, (isMeant) =>
     readThrough(session, queue, { force, ask, enough: () => more, restart }, (delivery) => {
       if (more || !isMeant(delivery, now)) return undefined;
-      more = rows.length === MOST_LISTED;
-      if (!more) rows.push({ cells: letterCells(delivery, rows.length + 1, now), fingerprint: fingerprintOf(delivery) });
-      return undefined;
+      more = listed === MOST_LISTED;
+      if (more) return undefined;
+      const number = ++listed;
+      return judged(delivery, (origin) => {
+        rows.push({ cells: letterCells(delivery, number, now, origin), fingerprint: fingerprintOf(delivery) });
+        return undefined;
+      })?.then(() => undefined);
     }),
   );
   return { rows, more, stranded };
