@@ -83,11 +83,13 @@ export class Answers {
   /** Sends at most so many of the answers that wait. */
   send(channel: Channel, most: number): void {
     const { refused, upTo, single, settled } = this.#ledger.take(Math.max(0, most));
-    for (const { tag, requeue } of refused) channel.nack(tagged(tag), false, requeue);
-    if (upTo !== undefined) channel.ack(tagged(upTo), true);
-    for (const tag of single) channel.ack(tagged(tag), false);
     const frames = refused.length + single.length + (upTo === undefined ? 0 : 1);
     if (frames > 0) this.#unproven.push({ settled, upTo: this.#ledger.told, frames });
+    unlessClosing(() => {
+      for (const { tag, requeue } of refused) channel.nack(tagged(tag), false, requeue);
+      if (upTo !== undefined) channel.ack(tagged(upTo), true);
+      for (const tag of single) channel.ack(tagged(tag), false);
+    });
   }
 
   /** The broker is known to have the first so many answers that were sent on this channel. */
@@ -129,7 +131,16 @@ export class Answers {
     this.#counts.returned += open;
     this.#counts.requeued += handed;
     this.#ledger = new Ledger();
-    if (open + handed > 0 && atLeast(version, 4, 3)) channel.nackAll(true);
+    if (open + handed > 0 && atLeast(version, 4, 3)) unlessClosing(() => channel.nackAll(true));
+  }
+}
+
+/** A channel that could not understand its broker is closing before anybody hears of it: its answers are lost with it, and are counted then. */
+function unlessClosing(tell: () => void): void {
+  try {
+    tell();
+  } catch (error) {
+    if (!(error instanceof Error && error.name === 'IllegalOperationError')) throw error;
   }
 }
 

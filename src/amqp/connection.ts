@@ -45,6 +45,8 @@ export interface Connection {
   readonly frames: number;
   /** True when it was given up: what was asked on it had no answer. */
   readonly unanswered: boolean;
+  /** True when it was lost without a word from the broker, which may not know of it yet. */
+  readonly silent: boolean;
   /** True once something was achieved on it that only a broker that works can do. */
   ofUse: boolean;
   /** Ends it at once, as if it were lost for this reason: the peer no longer answers. */
@@ -58,6 +60,8 @@ export interface Connection {
 const CONNECT_TIMEOUT = 10_000;
 const HEARTBEAT = 60_000;
 const CLOSE_TIMEOUT = 3_000;
+/** An alarm that lifts within so many milliseconds is not told: one that comes and goes for ever would fill the logs. */
+const SHORT_ALARM = 100;
 /** Node tries the addresses of a name one after the other; its 250 ms each are too short for a slow link. */
 const ADDRESS_TIMEOUT = 2_000;
 
@@ -149,9 +153,16 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
   });
   const ended = new Promise<void>((resolve) => model.once('close', () => resolve()));
   const socket = (model.connection as unknown as { stream?: Socket }).stream;
+  /** When it was blocked last, and for how long before that without anything coming on a channel meanwhile. */
+  let since = 0;
+  let spent = 0;
+  let heard = 0;
+  let telling: NodeJS.Timeout | undefined;
+  let told = false;
   const flow = (now: boolean): void => {
     blocked = now;
     clearTimeout(alarm);
+    clearTimeout(telling);
     connection.onFlow?.();
   };
   model.on('error', (error) => {
@@ -161,6 +172,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
   model.on('close', (error) => {
     open = false;
     clearTimeout(alarm);
+    clearTimeout(telling);
     lose(channelFailure(reason ?? error ?? new Error('closed')));
     // amqplib only half-closes it, and a peer that has gone silent would keep the process alive. A peer that said why it
     // closes still gets its answer.
@@ -168,22 +180,35 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
     else socket?.destroySoon();
   });
   model.on('blocked', (why) => {
+    if (blocked) return;
     flow(true);
-    emit({ kind: 'blocked', role, reason: String(why) });
-    alarm = setTimeout(() => {
-      open = false;
-      const waited = formatDuration(config.blockedTimeout);
-      lose(
-        new Failure('later', `the broker has blocked publishing for longer than ${waited}: ${why}`, {
-          hint: 'free memory or disk space on the broker, then try again',
-        }),
-      );
-    }, config.blockedTimeout);
+    // A broker that blocks and unblocks in turn, and answers nothing, has no more time than one that stays blocked.
+    if (frames() !== heard) spent = 0;
+    heard = frames();
+    since = performance.now();
+    telling = setTimeout(() => {
+      told = true;
+      emit({ kind: 'blocked', role, reason: String(why) });
+    }, SHORT_ALARM);
+    alarm = setTimeout(
+      () => {
+        open = false;
+        const waited = formatDuration(config.blockedTimeout);
+        lose(
+          new Failure('later', `the broker has blocked publishing for longer than ${waited}: ${why}`, {
+            hint: 'free memory or disk space on the broker, then try again',
+          }),
+        );
+      },
+      Math.max(0, config.blockedTimeout - spent),
+    );
   });
   model.on('unblocked', () => {
     if (!blocked) return;
     flow(false);
-    emit({ kind: 'unblocked', role });
+    spent += performance.now() - since;
+    if (told) emit({ kind: 'unblocked', role });
+    told = false;
   });
   const { version = '', cluster_name: cluster = '' } = (model.connection.serverProperties ?? {}) as { version?: unknown; cluster_name?: unknown };
   const connection: Connection = {
@@ -208,6 +233,9 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
     get unanswered() {
       return unanswered;
     },
+    get silent() {
+      return unanswered || (reason instanceof Error && reason.message === 'Heartbeat timeout');
+    },
     get left() {
       return left;
     },
@@ -215,6 +243,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
       open = false;
       unanswered = true;
       clearTimeout(alarm);
+      clearTimeout(telling);
       lose(failure);
       socket?.destroy(new Error('closed'));
     },
@@ -222,6 +251,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
       open = false;
       left = true;
       clearTimeout(alarm);
+      clearTimeout(telling);
       // close() never settles when the peer dies before it answers.
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {

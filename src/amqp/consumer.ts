@@ -352,7 +352,9 @@ export class Consumer {
     if (!noAck) await onChannel(channel.prefetch(this.#prefetch), connection);
     const generation = this.#generation;
     const options = { noAck, exclusive, arguments: encodable({ ...args, ...timeout }), ...(priority !== undefined && { priority }) };
-    const take = takeDeliveries(channel, connection, { queue, generation }, (delivery) => this.#take(delivery));
+    const take = takeDeliveries(channel, connection, { queue, generation, ...(!noAck && { most: () => this.#answers.sent + this.#prefetch }) }, (delivery) =>
+      this.#take(delivery),
+    );
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;
     this.#config.onSubscribed?.(queue);

@@ -62,7 +62,8 @@ export class Publisher {
     this.#tally = new Tally(session.emit);
     this.#link = session.open('publisher');
     this.#silence = new Silence(config.confirmTimeout, {
-      due: () => this.#unconfirmed.count > 0 && !this.blocked && this.#channel !== undefined,
+      due: () => this.#unconfirmed.count > 0 && this.#channel !== undefined,
+      blocked: () => this.blocked,
       backlog: () => backlog(this.#connection),
       comesBack: this.#link.comesBack,
       again: (what) => {
@@ -256,6 +257,8 @@ export class Publisher {
       const settle = (entry: Entry): void => this.#settle(entry, outcome);
       return (fields: { deliveryTag: number; multiple: boolean }): void => {
         const { deliveryTag: tag, multiple } = fields;
+        // One that was given up over a broken rule is not believed any more.
+        if (!connection.open) return;
         if (!(tag >= 1 && tag <= this.#unconfirmed.lastTag)) {
           connection.giveUp(brokenRule(`it answered the message ${tag} of this channel, which was never sent`));
           return;
@@ -270,7 +273,11 @@ export class Publisher {
     };
     channel.on('ack', take({ kind: 'confirmed' }));
     channel.on('nack', take({ kind: 'nacked' }));
-    channel.on('return', (message: AmqplibMessage) => this.#tally.returned(message, this.#unconfirmed));
+    channel.on('return', (message: AmqplibMessage) => {
+      if (this.#tally.returned(message, this.#unconfirmed)) return;
+      if (this.#config.confirm) connection.giveUp(brokenRule('it returned a message that does not wait for its confirm'));
+      else this.#tally.cameBack(message);
+    });
     // At once, not when `ended` is noticed: a frame on a channel that is closed would cost the connection.
     channel.once('close', () => {
       this.#channel = undefined;

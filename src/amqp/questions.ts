@@ -25,8 +25,10 @@ export class Questions {
   #timer: NodeJS.Timeout | undefined;
   #frames = 0;
   #backlog = 0;
-  /** When anything last came or went. */
+  /** When anything last came or went. Times are without those in which an alarm kept the broker from answering: one that comes and goes gives no more than that. */
   #since = 0;
+  #blockedFor = 0;
+  #checked = 0;
 
   private constructor(connection: Connection) {
     this.#connection = connection;
@@ -53,9 +55,13 @@ export class Questions {
       reject(this.#lost);
       return () => undefined;
     }
-    const question = { reject, asked: performance.now(), patience };
+    const now = performance.now();
+    const question = { reject, asked: now - this.#blockedFor, patience };
     this.#open.add(question);
-    if (patience !== Number.POSITIVE_INFINITY) this.#timer ??= setInterval(() => this.#check(), CHECK);
+    if (patience !== Number.POSITIVE_INFINITY && this.#timer === undefined) {
+      this.#checked = now;
+      this.#timer = setInterval(() => this.#check(), CHECK);
+    }
     return () => {
       this.#open.delete(question);
       if (this.#open.size > 0) return;
@@ -66,11 +72,14 @@ export class Questions {
 
   #check(): void {
     const { frames, blocked, stopping } = this.#connection;
-    const now = performance.now();
+    const checked = performance.now();
+    if (blocked && !stopping.aborted) this.#blockedFor += checked - this.#checked;
+    this.#checked = checked;
+    const now = checked - this.#blockedFor;
     const before = { frames: this.#frames, backlog: this.#backlog };
     this.#frames = frames;
     this.#backlog = backlog(this.#connection);
-    if (frames !== before.frames || this.#backlog < before.backlog || (blocked && !stopping.aborted)) this.#since = now;
+    if (frames !== before.frames || this.#backlog < before.backlog) this.#since = now;
     for (const { asked, patience } of this.#open) {
       if (patience === Number.POSITIVE_INFINITY) continue;
       const most = stopping.aborted ? Math.min(patience, CLOSING_PATIENCE) : patience;

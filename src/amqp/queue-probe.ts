@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { Failure } from '../model/failure.ts';
 import type { FieldTable, FieldValue } from '../model/message.ts';
+import { formatDuration } from '../model/quantity.ts';
 import { onOwnChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 
@@ -128,7 +129,11 @@ export interface Chunk {
   readonly last: number;
 }
 
-/** The last part of a stream that was written at once; undefined when the stream has no messages. */
+/**
+ * The last part of a stream that was written at once; undefined when the stream has no messages.
+ *
+ * @throws Failure `unavailable` when it has some and hands out none
+ */
 export async function lastChunk(connection: Connection, queue: string): Promise<Chunk | undefined> {
   // The figure may be late, but not too high: what is there comes.
   const some = await readyCount(connection, queue).then(
@@ -151,10 +156,15 @@ export async function lastChunk(connection: Connection, queue: string): Promise<
     const start = performance.now();
     const isOver = (): boolean => {
       const now = performance.now();
-      return now - start > CHUNK_PATIENCE || (now - Math.max(since, start) > CHUNK_SILENCE && (chunk !== undefined || !some));
+      if (chunk === undefined && some) return now - start > connection.answerTimeout;
+      return now - start > CHUNK_PATIENCE || now - Math.max(since, start) > CHUNK_SILENCE;
     };
     while (!isOver()) await delay(CHUNK_SILENCE / 4);
-    return chunk;
+    if (chunk !== undefined || !some) return chunk;
+    throw new Failure('unavailable', `the stream "${queue}" has messages and handed out none within ${formatDuration(connection.answerTimeout)}`, {
+      transient: true,
+      hint: '--answer-timeout gives it longer',
+    });
   });
 }
 

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
+import { formatDuration } from '../model/quantity.ts';
 import { withinPatience } from './channel.ts';
 import type { Connection } from './connection.ts';
 import type { Link } from './link.ts';
@@ -77,29 +79,41 @@ const BEATS = 2;
 const GRACE = 5_000;
 const RELEASE_CHECK = 20;
 
+/** What a queue has to have again once a lost connection is gone for the broker. */
+export interface Held {
+  /** Consumers of others: they had been there before. */
+  readonly others: number;
+  /** How many messages are ready then at least, where nobody else takes any; and how many if none of the last answers has arrived. */
+  readonly least?: number;
+  readonly most?: number;
+  /** True when the connection went without a word: the broker may not know of it, nor have heard the last answers. */
+  readonly silent?: boolean;
+}
+
 /**
- * Waits until a queue has back what a lost connection held: until it counts no more consumers than the given. A connection that was cut by the network is gone for the broker only after
- * its heartbeats have failed to come, and no wait is longer than that. Returns how many messages are ready then.
+ * Waits until a queue has back what a lost connection held. A connection that was cut by the network is gone for the broker only after its heartbeats have failed to come, and no
+ * wait is longer than that. Until then the queue counts its consumers, but not those that were cancelled and hold messages all the same. Returns how many messages are ready then.
  *
  * @throws Failure as the broker gives it
  */
 export async function untilReleased(
   connection: Connection,
   queue: string,
-  others: number,
-  onWait: (most: number) => void,
+  { others, least = 0, most = least, silent = false }: Held,
+  emit: Emit,
   signal: AbortSignal,
 ): Promise<number> {
   const { heartbeat = HEARTBEAT / 1_000 } = connection.model.connection as { readonly heartbeat?: number };
-  const most = BEATS * (heartbeat || HEARTBEAT / 1_000) * 1_000 + GRACE;
+  const longest = BEATS * (heartbeat || HEARTBEAT / 1_000) * 1_000 + GRACE;
   const started = performance.now();
   for (let said = false; ; ) {
     const { messages, consumers } = await queueCounts(connection, queue);
     const waited = performance.now() - started;
-    if (consumers <= others || waited > most || signal.aborted) return messages;
+    const isBack = others > 0 || messages >= (silent ? most : least);
+    if ((consumers <= others && isBack) || waited > longest || signal.aborted) return messages;
     if (!said && waited > SETTLE_PATIENCE) {
       said = true;
-      onWait(most);
+      emit({ kind: 'note', text: `waiting until "${queue}" has back what the lost connection held, ${formatDuration(longest)} at most` });
     }
     await delay(RELEASE_CHECK, undefined, { signal }).catch(() => undefined);
   }

@@ -10,6 +10,8 @@ const CHECK = 500;
 interface Consequences {
   /** True while a confirm is due. */
   readonly due: () => boolean;
+  /** True while an alarm keeps the broker from confirming: that time does not count. One that comes and goes gives no more time than that. */
+  readonly blocked: () => boolean;
   /** See `backlog`. */
   readonly backlog: () => number;
   /** False when there is no other connection to try. */
@@ -24,6 +26,7 @@ export class Silence {
   readonly #limit: number;
   readonly #consequences: Consequences;
   #since = 0;
+  #checked = 0;
   #silent = 0;
   #backlog = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -35,6 +38,7 @@ export class Silence {
   }
 
   watch(): void {
+    this.#checked = performance.now();
     this.#timer = setInterval(() => this.#check(), CHECK);
   }
 
@@ -54,8 +58,10 @@ export class Silence {
   }
 
   #check(): void {
-    const { due, backlog, comesBack, again, fail } = this.#consequences;
+    const { due, blocked, backlog, comesBack, again, fail } = this.#consequences;
     const now = performance.now();
+    if (blocked()) this.#since += now - Math.max(this.#checked, this.#since);
+    this.#checked = now;
     const before = this.#backlog;
     this.#backlog = backlog();
     // A large message on a slow network is still on its way to the broker.

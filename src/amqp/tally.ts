@@ -29,19 +29,27 @@ export class Tally {
     return ++this.#counts.published;
   }
 
-  /** A message came back. It says not which it was; its count waits for the confirm that follows. */
-  returned(message: AmqplibMessage, unconfirmed: Unconfirmed): void {
-    const { replyText, exchange, routingKey } = message.fields as unknown as { replyText: string; exchange: string; routingKey: string };
+  /**
+   * A message came back. It says not which it was; its count waits for the confirm that follows. False when none of those that wait for their confirm is like it.
+   */
+  returned(message: AmqplibMessage, unconfirmed: Unconfirmed): boolean {
+    const { replyText, exchange, routingKey } = returnOf(message);
     const { messageId } = message.properties as { messageId?: string };
     const entry = unconfirmed.returned(
       ({ exchange: to, routingKey: key, properties, body }) =>
         to === exchange && key === routingKey && properties.messageId === messageId && body.equals(message.content),
     );
-    if (entry !== undefined) entry.returned = replyText;
-    else {
-      this.#counts.returned++;
-      this.#emit({ kind: 'returned', exchange, routingKey, messageId, reply: replyText });
-    }
+    if (entry === undefined) return false;
+    entry.returned = replyText;
+    return true;
+  }
+
+  /** A message came back that asked for no confirm, and is not remembered. */
+  cameBack(message: AmqplibMessage): void {
+    const { replyText, exchange, routingKey } = returnOf(message);
+    const { messageId } = message.properties as { messageId?: string };
+    this.#counts.returned++;
+    this.#emit({ kind: 'returned', exchange, routingKey, messageId, reply: replyText });
   }
 
   settle(entry: Entry, outcome: Outcome): void {
@@ -83,4 +91,8 @@ export class Tally {
     this.#counts.unknown += this.#sent;
     this.#sent = 0;
   }
+}
+
+function returnOf({ fields }: AmqplibMessage): { readonly replyText: string; readonly exchange: string; readonly routingKey: string } {
+  return fields as unknown as { replyText: string; exchange: string; routingKey: string };
 }

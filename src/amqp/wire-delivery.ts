@@ -20,6 +20,8 @@ export interface Origin {
   readonly generation: number;
   /** True for deliveries that nobody answers: the broker gives direct replies any tag (tried on 3.10.8). */
   readonly unanswered?: boolean;
+  /** How many may have come by now: those that have an answer, and the prefetch. */
+  readonly most?: () => number;
 }
 
 /**
@@ -36,7 +38,9 @@ export function takeDeliveries(
   const take = (delivery: WireDelivery): void => {
     if (delivery.tag === last + 1 || origin.unanswered === true) {
       last++;
-      onDelivery(delivery);
+      // Streams deliver by the chunk, however many messages that has. Anything else beyond the prefetch would only fill the memory.
+      if (origin.most === undefined || last <= origin.most() || delivery.offset !== undefined) onDelivery(delivery);
+      else if (connection.open) connection.giveUp(brokenRule(`it delivered message ${last} although the prefetch ends at ${origin.most()}`));
     } else if (connection.open) connection.giveUp(brokenRule(`it sent the delivery tag ${delivery.tag} where ${last + 1} was due`));
   };
   const header = tapDeliveries(channel, (frames) => take(new FramedDelivery(origin, frames)));

@@ -202,13 +202,8 @@ class Run {
     const { count = Number.POSITIVE_INFINITY, expect = Number.POSITIVE_INFINITY } = this.#config;
     const left = Math.min(count, expect) - consumer.proven;
     if (!this.#config.drain) return { most: left, arguments: {} };
-    const onWait = (most: number): void =>
-      this.#session.emit({
-        kind: 'note',
-        text: `"${queue}" still has consumers: waiting until what the lost connection held is back, ${formatDuration(most)} at most`,
-      });
     // What is ready then is all that is left of what was there at the start; another consumer may have had some of it.
-    return { most: Math.min(left, await untilReleased(connection, queue, this.#others, onWait, this.#over.signal)), arguments: {} };
+    return { most: Math.min(left, await untilReleased(connection, queue, { others: this.#others }, this.#session.emit, this.#over.signal)), arguments: {} };
   }
 
   /** Where a stream ends is to be known when the connection is lost before anything has come. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  consumed,
   type HostileClient,
   type Hostility,
   headers,
@@ -10,39 +11,22 @@ import {
   longstr,
   nested,
   octet,
+  on,
   type Script,
-  type Sent,
   short,
   shortstr,
   table,
 } from '../support/hostile-broker.ts';
 import { type Result, rmq } from '../support/rmq.ts';
 
-const CONSUME = '60.20';
 const PUBLISH = '60.40';
 const CHANNEL_OPEN = '20.10';
 
 /** Runs a command against a hostile broker; one that does not end by itself fails. */
 async function run(t: Parameters<typeof hostileBroker>[0], hostility: Hostility, args: readonly string[], input = ''): Promise<Result> {
   const { url } = await hostileBroker(t, hostility);
-  return rmq([...args, '-u', url], { timeout: 20_000, input });
+  return rmq(['-u', url, ...args], { timeout: 20_000, input });
 }
-
-/** Does something in the place of the answer to a method. */
-const on =
-  (method: string, act: (client: HostileClient, sent: Sent) => void): Script =>
-  (client, sent) => {
-    if (sent.method !== method) return undefined;
-    act(client, sent);
-    return true;
-  };
-
-/** Answers a consumer, and then does something. */
-const consumed = (act: (client: HostileClient, channel: number) => void) =>
-  on(CONSUME, (client, { channel }) => {
-    client.method(channel, '60.21', shortstr('ctag'));
-    act(client, channel);
-  });
 
 function noStack({ stderr, code }: Result): void {
   assert.doesNotMatch(stderr, /\n {4}at |Maximum call stack|out of range/);
@@ -214,3 +198,57 @@ test('headers that are no table do not end in a stack trace', async (t) => {
     assert.notEqual(result.stdout + result.stderr, '');
   }
 });
+
+test('work run: a broker that delivers beyond the prefetch is given up before it fills the memory', async (t) => {
+  const script = consumed((client, channel) => {
+    for (let tag = 1n; tag <= 200n; tag++) client.deliver(channel, { tag });
+  });
+  const result = await run(t, { script }, ['work', 'run', 'q', '--drop-dead', '--grace', '100ms', ...ONCE, '--', 'sleep', '30']);
+  noStack(result);
+  assert.equal(result.code, 69);
+  assert.match(result.stderr, /delivered message 2 although the prefetch ends at 1/);
+});
+
+test('publish: a broker that returns what was never sent is given up, and nothing counts as returned', async (t) => {
+  const script: Script = (client, { method, channel }) => {
+    if (method !== PUBLISH) return undefined;
+    client.method(channel, '60.50', short(312), shortstr('NO_ROUTE'), shortstr(''), shortstr('elsewhere'));
+    client.frame(2, channel, Buffer.concat([short(60), short(0), longlong(0n), short(0)]));
+    client.method(channel, '60.80', longlong(1n), octet(0));
+    return true;
+  };
+  const result = await run(t, { script }, ['publish', '-r', 'q', 'hello', '--json', ...ONCE]);
+  noStack(result);
+  assert.equal(result.code, 69);
+  const { published, confirmed, returned, unknown } = JSON.parse(result.stdout) as Record<string, number>;
+  assert.deepEqual({ published, confirmed, returned, unknown }, { published: 1, confirmed: 0, returned: 0, unknown: 1 });
+});
+
+test('a stream that has messages and hands out none is not taken for an empty one', async (t) => {
+  const result = await run(t, {}, ['dlx', 'inspect', 'q', '--answer-timeout', '600ms', ...ONCE]);
+  assert.equal(result.code, 69);
+  assert.match(result.stderr, /has messages and handed out none/);
+});
+
+for (const [name, pause] of [
+  ['', 0],
+  [', now and then', 150],
+] as const) {
+  test(`publish: a broker that blocks and unblocks for ever${name}, and confirms nothing, is given up, and does not fill the log`, async (t) => {
+    const script: Script = (client, { method }) => {
+      if (method !== PUBLISH) return undefined;
+      let blocked = false;
+      const timer = setInterval(() => {
+        blocked = !blocked;
+        if (blocked || pause > 0) client.method(0, blocked ? '10.60' : '10.61', ...(blocked ? [shortstr('memory')] : []));
+        if (pause === 0) client.method(0, '10.61');
+      }, pause);
+      client.socket.once('close', () => clearInterval(timer));
+      return true;
+    };
+    const result = await run(t, { script }, ['publish', '-r', 'q', 'hello', '--confirm-timeout', '3s', '--blocked-timeout', '1s', ...ONCE]);
+    noStack(result);
+    assert.equal(result.code, 75);
+    assert.ok(result.stderr.split('\n').length < 30, result.stderr);
+  });
+}

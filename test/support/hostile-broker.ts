@@ -47,6 +47,8 @@ export interface Hostility {
   readonly script?: Script;
   /** The arguments of connection.start behind the two version bytes; those of a plain broker unless given. */
   readonly greeting?: Buffer;
+  /** Takes the place of the greeting, once a client has come. */
+  readonly opening?: (client: HostileClient) => void;
 }
 
 export const octet = (value: number): Buffer => Buffer.from([value]);
@@ -81,14 +83,30 @@ export function nested(levels: number): Buffer {
 /** The properties of a message whose headers are the table with these entries. */
 export const headers = (...entries: readonly Buffer[]): Buffer => Buffer.concat([short(0x2000), table(...entries)]);
 
-const METHOD = 1;
-const HEADER = 2;
-const BODY = 3;
+/** Does something in the place of the answer to a method. */
+export const on =
+  (method: string, act: (client: HostileClient, sent: Sent) => void): Script =>
+  (client, sent) => {
+    if (sent.method !== method) return undefined;
+    act(client, sent);
+    return true;
+  };
+
+/** Answers a consumer, and then does something. */
+export const consumed = (act: (client: HostileClient, channel: number) => void): Script =>
+  on('60.20', (client, { channel }) => {
+    client.method(channel, '60.21', shortstr('ctag'));
+    act(client, channel);
+  });
+
+export const METHOD = 1;
+export const HEADER = 2;
+export const BODY = 3;
 const FRAME_HEAD = 7;
 const PROTOCOL_HEADER = 8;
 const FRAME_MAX = 131_072;
 
-const START = Buffer.concat([table(Buffer.concat([shortstr('version'), Buffer.from('S'), longstr('4.0.5')])), longstr('PLAIN'), longstr('en_US')]);
+export const START = Buffer.concat([table(Buffer.concat([shortstr('version'), Buffer.from('S'), longstr('4.0.5')])), longstr('PLAIN'), longstr('en_US')]);
 
 /** What a plain broker answers to a method; `next` counts what it names. */
 const ANSWERS: Readonly<Record<string, (client: HostileClient, sent: Sent) => void>> = {
@@ -114,15 +132,15 @@ const ANSWERS: Readonly<Record<string, (client: HostileClient, sent: Sent) => vo
  * A TCP server that speaks enough AMQP 0-9-1 to let any client in, and then misbehaves as its script says. Without one it is a broker with a single queue
  * of three messages, which it neither takes nor hands out.
  */
-export async function hostileBroker(t: Cleanup, { script = () => undefined, greeting = START }: Hostility = {}): Promise<HostileBroker> {
+export async function hostileBroker(t: Cleanup, { script = () => undefined, greeting = START, opening }: Hostility = {}): Promise<HostileBroker> {
   let count = 0;
   const port = await listen(t, createServer(), (socket) => {
-    serve(socket, ++count, script, greeting);
+    serve(socket, ++count, script, opening ?? ((client) => client.method(0, '10.10', octet(0), octet(9), greeting)));
   });
   return { ...port, url: `amqp://guest:guest@127.0.0.1:${port.port}/`, connections: () => count };
 }
 
-function serve(socket: Socket, number: number, script: Script, greeting: Buffer): void {
+function serve(socket: Socket, number: number, script: Script, opening: (client: HostileClient) => void): void {
   const write = (bytes: Buffer): void => {
     if (!socket.destroyed && socket.writable) socket.write(bytes);
   };
@@ -145,7 +163,7 @@ function serve(socket: Socket, number: number, script: Script, greeting: Buffer)
     if (!greeted && rest.length >= PROTOCOL_HEADER) {
       greeted = true;
       rest = rest.subarray(PROTOCOL_HEADER);
-      method(0, '10.10', octet(0), octet(9), greeting);
+      opening(client);
     }
     while (greeted && rest.length >= FRAME_HEAD && rest.length > FRAME_HEAD + rest.readUInt32BE(3)) {
       const end = FRAME_HEAD + rest.readUInt32BE(3);

@@ -1,9 +1,9 @@
 import type { Connection } from '../../amqp/connection.ts';
 import { HeldReader, type Taken } from '../../amqp/held-reader.ts';
 import { PutBack } from '../../amqp/put-back.ts';
-import { lastOffset, readyCount } from '../../amqp/queue-probe.ts';
+import { lastOffset, queueCounts } from '../../amqp/queue-probe.ts';
 import { learnReturnRules, type ReturnRules } from '../../amqp/return-rules.ts';
-import { askOver, isTemporary, settledCount } from '../../amqp/returning.ts';
+import { askOver, isTemporary, untilReleased } from '../../amqp/returning.ts';
 import type { Session } from '../../amqp/session.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
@@ -43,10 +43,10 @@ export async function readHeld(
   try {
     const first = await askOver(link, session.signal, async (on) => {
       await options.prepare?.(on);
-      return { depth: await readyCount(on, queue), ...(await learnReturnRules(on, queue, options.ask)) };
+      return { ...(await queueCounts(on, queue)), ...(await learnReturnRules(on, queue, options.ask)) };
     });
     let { connection } = first;
-    const { depth, type, rules } = first.answer;
+    const { messages: depth, consumers: others, type, rules } = first.answer;
     summary = { ...summary, type, depth };
     if (type === 'stream') {
       if (options.stream !== undefined) await options.stream();
@@ -64,15 +64,16 @@ export async function readHeld(
         failure = await reading.pass(connection);
         if (failure === undefined) break;
         if (session.signal.aborted || !(await isTemporary(failure, connection))) throw connection.open ? failure : await connection.lost;
+        const held = { others, least: reading.remaining, silent: connection.silent };
         ({ connection } = await askOver(link, session.signal, async (on) => {
           await options.prepare?.(on);
-          await settledCount(on, queue);
+          await untilReleased(on, queue, held, session.emit, session.signal);
         }));
         await reading.restart();
       }
     } finally {
       summary = { ...summary, ...reading.summary };
-      const missing = reading.passes > 1 && rules.limit !== undefined && options.follows !== true ? depth - reading.delivered : 0;
+      const missing = reading.passes > 1 && options.follows !== true ? reading.remaining - reading.delivered : 0;
       if (missing > 0 && failure === undefined) failure = missingFailure(missing, queue);
       if (!rules.isCertain && reading.unready > 0) {
         const unready = describeUnready(reading.unready, queue, rules);
@@ -198,6 +199,12 @@ class Reading {
   /** Messages that came over the last connection, and how many connections there were. */
   delivered = 0;
   passes = 0;
+
+  /** Messages that are to be there on the next connection. Some may be gone that were acknowledged on the last one. */
+  get remaining(): number {
+    const { depth } = this.#source;
+    return this.#taking ? depth - this.#chosen : depth;
+  }
 
   get summary(): Pick<ReadSummary, 'read' | 'unread' | 'chosen' | 'copiedBack' | 'stranded'> {
     return { read: this.#read, unread: this.#unread, chosen: this.#chosen, copiedBack: this.#copiedBack, stranded: this.#stranded };

@@ -3,9 +3,9 @@ import type { Connection } from '../../amqp/connection.ts';
 import { HeldReader, type Taken } from '../../amqp/held-reader.ts';
 import { Publisher } from '../../amqp/publisher.ts';
 import type { PutBack } from '../../amqp/put-back.ts';
-import { readyCount } from '../../amqp/queue-probe.ts';
+import { queueCounts } from '../../amqp/queue-probe.ts';
 import { learnReturnRules, type ReturnRules } from '../../amqp/return-rules.ts';
-import { askOver, isTemporary, settledCount, steadyCount } from '../../amqp/returning.ts';
+import { askOver, isTemporary, settledCount, steadyCount, untilReleased } from '../../amqp/returning.ts';
 import type { Session } from '../../amqp/session.ts';
 import type { Outcome } from '../../amqp/unconfirmed.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
@@ -80,9 +80,9 @@ class Transfer {
     let failure: Failure | undefined;
     const abort = (): void => this.#end(abortFailure(signal));
     try {
-      const first = await askOver(link, signal, async (on) => ({ atFirst: await readyCount(on, queue), ...(await learnReturnRules(on, queue, ask)) }));
+      const first = await askOver(link, signal, async (on) => ({ ...(await queueCounts(on, queue)), ...(await learnReturnRules(on, queue, ask)) }));
       let { connection } = first;
-      const { atFirst, type, rules } = first.answer;
+      const { messages: atFirst, consumers: others, type, rules } = first.answer;
       if (type === 'stream')
         throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, { hint: 'rmq consume --offset reads one' });
       this.#rules = rules;
@@ -111,7 +111,8 @@ class Transfer {
         failure = await this.#pass(connection);
         if (failure === undefined && this.#counts.seen === this.#counts.depth) this.#lines?.allSeen();
         if (failure === undefined || signal.aborted || !(await isTemporary(failure, connection))) break;
-        ({ connection } = await askOver(link, signal, (on) => this.#recount(on)));
+        const { silent } = connection;
+        ({ connection } = await askOver(link, signal, (on) => this.#recount(on, others, silent)));
         if (dryRun) this.#job.restart?.();
         this.#known = new Map(this.#copied);
       }
@@ -135,8 +136,10 @@ class Transfer {
    * Finds out how many originals are gone. Acknowledgements that the last connection took with it may have arrived, and a broker that was killed forgets some that
    * it had (tried on 3.10.8).
    */
-  async #recount(connection: Connection): Promise<void> {
+  async #recount(connection: Connection, others: number, silent: boolean): Promise<void> {
     const most = this.#done + this.#unproven;
+    const held = { others, least: this.#counts.depth - most, most: this.#counts.depth - this.#done, silent };
+    await untilReleased(connection, this.#job.queue, held, this.#session.emit, this.#session.signal);
     this.#done = Math.max(0, Math.min(most, this.#counts.depth - (await settledCount(connection, this.#job.queue))));
     this.#counts.doubled += most - this.#done + this.#late;
     this.#unproven = 0;
