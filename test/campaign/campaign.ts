@@ -142,8 +142,8 @@ async function tryRound(fault: Fault, role: RoleName, seed: number, plan: Plan, 
 }
 
 const STACK = /\n {4}at |Maximum call stack|FATAL ERROR|heap out of memory|UnhandledPromise|MaxListenersExceeded|^\w*Error: /m;
-/** A bug, and what a shell says of an abort or a segmentation fault. */
-const BUGS: readonly number[] = [70, 134, 139];
+/** A mistake of the campaign, a bug, and what a shell says of an abort or a segmentation fault. */
+const BUGS: readonly number[] = [64, 70, 134, 139];
 
 /** What no run may do, whatever happens to it. */
 function mannersOf({ code, stderr, hung, peak }: Ended, { memory = MEMORY, bound = BOUND }: Fault): string[] {

@@ -10,6 +10,8 @@ export interface Stage extends Round {
   readonly url: string;
   readonly peer: Peer;
   readonly type: 'classic' | 'quorum';
+  /** True for a broker that is killed: it forgets some of the last answers, and what it has taken twice. */
+  readonly forgets?: boolean;
 }
 
 /** What rmq is asked to do in a round, and how its outcome is judged. */
@@ -32,6 +34,8 @@ export interface Seen {
   readonly stdout: boolean;
   /** False when it was killed, and could say nothing more. */
   readonly end: boolean;
+  /** True when it was stopped: it does not promise to be done. */
+  readonly stopped?: boolean;
 }
 
 export const ALL_SEEN: Seen = { stdout: true, end: true };

@@ -22,6 +22,8 @@ export interface Options {
   readonly terminal?: boolean;
   /** How wide that is; 140 unless told. */
   readonly columns?: number;
+  /** A file for its standard output, instead of the pipe. */
+  readonly to?: string;
 }
 
 /** A run that is still going on. */
@@ -33,8 +35,9 @@ export interface Running {
 }
 
 /** Starts the built command, as a shell would. */
-export function start(args: readonly string[], { input, env = {}, timeout = 60_000, terminal = false, columns = 140 }: Options = {}): Running {
-  const [program = '', ...own] = terminal ? onTerminal(args, columns) : [process.execPath, BIN, ...args];
+export function start(args: readonly string[], { input, env = {}, timeout = 60_000, terminal = false, columns = 140, to }: Options = {}): Running {
+  const plain = [process.execPath, BIN, ...args];
+  const [program = '', ...own] = terminal ? onTerminal(args, columns) : to === undefined ? plain : ['sh', '-c', 'exec > "$0"; exec "$@"', to, ...plain];
   const child = spawn(program, own, { env: { ...process.env, ...(terminal && { TERM: 'xterm', CI: undefined }), ...env } });
   const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
   const text = (stream: 'stdout' | 'stderr'): string => Buffer.concat(chunks[stream]).toString();

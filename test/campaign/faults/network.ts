@@ -1,14 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { brokerUrl } from '../../support/broker.ts';
-import { BASIC_ACK, type Cleanup, type FaultyProxy, proxy } from '../../support/faults.ts';
+import { BASIC_ACK, type FaultyProxy } from '../../support/faults.ts';
 import { CLEAN, type Fault, type Findings, ROLES, type Round } from '../fault.ts';
 import { ownNode } from '../nodes.ts';
+import { passing } from '../passing.ts';
 import type { Random } from '../random.ts';
-import { roles } from '../roles/index.ts';
-import { ALL_SEEN, stageOf } from '../stage.ts';
-
-/** What rmq is told of a network that fails: nothing is waited for as long as in earnest. */
-export const IMPATIENT = ['--heartbeat', '1s', '--answer-timeout', '4s', '--connect-timeout', '4s', '--reconnect-delay', '0ms..200ms', '--max-reconnects', '8'];
+import { ALL_SEEN } from '../stage.ts';
 
 type Strike = (between: FaultyProxy, random: Random) => Promise<void> | void;
 
@@ -23,24 +20,10 @@ const onTheWay = (name: string, strike: Strike, more: Partial<Fault> = {}): Faul
 });
 
 async function through(round: Round, url: string, strike: Strike): Promise<Findings> {
-  const ends: (() => unknown)[] = [];
-  const way: Cleanup = { after: (end) => void ends.push(end as () => unknown) };
-  round.after(() => Promise.all(ends.map((end) => end())));
-  const stage = await stageOf(round, url);
-  const act = await roles[round.role](stage);
-  const between = await proxy(way, url);
-  const moment = round.random(act.bytes);
-  const run = round.start([...IMPATIENT, '-u', between.url, ...act.argv], act.input === undefined ? {} : { input: act.input });
-  let struck = false;
-  await Promise.race([between.passed(moment), run.ended]);
-  if (run.child.exitCode === null) {
-    struck = true;
-    await strike(between, round.random);
-  }
-  await act.finish?.(run);
-  const ended = await run.ended;
-  for (const end of ends.splice(0)) await end();
-  return { ...(await act.judge(ended, ALL_SEEN)), struck };
+  return passing(round, url, async ({ between, random }) => {
+    await strike(between, random);
+    return ALL_SEEN;
+  });
 }
 
 const SOON = 1_000;

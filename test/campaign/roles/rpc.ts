@@ -74,9 +74,9 @@ export async function rpcServe(stage: Stage): Promise<Act> {
       const left = await emptied(url, queue, (all) => requests.every((request) => answered.has(request) || all.includes(request)));
       const lost = requests.filter((request) => !answered.has(request) && !left.includes(request)).length;
       const counts = summaryOf<Record<string, number>>(ended.stdout);
-      const { received = 0, replied = 0, failed = 0, unaddressed = 0, unheard = 0, returned = 0, unknown = 0 } = counts ?? {};
+      const { received = 0, replied = 0, failed = 0, unaddressed = 0, unheard = 0, unknown = 0 } = counts ?? {};
       const untrue: string[] = [];
-      if (end && received !== replied + failed + unaddressed + unheard + returned + unknown) untrue.push(`${JSON.stringify(counts)} do not add up`);
+      if (end && received !== replied + failed + unaddressed + unheard + unknown) untrue.push(`${JSON.stringify(counts)} do not add up`);
       if (end && replied > replies.length) untrue.push(`${replies.length} replies came: ${JSON.stringify(counts)}`);
       for (const reply of answered) if (!requests.includes(reply)) untrue.push(`a reply is ${JSON.stringify(reply.slice(0, 40))}`);
       const twice = replies.length - answered.size + left.filter((request) => answered.has(request)).length;
