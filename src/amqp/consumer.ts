@@ -350,11 +350,9 @@ export class Consumer {
       channel.once('cancel', () => void this.#cancelled(channel, connection, queue).then(resolve));
     });
     if (!noAck) await onChannel(channel.prefetch(this.#prefetch), connection);
-    const generation = this.#generation;
+    const origin = { queue, generation: this.#generation, most: noAck ? undefined : () => this.#answers.sent + this.#prefetch };
     const options = { noAck, exclusive, arguments: encodable({ ...args, ...timeout }), ...(priority !== undefined && { priority }) };
-    const take = takeDeliveries(channel, connection, { queue, generation, ...(!noAck && { most: () => this.#answers.sent + this.#prefetch }) }, (delivery) =>
-      this.#take(delivery),
-    );
+    const take = takeDeliveries(channel, connection, origin, (delivery) => this.#take(delivery));
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;
     this.#config.onSubscribed?.(queue);

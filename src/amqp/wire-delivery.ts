@@ -21,7 +21,7 @@ export interface Origin {
   /** True for deliveries that nobody answers: the broker gives direct replies any tag (tried on 3.10.8). */
   readonly unanswered?: boolean;
   /** How many may have come by now: those that have an answer, and the prefetch. */
-  readonly most?: () => number;
+  readonly most?: (() => number) | undefined;
 }
 
 /**

@@ -59,6 +59,7 @@ interface Receiving {
 
 const METHOD_FRAME = 1;
 const HEADER_FRAME = 2;
+const BODY_FRAME = 3;
 const FRAME_HEAD = 7;
 const FRAME_OVERHEAD = 8;
 const FRAME_END = 0xce;
@@ -126,7 +127,7 @@ export function tapDeliveries(channel: Channel, onFrames: (frames: DeliveryFrame
 }
 
 /**
- * Counts the whole frames that a connection receives on its channels: heartbeats and notices about the connection answer nothing. From then on only a whole frame
+ * Counts the whole frames that a connection receives on its channels: heartbeats, empty frames and notices about the connection answer nothing. From then on only a whole frame
  * is a sign of life for amqplib's heartbeats: heartbeats that fill up a frame whose rest was lost would keep a dead connection open for ever.
  * Nothing is received any more once a message is announced that is larger than the limit.
  */
@@ -170,7 +171,7 @@ function tapped(connection: Receiving): Tap | undefined {
             const original = defuseHeaders(header);
             if (own !== undefined) own.header = original;
           }
-          if (rest.readUInt16BE(1) !== 0) frames++;
+          if (rest.readUInt16BE(1) !== 0 && size > 0 && (rest[0] as number) <= BODY_FRAME) frames++;
           connection.recvSinceLastCheck = true;
           return original.call(connection);
         }

@@ -202,8 +202,9 @@ class Run {
     const { count = Number.POSITIVE_INFINITY, expect = Number.POSITIVE_INFINITY } = this.#config;
     const left = Math.min(count, expect) - consumer.proven;
     if (!this.#config.drain) return { most: left, arguments: {} };
-    // What is ready then is all that is left of what was there at the start; another consumer may have had some of it.
-    return { most: Math.min(left, await untilReleased(connection, queue, { others: this.#others }, this.#session.emit, this.#over.signal)), arguments: {} };
+    // A queue that is recovering says for a while that it has none. What is ready in the end is all that is left; another consumer may have had some of it.
+    const held = { others: this.#others, least: this.#limit - consumer.proven - consumer.counts.unknown };
+    return { most: Math.min(left, await untilReleased(connection, queue, held, this.#session.emit, this.#over.signal)), arguments: {} };
   }
 
   /** Where a stream ends is to be known when the connection is lost before anything has come. */

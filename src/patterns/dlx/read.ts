@@ -215,7 +215,8 @@ class Reading {
     const { queue, depth, rules, putBack } = this.#source;
     const { signal } = this.#session;
     const { follows = false, until, exclusive = false, priority } = this.#options;
-    const limit = follows ? Number.POSITIVE_INFINITY : depth;
+    // A broker that ended between a copy and the acknowledgement of its original has both.
+    const limit = follows ? Number.POSITIVE_INFINITY : depth + this.#copiedBack;
     if (limit === 0) {
       await this.#options.take?.(0);
       return undefined;

@@ -22,7 +22,7 @@ const RATE = 150_000;
 
 async function alarmed(round: Round, kind: string, lifts: boolean): Promise<Findings> {
   const [set, lift] = ALARMS[kind] ?? [[], []];
-  const { nodes } = await ownNode();
+  const { nodes, managementUrl } = await ownNode();
   let lifted: Promise<void> | undefined;
   const calm = (): Promise<void> => {
     lifted ??= control(...lift);
@@ -39,7 +39,7 @@ async function alarmed(round: Round, kind: string, lifts: boolean): Promise<Find
       await calm();
       return ALL_SEEN;
     },
-    { rate: RATE, flags: ['--blocked-timeout', lifts ? '60s' : '1s'] },
+    { rate: RATE, options: { env: { RABBITMQ_MANAGEMENT_URL: managementUrl } }, flags: ['--blocked-timeout', lifts ? '60s' : '1s'] },
   );
 }
 

@@ -36,6 +36,7 @@ async function gone(round: Round, { broker, goes, to, from }: Place, end: 'kill'
       to: to.url,
       rate: RATE,
       reconnects: 1_000,
+      options: { env: { RABBITMQ_MANAGEMENT_URL: broker.managementUrl } },
       ready: () => untilKept(broker),
       stage: { forgets: true },
     },
