@@ -112,8 +112,8 @@ class Line {
     }
   }
 
-  async publish(given: Outgoing, options: PublishOptions = {}): Promise<void> {
-    const { signal, timeout = this.#config.timeout } = checkedOptions(PublishOptions, options);
+  async publish(given: Outgoing, options?: PublishOptions): Promise<void> {
+    const { signal, timeout = this.#config.timeout } = options === undefined ? {} : checkedOptions(PublishOptions, options);
     const message = this.#make(given);
     if (this.#ended.signal.aborted) throw new Failure('unavailable', 'the publisher was closed');
     if (signal?.aborted === true) throw notSent(stopFailure(signal));
