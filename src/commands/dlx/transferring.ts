@@ -20,7 +20,7 @@ export const transferInputs = {
   force: toggle('give messages of a quorum queue back even near its delivery limit'),
   keepBrokerHeaders: toggle('publish the headers that a broker has written too'),
   journal: path(
-    'append lines of JSON: a message is "confirmed" before its original is acknowledged, "moved" once that is known; without a line it is still in its queue, and up to 1,000 of a run that was killed have arrived as well',
+    'append lines of JSON: a message is "confirmed" before its original is acknowledged, "moved" once that is known; one without a line is still in its queue, and of a run that was killed some of these have arrived as well',
   ),
 } as const;
 
