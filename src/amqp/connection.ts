@@ -4,7 +4,7 @@ import type { Emit, Role } from '../model/event.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
 import { formatDuration, formatSize } from '../model/quantity.ts';
 import type { Address } from './address.ts';
-import { channelFailure, replyCode } from './failures.ts';
+import { brokenRule, channelFailure, replyCode } from './failures.ts';
 import { handshakeFailure, timeoutFailure, vhostFailure } from './login-failures.ts';
 import { hasCertificate, type TlsConfig, type TlsOptions, tlsOptions } from './tls.ts';
 import { watchFrames } from './wire.ts';
@@ -62,6 +62,8 @@ const HEARTBEAT = 60_000;
 const CLOSE_TIMEOUT = 3_000;
 /** An alarm that lifts within so many milliseconds is not told: one that comes and goes for ever would fill the logs. */
 const SHORT_ALARM = 100;
+/** No broker takes larger messages than this: RabbitMQ limits them to an eighth of it. */
+const LARGEST = 4 * 1_024 ** 3;
 /** Node tries the addresses of a name one after the other; its 250 ms each are too short for a slow link. */
 const ADDRESS_TIMEOUT = 2_000;
 
@@ -136,9 +138,11 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
     most: config.maxMessageSize,
     onTooLarge: (size) =>
       connection.giveUp(
-        new Failure('refused', `the broker sends a message of ${formatSize(size)}; at most ${formatSize(config.maxMessageSize)} are taken`, {
-          hint: '--max-message-size takes larger ones; they are held in memory',
-        }),
+        size > LARGEST
+          ? brokenRule(`it announced a message of ${formatSize(size)}, and holds none of more than ${formatSize(LARGEST)}`)
+          : new Failure('refused', `the broker sends a message of ${formatSize(size)}; at most ${formatSize(config.maxMessageSize)} are taken`, {
+              hint: '--max-message-size takes larger ones; they are held in memory',
+            }),
       ),
   });
   let open = true;

@@ -27,11 +27,11 @@ const CHANNEL_KINDS: Readonly<Record<number, FailureKind>> = {
   404: 'missing',
   405: 'refused',
   406: 'refused',
-  501: 'refused',
-  502: 'refused',
+  501: 'unavailable',
+  502: 'unavailable',
   503: 'refused',
-  504: 'refused',
-  505: 'refused',
+  504: 'unavailable',
+  505: 'unavailable',
   506: 'refused',
   530: 'refused',
   540: 'refused',
@@ -43,6 +43,10 @@ const BROKERS_WORDS = /^\d+ \(|: \d+ \(|; \d+ \(|with message "/;
 
 /** How the broker says, with the code of what does not exist, that a queue is there and its node is not. */
 const NODE_DOWN = /is down or inaccessible|stopped by supervisor/;
+
+/** The broker could not read what was sent, or reads something else: frames, syntax, channels and tags that were never sent. */
+const UNREADABLE: ReadonlySet<number> = new Set([501, 502, 504, 505]);
+const UNREADABLE_WORDS = /^unknown delivery tag/;
 
 const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [NODE_DOWN, 'the queue is there, and comes back with its node'],
@@ -67,14 +71,16 @@ export function channelFailure(error: unknown): Failure {
   if (code !== undefined) {
     const text = brokerText(message);
     const missing = code === 403 ? missingPermission(text, error) : undefined;
-    const hint = missing?.hint ?? HINTS.find(([pattern]) => pattern.test(text))?.[1];
+    const unreadable = UNREADABLE.has(code) || UNREADABLE_WORDS.test(text);
+    const hint =
+      missing?.hint ?? (unreadable ? 'is there a proxy between, which changes what is sent?' : undefined) ?? HINTS.find(([pattern]) => pattern.test(text))?.[1];
     const away = NODE_DOWN.test(text);
-    const kind = away ? 'unavailable' : (CHANNEL_KINDS[code] ?? 'refused');
+    const kind = away || unreadable ? 'unavailable' : (CHANNEL_KINDS[code] ?? 'refused');
     return new Failure(kind, `the broker says: ${text} (${code})${missing === undefined ? '' : `: ${missing.text}`}`, {
       code,
       // Its message says the same once more.
       ...(!/with message "/.test(message) && { cause: error }),
-      transient: away || code === 320 || code === 541,
+      transient: away || unreadable || code === 320 || code === 541,
       ...(hint !== undefined && { hint }),
     });
   }

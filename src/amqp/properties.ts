@@ -1,6 +1,7 @@
 import { Failure } from '../model/failure.ts';
 import { exactUnsigned, parseTimestamp } from '../model/field.ts';
 import type { FieldTable, Properties } from '../model/message.ts';
+import { brokenRule } from './failures.ts';
 import { type Growing, nestsDeep, readTable, reserve, writeTable } from './field-table.ts';
 
 const TRANSIENT = 1;
@@ -71,14 +72,14 @@ function writeTimestamp(to: Growing, value: number | string): void {
 /**
  * Reads property flags and values, headers exactly (see `readTable`).
  *
- * @throws Failure `data` for bytes that are no properties
+ * @throws Failure `unavailable` for bytes that are no properties: a broker takes none from a publisher
  */
 export function readProperties(bytes: Buffer): Properties {
   try {
     return decode(bytes);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new Failure('data', 'the broker sent properties that cannot be decoded', { cause: error });
+    throw brokenRule(`it sent properties that cannot be decoded: ${error.message}`);
   }
 }
 

@@ -176,6 +176,38 @@ test('what the broker did not say is not told as its words', async (t) => {
   assert.match(result.stderr, /broke the rules of AMQP 0-9-1/);
 });
 
+const refusing = (code: number, words: string) => on(PUBLISH, (client) => client.method(0, '10.50', short(code), shortstr(words), short(0), short(0)));
+for (const [what, args, hostility] of [
+  ['a frame that the broker cannot read', ['publish', '-r', 'q', 'x'], { script: refusing(501, 'FRAME_ERROR - type 90, all octets = <<>>: unknown_frame') }],
+  ['a frame that the broker does not expect', ['publish', '-r', 'q', 'x'], { script: refusing(505, 'UNEXPECTED_FRAME - expected content body') }],
+  [
+    'an answer to what was never delivered',
+    ['consume', 'q', '-n', '1'],
+    {
+      script: consumed((client, channel) =>
+        client.method(channel, '20.40', short(406), shortstr('PRECONDITION_FAILED - unknown delivery tag 33556619'), short(60), short(80)),
+      ),
+    },
+  ],
+  [
+    'a size that no message has',
+    ['consume', 'q', '-n', '1'],
+    { script: consumed((client, channel) => client.deliver(channel, { tag: 1n, size: 1n << 60n, body: Buffer.alloc(10) })) },
+  ],
+  [
+    'properties that are none',
+    ['consume', 'q', '-n', '1', '-o', 'json'],
+    { script: consumed((client, channel) => client.deliver(channel, { tag: 1n, properties: Buffer.concat([short(0x2000), long(9_999)]) })) },
+  ],
+] as const) {
+  test(`${what}: bytes were changed on their way, which is exit 69 and said`, async (t) => {
+    const result = await run(t, hostility, [...args, ...TWICE]);
+    noStack(result);
+    assert.equal(result.code, 69, result.stderr);
+    assert.match(result.stderr, /is there a proxy between/);
+  });
+}
+
 test('headers that are no table do not end in a stack trace', async (t) => {
   for (const properties of [
     Buffer.concat([short(0x2000), long(9_999)]),
