@@ -37,6 +37,10 @@ export interface Connection {
   readonly blocked: boolean;
   /** Called whenever `blocked` changes. */
   onFlow: (() => void) | undefined;
+  /** Reads nothing more, but for what questions to the broker wait for, or reads on. */
+  readonly holdBack: (held: boolean) => void;
+  /** How many questions wait for an answer. */
+  questions: number;
   /** See `DialConfig`. */
   readonly answerTimeout: number;
   /** Aborted when the run is to stop: questions are then not waited for as long. */
@@ -134,7 +138,7 @@ async function open(address: Address, config: DialConfig, role: Role, tls: TlsOp
 }
 
 function watch(model: ChannelModel, address: Address, config: DialConfig, role: Role, emit: Emit, stopping: AbortSignal): Connection {
-  const frames = watchFrames(model, {
+  const { frames, pause } = watchFrames(model, {
     most: config.maxMessageSize,
     onTooLarge: (size) =>
       connection.giveUp(
@@ -149,6 +153,8 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
   let unanswered = false;
   let left = false;
   let blocked = false;
+  let held = false;
+  let questions = 0;
   let reason: unknown;
   let alarm: NodeJS.Timeout | undefined;
   let lose: (failure: Failure) => void = () => undefined;
@@ -171,6 +177,8 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
   };
   model.on('error', (error) => {
     reason ??= error;
+    // What amqplib cannot read it answers with a close of its own, and then waits for a peer that may not read that either.
+    setImmediate(() => open && connection.giveUp(channelFailure(error)));
   });
   // A close by the broker's operator comes without an 'error': everything is driven from 'close'.
   model.on('close', (error) => {
@@ -182,6 +190,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
     // closes still gets its answer.
     if (replyCode(error) === undefined) socket?.destroy();
     else socket?.destroySoon();
+    pause(false);
   });
   model.on('blocked', (why) => {
     if (blocked) return;
@@ -228,6 +237,17 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
       return blocked;
     },
     onFlow: undefined,
+    holdBack: (now) => {
+      held = now;
+      pause(held && questions === 0);
+    },
+    get questions() {
+      return questions;
+    },
+    set questions(now) {
+      questions = now;
+      pause(held && questions === 0);
+    },
     ofUse: false,
     answerTimeout: config.answerTimeout,
     stopping,
@@ -250,12 +270,14 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
       clearTimeout(telling);
       lose(failure);
       socket?.destroy(new Error('closed'));
+      pause(false);
     },
     close: async () => {
       open = false;
       left = true;
       clearTimeout(alarm);
       clearTimeout(telling);
+      pause(false);
       // close() never settles when the peer dies before it answers.
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {

@@ -107,7 +107,7 @@ export class Consumer {
   /** Asks something about the queue, on the consumer's own connection. Without a subscription, which comes back by itself, it connects again for that. */
   async ask<T>(question: (connection: Connection, queue: string) => Promise<T>): Promise<T> {
     for (;;) {
-      const connection = this.#connected();
+      const connection = this.connected();
       try {
         await this.#prepare(connection);
         return await question(connection, this.#queue);
@@ -148,7 +148,7 @@ export class Consumer {
     this.#limit = limit;
     this.#arguments = args;
     this.#subscribing = true;
-    const connection = this.#connected();
+    const connection = this.connected();
     const { ended } = await this.#start(connection, { most: limit, arguments: args }).catch(afterLogin);
     void this.#run(connection, ended);
   }
@@ -308,7 +308,8 @@ export class Consumer {
     return new Failure('unavailable', `the broker ended the subscription to "${queue}"`, { transient: true });
   }
 
-  #connected(): Connection {
+  /** The connection that deliveries come on. */
+  connected(): Connection {
     if (this.#connection === undefined) throw new Error('the consumer is not connected');
     return this.#connection;
   }

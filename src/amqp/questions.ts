@@ -58,12 +58,14 @@ export class Questions {
     const now = performance.now();
     const question = { reject, asked: now - this.#blockedFor, patience };
     this.#open.add(question);
+    this.#connection.questions = this.#open.size;
     if (patience !== Number.POSITIVE_INFINITY && this.#timer === undefined) {
       this.#checked = now;
       this.#timer = setInterval(() => this.#check(), CHECK);
     }
     return () => {
       this.#open.delete(question);
+      this.#connection.questions = this.#open.size;
       if (this.#open.size > 0) return;
       clearInterval(this.#timer);
       this.#timer = undefined;

@@ -69,6 +69,8 @@ const CONTENT_HEAD = 12;
 /** Class and method come before the arguments. */
 const METHOD_HEAD = 4;
 const HIGH_WORD = 0x1_0000_0000;
+/** Milliseconds; the shortest heartbeat is a second. */
+const ALIVE = 500;
 
 /** A delivery as it came, and where in the socket's bytes its parts are. */
 export interface DeliveryFrames {
@@ -98,6 +100,8 @@ interface Tapped {
 interface Tap {
   readonly channels: Map<number, Tapped>;
   readonly frames: () => number;
+  /** Reads nothing more, or reads on. */
+  readonly pause: (paused: boolean) => void;
   limit: BodyLimit | undefined;
 }
 
@@ -129,14 +133,14 @@ export function tapDeliveries(channel: Channel, onFrames: (frames: DeliveryFrame
 /**
  * Counts the whole frames that a connection receives on its channels: heartbeats, empty frames and notices about the connection answer nothing. From then on only a whole frame
  * is a sign of life for amqplib's heartbeats: heartbeats that fill up a frame whose rest was lost would keep a dead connection open for ever.
- * Nothing is received any more once a message is announced that is larger than the limit.
+ * Nothing is received any more once a message is announced that is larger than the limit. While reading is paused, the broker is not taken for silent.
  */
-export function watchFrames(model: object, limit: BodyLimit): () => number {
+export function watchFrames(model: object, limit: BodyLimit): { readonly frames: () => number; readonly pause: (paused: boolean) => void } {
   const { connection } = model as { connection?: Receiving };
   const tap = connection === undefined ? undefined : (taps.get(connection) ?? tapped(connection));
-  if (tap === undefined) return () => 0;
+  if (tap === undefined) return { frames: () => 0, pause: () => undefined };
   tap.limit = limit;
-  return tap.frames;
+  return tap;
 }
 
 function tapped(connection: Receiving): Tap | undefined {
@@ -147,10 +151,18 @@ function tapped(connection: Receiving): Tap | undefined {
   const { accept } = connection;
   let frames = 0;
   let refused = false;
-  const tap: Tap = { channels, frames: () => frames, limit: undefined };
+  let alive: NodeJS.Timeout | undefined;
+  const pause = (paused: boolean): void => {
+    if (paused === (alive !== undefined)) return;
+    clearInterval(alive);
+    alive = paused ? setInterval(() => (connection.recvSinceLastCheck = true), ALIVE).unref() : undefined;
+    // What was not taken is not announced again.
+    if (!paused && !stream.destroyed) stream.emit('readable');
+  };
+  const tap: Tap = { channels, frames: () => frames, pause, limit: undefined };
   connection.recvFrame = () => {
     for (;;) {
-      if (refused) return false;
+      if (refused || alive !== undefined) return false;
       if (connection.accept === accept && takeWhole(connection, channels, tap.limit?.most)) {
         connection.recvSinceLastCheck = true;
         frames++;

@@ -24,7 +24,7 @@ export const consumeCommand = defineCommand({
       config: ConsumeConfig,
       run: async (config, context, { managementUrl, ...extras }) => {
         const { connection, emit, signal, results } = context;
-        const handler = printing(results, extras);
+        const handler = await printing(results, extras);
         const options = await lookingOptions(config, context, managementUrl);
         await withSession(connection, (session) => consume(session, config, handler, options), emit, signal);
         return undefined;

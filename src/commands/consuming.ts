@@ -1,5 +1,4 @@
-import type { Delivery } from '../model/message.ts';
-import type { TakeOptions } from '../patterns/take-options.ts';
+import type { Take, TakeOptions } from '../patterns/take-options.ts';
 import type { Context, Results } from './command.ts';
 import { deskPlace } from './dlx/desk.ts';
 import { duration, integer, off, text, toggle } from './flag.ts';
@@ -27,9 +26,18 @@ export const printExtras = {
 } as const;
 
 /** A handler that prints, and decides only once the operating system has what it printed. */
-export function printing(results: Results, { nul = false, jsonBody = false }: { nul?: boolean; jsonBody?: boolean }): (delivery: Delivery) => Promise<'ack'> {
+export async function printing(results: Results, { nul = false, jsonBody = false }: { nul?: boolean; jsonBody?: boolean }): Promise<Take> {
   const print = results.printer({ nul, jsonBody });
-  return (delivery) => print(delivery).then(() => 'ack');
+  const { BackPressure } = await import('../patterns/back-pressure.ts');
+  const pressure = new BackPressure();
+  return (delivery, context) => {
+    const { length } = delivery.body;
+    pressure.hold(length, context);
+    return print(delivery).then(() => {
+      pressure.release(length, context);
+      return 'ack';
+    });
+  };
 }
 
 /** What is asked beside the broker: the management API knows the policies of a queue that messages are given back to, and what others hold of one that is to be empty. */

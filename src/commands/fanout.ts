@@ -74,7 +74,7 @@ const fanoutSubscribe: Command = defineCommand({
           );
           return undefined;
         }
-        const handler = printing(results, extras);
+        const handler = await printing(results, extras);
         const options = config.service === undefined ? {} : await lookingOptions(config, context);
         await withSession(connection, (session) => subscribeFanout(session, config, handler, options), emit, signal);
         return undefined;

@@ -77,7 +77,7 @@ const topicSubscribe: Command = defineCommand({
           );
           return undefined;
         }
-        const handler = printing(results, extras);
+        const handler = await printing(results, extras);
         const options = config.queue === undefined ? {} : await lookingOptions(config, context);
         await withSession(connection, (session) => subscribeTopic(session, config, handler, options), emit, signal);
         return undefined;

@@ -121,7 +121,8 @@ class Look {
     this.#running++;
     try {
       const { signal } = this.#session;
-      await this.#handler(delivery, { stopping: signal, kill: signal, isCurrent: () => true, ask: () => Promise.reject(new Error('a look asks nothing')) });
+      const ask = (): Promise<never> => Promise.reject(new Error('a look asks nothing'));
+      await this.#handler(delivery, { stopping: signal, kill: signal, isCurrent: () => true, ask, holdBack: () => undefined });
     } finally {
       this.#running--;
       this.#lastDelivery = performance.now();

@@ -43,6 +43,8 @@ export interface TakeContext {
   readonly isCurrent: () => boolean;
   /** Asks something on the consumer's own connection. */
   readonly ask: <T>(question: (connection: Connection) => Promise<T>) => Promise<T>;
+  /** Reads nothing more from the broker, or reads on; another connection reads. */
+  readonly holdBack: (held: boolean) => void;
 }
 
 export type Take = (delivery: Delivery, context: TakeContext) => Promise<Settlement | Labelled>;

@@ -285,6 +285,7 @@ class Run {
       kill: this.#kill.signal,
       isCurrent: () => consumer.isCurrent(delivery),
       ask: (question) => consumer.ask(question),
+      holdBack: (held) => consumer.connected().holdBack(held),
     };
   }
 
@@ -310,7 +311,7 @@ class Run {
   async #watchDrain(consumer: Consumer): Promise<void> {
     while (await this.#pause(DRAIN_CHECK)) {
       const before = this.#received;
-      if (!consumer.subscribed || performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
+      if (!consumer.subscribed || this.#handling.running > 0 || performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
       const depth = await consumer.ask(readyCount).catch(() => undefined);
       if (depth === 0 && this.#received === before && this.#handling.running === 0) this.#end('drained');
     }

@@ -208,6 +208,17 @@ for (const [what, args, hostility] of [
   });
 }
 
+test('a frame that cannot be read, behind deliveries that are still to be acknowledged, loses the connection and no more', async (t) => {
+  const script = consumed((client, channel) => {
+    for (let tag = 1n; tag <= 50n; tag++) client.deliver(channel, { tag });
+    client.method(999, '60.60', shortstr('ctag'), longlong(51n), octet(0), shortstr(''), shortstr('q'));
+  });
+  const result = await run(t, { script }, ['consume', 'q', '--prefetch', '100', ...TWICE]);
+  noStack(result);
+  assert.equal(result.code, 69, result.stderr);
+  assert.match(result.stderr, /100 unknown/);
+});
+
 test('headers that are no table do not end in a stack trace', async (t) => {
   for (const properties of [
     Buffer.concat([short(0x2000), long(9_999)]),
