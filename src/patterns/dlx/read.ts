@@ -73,7 +73,7 @@ export async function readHeld(
       }
     } finally {
       summary = { ...summary, ...reading.summary };
-      const missing = reading.passes > 1 && options.follows !== true ? reading.remaining - reading.delivered : 0;
+      const missing = reading.passes > 1 && reading.ranDry ? reading.remaining - reading.delivered : 0;
       if (missing > 0 && failure === undefined) failure = missingFailure(missing, queue);
       if (!rules.isCertain && reading.unready > 0) {
         const unready = describeUnready(reading.unready, queue, rules);
@@ -199,6 +199,8 @@ class Reading {
   /** Messages that came over the last connection, and how many connections there were. */
   delivered = 0;
   passes = 0;
+  /** True when the queue had nothing more before all had come. */
+  ranDry = false;
 
   /** Messages that are to be there on the next connection. Some may be gone that were acknowledged on the last one. */
   get remaining(): number {
@@ -225,6 +227,7 @@ class Reading {
     this.#open = 0;
     this.#unread = 0;
     this.delivered = 0;
+    this.ranDry = false;
     this.passes++;
     const ended = new Promise<Failure | undefined>((resolve) => {
       this.#end = resolve;
@@ -242,7 +245,14 @@ class Reading {
     reader.begin().catch(end);
     void until?.then(() => end(undefined));
     if (follows) void this.#untilEnough(reader, over.signal).then((enough) => enough && end(undefined), end);
-    else reader.untilEmpty(() => this.#open === 0, over.signal).then((empty) => empty && end(undefined), end);
+    else
+      reader
+        .untilEmpty(() => this.#open === 0, over.signal)
+        .then((empty) => {
+          if (!empty) return;
+          this.ranDry = true;
+          end(undefined);
+        }, end);
     let failure = await ended;
     over.abort();
     signal.removeEventListener('abort', abort);

@@ -174,8 +174,10 @@ async function poisoned(round: Round, make: (random: Random) => readonly Poison[
     const originals = await round.start(['-u', url, 'consume', queue, '--requeue', '--drain', '-o', 'json']).ended;
     const ended = await round.start(['-u', url, 'publish', '--envelopes', '-q', other], { input: originals.output }).ended;
     await judge(ended, linesIn(originals.stdout).length, all.length, all.length);
+    // Some versions deliver by priority.
+    const sorted = (bodies: readonly Buffer[]): Buffer => Buffer.concat(bodies.toSorted(Buffer.compare));
     const bodies = (await take(other)).map(({ content }) => content);
-    if (bodies.some((body, index) => !body.equals(all[index]?.body ?? Buffer.alloc(0)))) untrue.push('a body has changed');
+    if (!sorted(bodies).equals(sorted(all.map(({ body }) => body)))) untrue.push('a body has changed');
   }
   return { ...CLEAN, untrue, wrong };
 }
