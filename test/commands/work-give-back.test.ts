@@ -110,3 +110,15 @@ test('who may put no copy back has the message at its last return dead-lettered 
     assert.deepEqual([requeued, copiedBack, dropped, await depth(name)], [3, 0, 0, 1]);
   }
 });
+
+test('many tasks that are given back at once say nothing of listeners', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  await publish(
+    name,
+    Array.from({ length: 40 }, (_, index) => String(index)),
+  );
+  const { code, stderr } = await rmq(['work', 'run', name, '--drop-dead', '--concurrency', '20', '-n', '40', '--', 'sh', '-c', 'exit 75']);
+  assert.equal(code, 0, stderr);
+  assert.doesNotMatch(stderr, /MaxListeners|Warning/);
+});
