@@ -25,13 +25,18 @@ export const printExtras = {
   jsonBody: toggle('bodies that are JSON as bodyJson in envelopes'),
 } as const;
 
+const SMALL = 4_096;
+
 /** A handler that prints, and decides only once the operating system has what it printed. */
 export async function printing(results: Results, { nul = false, jsonBody = false }: { nul?: boolean; jsonBody?: boolean }): Promise<Take> {
   const print = results.printer({ nul, jsonBody });
   const { BackPressure } = await import('../patterns/back-pressure.ts');
   const pressure = new BackPressure();
+  const acknowledge = (): 'ack' => 'ack';
   return (delivery, context) => {
     const { length } = delivery.body;
+    // What is small is bounded by the prefetch.
+    if (length < SMALL) return print(delivery).then(acknowledge);
     pressure.hold(length, context);
     return print(delivery).then(() => {
       pressure.release(length, context);
