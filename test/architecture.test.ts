@@ -9,9 +9,10 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 /** Each layer may import only these, and itself. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
   cli: ['commands', 'output', 'patterns', 'handlers', 'broker', 'amqp', 'model'],
-  commands: ['patterns', 'handlers', 'broker', 'model'],
-  output: ['model'],
-  patterns: ['amqp', 'management', 'model'],
+  commands: ['patterns', 'handlers', 'broker', 'text', 'model'],
+  output: ['text', 'model'],
+  text: ['model'],
+  patterns: ['amqp', 'management', 'text', 'model'],
   amqp: ['model'],
   management: ['model'],
   broker: ['model'],
@@ -27,9 +28,9 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   chalk: ['output/'],
   ora: ['output/'],
   '@clack': ['output/checklist.ts'],
-  'string-width': ['model/text-width.ts'],
-  '@marcbachmann': ['patterns/dlx/where.ts', 'patterns/dlx/where-scope.ts'],
-  zod: ['patterns/', 'broker/', 'commands/command.ts', 'commands/globals.ts', 'commands/completion/config.ts'],
+  'string-width': ['text/width.ts'],
+  '@marcbachmann': ['patterns/dlx/filter/'],
+  zod: ['patterns/', 'broker/', 'commands/command.ts', 'commands/flags/globals.ts', 'commands/completion/index.ts'],
 };
 
 /** Who may touch the process: the layers that own it, its terminal, and other processes. */
@@ -132,4 +133,52 @@ test('patterns, commands, the wire and the model never touch the process', () =>
 test('no file holds more than one question: none is longer than 400 lines', () => {
   const long = files.map(({ path, text }) => [path, text.split('\n').length] as const).filter(([, lines]) => lines > 400);
   assert.deepEqual(long, []);
+});
+
+test('a folder holds at most 14 files: a wing before that', () => {
+  const folders = new Map<string, number>();
+  for (const { path } of files) folders.set(dirname(path), (folders.get(dirname(path)) ?? 0) + 1);
+  assert.deepEqual(
+    [...folders].filter(([, count]) => count > 14),
+    [],
+  );
+});
+
+test('the wings of a floor form no circle', () => {
+  const floors = ['amqp', 'patterns', 'patterns/dlx'];
+  for (const floor of floors) {
+    const wingOf = (path: string): string | undefined => (path.startsWith(`${floor}/`) ? /^([^/]+)\//.exec(path.slice(floor.length + 1))?.[1] : undefined);
+    const arrows = new Map<string, Set<string>>();
+    for (const file of files) {
+      const from = wingOf(file.path);
+      for (const { specifier } of file.imports) {
+        const to = specifier.startsWith('.') ? wingOf(targetOf(file, specifier)) : undefined;
+        if (from !== undefined && to !== undefined && from !== to) arrows.set(from, (arrows.get(from) ?? new Set()).add(to));
+      }
+    }
+    const visit = (wing: string, trail: readonly string[]): void => {
+      assert.ok(!trail.includes(wing), `${floor}: ${[...trail, wing].join(' -> ')}`);
+      for (const next of arrows.get(wing) ?? []) visit(next, [...trail, wing]);
+    };
+    for (const wing of arrows.keys()) visit(wing, []);
+  }
+});
+
+test('an exported name has one meaning', () => {
+  const homes = new Map<string, Set<string>>();
+  for (const { path, text } of files) {
+    for (const [, name = ''] of text.matchAll(/^export (?:abstract |async )*(?:class|function\*?|interface|type|const|let) (\w+)/gm)) {
+      homes.set(name, (homes.get(name) ?? new Set()).add(path));
+    }
+  }
+  const twice = [...homes].filter(([, paths]) => paths.size > 1).map(([name, paths]) => `${name}: ${[...paths].join(', ')}`);
+  assert.deepEqual(twice, []);
+});
+
+test('nobody outside amqp touches a connection or a channel of amqplib', () => {
+  const wrong = files.filter(({ path, text }) => !path.startsWith('amqp/') && /\.(model|createChannel|createConfirmChannel)\b/.test(text));
+  assert.deepEqual(
+    wrong.map(({ path }) => path),
+    [],
+  );
 });

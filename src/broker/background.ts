@@ -2,12 +2,11 @@ import { existsSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:f
 import * as z from 'zod/mini';
 import { Failure } from '../model/failure.ts';
 import { type Broker, startBroker } from './broker.ts';
-import { makeDirectory, withFiles } from './directory.ts';
-import { startGuardian } from './guardian.ts';
-import { greet } from './handshake.ts';
 import { withLock } from './lock.ts';
-import { isAlive, markProcess } from './process.ts';
-import { runningNodes } from './ready.ts';
+import { greet, runningNodes } from './node/boot.ts';
+import { makeDirectory, withFiles } from './node/directory.ts';
+import { startGuardian } from './node/guardian.ts';
+import { isAlive, markProcess } from './node/process.ts';
 import { BrokerShape, type Surroundings } from './run.ts';
 import { type BackgroundState, isRunning, readState, type StatePaths, statePaths } from './state.ts';
 

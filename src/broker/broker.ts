@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Emit } from '../model/event.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
-import { managementUrl, PortTaken, untilReady } from './boot.ts';
-import { containerMachines } from './container.ts';
-import { fileFailure, withFiles } from './directory.ts';
-import type { Environment, Server } from './find.ts';
-import { startGuardian } from './guardian.ts';
-import { localMachines } from './local.ts';
-import type { Machine } from './node.ts';
-import { portProblem } from './ports.ts';
+import { managementUrl, PortTaken, untilNodesReady } from './node/boot.ts';
+import { containerMachines } from './node/container.ts';
+import { fileFailure, withFiles } from './node/directory.ts';
+import type { Environment, Server } from './node/find.ts';
+import { startGuardian } from './node/guardian.ts';
+import { localMachines } from './node/local.ts';
+import type { Machine } from './node/node.ts';
+import { portProblem } from './node/ports.ts';
+import type { NodeSettings } from './node/settings.ts';
 import { obtainServer } from './server.ts';
-import type { NodeSettings } from './settings.ts';
 
 /** How a private broker is to be. */
 export interface BrokerOptions extends NodeSettings {
@@ -103,7 +103,7 @@ async function boot(server: Server, options: BrokerOptions, environment: Environ
         : await localMachines(server, directory as string, nodes, options.port, options, environment, guardian);
     const timeout = options.bootTimeout ?? BOOT_TIMEOUT;
     await Promise.all(machines.map((machine) => machine.start()));
-    const version = await untilReady(machines, orphaned, timeout, signal);
+    const version = await untilNodesReady(machines, orphaned, timeout, signal);
     const all = machines.map((machine) => brokerNode(machine, orphaned, timeout)) as [BrokerNode, ...BrokerNode[]];
     return {
       nodes: all,
@@ -156,7 +156,7 @@ function brokerNode(machine: Machine, orphaned: Promise<void>, timeout: number):
     shutdown: (grace) => machine.shutdown(grace),
     async restart() {
       await machine.start();
-      await untilReady([machine], orphaned, timeout, new AbortController().signal);
+      await untilNodesReady([machine], orphaned, timeout, new AbortController().signal);
     },
   };
 }

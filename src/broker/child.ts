@@ -3,9 +3,8 @@ import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Failure } from '../model/failure.ts';
-import { type Environment, findProgram, isExecutable } from './find.ts';
-import { membersOf } from './process.ts';
-import { within } from './within.ts';
+import { type Environment, findProgram, isExecutable } from './node/find.ts';
+import { membersOf, within } from './node/process.ts';
 
 /** How long a command that was told to end may take, in milliseconds, before it is killed. */
 const GRACE = 10_000;

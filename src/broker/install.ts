@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Emit } from '../model/event.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
-import { type Environment, findProgram } from './find.ts';
+import { type Environment, findProgram } from './node/find.ts';
 
 /**
  * Debian's package starts a system-wide node as soon as it is installed, and again at every boot. The policy file, asked by

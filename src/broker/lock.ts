@@ -3,8 +3,8 @@ import { readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { abortFailure } from '../model/failure.ts';
-import { makeDirectory, withFiles } from './directory.ts';
-import { isAlive, markProcess, type ProcessMark } from './process.ts';
+import { makeDirectory, withFiles } from './node/directory.ts';
+import { isAlive, markProcess, type ProcessMark } from './node/process.ts';
 
 const STEP = 50;
 const HINT = 'XDG_STATE_HOME names another directory to keep the state in.';

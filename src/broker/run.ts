@@ -4,7 +4,7 @@ import { abortFailure } from '../model/failure.ts';
 import { MAX_TIMER } from '../model/quantity.ts';
 import { type Broker, startBroker } from './broker.ts';
 import { resolveCommand, runCommand } from './child.ts';
-import type { Environment } from './find.ts';
+import type { Environment } from './node/find.ts';
 
 /** How `broker run` and `broker start` want their nodes. */
 export const BrokerShape = {

@@ -1,8 +1,8 @@
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
-import { findEngine, IMAGE } from './container.ts';
-import { type Environment, findServer, type Server } from './find.ts';
 import { install } from './install.ts';
+import { findEngine, IMAGE } from './node/container.ts';
+import { type Environment, findServer, type Server } from './node/find.ts';
 
 /**
  * What a node can be run with: an installed server, else containers, else a server that is installed now if that is allowed.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { isAlive, type ProcessMark } from './process.ts';
+import { isAlive, type ProcessMark } from './node/process.ts';
 
 /** What is remembered of a broker in the background. */
 export interface BackgroundState {

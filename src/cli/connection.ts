@@ -1,12 +1,12 @@
-import { backgroundNode } from '../broker/index.ts';
+import { backgroundNode } from '../broker/state.ts';
 import { check } from '../commands/command.ts';
-import { connectionFlags } from '../commands/globals.ts';
+import { connectionFlags } from '../commands/flags/globals.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { MAX_TIMER } from '../model/quantity.ts';
 import { hasSecret, keepSecret } from '../model/secrets.ts';
 import { ConnectionConfig } from '../patterns/connection.ts';
-import { readChunks } from '../patterns/lines.ts';
+import { readChunks } from '../patterns/publish/input.ts';
 import type { Io } from './io.ts';
 import type { Decoded } from './program.ts';
 

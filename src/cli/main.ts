@@ -22,7 +22,7 @@ export async function main(argv: readonly string[], io: Io = systemIo()): Promis
   const [{ runLine }, { commands, groups }, { globalFlags }] = await Promise.all([
     import('./program.ts'),
     import('../commands/index.ts'),
-    import('../commands/globals.ts'),
+    import('../commands/flags/globals.ts'),
   ]);
   const run = async (command: Command, own: Decoded, globals: Decoded): Promise<void> => {
     code = await runCommand(command, own, globals, io);

@@ -1,6 +1,6 @@
 import { Command as CommanderCommand, CommanderError, Option } from 'commander';
-import { type Command, type Group, longName, spelling } from '../commands/command.ts';
-import type { Argument, Flag } from '../commands/flag.ts';
+import { type Command, type CommandGroup, longName, spelling } from '../commands/command.ts';
+import type { Argument, Flag } from '../commands/flags/flag.ts';
 import { Failure } from '../model/failure.ts';
 
 /** Values as their flags decoded them; one that was not given is absent. */
@@ -8,7 +8,7 @@ export type Decoded = Readonly<Record<string, unknown>>;
 
 export interface Program {
   readonly commands: readonly Command[];
-  readonly groups: readonly Group[];
+  readonly groups: readonly CommandGroup[];
   readonly globals: Readonly<Record<string, Flag<unknown>>>;
   readonly version: string;
   /** Receives the help that was asked for. */

@@ -15,7 +15,7 @@ export interface Loss {
  */
 export async function askForName({ emit, stdin, signal }: Context, { queue, loss, kept }: Loss): Promise<void> {
   emit({ kind: 'note', text: `${loss} for good. Type the name of the queue to go on:` });
-  const { readLines } = await import('../patterns/lines.ts');
+  const { readLines } = await import('../patterns/publish/input.ts');
   for await (const [line] of readLines(stdin(), signal)) {
     if (line?.toString('utf8').trim() === queue) return;
     break;

@@ -1,10 +1,9 @@
 import type { BackgroundStatus } from '../broker/background.ts';
 import { formatDuration, formatSize } from '../model/quantity.ts';
-import type { Context } from './command.ts';
-import { type Command, defineCommand, type Group } from './command.ts';
-import { duration, integer, rest, toggle } from './flag.ts';
+import { type Command, type CommandGroup, type Context, defineCommand } from './command.ts';
+import { duration, integer, rest, toggle } from './flags/flag.ts';
 
-export const brokerGroup: Group = { path: ['broker'], summary: 'run a private, real RabbitMQ node for development, tests and CI' };
+export const brokerGroup: CommandGroup = { path: ['broker'], summary: 'run a private, real RabbitMQ node for development, tests and CI' };
 
 const shape = {
   nodes: integer('how many nodes; more than one form a cluster (default 1)'),

@@ -3,11 +3,11 @@ import type * as z from 'zod/mini';
 import type { Tick } from '../model/checklist.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
-import type { Delivery } from '../model/message.ts';
+import type { Delivery } from '../model/message/message.ts';
 import { formatDuration } from '../model/quantity.ts';
 import type { ConnectionConfig } from '../patterns/connection.ts';
 import { explainIssue } from '../patterns/options.ts';
-import type { Argument, Flag } from './flag.ts';
+import type { Argument, Flag } from './flags/flag.ts';
 
 /** An input for every key of the config, each decoding to exactly the type which that key takes. */
 export type InputsFor<I extends object> = { readonly [K in keyof I]-?: Flag<NonNullable<I[K]>> | Argument<NonNullable<I[K]>> };
@@ -135,7 +135,7 @@ function valid<C>(parsed: z.core.util.SafeParseResult<C>, inputs: Command['input
 }
 
 /** A command group, as `broker` is: the words that lead to it and what it is about. */
-export interface Group {
+export interface CommandGroup {
   readonly path: readonly string[];
   readonly summary: string;
 }

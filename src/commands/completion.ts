@@ -1,6 +1,6 @@
 import { defineCommand } from './command.ts';
 import { SHELLS } from './completion/shell.ts';
-import { argument, choice, text } from './flag.ts';
+import { argument, choice, text } from './flags/flag.ts';
 
 const help = 'the shell: bash, zsh or fish';
 
@@ -20,10 +20,10 @@ export const completionCommand = defineCommand({
   load: async () => {
     // The table holds this command: it is there only when this one runs.
     const [{ CompletionConfig }, { completionScript, writeScripts }, { commands, groups }, { globalFlags }] = await Promise.all([
-      import('./completion/config.ts'),
+      import('./completion/index.ts'),
       import('./completion/index.ts'),
       import('./index.ts'),
-      import('./globals.ts'),
+      import('./flags/globals.ts'),
     ]);
     return {
       config: CompletionConfig,

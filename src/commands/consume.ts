@@ -1,7 +1,7 @@
 import { defineCommand } from './command.ts';
-import { limitInputs, lookingOptions, printExtras, printing } from './consuming.ts';
-import { deskExtras } from './dlx/desk.ts';
-import { argument, integer } from './flag.ts';
+import { limitInputs, lookingOptions, printExtras, printing } from './flags/consume-flags.ts';
+import { argument, integer } from './flags/flag.ts';
+import { managementExtras } from './flags/globals.ts';
 
 export const consumeCommand = defineCommand({
   path: ['consume'],
@@ -13,11 +13,11 @@ export const consumeCommand = defineCommand({
     ['rmq consume results --expect 3 --timeout 10s', 'a smoke test: exit 0 if three come, 124 if fewer by then, 1 if more'],
   ],
   inputs: { queue: argument('the queue'), prefetch: integer('unacknowledged messages at a time (1000)'), ...limitInputs },
-  extras: { ...printExtras, ...deskExtras },
+  extras: { ...printExtras, ...managementExtras },
   load: async () => {
     const [{ ConsumeConfig }, { consume }, { withSession }] = await Promise.all([
-      import('../patterns/consume-config.ts'),
-      import('../patterns/consume.ts'),
+      import('../patterns/consume/config.ts'),
+      import('../patterns/consume/consume.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {

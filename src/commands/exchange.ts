@@ -1,7 +1,7 @@
-import { defineCommand, type Group } from './command.ts';
-import { argument, toggle } from './flag.ts';
+import { type CommandGroup, defineCommand } from './command.ts';
+import { argument, toggle } from './flags/flag.ts';
 
-export const exchangeGroup: Group = { path: ['exchange'], summary: 'delete exchanges' };
+export const exchangeGroup: CommandGroup = { path: ['exchange'], summary: 'delete exchanges' };
 
 export const deleteExchangeCommand = defineCommand({
   path: ['exchange', 'delete'],
@@ -13,7 +13,7 @@ export const deleteExchangeCommand = defineCommand({
   },
   load: async () => {
     const [{ DeleteExchangeConfig, removeExchange }, { withSession }] = await Promise.all([
-      import('../patterns/exchange.ts'),
+      import('../patterns/queue/exchange.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {

@@ -1,10 +1,10 @@
-import { type Command, check, defineCommand, type Group } from './command.ts';
-import { limitInputs, lookingOptions, printExtras, printing } from './consuming.ts';
-import { argument, integer, text } from './flag.ts';
-import { handlingOf, queueInputs, subscriptionExtras, withProgram, workingOptions } from './handling.ts';
-import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
+import { type Command, type CommandGroup, check, defineCommand } from './command.ts';
+import { limitInputs, lookingOptions, printExtras, printing } from './flags/consume-flags.ts';
+import { argument, integer, text } from './flags/flag.ts';
+import { handlingOf, queueInputs, subscriptionExtras, withProgram, workingOptions } from './flags/handler-flags.ts';
+import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './flags/publish-flags.ts';
 
-export const fanoutGroup: Group = { path: ['fanout'], summary: 'broadcast messages to every service that subscribed' };
+export const fanoutGroup: CommandGroup = { path: ['fanout'], summary: 'broadcast messages to every service that subscribed' };
 
 const exchange = argument('the fanout exchange, declared when it is missing');
 
@@ -26,8 +26,8 @@ const fanoutPublish = defineCommand({
   },
   load: async () => {
     const [{ FanoutPublishConfig, publishFanout }, { openDrafts }, { withSession }] = await Promise.all([
-      import('../patterns/fanout.ts'),
-      import('../patterns/source.ts'),
+      import('../patterns/subscribe/fanout.ts'),
+      import('../patterns/publish/input.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {
@@ -59,7 +59,7 @@ const fanoutSubscribe: Command = defineCommand({
   extras: { ...printExtras, ...subscriptionExtras },
   load: async () => {
     const [{ FanoutSubscribeConfig, FanoutWorkConfig, subscribeFanout, workFanout }, { withSession }] = await Promise.all([
-      import('../patterns/fanout.ts'),
+      import('../patterns/subscribe/fanout.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {

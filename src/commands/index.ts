@@ -1,5 +1,5 @@
 import { brokerCommands, brokerGroup } from './broker.ts';
-import type { Command, Group } from './command.ts';
+import type { Command, CommandGroup } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { consumeCommand } from './consume.ts';
 import { dlxCommands, dlxGroup } from './dlx/index.ts';
@@ -29,7 +29,7 @@ export const commands: readonly Command[] = [
 ];
 
 /** The words that only group commands. */
-export const groups: readonly Group[] = [
+export const groups: readonly CommandGroup[] = [
   { path: ['queue'], summary: 'declare, look at and delete queues' },
   exchangeGroup,
   workGroup,

@@ -1,6 +1,6 @@
 import { defineCommand } from './command.ts';
-import { argument, text } from './flag.ts';
-import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
+import { argument, text } from './flags/flag.ts';
+import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './flags/publish-flags.ts';
 
 export const publishCommand = defineCommand({
   path: ['publish'],
@@ -22,16 +22,16 @@ export const publishCommand = defineCommand({
     ...sendingInputs,
   },
   load: async () => {
-    const [{ checkTarget, PublishConfig, publish }, { openDrafts }, { withSession }] = await Promise.all([
-      import('../patterns/publish.ts'),
-      import('../patterns/source.ts'),
+    const [{ checkDestination, PublishConfig, publish }, { openDrafts }, { withSession }] = await Promise.all([
+      import('../patterns/publish/publish.ts'),
+      import('../patterns/publish/input.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {
       config: PublishConfig,
       run: async (config, context) => {
         const { connection, emit, signal } = context;
-        checkTarget(config);
+        checkDestination(config);
         const drafts = await openDrafts(config, context, signal);
         await withSession(connection, (session) => publish(session, config, drafts), emit, signal);
         return undefined;

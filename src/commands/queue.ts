@@ -1,8 +1,8 @@
 import { formatCount, formatNumber } from '../model/quantity.ts';
 import { askForName } from './asking.ts';
 import { defineCommand } from './command.ts';
-import { deskExtras, deskPlace } from './dlx/desk.ts';
-import { argument, choice, fields, texts, toggle } from './flag.ts';
+import { argument, choice, fields, texts, toggle } from './flags/flag.ts';
+import { managementExtras, managementPlace } from './flags/globals.ts';
 
 export const declareQueueCommand = defineCommand({
   path: ['queue', 'declare'],
@@ -19,7 +19,10 @@ export const declareQueueCommand = defineCommand({
     bind: texts('bind it to EXCHANGE, with KEY', { value: 'EXCHANGE[:KEY]' }),
   },
   load: async () => {
-    const [{ DeclareQueueConfig, declareQueue }, { withSession }] = await Promise.all([import('../patterns/queue.ts'), import('../patterns/connection.ts')]);
+    const [{ DeclareQueueConfig, declareQueue }, { withSession }] = await Promise.all([
+      import('../patterns/queue/declare.ts'),
+      import('../patterns/connection.ts'),
+    ]);
     return {
       config: DeclareQueueConfig,
       run: async (config, { connection, emit, signal, results }) => {
@@ -42,19 +45,19 @@ export const queueStatusCommand = defineCommand({
     ['rmq queue status orders --json | jq .messages', 'the messages that are ready, for a script'],
   ],
   inputs: { queue: argument('the queue') },
-  extras: deskExtras,
+  extras: managementExtras,
   load: async () => {
-    const [{ QueueStatusConfig, queueStatus, statusText }, { heldBy }, { deskFinder }, { withSession }] = await Promise.all([
-      import('../patterns/queue-status.ts'),
-      import('../patterns/held.ts'),
-      import('../patterns/dlx/list-desk.ts'),
+    const [{ QueueStatusConfig, queueStatus, statusText }, { heldBy }, { managementFinder }, { withSession }] = await Promise.all([
+      import('../patterns/queue/status.ts'),
+      import('../patterns/queue/unacknowledged.ts'),
+      import('../patterns/management.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {
       config: QueueStatusConfig,
       run: async (config, context, { managementUrl }) => {
         const { connection, emit, signal, results } = context;
-        const askHeld = heldBy(deskFinder(connection, deskPlace(managementUrl, context), emit, signal));
+        const askHeld = heldBy(managementFinder(connection, managementPlace(managementUrl, context), emit, signal));
         const status = await withSession(connection, (session) => queueStatus(session, config, askHeld), emit, signal);
         await results.report(status, statusText(status));
         return undefined;
@@ -76,22 +79,22 @@ export const deleteQueueCommand = defineCommand({
     ifUnused: toggle('only when a classic queue has no consumers'),
     force: toggle('with --if-empty: also when it has consumers, which may hold what is not acknowledged yet'),
   },
-  extras: { retries: toggle('its retry queues (QUEUE.retry.…) as well, with what waits there'), ...deskExtras },
+  extras: { retries: toggle('its retry queues (QUEUE.retry.…) as well, with what waits there'), ...managementExtras },
   load: async () => {
-    const [deletion, { queueNames }, { heldBy }, { deskFinder }, { withSession }] = await Promise.all([
-      import('../patterns/queue-delete.ts'),
+    const [deletion, { queueNames }, { heldBy }, { managementFinder }, { withSession }] = await Promise.all([
+      import('../patterns/queue/delete.ts'),
       import('../patterns/retry-queues.ts'),
-      import('../patterns/held.ts'),
-      import('../patterns/dlx/list-desk.ts'),
+      import('../patterns/queue/unacknowledged.ts'),
+      import('../patterns/management.ts'),
       import('../patterns/connection.ts'),
     ]);
-    const { checkConditions, checkWaiting, countedIn, DeleteQueueConfig, holdingsOf, quoted, removeQueue, waitingIn } = deletion;
+    const { checkConditions, checkWaiting, countedIn, DeleteQueueConfig, holdingsOf, quotedQueues, removeQueue, waitingIn } = deletion;
     return {
       config: DeleteQueueConfig,
       run: async (config, context, { retries = false, managementUrl }) => {
         const { connection, emit, signal, results, yes, stdinIsTerminal } = context;
         const { queue, ifEmpty } = config;
-        const find = deskFinder(connection, deskPlace(managementUrl, context), emit, signal);
+        const find = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
         const { messages, held, deleted, left } = await withSession(
           connection,
           async (session) => {
@@ -116,7 +119,8 @@ export const deleteQueueCommand = defineCommand({
           ...(unacknowledged > 0 ? [`${formatNumber(unacknowledged)} that ${unacknowledged === 1 ? 'was' : 'were'} not acknowledged`] : []),
           ...(delayed > 0 ? [`${formatNumber(delayed)} that ${delayed === 1 ? 'was' : 'were'} delayed`] : []),
         ];
-        const [what, whose] = deleted.length === 0 ? [`queue "${queue}" is deleted`, 'it'] : [`queue "${queue}" is deleted with ${quoted(deleted)}`, 'them'];
+        const [what, whose] =
+          deleted.length === 0 ? [`queue "${queue}" is deleted`, 'it'] : [`queue "${queue}" is deleted with ${quotedQueues(deleted)}`, 'them'];
         await results.report(
           {
             queue,
@@ -127,7 +131,7 @@ export const deleteQueueCommand = defineCommand({
           },
           `${what}${lost.length > 0 ? `, and ${lost.join(', ')} with ${whose}` : ''}`,
         );
-        if (left.length > 0) emit({ kind: 'note', text: `its retry queues are still there: ${quoted(left)}; rmq queue delete removes each` });
+        if (left.length > 0) emit({ kind: 'note', text: `its retry queues are still there: ${quotedQueues(left)}; rmq queue delete removes each` });
         return undefined;
       },
     };

@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import type { Patience } from '../handlers/group.ts';
+import type { Patience } from '../handlers/process-group.ts';
 import type { runProgram } from '../handlers/program.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
@@ -7,13 +7,13 @@ import { formatSize } from '../model/quantity.ts';
 import { RpcError } from '../model/rpc.ts';
 import type { CallResult } from '../patterns/rpc/calls.ts';
 import type { RpcHandler } from '../patterns/rpc/server.ts';
-import { type Command, defineCommand, type Group } from './command.ts';
-import { printExtras } from './consuming.ts';
-import { argument, duration, integer, rest, size, text, toggle } from './flag.ts';
-import { queueInputs } from './handling.ts';
-import { messageInputs, readsStdin, sourceInputs } from './publishing.ts';
+import { type Command, type CommandGroup, defineCommand } from './command.ts';
+import { printExtras } from './flags/consume-flags.ts';
+import { argument, duration, integer, rest, size, text, toggle } from './flags/flag.ts';
+import { queueInputs } from './flags/handler-flags.ts';
+import { messageInputs, readsStdin, sourceInputs } from './flags/publish-flags.ts';
 
-export const rpcGroup: Group = { path: ['rpc'], summary: 'request and reply: call a service, or be one' };
+export const rpcGroup: CommandGroup = { path: ['rpc'], summary: 'request and reply: call a service, or be one' };
 
 const { correlationId, replyTo, transient, ...requestInputs } = messageInputs;
 
@@ -50,7 +50,7 @@ const rpcCall = defineCommand({
     setFlagsFromString(PATIENT_COMPILER);
     const [{ callAll, isSingle, RpcCallConfig }, { openDrafts }, { withSession }] = await Promise.all([
       import('../patterns/rpc/calls.ts'),
-      import('../patterns/source.ts'),
+      import('../patterns/publish/input.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {
@@ -109,7 +109,7 @@ const rpcServe = defineCommand({
       import('../patterns/rpc/server.ts'),
       import('../patterns/connection.ts'),
       import('../handlers/program.ts'),
-      import('../handlers/group.ts'),
+      import('../handlers/process-group.ts'),
     ]);
     return {
       config: RpcServerConfig,

@@ -1,11 +1,11 @@
 import { describeMismatch, explainMatch } from '../model/topic-match.ts';
-import { type Command, check, defineCommand, type Group } from './command.ts';
-import { limitInputs, lookingOptions, printExtras, printing } from './consuming.ts';
-import { argument, integer, rest, text, toggle } from './flag.ts';
-import { handlingOf, queueInputs, subscriptionExtras, withProgram, workingOptions } from './handling.ts';
-import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
+import { type Command, type CommandGroup, check, defineCommand } from './command.ts';
+import { limitInputs, lookingOptions, printExtras, printing } from './flags/consume-flags.ts';
+import { argument, integer, rest, text, toggle } from './flags/flag.ts';
+import { handlingOf, queueInputs, subscriptionExtras, withProgram, workingOptions } from './flags/handler-flags.ts';
+import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './flags/publish-flags.ts';
 
-export const topicGroup: Group = { path: ['topic'], summary: 'route messages by the words of their keys' };
+export const topicGroup: CommandGroup = { path: ['topic'], summary: 'route messages by the words of their keys' };
 
 const exchange = argument('the topic exchange, declared when it is missing');
 
@@ -27,8 +27,8 @@ const topicPublish = defineCommand({
   },
   load: async () => {
     const [{ publishTopic, TopicPublishConfig }, { openDrafts }, { withSession }] = await Promise.all([
-      import('../patterns/topic.ts'),
-      import('../patterns/source.ts'),
+      import('../patterns/subscribe/topic.ts'),
+      import('../patterns/publish/input.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {
@@ -62,7 +62,7 @@ const topicSubscribe: Command = defineCommand({
   extras: { ...printExtras, ...subscriptionExtras },
   load: async () => {
     const [{ subscribeTopic, TopicSubscribeConfig, TopicWorkConfig, workTopic }, { withSession }] = await Promise.all([
-      import('../patterns/topic.ts'),
+      import('../patterns/subscribe/topic.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {
@@ -97,7 +97,7 @@ const topicMatch = defineCommand({
   inputs: { pattern: argument('the pattern'), key: rest('the routing keys') },
   extras: { explain: toggle('say which word does not match') },
   load: async () => {
-    const { TopicMatchConfig } = await import('../patterns/topic.ts');
+    const { TopicMatchConfig } = await import('../patterns/subscribe/topic.ts');
     return {
       config: TopicMatchConfig,
       run: async ({ pattern, key: keys }, { results }, { explain }) => {

@@ -1,9 +1,9 @@
-import { type Command, defineCommand, type Group } from './command.ts';
-import { argument, rest } from './flag.ts';
-import { programInputs, queueInputs, withProgram, workerInputs, workingOptions } from './handling.ts';
-import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './publishing.ts';
+import { type Command, type CommandGroup, defineCommand } from './command.ts';
+import { argument, rest } from './flags/flag.ts';
+import { programInputs, queueInputs, withProgram, workerInputs, workingOptions } from './flags/handler-flags.ts';
+import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './flags/publish-flags.ts';
 
-export const workGroup: Group = { path: ['work'], summary: 'work queues: send tasks, run a handler for each' };
+export const workGroup: CommandGroup = { path: ['work'], summary: 'work queues: send tasks, run a handler for each' };
 
 const workPublish = defineCommand({
   path: ['work', 'publish'],
@@ -23,8 +23,8 @@ const workPublish = defineCommand({
   },
   load: async () => {
     const [{ WorkPublishConfig, publishTasks }, { openDrafts }, { withSession }] = await Promise.all([
-      import('../patterns/work.ts'),
-      import('../patterns/source.ts'),
+      import('../patterns/work/work.ts'),
+      import('../patterns/publish/input.ts'),
       import('../patterns/connection.ts'),
     ]);
     return {
@@ -50,7 +50,7 @@ const workRun = defineCommand({
   inputs: { queue: argument('the work queue'), ...queueInputs, ...workerInputs },
   extras: { ...programInputs, cmd: rest('the handler and its arguments', { completes: 'command' }) },
   load: async () => {
-    const [{ WorkConfig, workQueue }, { withSession }] = await Promise.all([import('../patterns/work.ts'), import('../patterns/connection.ts')]);
+    const [{ WorkConfig, workQueue }, { withSession }] = await Promise.all([import('../patterns/work/work.ts'), import('../patterns/connection.ts')]);
     return {
       config: WorkConfig,
       run: async (config, context, { cmd = [], ...program }) => {

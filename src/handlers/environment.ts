@@ -1,5 +1,5 @@
-import type { Delivery } from '../model/message.ts';
-import { type PlainValue, plainHeaders } from '../model/plain-headers.ts';
+import { type PlainValue, plainHeaders } from '../model/message/field-json.ts';
+import type { Delivery } from '../model/message/message.ts';
 
 /** The kernel refuses to start a program whose environment is too large: a single value, and all of them, in bytes. */
 const MOST_BYTES_OF_ONE = 65_536;

@@ -1,13 +1,15 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
-import { drained } from './drain.ts';
+import { formatEnvelope } from '../model/message/envelope.ts';
+import type { Delivery } from '../model/message/message.ts';
+import { writePrivately } from './descriptors.ts';
 import { outerEnvironment } from './environment.ts';
-import { type Group, groupOf, type Patience } from './group.ts';
-import { Marks } from './marks.ts';
-import { exitCodeOf, type ProgramRun } from './program.ts';
-import { type Started, start } from './start.ts';
-import { Tail } from './tail.ts';
+import { groupOf, type Patience, type ProcessGroup } from './process-group.ts';
+import { drained, exitCodeOf, type ProgramRun, type Started, start, Tail } from './program.ts';
 
 /** A program to launch: all that it gets, and nothing else. */
 export interface Launch {
@@ -44,7 +46,7 @@ export class CannotLaunch extends Error {}
 export class Launcher {
   readonly #emit: Emit;
   readonly #marks = new Marks();
-  readonly #group: Group;
+  readonly #group: ProcessGroup;
   readonly #stdin: Started['pipes'][number];
   /** Opened anew, its standard error is a program's own: what it does to it ends with it. A socket cannot be opened. */
   readonly #stderr: string;
@@ -173,4 +175,80 @@ function quoted(text: string): string {
 function signalOf(code: number): NodeJS.Signals | undefined {
   const [name] = Object.entries(constants.signals).find(([, number]) => number === code - 128) ?? [];
   return name as NodeJS.Signals | undefined;
+}
+
+/**
+ * Tells apart what programs say, one after the other through one pipe, and what the shell that starts them says in between: a mark that
+ * nobody else knows, a word, and a newline.
+ */
+export class Marks {
+  /** What stands before a word; it begins with a NUL. */
+  readonly mark = `\0rmq:${randomBytes(12).toString('hex')}:`;
+  readonly #mark = Buffer.from(this.mark);
+  #held = Buffer.alloc(0);
+
+  read(chunk: Buffer, say: (bytes: Buffer) => void, hear: (word: string) => void): void {
+    let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    for (;;) {
+      const at = bytes.indexOf(this.#mark);
+      const end = at < 0 ? -1 : bytes.indexOf(10, at + this.#mark.length);
+      // What may be the beginning of a mark waits for more.
+      const said = at >= 0 ? at : beginOf(this.#mark, bytes);
+      if (said > 0) say(bytes.subarray(0, said));
+      if (end < 0) {
+        this.#held = Buffer.from(bytes.subarray(said));
+        return;
+      }
+      hear(bytes.toString('latin1', at + this.#mark.length, end));
+      bytes = bytes.subarray(end + 1);
+    }
+  }
+}
+
+/** Where the bytes may begin a mark that is not all there yet; their length when they do not. */
+function beginOf(mark: Buffer, bytes: Buffer): number {
+  let at = bytes.indexOf(0, Math.max(0, bytes.length - mark.length + 1));
+  while (at >= 0 && !bytes.subarray(at).equals(mark.subarray(0, bytes.length - at))) at = bytes.indexOf(0, at + 1);
+  return at < 0 ? bytes.length : at;
+}
+
+/** A message in files, which nobody but this user may read. */
+export interface Parcel {
+  readonly body: string;
+  /** Undefined when it was not asked for. */
+  readonly envelope: string | undefined;
+}
+
+let parcels = 0;
+
+/**
+ * Puts a message into files of a private directory for as long as it is used.
+ *
+ * @throws CannotLaunch when there is no room for it, and whatever `use` throws
+ */
+export async function withParcel<T>(directory: string, delivery: Delivery, fd3: boolean, use: (parcel: Parcel) => Promise<T>): Promise<T> {
+  const body = join(directory, String(++parcels));
+  const envelope = fd3 ? `${body}.envelope` : undefined;
+  const described = fd3 ? `${formatEnvelope(delivery, { jsonBody: false })}\n` : '';
+  try {
+    await write(body, delivery.body);
+    if (envelope !== undefined) await write(envelope, described);
+    return await use({ body, envelope });
+  } finally {
+    remove(body);
+    if (envelope !== undefined) remove(envelope);
+  }
+}
+
+async function write(path: string, content: Buffer | string): Promise<void> {
+  try {
+    await writePrivately(path, content);
+  } catch (error) {
+    throw new CannotLaunch('a message cannot be written to a file', { cause: error });
+  }
+}
+
+/** Nobody waits for it, nor minds: the directory goes in the end. */
+function remove(path: string): void {
+  rm(path, { force: true }).catch(() => undefined);
 }

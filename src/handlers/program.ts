@@ -1,14 +1,16 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
+import { closeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { formatEnvelope } from '../model/envelope.ts';
+import type { Readable } from 'node:stream';
 import type { Emit } from '../model/event.ts';
-import type { Delivery } from '../model/message.ts';
-import { drained } from './drain.ts';
+import { Failure } from '../model/failure.ts';
+import { formatEnvelope } from '../model/message/envelope.ts';
+import type { Delivery } from '../model/message/message.ts';
+import { spool, takePipes } from './descriptors.ts';
 import { outerEnvironment, variablesOf } from './environment.ts';
-import { groupOf, type Patience } from './group.ts';
-import { spool } from './spool.ts';
-import { type Descriptor, start } from './start.ts';
-import { Tail } from './tail.ts';
+import { groupOf, type Patience } from './process-group.ts';
 
 /** A program to run for a message. */
 export interface ProgramInput {
@@ -106,4 +108,124 @@ export async function runProgram(input: ProgramInput): Promise<ProgramRun> {
 /** As a shell says it: 128 + n for signal n. */
 export function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): number {
   return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+}
+
+const MOST_BYTES = 4_096;
+const MOST_LINES = 20;
+
+/** Keeps the end of what a program says. */
+export class Tail {
+  #bytes = Buffer.alloc(0);
+
+  add(chunk: Buffer): void {
+    // Copies: what is kept must not hold on to a large chunk.
+    this.#bytes = Buffer.concat([this.#bytes, chunk.subarray(-MOST_BYTES)]).subarray(-MOST_BYTES);
+  }
+
+  /** The last lines, as valid text. */
+  get text(): string {
+    const text = this.#bytes.toString('utf8').trimEnd();
+    // The first character may have been cut in two.
+    const whole = this.#bytes.length < MOST_BYTES ? text : text.replace(/^\uFFFD+/, '');
+    return whole.split('\n').slice(-MOST_LINES).join('\n');
+  }
+}
+
+/** How long a pipe may stay open, in milliseconds, that something in the background has inherited from a program which has ended. */
+const INHERITED = 100;
+const INHERITED_AT_MOST = 2_000;
+
+/** Waits for what an ended program has left in its pipes; what somebody in the background holds open is closed once nothing comes any more. */
+export async function drained(pipes: readonly (Readable | undefined)[]): Promise<void> {
+  const rest = pipes.filter((pipe): pipe is Readable => pipe !== undefined && !pipe.closed);
+  if (rest.length === 0) return;
+  const deadline = performance.now() + INHERITED_AT_MOST;
+  let open = rest.length;
+  await new Promise<void>((resolve) => {
+    let heard = false;
+    let timer: NodeJS.Timeout;
+    // A busy process sees its timers before what has come in meanwhile; the round after it has seen both.
+    const check = (): void => void setImmediate(() => setImmediate(decide));
+    const decide = (): void => {
+      if (!heard || performance.now() > deadline) resolve();
+      else timer = setTimeout(check, INHERITED);
+      heard = false;
+    };
+    for (const pipe of rest) {
+      pipe.on('data', () => {
+        heard = true;
+      });
+      pipe.once('close', () => {
+        open--;
+        if (open > 0) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    }
+    timer = setTimeout(check, INHERITED);
+  });
+  for (const pipe of rest) pipe.destroy();
+}
+
+/** What a descriptor of a child is: ours, nothing, a pipe that the child reads or writes, or one that is open and is the child's from now on. */
+export type Descriptor = 'inherit' | 'ignore' | 'reads' | 'writes' | number;
+
+export interface Started {
+  readonly child: ChildProcess;
+  /** Our ends, by the descriptor of the child. */
+  readonly pipes: readonly (Socket | undefined)[];
+}
+
+/**
+ * Starts a program with a session and a process group of its own.
+ *
+ * @throws Failure `unfound` or `unexecutable` when there is no such program, `later` when the machine cannot start one now
+ */
+export async function start(
+  [program = '', ...args]: readonly string[],
+  descriptors: readonly Descriptor[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Started> {
+  const piped = descriptors.map((descriptor) => descriptor === 'reads' || descriptor === 'writes');
+  const taken = await takePipes(piped.filter(Boolean).length);
+  const pipes = piped.map((isPiped) => (isPiped ? taken?.pop() : undefined));
+  const stdio = descriptors.map((descriptor, index) => {
+    if (descriptor !== 'reads' && descriptor !== 'writes') return descriptor;
+    return pipes[index]?.[descriptor === 'reads' ? 'reading' : 'writing'] ?? 'pipe';
+  });
+  const ours = pipes.map((pipe, index) => pipe?.[descriptors[index] === 'reads' ? 'writing' : 'reading']);
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, { detached: true, env, stdio });
+    await hasStarted(child);
+  } catch (error) {
+    for (const end of ours) if (end !== undefined) closeSync(end);
+    throw startFailure(program, error);
+  } finally {
+    for (const end of stdio) if (typeof end === 'number') closeSync(end);
+  }
+  const streams = ours.map((fd, index) => {
+    const reads = descriptors[index] === 'reads';
+    const stream = fd === undefined ? (child.stdio[index] as Socket | null) : new Socket({ fd, readable: !reads, writable: reads });
+    // A program need not listen, nor be there any more.
+    stream?.on('error', () => undefined);
+    return stream ?? undefined;
+  });
+  return { child, pipes: streams };
+}
+
+async function hasStarted(child: ChildProcess): Promise<void> {
+  if (child.pid !== undefined) return;
+  await new Promise((_, reject) => {
+    child.once('error', reject);
+  });
+}
+
+function startFailure(program: string, error: unknown): Failure {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new Failure('unfound', `there is no program "${program}"`, { cause: error, hint: 'no shell is involved: sh -c "…" runs a line of shell' });
+  if (code === 'EAGAIN' || code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM')
+    return new Failure('later', `no program can be started now: ${message}`, { cause: error });
+  return new Failure('unexecutable', `"${program}" cannot be executed: ${message}`, { cause: error });
 }

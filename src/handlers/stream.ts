@@ -1,11 +1,10 @@
 import type { Emit } from '../model/event.ts';
-import type { ExitTable } from '../model/exit-table.ts';
 import { Failure } from '../model/failure.ts';
 import { quote } from '../model/text.ts';
-import type { Judgement } from '../model/verdict.ts';
-import { abortReason, checkProgram, type Handlers } from './each.ts';
-import type { Patience } from './group.ts';
-import { Slot } from './slot.ts';
+import type { ExitTable, Judgement } from '../model/verdict.ts';
+import { abortReason, checkProgram, type Handlers } from './per-message.ts';
+import type { Patience } from './process-group.ts';
+import { Slot } from './stream-program.ts';
 
 export interface StreamHandlerConfig {
   /** The program and its arguments. */

@@ -1,4 +1,4 @@
-import type { FieldTable } from '../model/message.ts';
+import type { FieldTable } from '../model/message/message.ts';
 
 /** What the management API tells about a queue. */
 export interface QueueFacts {

@@ -4,10 +4,10 @@ export interface Checklist {
   /** How many lines there are to tick. */
   readonly size: number;
   /** Lays it out for so many columns of a terminal. */
-  readonly layOut: (columns: number) => Layout;
+  readonly layOut: (columns: number) => ChecklistLayout;
 }
 
-export interface Layout {
+export interface ChecklistLayout {
   readonly head: string;
   readonly lines: readonly string[];
   /** What holds for all lines. */

@@ -1,4 +1,4 @@
-import type { FieldValue } from './message.ts';
+import type { FieldValue } from './message/message.ts';
 
 /** An argument or a property in which something that exists is not what is wanted; null is not set. */
 export interface Difference {

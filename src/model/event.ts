@@ -1,7 +1,7 @@
+import type { TransferCounts } from './dead-letter/transfer.ts';
 import type { Failure } from './failure.ts';
-import type { Place } from './message.ts';
-import type { CallCounts, RoundTrips, ServeCounts } from './rpc-counts.ts';
-import type { TransferCounts } from './transfer.ts';
+import type { Place } from './message/message.ts';
+import type { CallCounts, RoundTrips, ServeCounts } from './rpc.ts';
 
 /** What a connection is for; publishing and consuming never share one (a blocked publisher would stall acknowledgements). */
 export type Role = 'publisher' | 'consumer' | 'control' | 'rpc';
@@ -144,3 +144,15 @@ export type Event =
   | { readonly kind: 'detail'; readonly text: string };
 
 export type Emit = (event: Event) => void;
+
+const ONE_BY_ONE = 10;
+
+/** Lets the first few events through, and of the others says once that there are more. */
+export function fewOf(emit: Emit, more: string): Emit {
+  let count = 0;
+  return (event) => {
+    count++;
+    if (count <= ONE_BY_ONE) emit(event);
+    else if (count === ONE_BY_ONE + 1) emit({ kind: 'note', text: more });
+  };
+}

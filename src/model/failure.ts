@@ -85,3 +85,11 @@ export function hintWhereMissing(hint: string): (error: unknown) => never {
 export function abortFailure(signal: AbortSignal): Failure {
   return signal.reason instanceof Failure ? signal.reason : new Failure('interrupted', 'stopped');
 }
+
+/** The broker, or whatever is in its place, sent what AMQP does not allow, or what nobody can decode. */
+export function brokenRule(what: string): Failure {
+  return new Failure('unavailable', `the broker broke the rules of AMQP 0-9-1: ${what}`, {
+    transient: true,
+    hint: 'is there a proxy between, or another kind of server?',
+  });
+}

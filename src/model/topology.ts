@@ -1,4 +1,4 @@
-import type { FieldTable } from './message.ts';
+import type { FieldTable } from './message/message.ts';
 
 export interface QueueSpec {
   readonly name: string;

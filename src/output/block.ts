@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { jsonLoss } from '../model/json.ts';
-import type { Delivery, Properties } from '../model/message.ts';
-import { visibleLine, visibleText } from '../model/one-line.ts';
-import { type PlainValue, plainHeaders } from '../model/plain-headers.ts';
+import { type PlainValue, plainHeaders } from '../model/message/field-json.ts';
+import { jsonLoss } from '../model/message/json.ts';
+import type { Delivery, Properties } from '../model/message/message.ts';
 import { formatNumber, formatSize } from '../model/quantity.ts';
+import { visibleLine, visibleText } from '../text/escape.ts';
 import type { Palette } from './color.ts';
 
 type Row = readonly [label: string, value: string];

@@ -2,10 +2,10 @@ import { writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { ReadStream } from 'node:tty';
 import { isCancel, MultiSelectPrompt, updateSettings } from '@clack/core';
-import type { Checklist, Layout } from '../model/checklist.ts';
+import type { Checklist, ChecklistLayout } from '../model/checklist.ts';
 import { abortFailure, Failure } from '../model/failure.ts';
 import { formatNumber } from '../model/quantity.ts';
-import { cutToWidth } from '../model/text-width.ts';
+import { cutToWidth } from '../text/width.ts';
 import type { Palette } from './color.ts';
 
 /** The title, the keys, the head, what holds for all, and what is said below. */
@@ -30,8 +30,8 @@ export async function tickLines(
   const width = (): number => Math.max(1, (process.stderr.columns || 80) - 1);
   const fit = (text: string): string => cutToWidth(text, width());
   // Terminals change their size.
-  let laidOut: (Layout & { readonly width: number }) | undefined;
-  const layout = (): Layout => {
+  let laidOut: (ChecklistLayout & { readonly width: number }) | undefined;
+  const layout = (): ChecklistLayout => {
     if (laidOut?.width !== width()) laidOut = { ...layOut(Math.max(1, width() - MARK)), width: width() };
     return laidOut;
   };

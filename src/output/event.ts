@@ -1,9 +1,8 @@
+import { describeTransfer } from '../model/dead-letter/transfer.ts';
 import type { ConsumeCounts, Event, PublishCounts, WorkCounts } from '../model/event.ts';
-import type { Place } from '../model/message.ts';
-import { placeOf } from '../model/place.ts';
+import { type Place, placeOf } from '../model/message/message.ts';
 import { formatCount, formatDuration, formatNumber } from '../model/quantity.ts';
-import type { CallCounts, RoundTrips, ServeCounts } from '../model/rpc-counts.ts';
-import { describeTransfer } from '../model/transfer.ts';
+import type { CallCounts, RoundTrips, ServeCounts } from '../model/rpc.ts';
 
 /** Something to say on standard error, and how much it matters. */
 export interface Remark {

@@ -1,6 +1,6 @@
 import { Failure } from '../model/failure.ts';
-import { visibleText } from '../model/one-line.ts';
 import { masked } from '../model/secrets.ts';
+import { visibleText } from '../text/escape.ts';
 import type { Palette } from './color.ts';
 
 const MOST_CAUSES = 5;

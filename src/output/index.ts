@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
 import type { Checklist } from '../model/checklist.ts';
+import { describeProgress } from '../model/dead-letter/transfer.ts';
 import type { Emit, Event, PublishCounts, WorkCounts } from '../model/event.ts';
 import type { Failure } from '../model/failure.ts';
-import { visibleText } from '../model/one-line.ts';
 import { formatCount, formatNumber } from '../model/quantity.ts';
 import { maskedBytes } from '../model/secrets.ts';
-import { describeProgress } from '../model/transfer.ts';
+import { visibleText } from '../text/escape.ts';
 import { COLORLESS, loadPalette, wantsColor } from './color.ts';
 import { closedDescriptor, wasClosed } from './descriptor.ts';
 import { openDiagnostics } from './diagnostics.ts';

@@ -1,6 +1,6 @@
-import { formatEnvelope } from '../model/envelope.ts';
 import { Failure } from '../model/failure.ts';
-import type { Delivery } from '../model/message.ts';
+import { formatEnvelope } from '../model/message/envelope.ts';
+import type { Delivery } from '../model/message/message.ts';
 import { formatBlock } from './block.ts';
 import { COLORLESS, loadPalette } from './color.ts';
 import type { Writer } from './writer.ts';

@@ -1,6 +1,6 @@
 import type { Event } from '../model/event.ts';
-import { visibleText } from '../model/one-line.ts';
 import { masked } from '../model/secrets.ts';
+import { visibleText } from '../text/escape.ts';
 import type { Palette } from './color.ts';
 import { type Remark, remarkOn } from './event.ts';
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { openSession as open, type Session } from '../amqp/session.ts';
+import { createSession, type Session } from '../amqp/connection/session.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { MAX_TIMER } from '../model/quantity.ts';
@@ -75,7 +75,7 @@ export function openSession(options: ConnectionConfig, emit?: Emit, signal?: Abo
   const config = checkedOptions(ConnectionConfig, options);
   if (emit !== undefined && typeof emit !== 'function') throw new Failure('usage', `emit must be a function, got ${quote(emit)}`);
   if (signal !== undefined && !((signal as unknown) instanceof AbortSignal)) throw new Failure('usage', `signal must be an AbortSignal, got ${quote(signal)}`);
-  return open(config, emit, signal);
+  return createSession(config, emit, signal);
 }
 
 /** Opens a session, hands it to `use`, and closes it however `use` ends; see {@link openSession}. */

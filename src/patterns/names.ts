@@ -1,15 +1,15 @@
 import * as z from 'zod/mini';
 import { Failure } from '../model/failure.ts';
-import { parseTable } from '../model/field.ts';
-import type { FieldTable } from '../model/message.ts';
+import { parseTable } from '../model/message/field.ts';
+import type { FieldTable } from '../model/message/message.ts';
 
 /** A name as AMQP holds it: at most 255 bytes. */
-export const shortText = (flag: string) =>
+export const shortString = (flag: string) =>
   z.string().check(z.refine((text) => Buffer.byteLength(text) <= 255, { error: `${flag} must have at most 255 bytes` }));
 
 /** A queue's name. RabbitMQ drops line breaks from it when it declares or deletes, and would then mean another queue. */
 export const queueName = (flag: string) =>
-  shortText(flag).check(
+  shortString(flag).check(
     z.minLength(1, { error: `${flag} must not be empty` }),
     z.refine((text) => !/[\r\n]/.test(text), { error: `${flag} must not hold line breaks` }),
   );
@@ -27,3 +27,8 @@ export const fieldTable = (name: string) =>
       given.issues.push({ code: 'custom', input: given.value, message: `${name}: ${error.message}` });
     }
   });
+
+/** A name that no other run has: the time and 52 random bits, without the start-up cost of node:crypto. */
+export function uniqueId(): string {
+  return `${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`;
+}

@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini';
-import type { Session } from '../amqp/session.ts';
+import type { Session } from '../amqp/connection/session.ts';
 import { Failure } from '../model/failure.ts';
 import { isPlainObject, nearest, quote } from '../model/text.ts';
 

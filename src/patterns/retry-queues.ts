@@ -1,8 +1,8 @@
-import type { Connection } from '../amqp/connection.ts';
-import { describeQueue, readyCount } from '../amqp/queue-probe.ts';
+import type { Connection } from '../amqp/connection/connection.ts';
+import { describeQueue, readyCount } from '../amqp/topology/queue-facts.ts';
 import { Failure } from '../model/failure.ts';
-import type { FindDesk } from './dlx/list-desk.ts';
-import { DEFAULT_BACKOFF, pauses } from './worker-config.ts';
+import type { FindManagementApi } from './management.ts';
+import { DEFAULT_BACKOFF, retryPauses } from './work/config.ts';
 
 /** A queue in which messages wait for another attempt at them. */
 export interface RetryQueue {
@@ -18,10 +18,10 @@ export type NameQueues = (connection: Connection) => Promise<readonly string[] |
 export const retryQueueName = (queue: string, pause: number): string => `${queue}.retry.${pause}`;
 
 /** Asks the management API for the names of all queues: AMQP tells of a queue only to those who know its name. */
-export function queueNames(find: FindDesk): NameQueues {
+export function queueNames(find: FindManagementApi): NameQueues {
   return async (connection) => {
-    const desk = await find(connection);
-    return desk === undefined ? undefined : (await desk.queues()).map(({ name }) => name);
+    const api = await find(connection);
+    return api === undefined ? undefined : (await api.queues()).map(({ name }) => name);
   };
 }
 
@@ -30,7 +30,7 @@ const USUAL = { retries: 16, backoff: DEFAULT_BACKOFF };
 
 /** Those of the named queues from which messages come back to this one; without names, those with the pauses of the default backoff. */
 export async function findRetryQueues(connection: Connection, queue: string, names: readonly string[] | undefined): Promise<RetryQueue[]> {
-  const usual = [...new Set(pauses(USUAL))].map((pause) => retryQueueName(queue, pause));
+  const usual = [...new Set(retryPauses(USUAL))].map((pause) => retryQueueName(queue, pause));
   const candidates = names?.filter((name) => name === retryQueueName(queue, Number(/\d+$/.exec(name)?.[0]))) ?? usual;
   const found: RetryQueue[] = [];
   for (const name of candidates) {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { backgroundNode } from '../../src/broker/index.ts';
-import { isAlive, markProcess } from '../../src/broker/process.ts';
-import { type BackgroundState, statePaths } from '../../src/broker/state.ts';
+import { isAlive, markProcess } from '../../src/broker/node/process.ts';
+import { type BackgroundState, backgroundNode, statePaths } from '../../src/broker/state.ts';
 import { processesOf, rmq, stateHome, until } from './rmq.ts';
 
 const json = async (home: string, ...args: readonly string[]): Promise<{ code: number | null; result: Record<string, unknown>; stderr: string }> => {

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { greet } from '../../src/broker/handshake.ts';
-import { isAlive } from '../../src/broker/process.ts';
+import { greet } from '../../src/broker/node/boot.ts';
+import { isAlive } from '../../src/broker/node/process.ts';
 import { ownBroker, untilKept } from '../support/own-broker.ts';
 import { scratch, until } from './rmq.ts';
 

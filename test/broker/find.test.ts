@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { findServer } from '../../src/broker/find.ts';
+import { findServer } from '../../src/broker/node/find.ts';
 import { obtainServer } from '../../src/broker/server.ts';
 import { scratch } from './rmq.ts';
 

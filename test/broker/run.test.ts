@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findServer } from '../../src/broker/find.ts';
-import { isAlive } from '../../src/broker/process.ts';
+import { findServer } from '../../src/broker/node/find.ts';
+import { isAlive } from '../../src/broker/node/process.ts';
 import { onTerminal, processesOf, remains, rmq, scratch, until } from './rmq.ts';
 
 const NOTHING = { files: [], processes: [] };

@@ -3,12 +3,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type Command, defineCommand, type Group, longName } from '../../src/commands/command.ts';
+import { type Command, type CommandGroup, defineCommand, longName } from '../../src/commands/command.ts';
 import { completionScript, writeScripts } from '../../src/commands/completion/index.ts';
 import { FILES, SHELLS, type Shell } from '../../src/commands/completion/shell.ts';
 import { completionCommand } from '../../src/commands/completion.ts';
-import { argument, choice, type Flag, fields, path, rest, text, texts, toggle } from '../../src/commands/flag.ts';
-import { globalFlags } from '../../src/commands/globals.ts';
+import { argument, choice, type Flag, fields, path, rest, text, texts, toggle } from '../../src/commands/flags/flag.ts';
+import { globalFlags } from '../../src/commands/flags/globals.ts';
 import { commands, groups } from '../../src/commands/index.ts';
 import { complete, isOnPath, type Offer } from '../support/shells.ts';
 
@@ -74,7 +74,7 @@ const table: readonly Command[] = [
   }),
   defineCommand({ path: ['job', 'show'], summary: 'show one', examples: [], inputs: { file: argument('the file', { completes: 'file' }) }, load }),
 ];
-const tableGroups: readonly Group[] = [{ path: ['job'], summary: 'jobs: run, show' }];
+const tableGroups: readonly CommandGroup[] = [{ path: ['job'], summary: 'jobs: run, show' }];
 const tableFlags: Readonly<Record<string, Flag<unknown>>> = {
   url: texts('the URL', { short: 'u', value: 'URL', aliases: ['uri'] }),
   output: choice(['text', 'json'], 'the format', { short: 'o' }),

@@ -4,8 +4,8 @@ import { type TestContext, test } from 'node:test';
 import { connect, type GetMessage } from 'amqplib';
 import { ConnectionConfig } from '../../src/patterns/connection.ts';
 import { InspectConfig, inspect } from '../../src/patterns/dlx/inspect.ts';
-import { managementApi } from '../../src/patterns/dlx/list-desk.ts';
-import { ReplayConfig, replay } from '../../src/patterns/dlx/replay.ts';
+import { ReplayConfig, replay } from '../../src/patterns/dlx/replay/replay.ts';
+import { managementApi } from '../../src/patterns/management.ts';
 import { brokerUrl, type Peer, peer } from '../support/broker.ts';
 import { linesOf, scratchDirectory } from '../support/programs.ts';
 import { json, jsonLines, rmq } from '../support/rmq.ts';
@@ -227,14 +227,14 @@ test('a program asks the management API, too', async (t) => {
   await reject(1);
   const { session } = testSession(t);
   const looked: (boolean | undefined)[] = [];
-  const desk = managementApi(ConnectionConfig.parse({ url: [brokerUrl()] }), process.env['RABBITMQ_MANAGEMENT_URL']);
+  const api = managementApi(ConnectionConfig.parse({ url: [brokerUrl()] }), process.env['RABBITMQ_MANAGEMENT_URL']);
   const see = (_: unknown, __: number, origin: { readonly claimed: boolean } | undefined): undefined => {
     looked.push(origin?.claimed);
   };
   await inspect(session, InspectConfig.parse({ queue: dead }), Date.now(), see);
-  await inspect(session, InspectConfig.parse({ queue: dead }), Date.now(), see, { desk });
+  await inspect(session, InspectConfig.parse({ queue: dead }), Date.now(), see, { api });
   assert.deepEqual(looked, [(await brokerMajor()) < 4, false]);
-  const { counts } = await replay(session, session, ReplayConfig.parse({ queue: dead }), { desk });
+  const { counts } = await replay(session, session, ReplayConfig.parse({ queue: dead }), { api });
   assert.deepEqual([counts.moved, (await take(work)).length], [1, 1]);
 });
 

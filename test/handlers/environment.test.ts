@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { isPlainEnvironment, outerEnvironment, variablesOf } from '../../src/handlers/environment.ts';
-import type { FieldTable } from '../../src/model/message.ts';
+import type { FieldTable } from '../../src/model/message/message.ts';
 import { delivery, each, run, setEnvironment } from './stage.ts';
 
 const withHeaders = (headers: FieldTable) => variablesOf(delivery('', { properties: { headers } }), 1);

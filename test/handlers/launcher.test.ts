@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { Marks } from '../../src/handlers/marks.ts';
+import { Marks } from '../../src/handlers/launcher.ts';
 import { isRunning, program, scratchDirectory } from '../support/programs.ts';
 import { delivery, each, ear, setEnvironment } from './stage.ts';
 

@@ -5,14 +5,12 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Handlers, type ProgramHandlerConfig, programHandler } from '../../src/handlers/each.ts';
+import { type Handlers, type ProgramHandlerConfig, programHandler } from '../../src/handlers/per-message.ts';
 import { type ProgramInput, type ProgramRun, runProgram } from '../../src/handlers/program.ts';
 import { type StreamHandlerConfig, streamHandler } from '../../src/handlers/stream.ts';
 import type { Emit } from '../../src/model/event.ts';
-import { DEFAULT_EXIT_TABLE } from '../../src/model/exit-table.ts';
-import type { HandlerContext } from '../../src/model/handler.ts';
-import type { Delivery } from '../../src/model/message.ts';
-import type { Judgement } from '../../src/model/verdict.ts';
+import type { Delivery } from '../../src/model/message/message.ts';
+import { DEFAULT_EXIT_TABLE, type HandlerContext, type Judgement } from '../../src/model/verdict.ts';
 
 /** A message as a queue hands it out. */
 export function delivery(body: string | Buffer = '', more: Partial<Delivery> = {}): Delivery {
@@ -143,7 +141,7 @@ export interface Outcome {
 }
 
 const STAGE = fileURLToPath(import.meta.url);
-const HANDLERS = join(fileURLToPath(new URL('.', import.meta.url)), '../../src/handlers');
+const HANDLERS = join(fileURLToPath(new URL('./', import.meta.url)), '../../src/handlers');
 
 /**
  * Runs a module in a process of its own, which ends when nothing keeps it any more: what the handlers export is at hand there, and
@@ -151,7 +149,7 @@ const HANDLERS = join(fileURLToPath(new URL('.', import.meta.url)), '../../src/h
  */
 export async function inProcess(lines: string, env: Readonly<Record<string, string | undefined>> = {}): Promise<Outcome> {
   const module = `
-    const { programHandler } = await import(${JSON.stringify(`${HANDLERS}/each.ts`)});
+    const { programHandler } = await import(${JSON.stringify(`${HANDLERS}/per-message.ts`)});
     const { streamHandler } = await import(${JSON.stringify(`${HANDLERS}/stream.ts`)});
     const { delivery, run, ear, NEVER } = await import(${JSON.stringify(STAGE)});
     const onExit = { codes: new Map([[0, 'ack']]), other: 'retry' };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeTransfer, type TransferCounts } from '../../src/model/transfer.ts';
+import { describeTransfer, type TransferCounts } from '../../src/model/dead-letter/transfer.ts';
 
 const NONE: TransferCounts = {
   depth: 10,

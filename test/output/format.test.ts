@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseEnvelope } from '../../src/model/envelope.ts';
+import { parseEnvelope } from '../../src/model/message/envelope.ts';
 import type { Script } from './stage.ts';
 import { delivery, onTerminal, perform } from './theatre.ts';
 

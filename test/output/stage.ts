@@ -1,11 +1,12 @@
-/** Plays a script, a file of JSON, on an output of its own: tests start it with the pipes, files and terminals they need. */
 import { readFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 import type { Event } from '../../src/model/event.ts';
 import { Failure, type FailureKind } from '../../src/model/failure.ts';
-import type { Delivery } from '../../src/model/message.ts';
+import type { Delivery } from '../../src/model/message/message.ts';
 import { createOutput, type OutputOptions } from '../../src/output/index.ts';
+
+/** Plays a script, a file of JSON, on an output of its own: tests start it with the pipes, files and terminals they need. */
 
 /** One thing to do. Bodies are base64; `settled` waits for what was printed and says so on descriptor 3. */
 export type Step =

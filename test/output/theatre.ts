@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
-import type { Delivery } from '../../src/model/message.ts';
+import type { Delivery } from '../../src/model/message/message.ts';
 import type { Script, Step } from './stage.ts';
 
 /** The stage as it would be installed: a loader that looks at process.stdout would make its pipe non-blocking. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { Event } from '../../src/model/event.ts';
-import { FanoutPublishConfig, FanoutSubscribeConfig, fanoutSubscription, subscribeFanout } from '../../src/patterns/fanout.ts';
+import { FanoutPublishConfig, FanoutSubscribeConfig, fanoutSubscription, subscribeFanout } from '../../src/patterns/subscribe/fanout.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { exchangeName } from '../support/names.ts';
 import { testSession } from '../support/session.ts';

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Event } from '../../src/model/event.ts';
 import { Failure } from '../../src/model/failure.ts';
-import { type OpenPublisher, type OpenPublisherConfig, openPublisher } from '../../src/patterns/open-publisher.ts';
+import { type OpenPublisher, type OpenPublisherConfig, openPublisher } from '../../src/patterns/publish/open-publisher.ts';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { BASIC_ACK, type FaultyProxy, proxy } from '../support/faults.ts';
 import { ownBroker } from '../support/own-broker.ts';

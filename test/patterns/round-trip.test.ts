@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { attemptOf, retryCopy } from '../../src/model/attempt.ts';
-import { isOfDeath, isOfDelivery } from '../../src/model/broker-headers.ts';
-import { formatEnvelope, parseEnvelope } from '../../src/model/envelope.ts';
-import type { Delivery, FieldTable, Message, Properties } from '../../src/model/message.ts';
-import { movedCopy, replayCopy } from '../../src/model/replay.ts';
-import { consume } from '../../src/patterns/consume.ts';
-import { ConsumeConfig } from '../../src/patterns/consume-config.ts';
-import { SendingConfig, sendMessages } from '../../src/patterns/sending.ts';
-import { properties } from '../model/fields.ts';
+import { attemptOf, retryCopy } from '../../src/model/dead-letter/attempt.ts';
+import { movedCopy, replayCopy } from '../../src/model/dead-letter/replay.ts';
+import { isOfDeath, isOfDelivery } from '../../src/model/message/broker-headers.ts';
+import { formatEnvelope, parseEnvelope } from '../../src/model/message/envelope.ts';
+import type { Delivery, FieldTable, Message, Properties } from '../../src/model/message/message.ts';
+import { ConsumeConfig } from '../../src/patterns/consume/config.ts';
+import { consume } from '../../src/patterns/consume/consume.ts';
+import { SendingConfig, sendMessages } from '../../src/patterns/publish/send.ts';
+import { properties } from '../model/message/fields.ts';
 import { peer } from '../support/broker.ts';
 import { testSession } from '../support/session.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import type { Event } from '../../src/model/event.ts';
 import { Failure } from '../../src/model/failure.ts';
-import type { Properties } from '../../src/model/message.ts';
+import type { Properties } from '../../src/model/message/message.ts';
 import { RpcError } from '../../src/model/rpc.ts';
 import { type RpcClient, RpcClientConfig, rpcClient } from '../../src/patterns/rpc/client.ts';
 import { type RpcHandler, RpcServerConfig, rpcServer } from '../../src/patterns/rpc/server.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TopicPublishConfig, TopicSubscribeConfig, topicSubscription } from '../../src/patterns/topic.ts';
+import { TopicPublishConfig, TopicSubscribeConfig, topicSubscription } from '../../src/patterns/subscribe/topic.ts';
 
 test('a queue with a name is durable, and bound once for each pattern', () => {
   const { queue, topology } = topicSubscription({ exchange: 'events.topic', pattern: ['order.#', '*.*.placed'], queue: 'orders' });

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../../src/model/failure.ts';
-import type { Delivery, FieldTable } from '../../src/model/message.ts';
+import type { Delivery, FieldTable } from '../../src/model/message/message.ts';
 import type { Judgement, Verdict } from '../../src/model/verdict.ts';
-import { consume } from '../../src/patterns/consume.ts';
-import { ConsumeConfig } from '../../src/patterns/consume-config.ts';
-import { FanoutWorkConfig, workFanout } from '../../src/patterns/fanout.ts';
-import { WorkConfig, workQueue } from '../../src/patterns/work.ts';
+import { ConsumeConfig } from '../../src/patterns/consume/config.ts';
+import { consume } from '../../src/patterns/consume/consume.ts';
+import { FanoutWorkConfig, workFanout } from '../../src/patterns/subscribe/fanout.ts';
+import { WorkConfig, workQueue } from '../../src/patterns/work/work.ts';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
 import { testSession } from '../support/session.ts';

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test';
-import { openSession, type Session } from '../../src/amqp/session.ts';
+import { createSession, type Session } from '../../src/amqp/connection/session.ts';
 import type { Event } from '../../src/model/event.ts';
 import { ConnectionConfig } from '../../src/patterns/connection.ts';
 import { brokerUrl } from './broker.ts';
@@ -22,7 +22,7 @@ export function testSession(t: TestContext, url = brokerUrl(), connection: Parti
     events.push(event);
     for (const watch of watchers) watch();
   };
-  const session = openSession(ConnectionConfig.parse({ url: [url], ...connection }), emit, controller.signal);
+  const session = createSession(ConnectionConfig.parse({ url: [url], ...connection }), emit, controller.signal);
   t.after(() => session.close());
   return {
     session,

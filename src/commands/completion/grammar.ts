@@ -1,5 +1,5 @@
-import { type Command, type Group, longName, spelling } from '../command.ts';
-import type { Argument, Completes, Flag } from '../flag.ts';
+import { type Command, type CommandGroup, longName, spelling } from '../command.ts';
+import type { Argument, Completes, Flag } from '../flags/flag.ts';
 
 /** What a shell can offer for a value. */
 export interface Value {
@@ -52,7 +52,7 @@ const HELP: Option = { long: '--help', short: '-h', aliases: [], help: 'print th
 const VERSION: Option = { long: '--version', short: '-V', aliases: [], help: 'print the version', repeatable: false, alone: true };
 
 /** The command table as a shell sees it. */
-export function grammarOf(commands: readonly Command[], groups: readonly Group[], globals: Readonly<Record<string, Flag<unknown>>>): Grammar {
+export function grammarOf(commands: readonly Command[], groups: readonly CommandGroup[], globals: Readonly<Record<string, Flag<unknown>>>): Grammar {
   const all = [...groups, ...commands];
   const below = (path: readonly string[]): Level['below'] =>
     all

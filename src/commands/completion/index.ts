@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as z from 'zod/mini';
 import { Failure } from '../../model/failure.ts';
-import type { Command, Group } from '../command.ts';
-import type { Flag } from '../flag.ts';
+import type { Command, CommandGroup } from '../command.ts';
+import type { Flag } from '../flags/flag.ts';
 import { bashScript } from './bash.ts';
 import { fishScript } from './fish.ts';
 import { grammarOf } from './grammar.ts';
@@ -15,7 +16,7 @@ const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript } satisfies
 export function completionScript(
   shell: Shell,
   commands: readonly Command[],
-  groups: readonly Group[],
+  groups: readonly CommandGroup[],
   globals: Readonly<Record<string, Flag<unknown>>>,
 ): string {
   return scripts[shell](grammarOf(commands, groups, globals));
@@ -42,3 +43,11 @@ export async function writeScripts(directory: string, scriptFor: (shell: Shell) 
     });
   }
 }
+
+/** A script to print, or a directory to write all of them into. */
+export const CompletionConfig = z
+  .strictObject({
+    shell: z.optional(z.enum(SHELLS)),
+    write: z.optional(z.string().check(z.minLength(1))),
+  })
+  .check(z.refine(({ shell, write }) => (shell === undefined) !== (write === undefined), { error: 'either SHELL or --write DIR is needed' }));

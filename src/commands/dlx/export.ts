@@ -1,11 +1,10 @@
 import { Failure } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { defineCommand } from '../command.ts';
-import { argument, integer, path, size, toggle } from '../flag.ts';
-import { deskExtras } from './desk.ts';
-import { filterInputs } from './filtering.ts';
-import { managementBeside } from './limits.ts';
-import { selectExtras, selecting, vanished } from './selecting.ts';
+import { argument, integer, path, size, toggle } from '../flags/flag.ts';
+import { managementBeside, managementExtras } from '../flags/globals.ts';
+import { filterInputs } from './filter-flags.ts';
+import { selectExtras, selecting, vanished } from './select.ts';
 
 export const exportCommand = defineCommand({
   path: ['dlx', 'export'],
@@ -22,12 +21,12 @@ export const exportCommand = defineCommand({
     fileSize: size('begin another file of the bundle after this much (64mb)'),
     force: toggle('read even where that may cost messages their last delivery'),
   },
-  extras: { ...selectExtras, ...deskExtras },
+  extras: { ...selectExtras, ...managementExtras },
   load: async () => {
     const [{ ExportConfig, exportBundle, exportTo }, { expressionOf }, { strandedFailure }, { withSession }] = await Promise.all([
-      import('../../patterns/dlx/export.ts'),
-      import('../../patterns/dlx/filter.ts'),
-      import('../../patterns/dlx/read-options.ts'),
+      import('../../patterns/dlx/bundle/export.ts'),
+      import('../../patterns/dlx/filter/filter.ts'),
+      import('../../patterns/look/options.ts'),
       import('../../patterns/connection.ts'),
     ]);
     return {

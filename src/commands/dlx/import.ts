@@ -1,6 +1,6 @@
 import { defineCommand } from '../command.ts';
-import { argument, text, toggle } from '../flag.ts';
-import { sendingInputs } from '../publishing.ts';
+import { argument, text, toggle } from '../flags/flag.ts';
+import { sendingInputs } from '../flags/publish-flags.ts';
 
 export const importCommand = defineCommand({
   path: ['dlx', 'import'],
@@ -18,7 +18,7 @@ export const importCommand = defineCommand({
   },
   load: async () => {
     const [{ ImportConfig, importBundle }, { withSession }] = await Promise.all([
-      import('../../patterns/dlx/import.ts'),
+      import('../../patterns/dlx/bundle/import.ts'),
       import('../../patterns/connection.ts'),
     ]);
     return {

@@ -1,8 +1,7 @@
 import { defineCommand } from '../command.ts';
-import { argument, integer, texts, toggle } from '../flag.ts';
-import { deskExtras, deskPlace } from './desk.ts';
-import { commas, filterInputs } from './filtering.ts';
-import { managementBeside } from './limits.ts';
+import { argument, integer, texts, toggle } from '../flags/flag.ts';
+import { managementBeside, managementExtras, managementPlace } from '../flags/globals.ts';
+import { commas, filterInputs } from './filter-flags.ts';
 
 export const inspectCommand = defineCommand({
   path: ['dlx', 'inspect'],
@@ -23,24 +22,24 @@ export const inspectCommand = defineCommand({
     show: integer('one whole message, and how it died, by its number in the table: with filters, among those that they let through'),
     force: toggle('look even where that may cost messages their last delivery'),
   },
-  extras: deskExtras,
+  extras: managementExtras,
   load: async () => {
-    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { expressionOf }, { deskFinder }, { strandedFailure }, { withSession }, views] =
+    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { expressionOf }, { managementFinder }, { strandedFailure }, { withSession }, views] =
       await Promise.all([
         import('../../patterns/dlx/inspect.ts'),
-        import('../../patterns/dlx/filter.ts'),
-        import('../../patterns/dlx/list-desk.ts'),
-        import('../../patterns/dlx/read-options.ts'),
+        import('../../patterns/dlx/filter/filter.ts'),
+        import('../../patterns/management.ts'),
+        import('../../patterns/look/options.ts'),
         import('../../patterns/connection.ts'),
-        import('./inspecting.ts'),
+        import('./inspect-view.ts'),
       ]);
     return {
       config: InspectConfig,
       check: expressionOf,
       run: async (config, context, { managementUrl }) => {
         const { connection, emit, signal, results, json } = context;
-        const desk = deskFinder(connection, deskPlace(managementUrl, context), emit, signal);
-        const asked = { ask: await managementBeside(managementUrl, context), desk };
+        const api = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
+        const asked = { ask: await managementBeside(managementUrl, context), api };
         const now = Date.now();
         const { groupBy: by, show, queue } = config;
         const inspected = await withSession(

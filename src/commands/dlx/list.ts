@@ -1,6 +1,6 @@
 import { type Command, defineCommand } from '../command.ts';
-import { rest } from '../flag.ts';
-import { deskExtras, deskPlace } from './desk.ts';
+import { rest } from '../flags/flag.ts';
+import { managementExtras, managementPlace } from '../flags/globals.ts';
 
 export const dlxListCommand: Command = defineCommand({
   path: ['dlx', 'list'],
@@ -11,22 +11,22 @@ export const dlxListCommand: Command = defineCommand({
     ['rmq dlx list -o json --management-url https://rabbit.example:15671', 'for scripts, from another management API'],
   ],
   inputs: { queue: rest('queues to look at (all that dead-letter)', { optional: true }) },
-  extras: deskExtras,
+  extras: managementExtras,
   load: async () => {
-    const [{ DlxListConfig }, { listDeadLetters }, { listText }, { deskBeside }] = await Promise.all([
-      import('../../patterns/dlx/list-config.ts'),
+    const [{ DlxListConfig }, { listDeadLetters }, { listText }, { managementBesideBroker }] = await Promise.all([
       import('../../patterns/dlx/list.ts'),
-      import('../../patterns/dlx/list-text.ts'),
-      import('../../patterns/dlx/list-desk.ts'),
+      import('../../patterns/dlx/list.ts'),
+      import('./list-view.ts'),
+      import('../../patterns/management.ts'),
     ]);
     return {
       config: DlxListConfig,
       run: async (config, context, { managementUrl }) => {
-        const desk = deskBeside(context.connection, deskPlace(managementUrl, context), context.signal);
-        context.emit({ kind: 'detail', text: `asking the management API at ${desk.root}` });
-        const queues = await listDeadLetters(desk, config);
+        const api = managementBesideBroker(context.connection, managementPlace(managementUrl, context), context.signal);
+        context.emit({ kind: 'detail', text: `asking the management API at ${api.root}` });
+        const queues = await listDeadLetters(api, config);
         const problems = queues.filter((one) => one.problems.length > 0).length;
-        await context.results.report({ vhost: desk.vhost, queues, problems }, listText(queues, desk.vhost));
+        await context.results.report({ vhost: api.vhost, queues, problems }, listText(queues, api.vhost));
         return problems > 0 ? 1 : 0;
       },
     };

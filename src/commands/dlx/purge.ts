@@ -2,11 +2,10 @@ import { Failure } from '../../model/failure.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { askForName } from '../asking.ts';
 import { defineCommand } from '../command.ts';
-import { argument, integer, path, toggle } from '../flag.ts';
-import { deskExtras } from './desk.ts';
-import { filterInputs } from './filtering.ts';
-import { managementBeside } from './limits.ts';
-import { selectExtras, selecting, vanished } from './selecting.ts';
+import { argument, integer, path, toggle } from '../flags/flag.ts';
+import { managementBeside, managementExtras } from '../flags/globals.ts';
+import { filterInputs } from './filter-flags.ts';
+import { selectExtras, selecting, vanished } from './select.ts';
 
 export const purgeCommand = defineCommand({
   path: ['dlx', 'purge'],
@@ -23,12 +22,12 @@ export const purgeCommand = defineCommand({
     exportTo: path('a new bundle that has them before they are removed', { value: 'DIR', completes: 'directory' }),
     force: toggle('read even where that may cost messages their last delivery'),
   },
-  extras: { ...selectExtras, ...deskExtras },
+  extras: { ...selectExtras, ...managementExtras },
   load: async () => {
     const [{ depthOf, isSelective, PurgeConfig, purge }, { expressionOf, filterShape }, { strandedFailure }, { withSession }] = await Promise.all([
-      import('../../patterns/dlx/purge.ts'),
-      import('../../patterns/dlx/filter.ts'),
-      import('../../patterns/dlx/read-options.ts'),
+      import('../../patterns/dlx/bundle/purge.ts'),
+      import('../../patterns/dlx/filter/filter.ts'),
+      import('../../patterns/look/options.ts'),
       import('../../patterns/connection.ts'),
     ]);
     return {

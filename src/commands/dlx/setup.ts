@@ -1,8 +1,8 @@
 import { Failure } from '../../model/failure.ts';
 import { parseDuration } from '../../model/quantity.ts';
 import { type Command, defineCommand } from '../command.ts';
-import { argument, choice, duration, type Flag, integer, off, text, toggle } from '../flag.ts';
-import { deskExtras, deskPlace } from './desk.ts';
+import { argument, choice, duration, type Flag, integer, off, text, toggle } from '../flags/flag.ts';
+import { managementExtras, managementPlace } from '../flags/globals.ts';
 
 const pauses: Flag<number[]> = {
   kind: 'flag',
@@ -44,19 +44,19 @@ export const dlxSetupCommand: Command = defineCommand({
     plan: toggle('only say what would be done'),
     verify: toggle('then send a marked message through, reject it, and see it arrive'),
   },
-  extras: deskExtras,
+  extras: managementExtras,
   load: async () => {
     const [{ DlxSetupConfig }, { setupText }, { setupDeadLetters }, { withSession }] = await Promise.all([
-      import('../../patterns/dlx/setup-config.ts'),
-      import('../../patterns/dlx/plan-text.ts'),
-      import('../../patterns/dlx/setup.ts'),
+      import('../../patterns/dlx/setup/config.ts'),
+      import('./setup-view.ts'),
+      import('../../patterns/dlx/setup/setup.ts'),
       import('../../patterns/connection.ts'),
     ]);
     return {
       config: DlxSetupConfig,
       run: async (config, context, { managementUrl }) => {
         const { connection, emit, signal, results } = context;
-        const place = { connection, management: deskPlace(managementUrl, context) };
+        const place = { connection, management: managementPlace(managementUrl, context) };
         const done = await withSession(connection, (session) => setupDeadLetters(session, config, place), emit, signal);
         await results.report({ planned: config.plan, ...done }, setupText(done, config));
         return config.plan && done.steps.some(({ action }) => action === 'conflict') ? 1 : 0;

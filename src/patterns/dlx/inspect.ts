@@ -1,17 +1,17 @@
 import * as z from 'zod/mini';
-import type { Session } from '../../amqp/session.ts';
-import { DeathGroups, GROUP_KEYS, type GroupKey } from '../../model/death-groups.ts';
+import type { Session } from '../../amqp/connection/session.ts';
+import { DeathGroups, GROUP_KEYS, type GroupKey } from '../../model/dead-letter/groups.ts';
+import type { JudgedOrigin } from '../../model/dead-letter/origin.ts';
 import { Failure } from '../../model/failure.ts';
-import type { Delivery } from '../../model/message.ts';
-import type { JudgedOrigin } from '../../model/origin.ts';
+import type { Delivery } from '../../model/message/message.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
+import type { AskManagement, ReadSummary } from '../look/options.ts';
+import { readThrough } from '../look/read.ts';
+import type { FindManagementApi } from '../management.ts';
 import { queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
-import { filtering, filterRules, filterShape, isFiltered } from './filter.ts';
-import type { FindDesk } from './list-desk.ts';
-import { judging } from './origins.ts';
-import { readThrough } from './read.ts';
-import type { AskManagement, ReadSummary } from './read-options.ts';
+import { filtering, filterRules, filterShape, isFiltered } from './filter/filter.ts';
+import { judging } from './replay/origins.ts';
 
 const isGroupKey = (key: string): boolean => (GROUP_KEYS as readonly string[]).includes(key) || /^header:./s.test(key);
 
@@ -52,7 +52,7 @@ export interface InspectOptions {
   /** Asked for the policies of the queue. */
   readonly ask?: AskManagement;
   /** Finds the management API, which knows whether what a message says of its origin can be true. */
-  readonly desk?: FindDesk;
+  readonly api?: FindManagementApi;
 }
 
 /** Handles a dead letter; its origin is undefined where it tells of none. */
@@ -68,12 +68,12 @@ export async function inspect(
   options: InspectConfig,
   now: number,
   onLetter: OnLetter,
-  { ask, desk }: InspectOptions = {},
+  { ask, api }: InspectOptions = {},
 ): Promise<Inspected> {
   const config = checkedCall(session, InspectConfig, options, { onLetter });
   const { queue, count = Number.POSITIVE_INFINITY, force } = config;
   const reading = { force, ask, enough: () => matched >= count };
-  const judged = judging(session, desk);
+  const judged = judging(session, api);
   let matched = 0;
   let claimed = 0;
   const summary = await filtering(config, session.emit, (isMeant) =>
@@ -99,11 +99,11 @@ export async function inspectGroups(
   session: Session,
   config: InspectConfig & { readonly groupBy: readonly string[] },
   now: number,
-  { ask, desk }: InspectOptions = {},
+  { ask, api }: InspectOptions = {},
 ): Promise<Inspected & { readonly groups: DeathGroups }> {
   const { queue, groupBy, force } = config;
   const isOfOrigin = groupBy.includes('exchange') || groupBy.includes('routingKey');
-  const judged = judging(session, desk);
+  const judged = judging(session, api);
   let groups = new DeathGroups(groupBy as GroupKey[]);
   let [matched, claimed] = [0, 0];
   const restart = (): void => {
@@ -134,12 +134,12 @@ export async function inspectOne(
   config: InspectConfig & { readonly show: number },
   now: number,
   onLetter: (delivery: Delivery, origin: JudgedOrigin | undefined) => Promise<void>,
-  { ask, desk }: InspectOptions = {},
+  { ask, api }: InspectOptions = {},
 ): Promise<ReadSummary> {
   const { queue, show, force } = config;
   const some = isFiltered(config);
   const options = { force, ask, enough: () => matched >= show };
-  const judged = judging(session, desk);
+  const judged = judging(session, api);
   let matched = 0;
   const summary = await filtering(config, session.emit, (isMeant) =>
     readThrough(session, queue, options, (delivery) => {

@@ -1,10 +1,11 @@
-import type { Desk } from '../../management/desk.ts';
+import * as z from 'zod/mini';
+import type { ManagementApi } from '../../management/api.ts';
 import type { Policy, QueueFacts } from '../../management/facts.ts';
 import { Failure } from '../../model/failure.ts';
-import type { FieldValue } from '../../model/message.ts';
+import type { FieldValue } from '../../model/message/message.ts';
 import { formatNumber, formatSize } from '../../model/quantity.ts';
-import type { DlxListConfig } from './list-config.ts';
-import { type Routes, reached, routesOf } from './list-routes.ts';
+import { queueName } from '../names.ts';
+import { type Routes, reached, routesOf } from './routes.ts';
 
 /** Why dead letters of a queue are lost, or will be. */
 export interface DeadLetteringProblem {
@@ -49,16 +50,16 @@ export interface DeadLettering {
  *
  * @throws Failure `missing` for a queue that was named and is not there, and as the management API gives it
  */
-export async function listDeadLetters(desk: Desk, { queue: wanted }: DlxListConfig): Promise<readonly DeadLettering[]> {
+export async function listDeadLetters(api: ManagementApi, { queue: wanted }: DlxListConfig): Promise<readonly DeadLettering[]> {
   const [queues, exchanges, bindings, policies, operator] = await Promise.all([
-    desk.queues(),
-    desk.exchanges(),
-    desk.bindings(),
-    desk.policies(),
-    desk.operatorPolicies(),
+    api.queues(),
+    api.exchanges(),
+    api.bindings(),
+    api.policies(),
+    api.operatorPolicies(),
   ]);
   const absent = wanted.find((name) => !queues.some((queue) => queue.name === name));
-  if (absent !== undefined) throw new Failure('missing', `there is no queue "${absent}" in the vhost "${desk.vhost}"`);
+  if (absent !== undefined) throw new Failure('missing', `there is no queue "${absent}" in the vhost "${api.vhost}"`);
   const names = queues.map(({ name }) => name);
   const world: World = {
     sized: new Map(),
@@ -70,7 +71,7 @@ export async function listDeadLetters(desk: Desk, { queue: wanted }: DlxListConf
     .filter((queue) => (wanted.length === 0 ? settingOf(world, queue, 'dead-letter-exchange') !== undefined : wanted.includes(queue.name)))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const name of boundByBytes(world, listed)) {
-    const facts = await desk.queue(name);
+    const facts = await api.queue(name);
     if (facts !== undefined) world.sized.set(name, facts);
   }
   return listed.map((queue) => describe(world, queue));
@@ -181,3 +182,7 @@ function limitOf({ routes, operator }: World, { arguments: args, policy, operato
   const limits = all.filter((value) => typeof value === 'number');
   return limits.length === 0 ? null : Math.min(...limits);
 }
+
+/** What `rmq dlx list` takes: the queues to look at; every one that dead-letters when there are none. */
+export const DlxListConfig = z.strictObject({ queue: z._default(z.array(queueName('QUEUE')), []) });
+export type DlxListConfig = z.output<typeof DlxListConfig>;

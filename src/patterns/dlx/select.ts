@@ -1,11 +1,11 @@
-import type { Session } from '../../amqp/session.ts';
-import { type Cells, letterCells } from '../../model/death-table.ts';
-import { fingerprintOf } from '../../model/selection.ts';
-import { type FilterConfig, filtering } from './filter.ts';
+import type { Session } from '../../amqp/connection/session.ts';
+import { fingerprintOf } from '../../model/dead-letter/selection.ts';
+import { type Cells, letterCells } from '../../text/dead-letter-table.ts';
+import type { ReadSummary } from '../look/options.ts';
+import { readThrough } from '../look/read.ts';
+import { type FilterConfig, filtering } from './filter/filter.ts';
 import type { InspectOptions } from './inspect.ts';
-import { judging } from './origins.ts';
-import { readThrough } from './read.ts';
-import type { ReadSummary } from './read-options.ts';
+import { judging } from './replay/origins.ts';
 
 /** More lines nobody looks through. */
 export const MOST_LISTED = 1_000;
@@ -28,11 +28,11 @@ export async function listLetters(
   session: Session,
   config: FilterConfig & { readonly queue: string; readonly force: boolean },
   now: number,
-  { ask, desk }: InspectOptions,
+  { ask, api }: InspectOptions,
 ): Promise<Listed> {
   const { queue, force } = config;
   const rows: { cells: Cells; fingerprint: string }[] = [];
-  const judged = judging(session, desk);
+  const judged = judging(session, api);
   let listed = 0;
   let more = false;
   const restart = (): void => {

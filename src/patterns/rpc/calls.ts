@@ -1,16 +1,15 @@
 import * as z from 'zod/mini';
-import { Requester } from '../../amqp/rpc-requester.ts';
-import type { Session } from '../../amqp/session.ts';
-import { Waiting } from '../../amqp/waiting.ts';
-import { withoutSignature } from '../../model/attempt.ts';
-import { withoutBrokerHeaders } from '../../model/broker-headers.ts';
+import type { Session } from '../../amqp/connection/session.ts';
+import { Waiting } from '../../amqp/publisher/waiting.ts';
+import { Requester } from '../../amqp/rpc/requester.ts';
+import { withoutSignature } from '../../model/dead-letter/attempt.ts';
+import { fewOf } from '../../model/event.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
+import { withoutBrokerHeaders } from '../../model/message/broker-headers.ts';
 import { formatCount } from '../../model/quantity.ts';
-import { RpcError, type RpcReply } from '../../model/rpc.ts';
-import { type CallCounts, Stopwatch } from '../../model/rpc-counts.ts';
-import { type Draft, type Drafts, messageShape, propertiesOf, sourceShape } from '../source.ts';
+import { type CallCounts, RpcError, type RpcReply, Stopwatch } from '../../model/rpc.ts';
+import { type Draft, type Drafts, messageShape, propertiesOf, sourceShape } from '../publish/input.ts';
 import { callOver, clientShape, type RequestProperties } from './client.ts';
-import { fewOf } from './complaints.ts';
 
 /** Where replies go and that nothing is kept is not for flags to say. */
 const { correlationId, replyTo, transient, ...requestShape } = messageShape;

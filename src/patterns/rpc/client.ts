@@ -1,14 +1,14 @@
 import * as z from 'zod/mini';
-import { Requester } from '../../amqp/rpc-requester.ts';
-import { endless, type Session } from '../../amqp/session.ts';
-import { bytesOf } from '../../model/body.ts';
+import { endless, type Session } from '../../amqp/connection/session.ts';
+import { Requester } from '../../amqp/rpc/requester.ts';
 import { Failure } from '../../model/failure.ts';
-import type { Body, Properties } from '../../model/message.ts';
+import { bytesOf } from '../../model/message/body.ts';
+import type { Body, Properties } from '../../model/message/message.ts';
 import { MAX_TIMER } from '../../model/quantity.ts';
 import { errorIn, type RpcReply } from '../../model/rpc.ts';
 import { queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
-import { checkedProperties } from '../outgoing.ts';
+import { checkedProperties } from '../publish/outgoing.ts';
 
 /** What every call needs. */
 export const clientShape = {

@@ -1,27 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod/mini';
-import { Callers, isDirect, isWellFormed, knowsForm } from '../../amqp/callers.ts';
-import { withLastingControl } from '../../amqp/declare.ts';
-import { ensure } from '../../amqp/ensure.ts';
-import { Publisher } from '../../amqp/publisher.ts';
-import { queueType as typeOf } from '../../amqp/queue-probe.ts';
-import { endless, type Session } from '../../amqp/session.ts';
+import { endless, type Session } from '../../amqp/connection/session.ts';
+import { Publisher } from '../../amqp/publisher/publisher.ts';
+import { Callers, isDirect, isReplyAddress, knowsForm } from '../../amqp/rpc/reply-channel.ts';
+import { withLastingControl } from '../../amqp/topology/declare.ts';
+import { ensure } from '../../amqp/topology/ensure.ts';
+import { queueType as typeOf } from '../../amqp/topology/queue-facts.ts';
+import { fewOf } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
-import type { Delivery, Message } from '../../model/message.ts';
+import type { Delivery, Message } from '../../model/message/message.ts';
 import { formatDuration, MAX_TIMER } from '../../model/quantity.ts';
-import { errorReply, type RpcAnswer, RpcError } from '../../model/rpc.ts';
-import type { ServeCounts } from '../../model/rpc-counts.ts';
+import { errorReply, type RpcAnswer, RpcError, type ServeCounts } from '../../model/rpc.ts';
 import { thrownText } from '../../model/text.ts';
 import type { Settlement } from '../../model/verdict.ts';
-import { ConsumeConfig, hasEnd, MAX_PREFETCH } from '../consume-config.ts';
-import { queueName, shortText } from '../names.ts';
+import { ConsumeConfig, hasEnd, MAX_PREFETCH } from '../consume/config.ts';
+import type { TakeContext } from '../consume/limits.ts';
+import { publishWhile } from '../consume/publish-while.ts';
+import { take } from '../consume/run.ts';
+import { queueName, shortString } from '../names.ts';
 import { checkedCall } from '../options.ts';
-import { checkedAnswer } from '../outgoing.ts';
-import { publishWhile } from '../publish-while.ts';
-import { queueShape, queueSpec } from '../queue-shape.ts';
-import { take } from '../take.ts';
-import type { TakeContext } from '../take-options.ts';
-import { fewOf } from './complaints.ts';
+import { checkedAnswer } from '../publish/outgoing.ts';
+import { queueShape, queueSpec } from '../queue/shape.ts';
 
 const timer = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER));
 
@@ -37,7 +36,7 @@ export const RpcServerConfig = z.strictObject({
   /** How long handlers may go on once the run is stopped. */
   grace: z._default(timer(0), 30_000),
   /** Of replies whose handler does not say. */
-  replyContentType: z.optional(shortText('--reply-content-type')),
+  replyContentType: z.optional(shortString('--reply-content-type')),
   /** Stop after as many requests. */
   count: z.optional(z.int().check(z.minimum(1))),
   /** Stop after as long without a request. */
@@ -174,7 +173,7 @@ class Server {
   /** A caller that has gone is no failure of the server. Asked before the reply: afterwards, the caller may leave. Where replies have a queue, the broker tells. */
   async #isThere(replyTo: string | undefined, soon: boolean): Promise<boolean> {
     if (replyTo === undefined || !isDirect(replyTo)) return true;
-    if (!isWellFormed(replyTo)) return !knowsForm(this.#publisher.brokerVersion);
+    if (!isReplyAddress(replyTo)) return !knowsForm(this.#publisher.brokerVersion);
     return soon || this.#callers.isThere(replyTo);
   }
 

@@ -1,0 +1,249 @@
+import type { Duplex } from 'node:stream';
+import type { Channel } from 'amqplib';
+import { defuseHeaders } from './frames.ts';
+
+// What amqplib 2.3.1 does not document: the only file that looks inside. Each function checks what it finds and answers
+// undefined when it is something else, and its caller then takes amqplib's public way.
+
+interface Inside {
+  readonly ch?: unknown;
+  readonly connection?: { readonly stream?: unknown; readonly frameMax?: unknown; sentSinceLastCheck?: unknown };
+}
+
+/** A way to put ready frames on the socket of a channel's connection. */
+export interface Wire {
+  readonly channel: number;
+  readonly frameMax: number;
+  /** Hands frames to the socket; `done` is called when the operating system has them, or when the socket is gone. */
+  readonly write: (frames: Buffer, done: () => void) => void;
+}
+
+/** The wire below a channel. Whole frames may be written between those of amqplib: each of its writes is whole frames too. */
+export function wireOf(channel: Channel): Wire | undefined {
+  const { ch, connection } = channel as unknown as Inside;
+  if (typeof ch !== 'number' || connection === undefined || typeof connection.frameMax !== 'number') return undefined;
+  if (typeof connection.sentSinceLastCheck !== 'boolean' || !isDuplex(connection.stream)) return undefined;
+  const stream = connection.stream;
+  return {
+    channel: ch,
+    frameMax: connection.frameMax,
+    write: (frames, done) => {
+      connection.sentSinceLastCheck = true;
+      stream.write(frames, done);
+    },
+  };
+}
+
+function isDuplex(value: unknown): value is Duplex {
+  return typeof value === 'object' && value !== null && 'write' in value && typeof value.write === 'function' && 'cork' in value;
+}
+
+/**
+ * Keeps amqplib from noting the confirms of a channel whose messages it does not see: it makes its list as long as the tag that the broker names,
+ * and walks all of it when the channel closes.
+ */
+export function forgetConfirms(channel: Channel): void {
+  for (const event of ['ack', 'nack']) {
+    const own = channel.listeners(event).find(({ name }) => name === 'bound handleConfirm');
+    if (own !== undefined) channel.off(event, own as () => void);
+  }
+}
+
+interface Receiving {
+  rest?: unknown;
+  recvSinceLastCheck?: unknown;
+  readonly stream?: unknown;
+  readonly accept?: unknown;
+  recvFrame?: () => unknown;
+}
+
+const METHOD_FRAME = 1;
+const HEADER_FRAME = 2;
+const BODY_FRAME = 3;
+const FRAME_HEAD = 7;
+const FRAME_OVERHEAD = 8;
+const FRAME_END = 0xce;
+const BASIC_DELIVER = 0x003c_003c;
+/** Class, weight and size of the body come before the properties. */
+const CONTENT_HEAD = 12;
+/** Class and method come before the arguments. */
+const METHOD_HEAD = 4;
+const HIGH_WORD = 0x1_0000_0000;
+/** Milliseconds; the shortest heartbeat is a second. */
+const ALIVE = 500;
+
+/** A delivery as it came, and where in the socket's bytes its parts are. */
+export interface DeliveryFrames {
+  readonly bytes: Buffer;
+  readonly tag: number;
+  readonly redelivered: boolean;
+  /** Exchange and routing key, as short strings. */
+  readonly names: number;
+  /** Property flags and values. */
+  readonly header: number;
+  readonly headerEnd: number;
+  readonly body: number;
+  readonly bodyEnd: number;
+}
+
+/** Reads the content header of the message that amqplib is delivering right now; undefined when it cannot be had. */
+export type HeaderTap = () => Buffer | undefined;
+
+interface Tapped {
+  /** The content header that came last on this channel: that of another one may lie between it and its body. */
+  header: Buffer | undefined;
+  readonly onFrames: (frames: DeliveryFrames) => void;
+  /** False once amqplib no longer takes deliveries on this channel. */
+  readonly isOpen: () => boolean;
+}
+
+interface Tap {
+  readonly channels: Map<number, Tapped>;
+  readonly frames: () => number;
+  /** Reads nothing more, or reads on. */
+  readonly pause: (paused: boolean) => void;
+  limit: BodyLimit | undefined;
+}
+
+/** How large a message may be, and what to do when the broker announces a larger one. */
+export interface BodyLimit {
+  readonly most: number;
+  readonly onTooLarge: (size: number) => void;
+}
+
+const taps = new WeakMap<object, Tap>();
+
+/**
+ * Takes the deliveries of a channel as they come off the socket, past amqplib, which allocates some ten objects for each and decodes its headers inexactly.
+ * What does not lie in one piece, such as a large body, goes amqplib's way; its content header can then be had from the result, while amqplib delivers
+ * it. For a channel with a single consumer.
+ */
+export function tapDeliveries(channel: Channel, onFrames: (frames: DeliveryFrames) => void): HeaderTap {
+  const { ch, connection, accept } = channel as unknown as { ch?: unknown; connection?: Receiving; accept?: unknown };
+  if (connection === undefined || typeof ch !== 'number') return () => undefined;
+  const channels = (taps.get(connection) ?? tapped(connection))?.channels;
+  if (channels === undefined) return () => undefined;
+  const inside = channel as unknown as { accept?: unknown };
+  const own: Tapped = { header: undefined, onFrames, isOpen: () => inside.accept === accept };
+  channels.set(ch, own);
+  channel.once('close', () => channels.delete(ch));
+  return () => own.header;
+}
+
+/**
+ * Counts the whole frames that a connection receives on its channels: heartbeats, empty frames and notices about the connection answer nothing. From then on only a whole frame
+ * is a sign of life for amqplib's heartbeats: heartbeats that fill up a frame whose rest was lost would keep a dead connection open for ever.
+ * Nothing is received any more once a message is announced that is larger than the limit. While reading is paused, the broker is not taken for silent.
+ */
+export function watchFrames(model: object, limit: BodyLimit): { readonly frames: () => number; readonly pause: (paused: boolean) => void } {
+  const { connection } = model as { connection?: Receiving };
+  const tap = connection === undefined ? undefined : (taps.get(connection) ?? tapped(connection));
+  if (tap === undefined) return { frames: () => 0, pause: () => undefined };
+  tap.limit = limit;
+  return tap;
+}
+
+function tapped(connection: Receiving): Tap | undefined {
+  const original = connection.recvFrame;
+  const stream = connection.stream;
+  if (typeof original !== 'function' || !Buffer.isBuffer(connection.rest) || !isDuplex(stream)) return undefined;
+  const channels = new Map<number, Tapped>();
+  const { accept } = connection;
+  let frames = 0;
+  let refused = false;
+  let alive: NodeJS.Timeout | undefined;
+  const pause = (paused: boolean): void => {
+    if (paused === (alive !== undefined)) return;
+    clearInterval(alive);
+    alive = paused ? setInterval(() => (connection.recvSinceLastCheck = true), ALIVE).unref() : undefined;
+    // What was not taken is not announced again.
+    if (!paused && !stream.destroyed) stream.emit('readable');
+  };
+  const tap: Tap = { channels, frames: () => frames, pause, limit: undefined };
+  connection.recvFrame = () => {
+    for (;;) {
+      if (refused || alive !== undefined) return false;
+      if (connection.accept === accept && takeWhole(connection, channels, tap.limit?.most)) {
+        connection.recvSinceLastCheck = true;
+        frames++;
+      }
+      const rest = connection.rest as Buffer;
+      if (rest.length >= FRAME_HEAD) {
+        const size = rest.readUInt32BE(3);
+        if (rest.length >= size + FRAME_OVERHEAD || size > 0x0400_0000) {
+          if (rest[0] === HEADER_FRAME && size >= CONTENT_HEAD) {
+            const announced = rest.readUInt32BE(FRAME_HEAD + 4) * HIGH_WORD + rest.readUInt32BE(FRAME_HEAD + 8);
+            if (tap.limit !== undefined && announced > tap.limit.most) {
+              refused = true;
+              tap.limit.onTooLarge(announced);
+              return false;
+            }
+            const own = channels.get(rest.readUInt16BE(1));
+            const header = rest.subarray(FRAME_HEAD + CONTENT_HEAD, Math.min(FRAME_HEAD + size, rest.length));
+            const original = defuseHeaders(header);
+            if (own !== undefined) own.header = original;
+          }
+          if (rest.readUInt16BE(1) !== 0 && size > 0 && (rest[0] as number) <= BODY_FRAME) frames++;
+          connection.recvSinceLastCheck = true;
+          return original.call(connection);
+        }
+      }
+      const incoming = stream.read() as Buffer | null;
+      if (incoming === null) return false;
+      connection.rest = rest.length === 0 ? incoming : Buffer.concat([rest, incoming]);
+    }
+  };
+  taps.set(connection, tap);
+  return tap;
+}
+
+/** Hands out the deliveries that lie at the front of what was received, as long as each is there as a whole. True when there were any. */
+function takeWhole(connection: Receiving, channels: ReadonlyMap<number, Tapped>, most = Number.POSITIVE_INFINITY): boolean {
+  const rest = connection.rest as Buffer;
+  let at = 0;
+  try {
+    for (;;) {
+      if (rest.length < at + FRAME_HEAD + METHOD_HEAD || rest[at] !== METHOD_FRAME || rest.readUInt32BE(at + FRAME_HEAD) !== BASIC_DELIVER) return at > 0;
+      const tapped = channels.get(rest.readUInt16BE(at + 1));
+      if (tapped === undefined || !tapped.isOpen()) return at > 0;
+      const frames = deliveryAt(rest, at);
+      if (frames === undefined || frames.bodyEnd - frames.body > most) return at > 0;
+      // One that cannot be handled is not handed out once more.
+      at = frames.bodyEnd + 1;
+      tapped.onFrames(frames);
+    }
+  } finally {
+    if (at > 0) connection.rest = rest.subarray(at);
+  }
+}
+
+/** The delivery that begins here: method, content header and at most one body frame; undefined when it is something else or not all there. */
+function deliveryAt(bytes: Buffer, at: number): DeliveryFrames | undefined {
+  const methodEnd = at + FRAME_HEAD + bytes.readUInt32BE(at + 3);
+  const content = methodEnd + 1 + FRAME_HEAD;
+  // Class and method, a consumer tag, the delivery tag, a flag, and two names.
+  if (
+    methodEnd < at + FRAME_HEAD + METHOD_HEAD + 12 ||
+    bytes.length < content + CONTENT_HEAD ||
+    bytes[methodEnd] !== FRAME_END ||
+    bytes[methodEnd + 1] !== HEADER_FRAME
+  )
+    return undefined;
+  const headerEnd = content + bytes.readUInt32BE(methodEnd + 1 + 3);
+  const size = bytes.readUInt32BE(content + 4) * HIGH_WORD + bytes.readUInt32BE(content + 8);
+  const body = size === 0 ? headerEnd : headerEnd + 1 + FRAME_HEAD;
+  const bodyEnd = body + size;
+  if (bytes.length <= bodyEnd || bytes[headerEnd] !== FRAME_END || bytes[bodyEnd] !== FRAME_END) return undefined;
+  if (size > 0 && bytes.readUInt32BE(headerEnd + 1 + 3) !== size) return undefined;
+  const tagAt = at + FRAME_HEAD + METHOD_HEAD + 1 + (bytes[at + FRAME_HEAD + METHOD_HEAD] as number);
+  return {
+    bytes,
+    tag: bytes.readUInt32BE(tagAt) * HIGH_WORD + bytes.readUInt32BE(tagAt + 4),
+    redelivered: bytes[tagAt + 8] === 1,
+    names: tagAt + 9,
+    header: content + CONTENT_HEAD,
+    headerEnd,
+    body,
+    bodyEnd,
+  };
+}

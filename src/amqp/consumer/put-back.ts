@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { putBackCopy } from '../../model/dead-letter/replay.ts';
+import { abortFailure, Failure } from '../../model/failure.ts';
+import type { Delivery } from '../../model/message/message.ts';
+import { loginName } from '../connection/login-name.ts';
+import type { Session } from '../connection/session.ts';
+import type { Outcome } from '../publisher/outcomes.ts';
+import { Publisher } from '../publisher/publisher.ts';
+
+const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
+/** Milliseconds that copies may take once the run is stopped. */
+const STOP_GRACE = 5_000;
+/** What becomes of each copy is told by whoever asked for it. */
+const UNTOLD: ReadonlySet<string> = new Set(['returned', 'nacked', 'refused']);
+
+/** Puts copies of messages at the end of the queue that they were taken from, over a connection of its own. */
+export class PutBack {
+  readonly #signal: AbortSignal;
+  readonly #publisher: Publisher;
+  #user: Promise<string | undefined> | undefined;
+  #grace = 0;
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(session: Session) {
+    this.#signal = session.signal;
+    const emit: Session['emit'] = (event) => UNTOLD.has(event.kind) || session.emit(event);
+    this.#publisher = new Publisher({ ...session, emit }, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
+  }
+
+  /**
+   * Connects, and finds out whether copies may be published: a message to a queue that does not exist comes back to one who may.
+   *
+   * @throws Failure `denied` for one who may not, or as the connection gives it
+   */
+  async connect(): Promise<void> {
+    await this.#publisher.connect();
+    this.#signal.addEventListener('abort', this.#abandon, { once: true });
+    if (this.#signal.aborted) this.#abandon();
+    const outcome = await this.#publisher.publish({ exchange: '', routingKey: `rmq.${randomUUID()}`, properties: {}, body: Buffer.alloc(0) });
+    if (outcome.kind === 'refused' || outcome.kind === 'unknown') throw outcome.failure;
+    this.#grace = STOP_GRACE;
+  }
+
+  /**
+   * Sends a copy, after those that were asked for before it. Resolves with true once the broker has confirmed that it is in the queue; with false when
+   * it is not, or nobody knows.
+   */
+  async copy(delivery: Delivery): Promise<boolean> {
+    let outcome: Promise<Outcome> | undefined;
+    const sending = this.#sending.then(async () => {
+      this.#user ??= this.#publisher.ask(loginName).catch(() => undefined);
+      const copy = putBackCopy(delivery, await this.#user);
+      await this.#publisher.readyFor(copy);
+      outcome = new Promise((resolve) => this.#publisher.send(copy, resolve));
+    });
+    // One that cannot be encoded again keeps none of the others.
+    this.#sending = sending.catch(() => undefined);
+    try {
+      await sending;
+      return (await outcome)?.kind === 'confirmed';
+    } catch (error) {
+      if (error instanceof Failure) return false;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#abandon);
+    await this.#publisher.close();
+  }
+
+  readonly #abandon = (): void => {
+    setTimeout(() => this.#publisher.abandon(abortFailure(this.#signal)), this.#grace).unref();
+  };
+}

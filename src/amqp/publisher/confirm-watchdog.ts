@@ -1,0 +1,77 @@
+import { Failure } from '../../model/failure.ts';
+import { formatDuration } from '../../model/quantity.ts';
+
+/** Connections in a row that may bring no confirm at all. */
+const MAX_SILENT = 3;
+const CHECK = 500;
+
+interface Consequences {
+  /** True while a confirm is due. */
+  readonly due: () => boolean;
+  /** True while an alarm keeps the broker from confirming: that time does not count. One that comes and goes gives no more time than that. */
+  readonly blocked: () => boolean;
+  /** See `backlog`. */
+  readonly backlog: () => number;
+  /** False when there is no other connection to try. */
+  readonly comesBack: boolean;
+  /** The connection is to be made anew. */
+  readonly again: (what: string) => void;
+  readonly fail: (failure: Failure) => void;
+}
+
+/** Watches for a broker that takes messages and confirms none: a quorum queue without its leader does that for ever. */
+export class ConfirmWatchdog {
+  readonly #limit: number;
+  readonly #consequences: Consequences;
+  #since = 0;
+  #checked = 0;
+  #silent = 0;
+  #backlog = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** The limit is in milliseconds. */
+  constructor(limit: number, consequences: Consequences) {
+    this.#limit = limit;
+    this.#consequences = consequences;
+  }
+
+  watch(): void {
+    this.#checked = performance.now();
+    this.#timer = setInterval(() => this.#check(), CHECK);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** A new channel has its full time. */
+  restart(): void {
+    this.#since = performance.now();
+  }
+
+  /** The broker has answered. */
+  broken(): void {
+    this.#since = performance.now();
+    this.#silent = 0;
+  }
+
+  #check(): void {
+    const { due, blocked, backlog, comesBack, again, fail } = this.#consequences;
+    const now = performance.now();
+    if (blocked()) this.#since += now - Math.max(this.#checked, this.#since);
+    this.#checked = now;
+    const before = this.#backlog;
+    this.#backlog = backlog();
+    // A large message on a slow network is still on its way to the broker.
+    if (!due() || this.#backlog < before) this.#since = now;
+    if (now - this.#since < this.#limit) return;
+    this.#since = now;
+    this.#silent++;
+    const what = `the broker has confirmed nothing for ${formatDuration(this.#limit)}`;
+    if (comesBack && this.#silent < MAX_SILENT) again(what);
+    else {
+      const often = comesBack ? `, ${MAX_SILENT} times in a row` : ', and reconnecting is off';
+      fail(new Failure('later', `${what}${often}`, { hint: 'a quorum queue without a majority of its nodes does this' }));
+    }
+  }
+}

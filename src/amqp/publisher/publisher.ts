@@ -1,0 +1,399 @@
+import type { Message as AmqplibMessage, Channel } from 'amqplib';
+import type { PublishCounts } from '../../model/event.ts';
+import { brokenRule, Failure } from '../../model/failure.ts';
+import type { Message } from '../../model/message/message.ts';
+import { added, type FrameWriter, frameWriter, type Mandatory } from '../codec/frame-writer.ts';
+import { backlog } from '../connection/answer-timeout.ts';
+import { poisonTest, type Refusal, refusalOf } from '../connection/broker-errors.ts';
+import { afterLogin, onChannel, watchChannel } from '../connection/channel.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { Link } from '../connection/reconnect.ts';
+import type { Session } from '../connection/session.ts';
+import { ConfirmWatchdog } from './confirm-watchdog.ts';
+import { type Entry, type Outcome, Tally, Unconfirmed } from './outcomes.ts';
+import { isInternalError, Suspects, undeliverable } from './suspects.ts';
+import { UnreachableQueues } from './unreachable-queues.ts';
+import { Waiting } from './waiting.ts';
+
+const SOLO = 1_048_576; // a larger body travels alone
+
+/**
+ * Publishes messages and knows what became of each. Messages whose outcome a lost connection left open are sent again, in
+ * their order and with the same message id, before any new one: at least once, duplicates only within the window.
+ */
+export class Publisher {
+  readonly #session: Session;
+  readonly #config: PublisherConfig;
+  readonly #link: Link;
+  readonly #unconfirmed = new Unconfirmed();
+  readonly #refusals: Refusal[] = [];
+  readonly #tally: Tally;
+  readonly #doubts = new UnreachableQueues((entry, outcome) => {
+    this.#settle(entry, outcome);
+    this.#waiting.wake();
+  });
+  readonly #suspects = new Suspects();
+  #connection: Connection | undefined;
+  #channel: Channel | undefined;
+  #writer: FrameWriter | undefined;
+  #flushing = false;
+  #resent = 0;
+  /** The last message that went onto a channel, and the last one that was on one that was lost. */
+  #lastSent = 0;
+  #lastLost = 0;
+  readonly #isPoisoned = poisonTest();
+  readonly #silence: ConfirmWatchdog;
+  #solo = false;
+  #failure: Failure | undefined;
+  readonly #waiting = new Waiting(() => this.#failure);
+  #stop: (failure: Failure) => void = () => undefined;
+  /** Resolves with the reason when it can go on no longer. */
+  readonly stopped: Promise<Failure> = new Promise((resolve) => {
+    this.#stop = resolve;
+  });
+  #running: Promise<void> = Promise.resolve();
+
+  /** Nothing is connected before `connect`. */
+  constructor(session: Session, config: PublisherConfig) {
+    this.#session = session;
+    this.#config = config;
+    this.#tally = new Tally(session.emit);
+    this.#link = session.open('publisher');
+    this.#silence = new ConfirmWatchdog(config.confirmTimeout, {
+      due: () => this.#unconfirmed.count > 0 && this.#channel !== undefined,
+      blocked: () => this.blocked,
+      backlog: () => backlog(this.#connection),
+      comesBack: this.#link.comesBack,
+      again: (what) => {
+        session.emit({ kind: 'note', text: `${what}; connecting again` });
+        // Not only once it is closed: a broker that has gone silent makes that last.
+        this.#channel = undefined;
+        this.#writer = undefined;
+        void this.#connection?.close();
+      },
+      fail: (failure) => this.#fail(failure),
+    });
+  }
+
+  /**
+   * Connects.
+   *
+   * @throws Failure as the connection gives it
+   */
+  async connect(): Promise<void> {
+    const connection = await this.#link.connect(this.#session.signal);
+    const { ended } = await this.#start(connection).catch(afterLogin);
+    this.#running = this.#run(connection, ended);
+    // It may have been closed while it was connecting.
+    if (this.#config.confirm && this.#failure === undefined) this.#silence.watch();
+  }
+
+  /** Messages that were sent more than once, for a lost connection left open whether they had arrived. */
+  get resent(): number {
+    return this.#resent;
+  }
+
+  get counts(): PublishCounts {
+    return this.#tally.counts;
+  }
+
+  /** Asks something on the publisher's own connection. */
+  async ask<T>(question: (connection: Connection) => Promise<T>): Promise<T> {
+    if (this.#connection === undefined) throw new Error('the publisher is not connected');
+    return question(this.#connection);
+  }
+
+  /** The version of the broker; empty when it is not known. */
+  get brokerVersion(): string {
+    return this.#connection?.version ?? '';
+  }
+
+  /** What stopped the publisher, once something has. */
+  get failure(): Failure | undefined {
+    return this.#failure;
+  }
+
+  /** True when it gives up only for what no other connection would change. */
+  get endless(): boolean {
+    return this.#link.endless;
+  }
+
+  /** True once its connection was closed on purpose, be it with its session. */
+  get closed(): boolean {
+    return this.#link.closed;
+  }
+
+  /** Messages without an outcome. */
+  get unconfirmed(): number {
+    return this.#unconfirmed.count + this.#doubts.count + this.#suspects.count;
+  }
+
+  /** True while an alarm of the broker keeps it from reading. */
+  get blocked(): boolean {
+    return this.#connection?.blocked === true;
+  }
+
+  /** True when a message of this size may be sent right away. */
+  isReadyFor(message: Message): boolean {
+    return this.#unconfirmed.count < this.#config.window && this.#open && !this.#solo && message.body.length <= SOLO;
+  }
+
+  get #open(): boolean {
+    const held = this.#doubts.count + this.#suspects.count;
+    return this.#channel !== undefined && this.#connection?.blocked !== true && held === 0 && this.#unconfirmed.bytes < this.#config.windowBytes;
+  }
+
+  /**
+   * Waits until every message that was sent has its outcome.
+   *
+   * @throws Failure when the publisher has stopped
+   */
+  async idle(): Promise<void> {
+    do await this.#waiting.until(() => this.unconfirmed === 0 && (this.#config.confirm || this.#channel !== undefined));
+    while (!this.#config.confirm && !(await this.#answered()));
+  }
+
+  /** Without confirms, only the answer to some request on the channel proves that the broker has read everything before it. */
+  async #answered(): Promise<boolean> {
+    const [channel, connection] = [this.#channel, this.#connection];
+    if (channel === undefined || connection === undefined) return false;
+    try {
+      await Promise.race([onChannel(channel.prefetch(1), connection), this.stopped]);
+      connection.ofUse = true;
+      return true;
+    } catch {
+      // The channel is gone; what took it is noticed elsewhere.
+      return false;
+    }
+  }
+
+  /**
+   * Sends a message; its outcome is counted, and told to `settled`. Whoever sends many waits with `readyFor` before each. One that
+   * cannot be encoded is refused, and stops no other. One that is no longer wanted when its connection is lost is not sent again, and counts as unknown.
+   *
+   * @throws Failure when the publisher has stopped
+   */
+  send(message: Message, settled?: (outcome: Outcome, message: Message) => void, isWanted?: () => boolean): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    const entry: Entry = { message, record: this.#tally.published(), settled, isWanted, returned: undefined, done: false };
+    const failure = this.#refusals.find(({ concerns }) => concerns(message))?.failure(message) ?? added(this.#writer, message);
+    // What never goes onto the channel has no delivery tag, and no place among those that have one.
+    if (failure !== undefined) this.#tally.settle(entry, { kind: 'refused', failure });
+    else {
+      if (this.#writer !== undefined) this.#lastSent = entry.record;
+      this.#unconfirmed.push(entry);
+      this.#scheduleFlush();
+    }
+  }
+
+  #scheduleFlush(): void {
+    if (!this.#flushing) queueMicrotask(() => this.#flush());
+    this.#flushing = true;
+  }
+
+  /**
+   * Waits until this message may be sent: back-pressure for the source. A large one travels alone, so that no other is in
+   * doubt if the broker refuses it.
+   *
+   * @throws Failure when the publisher has stopped
+   */
+  async readyFor(message: Message): Promise<void> {
+    if (message.body.length > SOLO || this.#solo) await this.#waiting.until(() => this.#unconfirmed.count === 0 && this.#open);
+    else if (!this.isReadyFor(message)) {
+      // A quarter of the window at a time: one message per confirm would make one write per message.
+      const enough = this.#config.window - Math.max(1, this.#config.window >> 2);
+      await this.#waiting.until(() => this.#unconfirmed.count <= enough && this.#open);
+    }
+    this.#solo = message.body.length > SOLO;
+  }
+
+  /** Sends a message when there is room for it, and resolves with its outcome. */
+  async publish(message: Message): Promise<Outcome> {
+    await this.readyFor(message);
+    return new Promise((resolve) => this.send(message, resolve));
+  }
+
+  /** Gives up what has no outcome yet; it is counted as unknown, and a broker that has not answered is not waited for. */
+  abandon(failure: Failure): void {
+    const open = this.#unconfirmed.count > 0;
+    this.#fail(failure);
+    if (open) this.#connection?.giveUp(failure);
+  }
+
+  /** Closes the connection; messages without an outcome are counted as unknown. */
+  async close(): Promise<void> {
+    this.#fail(new Failure('unavailable', 'the publisher was closed'));
+    await this.#link.close();
+    await this.#running;
+  }
+
+  async #run(connection: Connection, ended: Promise<Failure>): Promise<void> {
+    for (let [live, end] = [connection, ended]; ; ) {
+      const failure = await Promise.race([end, this.stopped]);
+      if (this.#failure !== undefined) return;
+      try {
+        this.#tally.disconnected();
+        const refusal = refusalOf(failure);
+        if (refusal !== undefined) this.#refuse(refusal);
+        else if (this.#config.singleOut === true && isInternalError(failure)) {
+          this.#singleOut(failure);
+          live = await this.#link.connect(this.#session.signal, undefined, true);
+        } else if (!failure.transient || this.#isPoisoned(failure)) throw failure;
+        else live = await this.#link.connect(this.#session.signal, live.open ? failure : undefined);
+        end = (await this.#start(live)).ended;
+      } catch (error) {
+        if (error instanceof Failure && error.transient && !this.#session.signal.aborted) end = Promise.resolve(error);
+        else this.#fail(error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error }));
+      }
+    }
+  }
+
+  async #start(connection: Connection): Promise<{ ended: Promise<Failure> }> {
+    const channel = await onChannel<Channel>(this.#config.confirm ? connection.model.createConfirmChannel() : connection.model.createChannel(), connection);
+    const { ended } = watchChannel(channel, connection);
+    const take = (outcome: Outcome) => {
+      const settle = (entry: Entry): void => this.#settle(entry, outcome);
+      return (fields: { deliveryTag: number; multiple: boolean }): void => {
+        const { deliveryTag: tag, multiple } = fields;
+        // One that was given up over a broken rule is not believed any more.
+        if (!connection.open) return;
+        if (!(tag >= 1 && tag <= this.#unconfirmed.lastTag)) {
+          connection.giveUp(brokenRule(`it answered the message ${tag} of this channel, which was never sent`));
+          return;
+        }
+        const before = this.#unconfirmed.count;
+        this.#unconfirmed.take(tag, multiple, settle);
+        // What answers nothing is no sign of life.
+        if (this.#unconfirmed.count < before) this.#silence.broken();
+        this.#trySuspect();
+        this.#waiting.wake();
+      };
+    };
+    channel.on('ack', take({ kind: 'confirmed' }));
+    channel.on('nack', take({ kind: 'nacked' }));
+    channel.on('return', (message: AmqplibMessage) => {
+      if (this.#tally.returned(message, this.#unconfirmed)) return;
+      if (this.#config.confirm) connection.giveUp(brokenRule('it returned a message that does not wait for its confirm'));
+      else this.#tally.cameBack(message);
+    });
+    // At once, not when `ended` is noticed: a frame on a channel that is closed would cost the connection.
+    channel.once('close', () => {
+      this.#channel = undefined;
+      this.#writer = undefined;
+    });
+    connection.onFlow = () => this.#waiting.wake();
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#writer = (this.#config.writer ?? frameWriter)(channel, this.#config.mandatory);
+    this.#silence.restart();
+    for (const entry of this.#unconfirmed.left()) if (isUnwanted(entry)) this.#finish(entry, unwanted());
+    this.#resent += this.#unconfirmed.left().filter(({ record }) => record > this.#lastLost && record <= this.#lastSent).length;
+    this.#lastLost = this.#lastSent;
+    const refused = this.#unconfirmed.restart((message) => added(this.#writer, message));
+    for (const [entry, failure] of refused) this.#tally.settle(entry, { kind: 'refused', failure });
+    const down = this.#doubts.restart(connection);
+    for (const entry of this.#doubts.take()) this.#again(entry);
+    this.#trySuspect();
+    this.#flush();
+    this.#waiting.wake();
+    return { ended: Promise.race([ended, down]) };
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    const channel = this.#channel;
+    if (channel === undefined || this.#writer === undefined) return;
+    if (this.#config.confirm) {
+      this.#writer.flush();
+      return;
+    }
+    const upTo = this.#unconfirmed.lastTag;
+    this.#writer.flush(() => {
+      if (this.#channel !== channel) return;
+      this.#unconfirmed.take(upTo, true, (entry) => this.#tally.settle(entry, { kind: 'sent' }));
+      this.#waiting.wake();
+    });
+  }
+
+  #settle(entry: Entry, outcome: Outcome): void {
+    if (this.#doubts.hold(entry, outcome)) return;
+    // A message that comes back may only mean that a node is down: that is no progress.
+    if (outcome.kind === 'confirmed' && entry.returned === undefined && this.#connection !== undefined) this.#connection.ofUse = true;
+    if (outcome.kind === 'nacked' && this.#doubts.recovering) this.#again(entry);
+    else this.#tally.settle(entry, outcome);
+  }
+
+  /** A message at which the broker fails may be any of those in flight. */
+  #singleOut(failure: Failure): void {
+    const culprit = this.#suspects.accuse(this.#unconfirmed.withdraw());
+    if (culprit !== undefined) this.#tally.settle(culprit, undeliverable(culprit, failure));
+  }
+
+  #trySuspect(): void {
+    const next = this.#unconfirmed.count === 0 && this.#failure === undefined ? this.#suspects.next() : undefined;
+    if (next !== undefined) this.#again(next);
+  }
+
+  #finish(entry: Entry, outcome: Outcome): void {
+    this.#unconfirmed.finish(entry, () => this.#tally.settle(entry, outcome));
+    this.#waiting.wake();
+  }
+
+  #refuse(refusal: Refusal): void {
+    const concerned = this.#unconfirmed.left().filter(({ message }) => refusal.concerns(message));
+    if (concerned.length === 0) throw refusal.failure(undefined);
+    this.#refusals.push(refusal);
+    for (const entry of concerned) this.#finish(entry, this.#tally.refusedBy(refusal, entry));
+    if (refusal.ofExchange && this.#config.oneExchange) throw refusal.failure(undefined);
+  }
+
+  /** Sends a message once more on the same channel, where it gets a new tag. */
+  #again(entry: Entry): void {
+    if (isUnwanted(entry)) {
+      this.#tally.settle(entry, unwanted());
+      return;
+    }
+    this.#unconfirmed.push({ ...entry, returned: undefined, done: false });
+    this.#writer?.write(entry.message);
+    this.#scheduleFlush();
+  }
+
+  #fail(failure: Failure): void {
+    if (this.#failure !== undefined) return;
+    this.#silence.end();
+    this.#failure = failure;
+    for (const entry of this.#unconfirmed.left()) this.#finish(entry, { kind: 'unknown', failure });
+    for (const entry of this.#suspects.take()) this.#tally.settle(entry, { kind: 'unknown', failure });
+    for (const entry of this.#doubts.take()) this.#tally.settle(entry, { kind: 'nacked' });
+    this.#stop(failure);
+    this.#waiting.wake();
+  }
+}
+
+function isUnwanted({ isWanted }: Entry): boolean {
+  return isWanted?.() === false;
+}
+
+function unwanted(): Outcome {
+  return { kind: 'unknown', failure: new Failure('unavailable', 'nobody waits for its outcome any more') };
+}
+
+/** How a publisher sends. */
+export interface PublisherConfig {
+  /** Most messages in flight without a confirm. */
+  readonly window: number;
+  /** Most bytes of bodies in flight. */
+  readonly windowBytes: number;
+  /** False: the broker is not asked to confirm; a message counts as done when the socket has it. */
+  readonly confirm: boolean;
+  /** True: a message that no queue is bound for comes back. */
+  readonly mandatory: Mandatory;
+  /** True when all messages go to one exchange: one that is missing then ends the run, instead of being left out. */
+  readonly oneExchange: boolean;
+  /** Milliseconds without any confirm, while some are due, after which the connection is made anew and they are sent again. */
+  readonly confirmTimeout: number;
+  /** True: one message at which the broker fails (541) is refused, and costs no other one more than time. */
+  readonly singleOut?: boolean;
+  /** How messages get onto the channel; the default is the fast way. */
+  readonly writer?: (channel: Channel, mandatory: Mandatory) => FrameWriter;
+}

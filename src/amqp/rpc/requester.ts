@@ -1,0 +1,272 @@
+import { randomUUID } from 'node:crypto';
+import { abortFailure, Failure } from '../../model/failure.ts';
+import type { Message, Properties } from '../../model/message/message.ts';
+import { formatDuration } from '../../model/quantity.ts';
+import type { RpcReply } from '../../model/rpc.ts';
+import { type Refusal, refusalOf } from '../connection/broker-errors.ts';
+import { afterLogin } from '../connection/channel.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { Link } from '../connection/reconnect.ts';
+import type { Session } from '../connection/session.ts';
+import type { WireDelivery } from '../consumer/delivery.ts';
+import { checkServed, nobodyServes, openRequestChannel, REPLY_TO, type RequestChannel } from './reply-channel.ts';
+
+export interface RequesterConfig {
+  readonly queue: string;
+  /** True: a request whose reply may be lost with the connection is sent again. */
+  readonly idempotent: boolean;
+}
+
+export interface Request {
+  readonly body: Buffer;
+  readonly properties: Properties;
+  /** Milliseconds, from now on. */
+  readonly timeout: number;
+}
+
+/** A request between its making and its end. */
+interface Open {
+  readonly request: Request;
+  /** Random, so that whoever gets one request cannot answer another. */
+  readonly id: string;
+  readonly deadline: number;
+  readonly timer: NodeJS.Timeout;
+  readonly resolve: (reply: RpcReply) => void;
+  readonly reject: (failure: Failure) => void;
+  firstSent: number | undefined;
+  /** True while it is on its way on the present channel. */
+  sent: boolean;
+}
+
+/**
+ * Sends requests to a queue and gets the reply to each, any number at a time, over one channel. A request that was not sent when
+ * its connection was lost is sent on the next one.
+ */
+export class Requester {
+  readonly #session: Session;
+  readonly #config: RequesterConfig;
+  readonly #link: Link;
+  readonly #open = new Map<string, Open>();
+  #connection: Connection | undefined;
+  #channel: RequestChannel | undefined;
+  #failure: Failure | undefined;
+  /** True once somebody was seen to serve the queue. */
+  #served = false;
+  #asking: Promise<Failure> | undefined;
+  #running: Promise<void> = Promise.resolve();
+  readonly #abort = (): void => this.#fail(abortFailure(this.#session.signal));
+  #stop: (failure: Failure) => void = () => undefined;
+  /** Resolves with the reason when it can go on no longer. */
+  readonly stopped: Promise<Failure> = new Promise((resolve) => {
+    this.#stop = resolve;
+  });
+
+  /** Nothing is connected before `connect`. */
+  constructor(session: Session, config: RequesterConfig) {
+    this.#session = session;
+    this.#config = config;
+    this.#link = session.open('rpc');
+    session.signal.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  /** True once its connection was closed on purpose, be it with its session. */
+  get closed(): boolean {
+    return this.#link.closed;
+  }
+
+  /** What stopped it, once something has. */
+  get failure(): Failure | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Connects. Requests may be made before; they wait.
+   *
+   * @throws Failure as the connection gives it, and `unavailable` when nobody serves the queue
+   */
+  async connect(): Promise<void> {
+    try {
+      const connection = await this.#link.connect(this.#session.signal);
+      const opened = await this.#start(connection).catch(afterLogin);
+      if ('send' in opened) this.#use(opened);
+      this.#running = this.#run(connection, opened.ended);
+    } catch (error) {
+      this.#fail(asFailure(error));
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /**
+   * Sends a request and resolves with its reply.
+   *
+   * @throws Failure `deadline`, `unavailable` when nobody serves the queue or the connection was lost, `refused`, `data` when it
+   * cannot be encoded
+   */
+  async request(request: Request): Promise<RpcReply> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) throw this.#failure;
+      const { timeout } = request;
+      const id = randomUUID();
+      const deadline = performance.now() + timeout;
+      const timer = setTimeout(() => this.#reject(open, this.#late(open)), timeout);
+      const open: Open = { request, id, deadline, timer, resolve, reject, firstSent: undefined, sent: false };
+      this.#open.set(id, open);
+      if (this.#channel?.isOpen() === true) this.#send(this.#channel, open);
+    });
+  }
+
+  /** Closes the connection; requests without a reply fail. */
+  async close(): Promise<void> {
+    this.#fail(new Failure('unavailable', 'the client was closed'));
+    await this.#link.close();
+    await this.#running;
+  }
+
+  async #run(connection: Connection, ended: Promise<Failure>): Promise<void> {
+    let live = connection;
+    let end = ended;
+    for (;;) {
+      const failure = await Promise.race([end, this.stopped]);
+      if (this.#failure !== undefined) return;
+      try {
+        const refusal = refusalOf(failure);
+        if (refusal === undefined ? !failure.transient : !this.#refuse(refusal)) throw failure;
+        for (const open of this.#open.values()) {
+          if (!open.sent) continue;
+          if (this.#config.idempotent) open.sent = false;
+          else this.#reject(open, lostFailure(failure));
+        }
+        if (refusal === undefined) live = await this.#link.connect(this.#session.signal, live.open ? failure : undefined);
+        const channel = await this.#start(live);
+        this.#use(channel);
+        end = channel.ended;
+      } catch (error) {
+        if (error instanceof Failure && error.transient && !this.#session.signal.aborted) end = Promise.resolve(error);
+        else this.#fail(asFailure(error));
+      }
+    }
+  }
+
+  /** False when the rule that the channel was closed over is about none of the requests. */
+  #refuse(refusal: Refusal): boolean {
+    const sent = [...this.#open.values()].filter((open) => open.sent).map((open) => ({ open, message: this.#message(open) }));
+    const concerned = sent.filter(({ message }) => refusal.concerns(message));
+    for (const { open, message } of concerned) this.#reject(open, refusal.failure(message));
+    return concerned.length > 0;
+  }
+
+  async #start(connection: Connection): Promise<RequestChannel> {
+    this.#channel = undefined;
+    this.#connection = connection;
+    connection.onFlow = () => this.#sendWaiting();
+    const opening = openRequestChannel(connection, {
+      reply: (delivery) => this.#take(delivery),
+      returned: (id) => void this.#whyReturned(connection).then((failure) => this.#rejectId(id, failure)),
+    });
+    if (this.#served) return opening;
+    const [channel] = await Promise.all([opening, checkServed(connection, this.#config.queue)]);
+    this.#served = true;
+    return channel;
+  }
+
+  /** The broker returns a request without a queue, and one whose queue is there and its node is not; many come back at a time. */
+  #whyReturned(connection: Connection): Promise<Failure> {
+    const { queue } = this.#config;
+    this.#asking ??= checkServed(connection, queue)
+      .then(() => nobodyServes(queue, 'there was no such queue a moment ago'), asFailure)
+      .finally(() => {
+        this.#asking = undefined;
+      });
+    return this.#asking;
+  }
+
+  #use(channel: RequestChannel): void {
+    this.#channel = channel;
+    this.#sendWaiting();
+  }
+
+  /** While an alarm blocks the connection, requests wait here: their time is not yet running in the queue. */
+  #sendWaiting(): void {
+    const channel = this.#channel;
+    if (channel?.isOpen() !== true) return;
+    for (const open of this.#open.values()) if (!open.sent) this.#send(channel, open);
+  }
+
+  #send(channel: RequestChannel, open: Open): void {
+    try {
+      channel.send(this.#message(open));
+      open.sent = true;
+      open.firstSent ??= performance.now();
+    } catch (error) {
+      this.#reject(open, asFailure(error));
+    }
+  }
+
+  #message({ request: { body, properties }, id, deadline }: Open): Message {
+    // Nobody waits for the reply any more after that.
+    const left = Math.max(1, Math.ceil(deadline - performance.now()));
+    const expiration = String(Math.min(left, Number(properties.expiration ?? left)));
+    return {
+      exchange: '',
+      routingKey: this.#config.queue,
+      body,
+      properties: { messageId: id, ...properties, correlationId: id, replyTo: REPLY_TO, expiration },
+    };
+  }
+
+  #take(delivery: WireDelivery): void {
+    const { correlationId } = delivery.properties;
+    const open = this.#open.get(correlationId ?? '');
+    if (open === undefined) {
+      const which = correlationId === undefined ? 'without a correlation id' : `with the unknown correlation id "${correlationId}"`;
+      this.#session.emit({ kind: 'detail', text: `ignored a reply ${which}` });
+      return;
+    }
+    if (this.#connection !== undefined) this.#connection.ofUse = true;
+    this.#end(open);
+    open.resolve(Object.assign(delivery, { roundTrip: performance.now() - (open.firstSent ?? 0) }));
+  }
+
+  #late({ request: { timeout }, sent }: Open): Failure {
+    const within = `within ${formatDuration(timeout)}`;
+    if (this.#connection?.blocked === true) {
+      return new Failure('deadline', `no reply ${within}: the broker blocks publishers, because of a memory or disk alarm`);
+    }
+    if (!sent) return new Failure('deadline', `no reply ${within}: there was no connection to send the request on`);
+    return new Failure('deadline', `no reply from "${this.#config.queue}" ${within}`);
+  }
+
+  #rejectId(id: string | undefined, failure: Failure): void {
+    const open = this.#open.get(id ?? '');
+    if (open !== undefined) this.#reject(open, failure);
+  }
+
+  #reject(open: Open, failure: Failure): void {
+    this.#end(open);
+    open.reject(failure);
+  }
+
+  #end({ id, timer }: Open): void {
+    clearTimeout(timer);
+    this.#open.delete(id);
+  }
+
+  #fail(failure: Failure): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = failure;
+    this.#session.signal.removeEventListener('abort', this.#abort);
+    for (const open of this.#open.values()) this.#reject(open, failure);
+    this.#stop(failure);
+  }
+}
+
+function asFailure(error: unknown): Failure {
+  return error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error });
+}
+
+function lostFailure(cause: Failure): Failure {
+  return new Failure('unavailable', 'the connection was lost before the reply came: nobody knows whether the request was served', {
+    cause,
+    hint: 'a request that may be served twice is sent again with --idempotent',
+  });
+}

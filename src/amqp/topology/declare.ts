@@ -1,0 +1,105 @@
+import type { Channel } from 'amqplib';
+import { hintWhereMissing } from '../../model/failure.ts';
+import type { Topology } from '../../model/topology.ts';
+import { encodable } from '../codec/frame-writer.ts';
+import { onChannel, onOwnChannel, watchChannel } from '../connection/channel.ts';
+import type { Connection } from '../connection/connection.ts';
+import { askOver } from '../connection/reconnect.ts';
+import type { Session } from '../connection/session.ts';
+import { redeclareQueue } from './ensure.ts';
+
+/** What to do where something is not there to be deleted. */
+export const CHECK_NAME = 'check the name, and the vhost of the URL';
+
+/** Hands out a connection of its own, and closes it: what fails there closes nothing that others use. */
+export async function withControlConnection<T>(session: Session, use: (connection: Connection) => Promise<T>): Promise<T> {
+  const link = session.open('control');
+  try {
+    return await use(await link.connect(session.signal));
+  } finally {
+    await link.close();
+  }
+}
+
+/**
+ * The same for what a run needs before it can begin: when the connection is lost, or the node of a queue is down, all of it is done once more on the
+ * next connection, as often as a lost connection comes back.
+ */
+export async function withLastingControl<T>(session: Session, use: (connection: Connection) => Promise<T>): Promise<T> {
+  const link = session.open('control');
+  try {
+    return (await askOver(link, session.signal, use)).answer;
+  } finally {
+    await link.close();
+  }
+}
+
+/** Runs operations, one after the other, on a channel of a connection of its own. */
+export async function withControl<T>(session: Session, use: (run: <R>(operation: (channel: Channel) => Promise<R>) => Promise<R>) => Promise<T>): Promise<T> {
+  return withControlConnection(session, async (connection) => {
+    const channel = await openChannel(connection);
+    return use((operation) => onChannel(operation(channel), connection));
+  });
+}
+
+async function openChannel(connection: Connection): Promise<Channel> {
+  const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
+  watchChannel(channel, connection);
+  return channel;
+}
+
+/**
+ * Declares what is missing; declaring what exists with the same arguments changes nothing.
+ *
+ * @throws Failure `refused` when something exists with other arguments (AMQP 406), `missing` for an exchange that is only bound to
+ */
+export async function declare(session: Session, { exchanges, queues, bindings }: Topology): Promise<void> {
+  const own = new Set(exchanges.map(({ name }) => name));
+  await withControlConnection(session, async (connection) => {
+    await onOwnChannel(connection, async (channel) => {
+      // What is bound to must be there before anything is declared: half of a topology helps nobody.
+      for (const { exchange } of bindings) if (!own.has(exchange)) await channel.checkExchange(exchange);
+      for (const { name, type, durable, arguments: args } of exchanges) await channel.assertExchange(name, type, { durable, arguments: encodable(args) });
+    }).catch(hintWhereMissing('nothing was declared; check the name, or let rmq fanout publish or rmq topic publish declare the exchange'));
+    for (const queue of queues) await redeclareQueue(connection, queue);
+    await onOwnChannel(connection, async (channel) => {
+      for (const { exchange, queue, key, arguments: args } of bindings) await channel.bindQueue(queue, exchange, key, encodable(args));
+    });
+  });
+}
+
+/**
+ * Deletes a queue and resolves with the number of messages that went with it.
+ *
+ * @throws Failure `missing` when it does not exist, `refused` when it is not empty or not unused and must be
+ */
+export async function deleteQueue(session: Session, queue: string, options: { readonly ifEmpty: boolean; readonly ifUnused: boolean }): Promise<number> {
+  return withControl(session, async (run) => {
+    // RabbitMQ deletes a queue that never was without a word.
+    await run((channel) => channel.checkQueue(queue)).catch(hintWhereMissing(CHECK_NAME));
+    const { messageCount } = await run((channel) => channel.deleteQueue(queue, options));
+    return messageCount;
+  });
+}
+
+/**
+ * Removes everything that is ready in a queue, and resolves with how many messages that were.
+ *
+ * @throws Failure `missing`, or `refused` by a stream
+ */
+export async function purgeQueue(session: Session, queue: string): Promise<number> {
+  return withControl(session, async (run) => (await run((channel) => channel.purgeQueue(queue))).messageCount);
+}
+
+/**
+ * Deletes an exchange with its bindings.
+ *
+ * @throws Failure `missing` when it does not exist, `refused` when it is not unused and must be
+ */
+export async function deleteExchange(session: Session, exchange: string, options: { readonly ifUnused: boolean }): Promise<void> {
+  await withControl(session, async (run) => {
+    // As with queues: one that never was is deleted without a word.
+    await run((channel) => channel.checkExchange(exchange)).catch(hintWhereMissing(CHECK_NAME));
+    await run((channel) => channel.deleteExchange(exchange, options));
+  });
+}

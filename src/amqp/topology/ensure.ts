@@ -1,0 +1,160 @@
+import { type Difference, describeDifference } from '../../model/difference.ts';
+import { Failure } from '../../model/failure.ts';
+import type { FieldTable } from '../../model/message/message.ts';
+import type { ExchangeSpec, QueueSpec, Topology } from '../../model/topology.ts';
+import { encodable } from '../codec/frame-writer.ts';
+import { onOwnChannel } from '../connection/channel.ts';
+import type { Connection } from '../connection/connection.ts';
+import { describeQueue, shownValue } from './queue-facts.ts';
+
+const PRECONDITION_FAILED = 406;
+const ACCESS_REFUSED = 403;
+
+/**
+ * Declares what is missing and uses what exists: an exchange of the same type, a queue that has the required arguments. One who
+ * may not declare uses what exists as it is.
+ *
+ * @throws Failure `refused` that names each difference which matters, `denied`, `missing` for an exchange that is only bound to
+ */
+export async function ensure(connection: Connection, { exchanges, queues, bindings }: Topology): Promise<void> {
+  for (const exchange of exchanges) await ensureExchange(connection, exchange);
+  for (const queue of queues) await ensureQueue(connection, queue);
+  if (bindings.length === 0) return;
+  await onOwnChannel(connection, async (channel) => {
+    for (const { exchange, queue, key, arguments: args } of bindings) await channel.bindQueue(queue, exchange, key, encodable(args));
+  });
+}
+
+/** True when there is such an exchange. */
+export async function exchangeExists(connection: Connection, exchange: string): Promise<boolean> {
+  try {
+    await onOwnChannel(connection, (channel) => channel.checkExchange(exchange));
+    return true;
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'missing') return false;
+    throw error;
+  }
+}
+
+async function ensureExchange(connection: Connection, { name, type, durable, arguments: args }: ExchangeSpec): Promise<void> {
+  const difference = await inequivalence(
+    () => onOwnChannel(connection, (channel) => channel.assertExchange(name, type, { durable, arguments: encodable(args) })),
+    () => onOwnChannel(connection, (channel) => channel.checkExchange(name)),
+  );
+  // How long it lives and what it does with what it cannot route is its owner's business; how it routes is what a pattern relies on.
+  if (difference !== undefined && /inequivalent arg 'type'/.test(difference.message)) {
+    const theirs = /but current is '?([\w-]+)/.exec(difference.message)?.[1];
+    throw new Failure('refused', `the exchange "${name}" exists with another type: it is ${theirs ?? 'another one'} there, ${type} is needed`, {
+      cause: difference,
+      code: PRECONDITION_FAILED,
+      hint: 'use another exchange name',
+    });
+  }
+}
+
+/** The same for one queue. */
+export async function ensureQueue(connection: Connection, spec: QueueSpec): Promise<void> {
+  const { name, durable, exclusive, autoDelete, arguments: args, required } = spec;
+  const options = { durable, exclusive: exclusive === true, autoDelete: autoDelete === true, arguments: encodable(args) };
+  const difference = await inequivalence(
+    () => onOwnChannel(connection, (channel) => channel.assertQueue(name, options)),
+    () => onOwnChannel(connection, (channel) => channel.checkQueue(name)),
+  );
+  if (difference === undefined || required === undefined || required.length === 0) return;
+  const existing = await describeQueue(connection, name);
+  // With long names the broker's words are cut off, and only the first difference is known.
+  if (existing?.type === undefined) {
+    if (existing === undefined || required.some((key) => difference.message.includes(`'${key}'`))) throw difference;
+    return;
+  }
+  const theirs: FieldTable = { ...existing.arguments, 'x-queue-type': existing.type };
+  const differences = required
+    .filter((key) => theirs[key] !== args[key])
+    .map((key) => describeDifference({ argument: key, theirs: theirs[key] ?? null, ours: args[key] ?? null }));
+  if (differences.length > 0) {
+    throw new Failure('refused', `the queue "${name}" exists with other arguments: ${differences.join('; ')}`, {
+      code: PRECONDITION_FAILED,
+      hint: 'leave those flags out to use the queue as it is, or use another queue',
+    });
+  }
+}
+
+/** The failure that says how what exists differs; undefined when nothing does, or when one may only use it. */
+async function inequivalence(declare: () => Promise<unknown>, check: () => Promise<unknown>): Promise<Failure | undefined> {
+  try {
+    await declare();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Failure && error.code === PRECONDITION_FAILED && /inequivalent arg/.test(error.message)) return error;
+    if (!(error instanceof Failure && error.code === ACCESS_REFUSED)) throw error;
+    const exists = await check().then(
+      () => true,
+      () => false,
+    );
+    if (exists) return undefined;
+    throw error;
+  }
+}
+
+const MOST_QUESTIONS = 32;
+
+/**
+ * Declares a queue; declaring one that exists as it stands here changes nothing.
+ *
+ * @throws Failure `refused` when it exists otherwise: it names every difference
+ */
+export async function redeclareQueue(connection: Connection, spec: QueueSpec): Promise<void> {
+  const differences = new Map<string, Difference>();
+  let next = spec;
+  let first: Failure | undefined;
+  // The broker names the first difference only: the next declaration takes over what it says.
+  while (differences.size < MOST_QUESTIONS) {
+    const refusal = await refusalOf(connection, next);
+    if (refusal === undefined) break;
+    first ??= refusal;
+    const difference = differenceIn(refusal.message, next);
+    if (difference === undefined || differences.has(difference.argument)) break;
+    differences.set(difference.argument, difference);
+    next = withTheirs(next, difference);
+  }
+  if (first === undefined) return;
+  if (differences.size === 0) throw first;
+  const told = [...differences.values()].map((difference) => describeDifference(difference));
+  throw new Failure('refused', `the queue "${spec.name}" exists with other arguments: ${told.join('; ')}`, {
+    code: PRECONDITION_FAILED,
+    hint: 'ask for what is there, or take another name; no argument of a queue can be changed: "rmq queue delete" removes it with its messages',
+  });
+}
+
+async function refusalOf(connection: Connection, { name, durable, exclusive, autoDelete, arguments: args }: QueueSpec): Promise<Failure | undefined> {
+  const options = { durable, exclusive: exclusive === true, autoDelete: autoDelete === true, arguments: encodable(args) };
+  try {
+    await onOwnChannel(connection, (channel) => channel.assertQueue(name, options));
+    return undefined;
+  } catch (error) {
+    if (error instanceof Failure && error.code === PRECONDITION_FAILED) return error;
+    throw error;
+  }
+}
+
+const FLAGS: Readonly<Record<string, 'durable' | 'exclusive' | 'autoDelete'>> = { durable: 'durable', exclusive: 'exclusive', auto_delete: 'autoDelete' };
+
+function differenceIn(text: string, spec: QueueSpec): Difference | undefined {
+  const [, name = '', current = ''] = /inequivalent arg '(.*?)' for queue .*? but current is (.*) \(406\)$/s.exec(text) ?? [];
+  const flag = FLAGS[name];
+  if (flag !== undefined) return { argument: name, theirs: shownValue(current) === 'true', ours: spec[flag] === true };
+  const ours = spec.arguments[name] ?? null;
+  if (name === '') return undefined;
+  const theirs = shownValue(current);
+  if (theirs === undefined && current !== 'none') return undefined;
+  // Of some arguments the broker shows the digits and not the type.
+  const isNumber = typeof theirs === 'string' && /^\d+$/.test(theirs) && typeof ours !== 'string';
+  return { argument: name, theirs: isNumber ? Number(theirs) : (theirs ?? null), ours };
+}
+
+function withTheirs(spec: QueueSpec, { argument, theirs }: Difference): QueueSpec {
+  const flag = FLAGS[argument];
+  if (flag !== undefined) return { ...spec, [flag]: theirs };
+  const { [argument]: _, ...others } = spec.arguments;
+  return { ...spec, arguments: theirs === null ? others : { ...others, [argument]: theirs } };
+}

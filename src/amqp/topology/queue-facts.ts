@@ -1,0 +1,192 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { Failure } from '../../model/failure.ts';
+import type { FieldTable, FieldValue } from '../../model/message/message.ts';
+import { formatDuration } from '../../model/quantity.ts';
+import { onOwnChannel } from '../connection/channel.ts';
+import type { Connection } from '../connection/connection.ts';
+
+// What can be learned about a queue without the management API, each on a channel of its own: a question that the broker
+// answers with an error closes the channel it was asked on.
+
+/**
+ * How many messages are ready in the queue now; for a stream it is a figure of some seconds ago.
+ *
+ * @throws Failure `missing` when there is no such queue
+ */
+export async function readyCount(connection: Connection, queue: string): Promise<number> {
+  return onOwnChannel(connection, async (channel) => (await channel.checkQueue(queue)).messageCount);
+}
+
+/**
+ * How many messages are ready in the queue, and how many consumers it has.
+ *
+ * @throws Failure `missing` when there is no such queue
+ */
+export async function queueCounts(connection: Connection, queue: string): Promise<{ readonly messages: number; readonly consumers: number }> {
+  const { messageCount: messages, consumerCount: consumers } = await onOwnChannel(connection, (channel) => channel.checkQueue(queue));
+  return { messages, consumers };
+}
+
+export type QueueType = 'classic' | 'quorum' | 'stream';
+
+/** What the broker tells about a queue by refusing to declare it differently. */
+export interface QueueDescription {
+  /** Undefined when the broker's words were cut off: they have 255 bytes at most. */
+  readonly type: QueueType | undefined;
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  /** The arguments that it compares before the type: lifetimes, lengths and dead letters; not the ones of one type alone. */
+  readonly arguments: FieldTable;
+  /** Why it told no more, where it did not: then nothing is known of the arguments that are not here. */
+  readonly withheld?: Failure;
+}
+
+/** A type that no broker has: a declaration with it is refused whether the queue exists or not, and so never creates one. */
+const NO_TYPE = 'rmq';
+const MOST_QUESTIONS = 32;
+
+/**
+ * Describes a queue, or resolves with undefined when there is none. It is declared with a type that does not exist: the broker
+ * names the first argument that differs and its value, which the next declaration takes over, until only the type is left.
+ */
+export async function describeQueue(connection: Connection, queue: string): Promise<QueueDescription | undefined> {
+  const args: Record<string, FieldValue> = {};
+  const flags = { durable: true, autoDelete: false, exclusive: false };
+  let withheld: Failure | undefined;
+  for (let question = 0; question < MOST_QUESTIONS; question++) {
+    const refusal = await refused(connection, (channel) => channel.assertQueue(queue, { ...flags, arguments: { ...args, 'x-queue-type': NO_TYPE } }));
+    if (refusal === undefined || /invalid (?:arg|property) 'x-queue-type'/.test(refusal.message)) return undefined;
+    withheld = refusal;
+    const [, name, current = ''] = /inequivalent arg '(.*?)' for queue .*? but current is (.*) \(406\)$/s.exec(refusal.message) ?? [];
+    const value = shownValue(current);
+    if (name === 'x-queue-type') return { type: typeOf(value), durable: flags.durable, autoDelete: flags.autoDelete, arguments: args };
+    if (name === 'durable' || name === 'auto_delete' || name === 'exclusive') flags[name === 'auto_delete' ? 'autoDelete' : name] = value === 'true';
+    else if (name !== undefined && value !== undefined && args[name] === undefined) args[name] = value;
+    else break;
+  }
+  return { type: undefined, durable: flags.durable, autoDelete: flags.autoDelete, arguments: args, ...(withheld !== undefined && { withheld }) };
+}
+
+/** The type of a queue; undefined when there is none, or the broker does not tell. */
+export async function queueType(connection: Connection, queue: string): Promise<QueueType | undefined> {
+  const description = await describeQueue(connection, queue);
+  return description === undefined ? undefined : (description.type ?? typeWithoutPermission(connection, queue));
+}
+
+/**
+ * The type of a queue for one who may read and not declare: queues other than streams refuse a consumer with an offset, and the broker names their type
+ * (tried on 3.10.8, 4.0.5, 4.3.6). Undefined when it says something else.
+ */
+export async function typeWithoutPermission(connection: Connection, queue: string): Promise<QueueType | undefined> {
+  try {
+    await onOwnChannel(connection, async (channel) => {
+      await channel.prefetch(1);
+      await channel.consume(queue, () => undefined, { arguments: { 'x-stream-offset': 'next' } });
+    });
+    return 'stream';
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind === 'missing' || error.transient) throw error;
+    const [, type] = /of queue type rabbit_(classic|quorum)_queue/.exec(error.message) ?? [];
+    return type as QueueType | undefined;
+  }
+}
+
+/** A value as the broker prints it: `'text'`, `the value '5' of type 'signedint'`, `none`. */
+export function shownValue(text: string): string | number | boolean | undefined {
+  const [, value, type] = /^the value '(.*)' of type '(\w+)'$/s.exec(text) ?? [];
+  if (type === undefined || value === undefined) return /^'(.*)'$/s.exec(text)?.[1];
+  if (type === 'longstr') return value;
+  return type === 'bool' ? value === 'true' : Number(value);
+}
+
+function typeOf(value: FieldValue | undefined): QueueType | undefined {
+  if (value === undefined) return 'classic';
+  return value === 'classic' || value === 'quorum' || value === 'stream' ? value : undefined;
+}
+
+/** How the broker refuses; undefined when it does not. It tells nothing of an exclusive queue (405), and nothing to one who may not declare (403). */
+async function refused(connection: Connection, use: (channel: Channel) => Promise<unknown>): Promise<Failure | undefined> {
+  try {
+    await onOwnChannel(connection, use);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Failure && REFUSALS.has(error.code)) return error;
+    throw error;
+  }
+}
+
+const REFUSALS: ReadonlySet<number | undefined> = new Set([403, 405, 406]);
+
+/** A chunk comes at once; silence after it is its end. */
+const CHUNK_SILENCE = 200;
+/** A stream that is published to all the time has no silence. */
+const CHUNK_PATIENCE = 1_000;
+
+/** Offsets of the first and the last message in a part of a stream. */
+export interface Chunk {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * The last part of a stream that was written at once; undefined when the stream has no messages.
+ *
+ * @throws Failure `unavailable` when it has some and hands out none
+ */
+export async function lastChunk(connection: Connection, queue: string): Promise<Chunk | undefined> {
+  // The figure may be late, but not too high: what is there comes.
+  const some = await readyCount(connection, queue).then(
+    (count) => count > 0,
+    () => false,
+  );
+  return onOwnChannel(connection, async (channel) => {
+    let chunk: Chunk | undefined;
+    let since = 0;
+    await channel.prefetch(10_000);
+    await channel.consume(
+      queue,
+      (message) => {
+        const offset: unknown = message?.properties.headers?.['x-stream-offset'];
+        if (typeof offset === 'number') chunk = { first: Math.min(chunk?.first ?? offset, offset), last: Math.max(chunk?.last ?? offset, offset) };
+        since = performance.now();
+      },
+      { arguments: { 'x-stream-offset': 'last' } },
+    );
+    const start = performance.now();
+    const isOver = (): boolean => {
+      const now = performance.now();
+      if (chunk === undefined && some) return now - start > connection.answerTimeout;
+      return now - start > CHUNK_PATIENCE || now - Math.max(since, start) > CHUNK_SILENCE;
+    };
+    while (!isOver()) await delay(CHUNK_SILENCE / 4);
+    if (chunk !== undefined || !some) return chunk;
+    throw new Failure('unavailable', `the stream "${queue}" has messages and handed out none within ${formatDuration(connection.answerTimeout)}`, {
+      transient: true,
+      hint: '--answer-timeout gives it longer',
+    });
+  });
+}
+
+/** The offset of the last message that a stream has now; -1 when it has none. */
+export async function lastOffset(connection: Connection, queue: string): Promise<number> {
+  return (await lastChunk(connection, queue))?.last ?? -1;
+}
+
+/** The offset of the first message that a stream still has; undefined when it has none. */
+export async function firstOffset(connection: Connection, queue: string): Promise<number | undefined> {
+  return onOwnChannel(connection, async (channel) => {
+    let first: number | undefined;
+    await channel.prefetch(1);
+    const came = new Promise<void>((resolve) => {
+      const take = (message: ConsumeMessage | null): void => {
+        const offset: unknown = message?.properties.headers?.['x-stream-offset'];
+        if (typeof offset === 'number') first ??= offset;
+        resolve();
+      };
+      channel.consume(queue, take, { arguments: { 'x-stream-offset': 'first' } }).catch(() => resolve());
+    });
+    await Promise.race([came, delay(CHUNK_PATIENCE, undefined, { ref: false })]);
+    return first;
+  });
+}

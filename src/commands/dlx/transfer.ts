@@ -1,0 +1,192 @@
+import { describeStayed, transferFailure } from '../../model/dead-letter/transfer.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Delivery } from '../../model/message/message.ts';
+import { formatDuration, formatNumber, MAX_TIMER } from '../../model/quantity.ts';
+import type { ConnectionConfig } from '../../patterns/connection.ts';
+import type { Replayed, replay, TransferOptions } from '../../patterns/dlx/replay/replay.ts';
+import { visibleLine } from '../../text/escape.ts';
+import type { Context } from '../command.ts';
+import { decimal, duration, integer, path, text, toggle, trailing } from '../flags/flag.ts';
+import { managementBeside, managementExtras, managementPlace } from '../flags/globals.ts';
+import { type Selectable, selectExtras, selecting, vanished } from './select.ts';
+
+/** How messages are taken from one queue to another. */
+export const transferInputs = {
+  count: integer('at most N of those that are chosen', { short: 'n' }),
+  rate: decimal('at most N messages a second'),
+  dryRun: toggle('only say what would go where'),
+  copy: toggle('leave the originals where they are'),
+  force: toggle('give messages of a quorum queue back even near its delivery limit'),
+  keepBrokerHeaders: toggle('publish the headers that a broker has written too'),
+  journal: path(
+    'append lines of JSON: a message is "confirmed" before its original is acknowledged, "moved" once that is known; one without a line is still in its queue, and of a run that was killed some of these have arrived as well',
+  ),
+} as const;
+
+/** What no config holds. */
+export const transferExtras = {
+  ...selectExtras,
+  ...managementExtras,
+  toUrl: text('AMQP URL of another broker to send them to', { value: 'URL' }),
+  edit: toggle('send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'),
+  handlerTimeout: duration('with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'),
+  cmd: trailing('the program for --edit: the body on standard input, the new one on standard output; its last newline goes if the body had none'),
+} as const;
+
+type Session = Parameters<typeof replay>[0];
+
+interface Extras {
+  readonly select?: boolean | undefined;
+  readonly managementUrl?: string | undefined;
+  readonly toUrl?: string | undefined;
+  readonly edit?: boolean | undefined;
+  readonly handlerTimeout?: number | undefined;
+  readonly cmd?: readonly string[] | undefined;
+}
+
+const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
+
+/**
+ * Connects what a transfer needs, runs it and tells what became of it.
+ *
+ * @throws Failure for what was chosen and stays, and whatever `use` throws
+ */
+export async function transferring(
+  context: Context,
+  { select = false, managementUrl, toUrl, edit = false, handlerTimeout, cmd }: Extras,
+  config: Selectable & { readonly dryRun: boolean },
+  verb: string,
+  use: (source: Session, target: Session, options: TransferOptions) => Promise<Replayed>,
+): Promise<void> {
+  if (edit !== (cmd !== undefined)) throw new Failure('usage', edit ? '--edit needs a program: -- CMD' : 'a program behind -- needs --edit');
+  if (handlerTimeout !== undefined && !edit) throw new Failure('usage', '--handler-timeout needs --edit');
+  const { connection, signal, results, json } = context;
+  const { queue, dryRun } = config;
+  const edited = cmd === undefined ? undefined : editor(cmd, handlerTimeout, context);
+  const only = select ? await selecting(context, config, verb, managementUrl) : undefined;
+  const emit: Context['emit'] = (event) => {
+    if (event.kind === 'disconnected' && event.role === 'consumer') only?.again();
+    context.emit(event);
+  };
+  const [{ withSession }, { managementFinder }, { describeCopied }, { strandedFailure }] = await Promise.all([
+    import('../../patterns/connection.ts'),
+    import('../../patterns/management.ts'),
+    import('../../patterns/look/read.ts'),
+    import('../../patterns/look/options.ts'),
+  ]);
+  const targetConnection: ConnectionConfig = toUrl === undefined ? connection : { ...connection, url: toUrl.trim().split(NEXT_URL) };
+  const ask = await managementBeside(managementUrl, context);
+  const api = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
+  const options = { only, ask, api, ...(edited !== undefined && { edit: edited }) };
+  const elsewhere = toUrl !== undefined && toUrl !== connection.url.join(',');
+  const { counts, seconds, failure, refusal, destinations, claimedOrigins } = await withSession(
+    connection,
+    (source) => {
+      if (toUrl === undefined) return use(source, source, options);
+      return withSession(targetConnection, (target) => use(source, target, { ...options, elsewhere }), emit, signal);
+    },
+    emit,
+    signal,
+  );
+  const rounded = Math.round(seconds * 1_000) / 1_000;
+  if (dryRun) {
+    const { moved: would, seen, chosen, depth, stayed, copiedBack, stranded } = counts;
+    await results.report(
+      { dryRun: true, queue, depth, seen, chosen, would, stayed, copiedBack, stranded, destinations, claimedOrigins, seconds: rounded },
+      describeDryRun(counts, { destinations, claimedOrigins }, queue),
+    );
+    if (copiedBack > 0) emit({ kind: 'note', text: describeCopied(copiedBack, queue) });
+    const why = failure ?? strandedFailure(queue, counts) ?? vanished(only, chosen);
+    if (why !== undefined) throw why;
+    return;
+  }
+  if (json) await results.report({ queue, ...counts, seconds: rounded }, '');
+  else emit({ kind: 'transferred', counts, seconds, queue, verb });
+  const why = failure ?? strandedFailure(queue, counts) ?? transferFailure(counts, refusal) ?? vanished(only, counts.chosen);
+  if (why !== undefined) throw why;
+}
+
+/** What would go where, a line each, and what would not. */
+function describeDryRun(
+  { depth, seen, chosen, stayed }: Replayed['counts'],
+  { destinations, claimedOrigins }: Pick<Replayed, 'destinations' | 'claimedOrigins'>,
+  queue: string,
+): string {
+  const line = (destination: Destination): string => `${formatNumber(destination.messages).padStart(12)}  ${place(destination)}`;
+  const places = destinations.map(line);
+  const claims = claimedOrigins.map((claim) => line({ ...claim, claimed: true }));
+  const others = [
+    ...describeStayed(stayed),
+    ...(chosen < seen ? [`${formatNumber(seen - chosen)} not chosen`] : []),
+    ...(seen < depth ? [`${formatNumber(depth - seen)} not looked at`] : []),
+  ];
+  const head = places.length > 0 ? `would go from "${queue}" to` : `nothing would be sent from "${queue}"`;
+  const claiming = claims.length > 0 ? ['with --trust-origin would also go to', ...claims] : [];
+  return [head, ...places, ...others.map((words) => `  ${words}`), ...claiming].join('\n');
+}
+
+type Destination = Replayed['destinations'][number];
+
+function place({ exchange, routingKey, messages, missing, claimed }: Destination): string {
+  const address = exchange === '' ? `queue "${visibleLine(routingKey)}"` : `exchange "${visibleLine(exchange)}" with key "${visibleLine(routingKey)}"`;
+  const where = claimed === true ? `${address} (claimed)` : address;
+  const what = exchange === '' ? 'queue' : 'exchange';
+  return missing === true ? `${where}: there is no such ${what}: ${messages === 1 ? 'it' : 'they'} would stay` : where;
+}
+
+/** A body from a program that says more is refused: the broker would refuse it too. */
+const MOST_BYTES = 128 * 1_048_576;
+/** How many messages that stay are told one by one. */
+const ONE_BY_ONE = 10;
+const NEWLINE = 0x0a;
+/** How long a program may take over one message, in milliseconds. */
+const EDIT_TIMEOUT = 60_000;
+
+/**
+ * Edits a body with a program; one that fails, takes too long, says too much or says nothing leaves the message where it is.
+ *
+ * @throws Failure `usage` for a timeout that makes no sense
+ */
+export function editor(
+  command: readonly string[],
+  timeout = EDIT_TIMEOUT,
+  { emit, signal }: Pick<Context, 'emit' | 'signal'>,
+): (delivery: Delivery) => Promise<Buffer | undefined> {
+  if (timeout < 1 || timeout > MAX_TIMER) throw new Failure('usage', `--handler-timeout must be more than 0s, and at most ${formatDuration(MAX_TIMER)}`);
+  let stayed = 0;
+  return async (delivery) => {
+    const { runProgram } = await import('../../handlers/program.ts');
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), timeout);
+    const { code, stdout, overflowed } = await runProgram({
+      command,
+      delivery,
+      attempt: 1,
+      fd3: false,
+      signal: AbortSignal.any([signal, late.signal]),
+      collect: { maxBytes: MOST_BYTES },
+      emit,
+    }).finally(() => clearTimeout(timer));
+    const body = newBody(stdout, delivery.body);
+    const why = late.signal.aborted
+      ? `took longer than ${formatDuration(timeout)} (--handler-timeout)`
+      : overflowed
+        ? 'said too much'
+        : code !== 0
+          ? `ended with ${code}`
+          : body.length > 0 || delivery.body.length === 0
+            ? undefined
+            : `printed ${stdout.length === 0 ? 'nothing' : 'nothing but a newline'}`;
+    if (why === undefined) return body;
+    const { messageId } = delivery.properties;
+    const which = messageId === undefined ? 'a message' : `the message "${messageId}"`;
+    if (++stayed <= ONE_BY_ONE) emit({ kind: 'note', text: `${which} stays: the program that edits it ${why}` });
+    return undefined;
+  };
+}
+
+/** What a program printed. The one newline that programs end their text with is not part of a body that had none. */
+function newBody(printed: Buffer, old: Buffer): Buffer {
+  const one = printed.at(-1) === NEWLINE && printed.at(-2) !== NEWLINE;
+  return one && old.at(-1) !== NEWLINE ? printed.subarray(0, -1) : printed;
+}

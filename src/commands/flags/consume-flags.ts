@@ -1,0 +1,68 @@
+import type { Take, TakeOptions } from '../../patterns/consume/limits.ts';
+import type { Context, Results } from '../command.ts';
+import { duration, integer, off, text, toggle } from './flag.ts';
+import { managementPlace } from './globals.ts';
+
+/** Which messages a printing command takes, and what becomes of them. */
+export const limitInputs = {
+  count: integer('stop after N messages', { short: 'n' }),
+  idle: duration('stop after this long without a message'),
+  timeout: duration('stop after this long'),
+  drain: toggle('stop at the depth that the queue has now'),
+  expect: integer('fail unless exactly N messages come'),
+  settle: duration('with --expect: how long to wait for a surplus after the Nth message (200ms; 0s: not at all)'),
+  requeue: toggle('look, then give everything back'),
+  reject: toggle('reject what was printed: dead-letter it'),
+  ack: off('let the queue forget messages as it hands them out'),
+  exclusive: toggle('refuse other consumers beside this one'),
+  priority: integer('consumer priority; a higher one is served first'),
+  offset: text('where to begin in a stream: first, last, next, N, a time or an age such as 1h', { value: 'OFFSET' }),
+} as const;
+
+/** How deliveries are printed. */
+export const printExtras = {
+  nul: toggle('NUL instead of a newline after each body', { short: '0', long: 'null' }),
+  jsonBody: toggle('bodies that are JSON as bodyJson in envelopes'),
+} as const;
+
+const SMALL = 4_096;
+
+/** A handler that prints, and decides only once the operating system has what it printed. */
+export async function printing(results: Results, { nul = false, jsonBody = false }: { nul?: boolean; jsonBody?: boolean }): Promise<Take> {
+  const print = results.printer({ nul, jsonBody });
+  const { BackPressure } = await import('../../patterns/consume/back-pressure.ts');
+  const pressure = new BackPressure();
+  const acknowledge = (): 'ack' => 'ack';
+  return (delivery, context) => {
+    const { length } = delivery.body;
+    // What is small is bounded by the prefetch.
+    if (length < SMALL) return print(delivery).then(acknowledge);
+    pressure.hold(length, context);
+    return print(delivery).then(() => {
+      pressure.release(length, context);
+      return 'ack';
+    });
+  };
+}
+
+/** What is asked beside the broker: the management API knows the policies of a queue that messages are given back to, and what others hold of one that is to be empty. */
+export async function lookingOptions(
+  { requeue, expect }: { readonly requeue: boolean; readonly expect?: number | undefined },
+  context: Context,
+  managementUrl?: string,
+): Promise<Pick<TakeOptions, 'ask' | 'judgeSilence'>> {
+  // Loaded when something goes back, which a run that was stopped does as well.
+  const asking = requeue ? context : { ...context, signal: new AbortController().signal };
+  const ask: TakeOptions['ask'] = async (queue, on) => {
+    const { managementBeside } = await import('./globals.ts');
+    return (await managementBeside(managementUrl, asking))(queue, on);
+  };
+  if (requeue || expect !== 0) return { ask };
+  const [{ heldBy, judgeHeld }, { managementFinder }] = await Promise.all([
+    import('../../patterns/queue/unacknowledged.ts'),
+    import('../../patterns/management.ts'),
+  ]);
+  const { connection, emit, signal } = context;
+  const held = heldBy(managementFinder(connection, managementPlace(managementUrl, context), emit, signal));
+  return { ask, judgeSilence: (on, queue, within) => judgeHeld(() => held(on, queue), within, context) };
+}

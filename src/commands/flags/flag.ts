@@ -1,0 +1,237 @@
+import { Failure } from '../../model/failure.ts';
+import { parseTable } from '../../model/message/field.ts';
+import { jsonLoss } from '../../model/message/json.ts';
+import type { FieldTable, FieldValue } from '../../model/message/message.ts';
+import { parseDuration, parseSize } from '../../model/quantity.ts';
+import { quote } from '../../model/text.ts';
+
+/** What a shell can offer behind a flag or for an argument. */
+export type Completes = 'file' | 'directory' | 'command';
+
+interface Input<T> {
+  readonly help: string;
+  /** The placeholder of the value in the help; a switch has none. */
+  readonly value?: string;
+  readonly choices?: readonly string[];
+  readonly completes?: Completes;
+  /** True when it may be given more than once; `decode` then sees every occurrence, in order. */
+  readonly repeatable?: boolean;
+  /** What to do instead of giving it twice, where that is not allowed. */
+  readonly twice?: string;
+  /** Text as typed to the value that the config takes; a value that cannot be one throws a usage failure. */
+  readonly decode: (texts: readonly string[]) => T;
+}
+
+/** `--kebab-case-of-the-config-key`, or `--long` when that is given. */
+export interface Flag<T> extends Input<T> {
+  readonly kind: 'flag';
+  readonly short?: string;
+  readonly long?: string;
+  readonly aliases?: readonly string[];
+  /** True for `--no-…` switches, which turn something off that is on. */
+  readonly negated?: boolean;
+}
+
+/** A positional argument; a rest argument takes everything that is left. */
+export interface Argument<T> extends Input<T> {
+  readonly kind: 'argument';
+  readonly optional?: boolean;
+  readonly rest?: boolean;
+  /** True for what can stand behind `--` only: the arguments before it have no fixed number. */
+  readonly trailing?: boolean;
+}
+
+type FlagExtra = Partial<Pick<Flag<never>, 'short' | 'long' | 'aliases' | 'completes' | 'value' | 'twice'>>;
+type ArgumentExtra = Partial<Pick<Argument<never>, 'optional' | 'completes'>>;
+
+const last = (texts: readonly string[]): string => texts[texts.length - 1] ?? '';
+
+/** A flag that takes text as it stands. */
+export const text = (help: string, extra: FlagExtra = {}): Flag<string> => ({ kind: 'flag', help, value: 'TEXT', ...extra, decode: last });
+
+/** A flag that may be repeated, each occurrence one text. */
+export const texts = (help: string, extra: FlagExtra = {}): Flag<string[]> => ({
+  kind: 'flag',
+  help,
+  value: 'TEXT',
+  repeatable: true,
+  ...extra,
+  decode: (all) => [...all],
+});
+
+/** A flag that takes a file's path. */
+export const path = (help: string, extra: FlagExtra = {}): Flag<string> => text(help, { value: 'PATH', completes: 'file', ...extra });
+
+/** A flag that takes a file's path, and may be repeated. */
+export const paths = (help: string, extra: FlagExtra = {}): Flag<string[]> => texts(help, { value: 'PATH', completes: 'file', ...extra });
+
+/** A flag that takes a whole number; which numbers make sense is the config's to say. */
+export const integer = (help: string, extra: FlagExtra = {}): Flag<number> => ({
+  kind: 'flag',
+  help,
+  value: 'N',
+  ...extra,
+  decode: (all) => parseInteger(last(all)),
+});
+
+/** A flag that takes a number, fractions too. */
+export const decimal = (help: string, extra: FlagExtra = {}): Flag<number> => ({
+  kind: 'flag',
+  help,
+  value: 'N',
+  ...extra,
+  decode: (all) => parseDecimal(last(all)),
+});
+
+/** A flag that takes a duration, as milliseconds. */
+export const duration = (help: string, extra: FlagExtra = {}): Flag<number> => ({
+  kind: 'flag',
+  help,
+  value: 'DURATION',
+  ...extra,
+  decode: (all) => parseDuration(last(all)),
+});
+
+/** A flag that takes a shortest and a longest pause, such as `1s..1m`, as milliseconds. */
+export const pauseRange = (help: string): Flag<{ from: number; to: number }> => ({
+  kind: 'flag',
+  help,
+  value: 'FROM..TO',
+  decode: (all) => {
+    const [from = '', to = from, ...more] = last(all).split('..');
+    if (more.length > 0) throw new Failure('usage', `expected pauseRange such as 1s..1m, got "${last(all)}"`);
+    return { from: parseDuration(from), to: parseDuration(to) };
+  },
+});
+
+/** A flag that takes a size, as bytes. */
+export const size = (help: string, extra: FlagExtra = {}): Flag<number> => ({
+  kind: 'flag',
+  help,
+  value: 'SIZE',
+  ...extra,
+  decode: (all) => parseSize(last(all)),
+});
+
+/** A flag that takes one of a few words. */
+export const choice = <const C extends string>(choices: readonly C[], help: string, extra: FlagExtra = {}): Flag<C> => ({
+  kind: 'flag',
+  help,
+  value: choices.join('|'),
+  choices,
+  ...extra,
+  decode: (all) => {
+    const given = last(all);
+    const found = choices.find((one) => one === given);
+    if (found === undefined) throw new Failure('usage', `expected one of ${choices.join(', ')}, got "${given}"`);
+    return found;
+  },
+});
+
+/** A flag without a value that turns something on. */
+export const toggle = (help: string, extra: Omit<FlagExtra, 'value' | 'completes' | 'twice'> = {}): Flag<boolean> => ({
+  kind: 'flag',
+  help,
+  ...extra,
+  decode: () => true,
+});
+
+/** A flag without a value, spelled `--no-…`, that turns something off. The config key names the thing that is on. */
+export const off = (help: string, extra: Omit<FlagExtra, 'value' | 'completes' | 'twice'> = {}): Flag<boolean> => ({
+  kind: 'flag',
+  help,
+  negated: true,
+  ...extra,
+  decode: () => false,
+});
+
+/** Repeatable `K=V` (text) and `K:=JSON` (typed) pairs, as a field table; a later pair replaces an earlier one. */
+export const fields = (help: string, extra: FlagExtra = {}): Flag<FieldTable> => ({
+  kind: 'flag',
+  help,
+  value: 'K=V',
+  repeatable: true,
+  ...extra,
+  decode: parseFields,
+});
+
+/** A required (or optional) positional argument. */
+export const argument = (help: string, extra: ArgumentExtra = {}): Argument<string> => ({ kind: 'argument', help, ...extra, decode: last });
+
+/** Everything that is left of the command line, such as a command behind `--`. */
+export const rest = (help: string, extra: ArgumentExtra = {}): Argument<string[]> => ({
+  kind: 'argument',
+  help,
+  rest: true,
+  ...extra,
+  decode: (all) => [...all],
+});
+
+/** A command behind `--`, where there may be none. */
+export const trailing = (help: string): Argument<string[]> => ({
+  kind: 'argument',
+  help,
+  optional: true,
+  rest: true,
+  trailing: true,
+  completes: 'command',
+  decode: (all) => [...all],
+});
+
+function parseInteger(given: string): number {
+  if (!/^[+-]?\d+$/.test(given)) throw new Failure('usage', `expected a whole number, got "${given}"`);
+  const value = Number(given);
+  if (!Number.isSafeInteger(value)) {
+    throw new Failure('usage', `expected a whole number from ${Number.MIN_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}, got "${given}"`);
+  }
+  return value;
+}
+
+function parseDecimal(given: string): number {
+  const value = /^[+-]?\d+(\.\d+)?$/.test(given) ? Number(given) : Number.NaN;
+  if (!Number.isFinite(value)) throw new Failure('usage', `expected a number, got "${given}"`);
+  return value;
+}
+
+/** AMQP's limit for a name in a table. */
+const MOST_NAME_BYTES = 255;
+
+/**
+ * Decodes `K=V` and `K:=JSON` pairs. The first `=` ends the name; a `:` right before it asks for JSON, which may hold
+ * typed values such as `{"!":"timestamp","value":1700000000}`.
+ *
+ * @throws Failure `usage`
+ */
+export function parseFields(pairs: readonly string[]): FieldTable {
+  const table: Record<string, FieldValue> = Object.create(null);
+  for (const pair of pairs) {
+    const equals = pair.indexOf('=');
+    const typed = equals > 0 && pair[equals - 1] === ':';
+    const name = pair.slice(0, typed ? equals - 1 : equals);
+    if (equals < 0 || name === '') throw new Failure('usage', `expected K=V or K:=JSON, got "${pair}"`);
+    const bytes = Buffer.byteLength(name);
+    if (bytes > MOST_NAME_BYTES) throw new Failure('usage', `the name ${quote(name)} has ${bytes} bytes; at most ${MOST_NAME_BYTES} fit`);
+    if (name in table) throw new Failure('usage', `the name ${quote(name)} is given twice`, { hint: 'it takes one value' });
+    table[name] = typed ? parseJson(name, pair.slice(equals + 1)) : pair.slice(equals + 1);
+  }
+  return { ...table };
+}
+
+function parseJson(name: string, json: string): FieldValue {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new Failure('usage', `the value of "${name}" is not JSON: ${json}`, {
+      hint: `${name}=… takes text as it stands; ${name}:=… takes JSON, with strings in double quotes`,
+    });
+  }
+  const loss = jsonLoss(json);
+  if (loss !== undefined)
+    throw new Failure('usage', `the value of "${name}": ${loss}`, { hint: 'exact digits are written as text: {"!":"int64","value":"9007199254740993"}' });
+  try {
+    return parseTable({ [name]: value })[name] ?? null;
+  } catch (error) {
+    throw error instanceof Failure ? new Failure('usage', error.message, { ...(error.hint !== undefined && { hint: error.hint }) }) : error;
+  }
+}

@@ -1,0 +1,64 @@
+import type * as z from 'zod/mini';
+import { backgroundNode } from '../../broker/state.ts';
+import type { ConnectionConfig } from '../../patterns/connection.ts';
+import type { AskManagement } from '../../patterns/look/options.ts';
+import type { Context, InputsFor } from '../command.ts';
+import { choice, duration, type Flag, integer, off, path, pauseRange, size, text, texts, toggle } from './flag.ts';
+
+type ConnectionInput = z.input<typeof ConnectionConfig>;
+
+/** Flags of the connection, one for each key of its config. */
+export const connectionFlags = {
+  url: texts('AMQP URL; repeat or separate with commas for failover', { short: 'u', value: 'URL', aliases: ['uri'] }),
+  connectTimeout: duration('give up on an address after this long (10s)'),
+  wait: duration('keep trying until the broker is up, at most this long'),
+  connectAttempts: integer('rounds over all addresses before the first success (1)'),
+  maxReconnects: integer('attempts to reconnect, in a row and each over every URL, before giving up (12; without end for a run that has none)'),
+  reconnect: off('give up as soon as the connection is lost'),
+  reconnectDelay: pauseRange('shortest and longest pause before connecting again (0s..30s)'),
+  heartbeat: duration('heartbeat interval, 0s for none (60s)'),
+  blockedTimeout: duration('give up when an alarm blocks publishing for this long (300s)'),
+  answerTimeout: duration('give a connection up when the broker answers nothing for this long (30s)'),
+  maxMessageSize: size('largest message to receive (128mb)'),
+  cacert: path("CA certificates (PEM) to trust instead of the system's"),
+  cert: path('client certificate (PEM)'),
+  key: path('private key of the client certificate (PEM)'),
+  passphraseFile: path('file with the passphrase of the private key'),
+  servername: text("name expected in the broker's certificate", { value: 'NAME' }),
+  insecure: toggle('accept any certificate'),
+  name: text('connection name shown by the broker', { value: 'NAME' }),
+} as const satisfies InputsFor<ConnectionInput>;
+
+/** Flags that every command takes and that are not the connection's. */
+export const generalFlags = {
+  urlFile: path('read the URL from a file', { value: 'PATH' }),
+  output: choice(['text', 'json', 'raw'], 'output format', { short: 'o', value: 'FORMAT' }),
+  json: toggle('same as -o json'),
+  quiet: toggle('print results and errors only'),
+  verbose: toggle('say what is going on', { short: 'v' }),
+  color: off('no colours'),
+  yes: toggle('do not ask', { short: 'y' }),
+} as const satisfies Record<string, Flag<unknown>>;
+
+export const globalFlags: Readonly<Record<string, Flag<unknown>>> = { ...connectionFlags, ...generalFlags };
+
+/** For commands that ask the management API. */
+export const managementExtras = {
+  managementUrl: text("the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker's host)", { value: 'URL' }),
+};
+
+/** Where the API is, first that is set: flag, environment, the node in the background when the broker's URL is its own. */
+export function managementPlace(given: string | undefined, { env, connection }: Context): { readonly url: string | undefined; readonly asked: boolean } {
+  if (given !== undefined) return { url: given, asked: true };
+  const variable = env['RABBITMQ_MANAGEMENT_URL'];
+  if (variable !== undefined && variable !== '') return { url: variable, asked: false };
+  const node = backgroundNode(env);
+  const isNode = node?.url.split(',').includes(connection.url[0] ?? '') === true;
+  return { url: isNode ? node.managementUrl : undefined, asked: false };
+}
+
+/** Asks the management API, where there is one, about a queue and its policies. */
+export async function managementBeside(managementUrl: string | undefined, context: Context): Promise<AskManagement> {
+  const { askManagement } = await import('../../patterns/look/ask-management.ts');
+  return askManagement(context.connection, managementPlace(managementUrl, context), context.emit, context.signal);
+}

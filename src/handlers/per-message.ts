@@ -1,0 +1,211 @@
+import { setMaxListeners } from 'node:events';
+import { rmSync } from 'node:fs';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Emit } from '../model/event.ts';
+import { Failure } from '../model/failure.ts';
+import type { Delivery } from '../model/message/message.ts';
+import { quote } from '../model/text.ts';
+import { type ExitTable, type Handler, isExitTable, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
+import { isPlainEnvironment, variablesOf } from './environment.ts';
+import { resolveProgram } from './find.ts';
+import { CannotLaunch, Launcher, type Parcel, withParcel } from './launcher.ts';
+import { type Patience, whenLeaving } from './process-group.ts';
+import { type ProgramRun, runProgram } from './program.ts';
+
+/** A handler that may hold on to something. */
+export interface Handlers {
+  readonly handle: (...message: Parameters<Handler>) => Promise<Verdict | Judgement>;
+  /** Ends what is still running. */
+  readonly close: () => Promise<void>;
+}
+
+export interface ProgramHandlerConfig {
+  /** The program and its arguments. */
+  readonly command: readonly string[];
+  /** True: the whole envelope is on file descriptor 3. */
+  readonly fd3: boolean;
+  readonly onExit: ExitTable;
+  /** Milliseconds between TERM and KILL. */
+  readonly patience?: Patience;
+}
+
+/**
+ * A program for each message, which its exit code settles.
+ *
+ * @throws Failure `usage` for wrong options
+ */
+export function programHandler({ command, fd3, onExit, patience }: ProgramHandlerConfig, emit: Emit): Handlers {
+  checkProgram({ command, onExit, emit });
+  const runner = new Runner({ command, fd3, patience, emit });
+  let closed = false;
+  const handle: Handlers['handle'] = async (delivery, { signal, attempt }) => {
+    if (signal.aborted || closed) return { verdict: 'retry', reason: abortReason(signal) ?? 'stopped' };
+    try {
+      const ended = await runner.run({ delivery, attempt, signal });
+      const { code, stderr, aborted } = ended;
+      const verdict = aborted ? 'retry' : verdictOn(code, onExit);
+      if (verdict === undefined) throw cannotRun(ended, command);
+      return { verdict, reason: (aborted ? abortReason(signal) : undefined) ?? describeExit(ended), exitCode: code, stderr };
+    } catch (error) {
+      // The machine is short of processes: no fault of the message.
+      if (error instanceof Failure && error.kind === 'later') return { verdict: 'requeue', reason: error.message };
+      throw error;
+    }
+  };
+  const close = (): Promise<void> => {
+    closed = true;
+    return runner.close();
+  };
+  return { handle, close };
+}
+
+/** @throws Failure `usage` */
+export function checkProgram({ command, onExit, emit }: Pick<ProgramHandlerConfig, 'command' | 'onExit'> & { readonly emit: Emit }): void {
+  if (!Array.isArray(command) || command.length === 0 || !command.every((word) => typeof word === 'string')) {
+    throw new Failure('usage', `command must be the program and its arguments, each as text; got ${quote(command)}`);
+  }
+  if (!isExitTable(onExit)) throw new Failure('usage', 'onExit must be a table of exit codes: DEFAULT_EXIT_TABLE, or what parseExitTable makes of text');
+  if (typeof emit !== 'function') throw new Failure('usage', `emit must be a function, got ${quote(emit)}`);
+}
+
+/** Why a handler has to give up, when that is said. */
+export function abortReason({ reason }: AbortSignal): string | undefined {
+  return reason instanceof Failure ? reason.message : undefined;
+}
+
+/** How a program ended, such as `exit code 3` or `killed by SIGSEGV`. */
+export function describeExit({ code, signal }: Pick<ProgramRun, 'code' | 'signal'>): string {
+  return signal === undefined ? `exit code ${code}` : `killed by ${signal}`;
+}
+
+/** A shell or `env` has told that there is nothing to run. */
+export function cannotRun({ code, stderr }: Pick<ProgramRun, 'code' | 'stderr'>, command: readonly string[]): Failure {
+  const said = stderr === '' ? '' : `: ${stderr}`;
+  return new Failure(code === 127 ? 'unfound' : 'unexecutable', `the handler "${command.join(' ')}" ended with ${code}${said}`, {
+    hint: `${code} means that a program ${code === 127 ? 'was not found' : 'could not be executed'}; --on-exit ${code}=retry makes it a failure like any other`,
+  });
+}
+
+interface RunnerConfig {
+  /** The program and its arguments. */
+  readonly command: readonly string[];
+  readonly fd3: boolean;
+  readonly patience: Patience | undefined;
+  readonly emit: Emit;
+}
+
+interface RunnerInput {
+  readonly delivery: Delivery;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+}
+
+/** What launchers need. */
+interface Place {
+  readonly path: string;
+  /** For messages, which programs read as files. */
+  readonly directory: string;
+  /** Removes it. */
+  readonly clear: () => Promise<void>;
+}
+
+/** Runs one program for many messages, several at a time: by launchers, or out of this process where they cannot work. */
+export class Runner {
+  readonly #config: RunnerConfig;
+  readonly #launchers = new Set<Launcher>();
+  readonly #idle: Launcher[] = [];
+  readonly #running = new Map<AbortController, Promise<ProgramRun>>();
+  #place: Promise<Place | undefined> | undefined;
+
+  constructor(config: RunnerConfig) {
+    this.#config = config;
+  }
+
+  /** @throws Failure as `runProgram` */
+  async run(input: RunnerInput): Promise<ProgramRun> {
+    const { signal } = input;
+    const stop = new AbortController();
+    const abort = (): void => stop.abort();
+    setMaxListeners(0, signal);
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    const run = this.#run({ ...input, signal: stop.signal });
+    this.#running.set(stop, run);
+    try {
+      return await run;
+    } finally {
+      this.#running.delete(stop);
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  async close(): Promise<void> {
+    const running = [...this.#running];
+    for (const [stop] of running) stop.abort();
+    await Promise.allSettled(running.map(([, run]) => run));
+    await Promise.all([...this.#launchers].map((launcher) => launcher.close()));
+    await (await this.#place)?.clear();
+  }
+
+  async #run(input: RunnerInput): Promise<ProgramRun> {
+    const { delivery } = input;
+    this.#place ??= findPlace(this.#config.command);
+    const place = await this.#place;
+    if (place !== undefined) {
+      try {
+        return await withParcel(place.directory, delivery, this.#config.fd3, (parcel) => this.#launch(input, place, parcel));
+      } catch (error) {
+        if (!(error instanceof CannotLaunch)) throw error;
+      }
+    }
+    return runProgram({ ...this.#config, ...input });
+  }
+
+  async #launch({ delivery, attempt, signal }: RunnerInput, { path }: Place, { body, envelope }: Parcel): Promise<ProgramRun> {
+    const launcher = this.#takeIdle() ?? (await this.#start());
+    try {
+      const [, ...args] = this.#config.command;
+      return await launcher.run({ command: [path, ...args], variables: variablesOf(delivery, attempt), stdin: body, fd3: envelope, signal });
+    } finally {
+      if (launcher.usable) this.#idle.push(launcher);
+      else void launcher.close().then(() => this.#launchers.delete(launcher));
+    }
+  }
+
+  #takeIdle(): Launcher | undefined {
+    for (;;) {
+      const launcher = this.#idle.pop();
+      if (launcher === undefined || launcher.usable) return launcher;
+      this.#launchers.delete(launcher);
+    }
+  }
+
+  async #start(): Promise<Launcher> {
+    try {
+      const launcher = await Launcher.start(this.#config);
+      this.#launchers.add(launcher);
+      return launcher;
+    } catch (error) {
+      if (error instanceof Failure && error.kind === 'later') throw error;
+      throw new CannotLaunch('there is no shell', { cause: error });
+    }
+  }
+}
+
+/** Undefined where the kernel says best what is wrong with a program, or where launchers cannot do as well as this process. */
+async function findPlace([program = '']: readonly string[]): Promise<Place | undefined> {
+  const path = await resolveProgram(program);
+  if (path === undefined || !isPlainEnvironment()) return undefined;
+  try {
+    // By these, programs are found that have to end; and their standard error is opened.
+    await access(`/proc/self/task/${process.pid}/children`);
+    const directory = await mkdtemp(join(tmpdir(), 'rmq-'));
+    const options = { recursive: true, force: true };
+    const calledOff = whenLeaving(() => rmSync(directory, options));
+    return { path, directory, clear: () => rm(directory, options).finally(calledOff) };
+  } catch {
+    return undefined;
+  }
+}

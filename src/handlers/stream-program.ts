@@ -1,0 +1,338 @@
+import { setMaxListeners } from 'node:events';
+import type { Emit } from '../model/event.ts';
+import { Failure } from '../model/failure.ts';
+import { formatEnvelope } from '../model/message/envelope.ts';
+import type { Delivery } from '../model/message/message.ts';
+import { type ExitTable, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
+import { outerEnvironment } from './environment.ts';
+import { abortReason, cannotRun, describeExit } from './per-message.ts';
+import { groupOf, type Patience, type ProcessGroup, patienceOf } from './process-group.ts';
+import { drained, exitCodeOf, type ProgramRun, type Started, start, Tail } from './program.ts';
+
+/** A message that a program has, or is to get. */
+export interface Task {
+  readonly id: number;
+  readonly delivery: Delivery;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly resolve: (judgement: Judgement) => void;
+  readonly reject: (failure: unknown) => void;
+}
+
+interface SlotConfig {
+  readonly command: readonly string[];
+  readonly onExit: ExitTable;
+  readonly patience: Patience | undefined;
+  readonly emit: Emit;
+}
+
+/** Pauses before a program is started again that died without a single answer, in milliseconds. */
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 30_000;
+
+/** One program that stays, and comes back. */
+export class Slot {
+  readonly #config: SlotConfig;
+  /** In the order in which they came. */
+  readonly #tasks = new Map<number, Task>();
+  readonly #watched = new WeakSet<AbortSignal>();
+  #resident: Resident | undefined;
+  /** True while there is one, or is about to be. */
+  #living = false;
+  #life: Promise<void> = Promise.resolve();
+  #answered = false;
+  /** It was ended because the time of a message was over: no other message is to blame for that. */
+  #interrupted = false;
+  #pause = FIRST_PAUSE;
+  #pausing: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(config: SlotConfig) {
+    this.#config = config;
+  }
+
+  get unanswered(): number {
+    return this.#tasks.size;
+  }
+
+  take(task: Task): void {
+    if (this.#closed) {
+      task.resolve({ verdict: 'retry', reason: 'stopped' });
+      return;
+    }
+    this.#tasks.set(task.id, task);
+    this.#watch(task.signal);
+    if (this.#resident?.ending === false) this.#send(this.#resident, task);
+    else if (!this.#living && this.#pausing === undefined) this.#start();
+  }
+
+  /** Tells the program that nothing more comes, and ends it when it does not end by itself. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#pausing);
+    for (const task of this.#tasks.values()) this.#finish(task, { verdict: 'retry', reason: 'stopped' });
+    const timer = setTimeout(() => this.#resident?.end(), patienceOf(this.#config.patience));
+    this.#resident?.finish();
+    await this.#life;
+    clearTimeout(timer);
+  }
+
+  /** Many messages may share a signal. */
+  #watch(signal: AbortSignal): void {
+    if (this.#watched.has(signal)) return;
+    this.#watched.add(signal);
+    const giveUp = (): void => {
+      if (this.#resident === undefined) this.#dropAborted({});
+      else if ([...this.#tasks.values()].some((task) => task.signal === signal)) {
+        this.#interrupted ||= !this.#resident.ending;
+        this.#resident.end();
+      }
+    };
+    setMaxListeners(0, signal);
+    signal.addEventListener('abort', giveUp, { once: true });
+  }
+
+  #start(): void {
+    this.#living = true;
+    this.#life = this.#live();
+  }
+
+  /** One program after the other, as long as there is something to do for it. */
+  async #live(): Promise<void> {
+    const { command, patience, emit } = this.#config;
+    try {
+      do {
+        const resident = await Resident.start({ command, patience, emit, onAnswer: (answer) => this.#settle(answer) });
+        this.#resident = resident;
+        this.#answered = false;
+        this.#interrupted = false;
+        for (const task of this.#tasks.values()) this.#send(resident, task);
+        if (this.#closed) resident.finish();
+        const end = await resident.ended;
+        this.#resident = undefined;
+        this.#bury(end);
+      } while (this.#answered && this.#tasks.size > 0);
+    } catch (error) {
+      this.#abandon(error);
+    }
+    this.#living = false;
+  }
+
+  #send(resident: Resident, task: Task): void {
+    try {
+      const envelope = formatEnvelope(task.delivery, { jsonBody: false });
+      resident.send(`{"id":${task.id},"attempt":${task.attempt},${envelope.slice(1)}\n`);
+    } catch (error) {
+      this.#finish(task, { verdict: 'retry', reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  #settle({ id, verdict, reason }: ProgramAnswer): void {
+    // What it was to do has been given up.
+    if (this.#closed) return;
+    const task = this.#tasks.get(id);
+    if (task === undefined) throw new Error(`it answered a message that it does not have: id ${id}`);
+    this.#answered = true;
+    this.#pause = FIRST_PAUSE;
+    this.#finish(task, reason === undefined ? { verdict } : { verdict, reason });
+  }
+
+  #finish(task: Task, judgement: Judgement): void {
+    this.#tasks.delete(task.id);
+    task.resolve(judgement);
+  }
+
+  /** The program is gone: who is to blame has failed, and the others get another one. */
+  #bury(end: ProgramEnd): void {
+    const { code, stderr, fault } = end;
+    const [oldest] = this.#tasks.values();
+    if (!this.#dropAborted({ exitCode: code, stderr }) && oldest !== undefined && !this.#interrupted) {
+      const verdict = fault === undefined ? verdictOn(code, this.#config.onExit) : 'retry';
+      if (verdict === undefined) throw cannotRun(end, this.#config.command);
+      const reason = fault ?? `the handler ended before it answered: ${describeExit(end)}`;
+      this.#finish(oldest, { verdict: verdict === 'ack' ? 'retry' : verdict, reason, exitCode: code, stderr });
+    }
+    if (!this.#answered && !this.#closed) this.#pauseBeforeStart();
+  }
+
+  /** Those whose time is over have failed, if there are any. */
+  #dropAborted(known: Pick<Judgement, 'exitCode' | 'stderr'>): boolean {
+    const aborted = [...this.#tasks.values()].filter(({ signal }) => signal.aborted);
+    for (const task of aborted) this.#finish(task, { verdict: 'retry', reason: abortReason(task.signal) ?? 'stopped', ...known });
+    return aborted.length > 0;
+  }
+
+  /** A program that never answers must not be started over and over again. */
+  #pauseBeforeStart(): void {
+    this.#pausing = setTimeout(() => {
+      this.#pausing = undefined;
+      if (this.#tasks.size > 0) this.#start();
+    }, this.#pause);
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
+  }
+
+  #abandon(error: unknown): void {
+    const tasks = [...this.#tasks.values()];
+    this.#tasks.clear();
+    // The machine is short of processes: no fault of the messages.
+    const short = error instanceof Failure && error.kind === 'later';
+    for (const { resolve, reject } of tasks) {
+      if (short) resolve({ verdict: 'requeue', reason: error.message });
+      else reject(error);
+    }
+  }
+}
+
+/** What a program that stays says about one message. */
+export interface ProgramAnswer {
+  readonly id: number;
+  readonly verdict: Verdict;
+  readonly reason: string | undefined;
+}
+
+const VERDICTS: readonly unknown[] = ['ack', 'retry', 'requeue', 'dead'] satisfies readonly Verdict[];
+const LONGEST = 1_048_576;
+const SHOWN = 120;
+
+/** Cuts what a program prints into answers, a line each; throws an error for people when it is none. */
+export class AnswerReader {
+  #rest = '';
+  readonly #decoder = new TextDecoder();
+
+  read(chunk: Buffer, take: (answer: ProgramAnswer) => void): void {
+    const text = this.#rest + this.#decoder.decode(chunk, { stream: true });
+    let start = 0;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+      const line = text.slice(start, end);
+      start = end + 1;
+      if (line.trim() !== '') take(parseAnswer(line));
+    }
+    this.#rest = text.slice(start);
+    if (this.#rest.length > LONGEST) throw new Error(`it printed a line of more than ${LONGEST} characters`);
+  }
+}
+
+function parseAnswer(line: string): ProgramAnswer {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(line);
+  } catch {
+    throw new Error(`it printed a line that is no answer: ${shortened(line)}`);
+  }
+  const { id, verdict, reason } = (typeof answer === 'object' && answer !== null ? answer : {}) as Readonly<Record<string, unknown>>;
+  if (typeof id !== 'number' || !VERDICTS.includes(verdict))
+    throw new Error(`its answer has no id or no verdict of ack, retry, requeue and dead: ${shortened(line)}`);
+  return { id, verdict: verdict as Verdict, reason: typeof reason === 'string' ? reason : undefined };
+}
+
+function shortened(line: string): string {
+  return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
+}
+
+/** How long a program may live on that no longer reads or writes, in milliseconds: most that close a pipe are about to end. */
+const HUNG_UP = 1_000;
+
+interface ResidentConfig {
+  readonly command: readonly string[];
+  readonly patience: Patience | undefined;
+  readonly emit: Emit;
+  /** What it throws is a fault of the program, which then has to end. */
+  readonly onAnswer: (answer: ProgramAnswer) => void;
+}
+
+/** How the life of a program ended. */
+export interface ProgramEnd extends Pick<ProgramRun, 'code' | 'signal' | 'stderr'> {
+  /** What it did that no program may do. */
+  readonly fault: string | undefined;
+}
+
+/** One life of a program that stays. */
+export class Resident {
+  /** Resolves once it has ended, and what it had to say has been heard. */
+  readonly ended: Promise<ProgramEnd>;
+  readonly #group: ProcessGroup;
+  readonly #stdin: Started['pipes'][number];
+  #outbox = '';
+  #ending = false;
+  #fault: string | undefined;
+  /** True once nothing more comes for it: what it closes then, it has no more use for. */
+  #finished = false;
+  #hungUp: NodeJS.Timeout | undefined;
+
+  /** @throws Failure `unfound`, `unexecutable` or `later`, as a program for each message */
+  static async start(config: ResidentConfig): Promise<Resident> {
+    return new Resident(await start(config.command, ['reads', 'writes', 'writes'], outerEnvironment()), config);
+  }
+
+  private constructor({ child, pipes: [stdin, stdout, stderr] }: Started, { patience, emit, onAnswer }: ResidentConfig) {
+    const tail = new Tail();
+    const reader = new AnswerReader();
+    this.#stdin = stdin;
+    this.#group = groupOf(child, { patience });
+    stderr?.on('data', (chunk: Buffer) => {
+      tail.add(chunk);
+      emit({ kind: 'handler-output', bytes: chunk });
+    });
+    stdout?.on('data', (chunk: Buffer) => {
+      if (this.#fault !== undefined) return;
+      try {
+        reader.read(chunk, onAnswer);
+      } catch (error) {
+        this.#fault = (error as Error).message;
+        this.end();
+      }
+    });
+    stdout?.once('end', () => this.#hangUp('it closed its standard output and lived on: nobody could hear its answers'));
+    stdin?.once('error', () => this.#hangUp('it closed its standard input and lived on: no message could reach it'));
+    this.ended = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        this.#ending = true;
+        clearTimeout(this.#hungUp);
+        this.#group.over();
+        stdin?.destroy();
+        // What it has said before it died still counts.
+        void drained([stdout, stderr]).then(() =>
+          resolve({ code: exitCodeOf(code, signal), signal: signal ?? undefined, stderr: tail.text, fault: this.#fault }),
+        );
+      });
+    });
+  }
+
+  /** True when it has ended, or has to: it is not to be sent anything. */
+  get ending(): boolean {
+    return this.#ending;
+  }
+
+  send(line: string): void {
+    // One write for all that arrives in a turn.
+    if (this.#outbox === '') setImmediate(() => this.#flush());
+    this.#outbox += line;
+  }
+
+  /** Nothing more comes. */
+  finish(): void {
+    this.#finished = true;
+    this.#flush();
+    this.#stdin?.end();
+  }
+
+  end(): void {
+    this.#ending = true;
+    this.#group.end();
+  }
+
+  /** It has closed a pipe: it gets nothing more, and has to end. */
+  #hangUp(fault: string): void {
+    if (this.#finished || this.#ending) return;
+    this.#ending = true;
+    this.#hungUp = setTimeout(() => {
+      this.#fault ??= fault;
+      this.end();
+    }, HUNG_UP);
+  }
+
+  #flush(): void {
+    if (this.#outbox !== '') this.#stdin?.write(this.#outbox);
+    this.#outbox = '';
+  }
+}

@@ -1,0 +1,144 @@
+import { Failure } from '../model/failure.ts';
+import {
+  type BindingFacts,
+  bindingFacts,
+  type ExchangeFacts,
+  exchangeFacts,
+  type HeldFacts,
+  heldFacts,
+  isCounted,
+  type Policy,
+  policyFacts,
+  type QueueFacts,
+  queueFacts,
+} from './facts.ts';
+import { type Ask, type ManagementConfig, openRequests } from './http.ts';
+
+/** One vhost, as RabbitMQ's management API shows it (https://www.rabbitmq.com/docs/http-api-reference). */
+export interface ManagementApi {
+  /** Where it is, without a password. */
+  readonly root: string;
+  readonly vhost: string;
+  /** The version of the broker and the name of its cluster. */
+  readonly overview: () => Promise<{ readonly version: string; readonly cluster: string }>;
+  readonly queues: () => Promise<readonly QueueFacts[]>;
+  readonly queue: (name: string) => Promise<QueueFacts | undefined>;
+  /** What a queue holds that AMQP does not tell of; undefined when there is no such queue. */
+  readonly held: (name: string) => Promise<HeldFacts | undefined>;
+  readonly exchanges: () => Promise<readonly ExchangeFacts[]>;
+  readonly exchange: (name: string) => Promise<ExchangeFacts | undefined>;
+  /** Where an exchange sends messages; empty when there is no such exchange. */
+  readonly bindingsFrom: (exchange: string) => Promise<readonly BindingFacts[]>;
+  readonly bindings: () => Promise<readonly BindingFacts[]>;
+  readonly policies: () => Promise<readonly Policy[]>;
+  /** Empty for a user who may not see them. */
+  readonly operatorPolicies: () => Promise<readonly Policy[]>;
+  readonly setPolicy: (policy: Policy) => Promise<void>;
+}
+
+/** The most that the API gives at a time. */
+const PAGE = 500;
+
+/**
+ * Opens the management API. Nothing is asked yet; every question may throw a Failure.
+ *
+ * @throws Failure `usage` for a URL that cannot be read; later `denied` (401, 403), `missing` (404), `unavailable`
+ */
+export function openManagementApi(config: ManagementConfig): ManagementApi {
+  const { root, ask } = openRequests(config);
+  const vhost = encodeURIComponent(config.vhost);
+  /** Asks about the vhost as a whole. From 4.3 on, a user who may not see it is told that it does not exist; an administrator sees all. */
+  const askAll: Ask = async (method, path) => {
+    try {
+      return await ask(method, path);
+    } catch (error) {
+      if (!(error instanceof Failure && error.kind === 'missing') || (await isAdministrator(ask))) throw error;
+      throw new Failure('denied', `there is no vhost "${config.vhost}" that this user may see, says the management API at ${root}`, {
+        cause: error,
+        hint: 'check the vhost of the URL (/ is written %2F); a user needs permissions for it (rabbitmqctl set_permissions)',
+      });
+    }
+  };
+  const list = async (path: string): Promise<readonly Readonly<Record<string, unknown>>[]> => itemsOf(await askAll('GET', path), root);
+  return {
+    root,
+    vhost: config.vhost,
+    overview: async () => {
+      const { rabbitmq_version: version, cluster_name: cluster } = ((await ask('GET', 'overview?columns=rabbitmq_version,cluster_name')) ?? {}) as Record<
+        string,
+        unknown
+      >;
+      return { version: String(version ?? ''), cluster: String(cluster ?? '') };
+    },
+    // Without statistics, which cost the broker most of the answer, but with the depths.
+    queues: async () => (await pages(askAll, root, `queues/${vhost}?disable_stats=true&enable_queue_totals=true`)).map(queueFacts),
+    queue: async (name) => {
+      const answer = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
+      return answer === undefined ? undefined : queueFacts(answer as Readonly<Record<string, unknown>>);
+    },
+    held: async (name) => {
+      const named = `page=1&page_size=${PAGE}&use_regex=true&name=${encodeURIComponent(`^${name.replace(/[^\w]/g, '\\$&')}$`)}`;
+      const listed = itemsOf(await ask('GET', `queues/${vhost}?disable_stats=true&enable_queue_totals=true&${named}`), root);
+      const totals = listed.find((one) => one['name'] === name) ?? {};
+      if (isCounted(totals)) return heldFacts(totals, {});
+      const statistics = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
+      return statistics === undefined ? undefined : heldFacts(totals, statistics as Readonly<Record<string, unknown>>);
+    },
+    exchanges: async () => (await pages(askAll, root, `exchanges/${vhost}?columns=name,type,durable,auto_delete,internal,arguments,policy`)).map(exchangeFacts),
+    exchange: async (name) => {
+      const answer = await orMissing(ask('GET', `exchanges/${vhost}/${encodeURIComponent(name)}`));
+      return answer === undefined ? undefined : exchangeFacts(answer as Readonly<Record<string, unknown>>);
+    },
+    bindingsFrom: async (exchange) => {
+      const answer = await orMissing(ask('GET', `exchanges/${vhost}/${encodeURIComponent(exchange)}/bindings/source`));
+      return answer === undefined ? [] : itemsOf(answer, root).map(bindingFacts);
+    },
+    bindings: async () => (await list(`bindings/${vhost}?columns=source,destination,destination_type,routing_key,arguments`)).map(bindingFacts),
+    policies: async () => (await list(`policies/${vhost}`)).map(policyFacts),
+    operatorPolicies: async () => (await orHidden(list(`operator-policies/${vhost}`))).map(policyFacts),
+    setPolicy: async ({ name, pattern, applyTo, priority, definition }) => {
+      await ask('PUT', `policies/${vhost}/${encodeURIComponent(name)}`, { pattern, definition, priority, 'apply-to': applyTo });
+    },
+  };
+}
+
+async function isAdministrator(ask: Ask): Promise<boolean> {
+  const { tags } = ((await ask('GET', 'whoami')) ?? {}) as { tags?: unknown };
+  return String(tags).split(',').includes('administrator');
+}
+
+async function pages(ask: Ask, root: string, path: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const all: Readonly<Record<string, unknown>>[] = [];
+  for (let page = 1; ; page++) {
+    const answer = (await ask('GET', `${path}&page=${page}&page_size=${PAGE}`)) as { page_count?: unknown } | undefined;
+    all.push(...itemsOf(answer, root));
+    if (page >= Number(answer?.page_count ?? 1)) return all;
+  }
+}
+
+/** The items of an answer: paging wraps them. */
+function itemsOf(answer: unknown, root: string): readonly Readonly<Record<string, unknown>>[] {
+  const items = Array.isArray(answer) ? answer : (answer as { items?: unknown } | undefined)?.items;
+  if (Array.isArray(items)) return items as readonly Readonly<Record<string, unknown>>[];
+  throw new Failure('unavailable', `what answers at ${root} is not RabbitMQ's management API`, {
+    hint: 'the management plugin usually listens on port 15672; --management-url names another place',
+  });
+}
+
+async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'missing') return undefined;
+    throw error;
+  }
+}
+
+async function orHidden<T>(answer: Promise<readonly T[]>): Promise<readonly T[]> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Failure && (error.kind === 'denied' || error.kind === 'missing')) return [];
+    throw error;
+  }
+}

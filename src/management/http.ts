@@ -1,0 +1,202 @@
+import { type IncomingMessage, request as plainRequest } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import { text } from 'node:stream/consumers';
+import type { SecureContext } from 'node:tls';
+import { abortFailure, Failure } from '../model/failure.ts';
+import { formatDuration } from '../model/quantity.ts';
+
+/** Where a management API is, and who asks. */
+export interface ManagementConfig {
+  /** Such as `http://localhost:15672`; a user and a password in it are not those of the broker's URL. */
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+  readonly vhost: string;
+  /** Milliseconds for one answer. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+  /** What an https URL is asked with; read when it is needed, so that a run without one needs no certificates. */
+  readonly tls?: ((host: string) => Promise<ManagementTls>) | undefined;
+}
+
+/** A request to the API; undefined stands for an answer without content. */
+export type Ask = (method: 'GET' | 'PUT' | 'DELETE', path: string, body?: object) => Promise<unknown>;
+
+/** The root of the API, and the user that the URL names. */
+interface Place {
+  readonly root: string;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
+
+const PORT_HINT = 'the management plugin usually listens on port 15672; --management-url names another place';
+
+/**
+ * Opens a way to ask the API. Nothing is asked yet.
+ *
+ * @throws Failure `usage` for a URL that cannot be read; no message holds a password
+ */
+export function openRequests(config: ManagementConfig): { readonly root: string; readonly ask: Ask } {
+  const { root, ...own } = placeOf(config.url);
+  const username = own.username ?? config.username;
+  const credentials = `${username}:${own.username === undefined ? config.password : (own.password ?? '')}`;
+  const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
+  const ask: Ask = async (method, path, body) => {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    const response = await send(`${root}/api/${path}`, root, config, {
+      method,
+      headers: { authorization, ...(body !== undefined && { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }) },
+      body: text,
+    });
+    if (response.status < 200 || response.status > 299) throw statusFailure(response.status, root, username, config.vhost, reasonOf(response.text));
+    return response.text === '' ? undefined : parse(response.text, root);
+  };
+  return { root, ask };
+}
+
+function placeOf(url: string): Place {
+  let parts: URL;
+  try {
+    parts = new URL(url.trim());
+  } catch {
+    throw new Failure('usage', 'the management URL cannot be read', { hint: 'such as http://localhost:15672' });
+  }
+  if (parts.protocol !== 'http:' && parts.protocol !== 'https:') {
+    throw new Failure('usage', `the management URL must begin with http:// or https://, got ${parts.protocol}//`, { hint: 'such as http://localhost:15672' });
+  }
+  const path = parts.pathname.replace(/\/+$/, '').replace(/\/api$/, '');
+  return { root: `${parts.origin}${path}`, username: decoded(parts.username), password: decoded(parts.password) };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return text === '' ? undefined : decodeURIComponent(text);
+  } catch {
+    throw new Failure('usage', 'the user or the password in the management URL is not percent-encoded UTF-8', { hint: 'a % in it is written %25' });
+  }
+}
+
+async function send(url: string, root: string, config: ManagementConfig, question: HttpRequest): Promise<HttpResponse> {
+  const { timeout, signal } = config;
+  const tls = await tlsOf(url, config);
+  const { exchange } = await import('./http.ts');
+  const deadline = AbortSignal.timeout(timeout);
+  try {
+    return await exchange(url, question, tls, AbortSignal.any([signal, deadline]));
+  } catch (error) {
+    if (signal.aborted) throw abortFailure(signal);
+    if (deadline.aborted) {
+      throw new Failure('unavailable', `the management API at ${root} did not answer within ${formatDuration(timeout)}`, { hint: PORT_HINT });
+    }
+    throw networkFailure(error, root);
+  }
+}
+
+async function tlsOf(url: string, { tls }: ManagementConfig): Promise<ManagementTls | undefined> {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' ? tls?.(hostname.replace(/^\[|\]$/g, '')) : undefined;
+}
+
+function networkFailure(error: unknown, root: string): Failure {
+  const inner = error instanceof AggregateError ? error.errors[0] : error;
+  const code = inner instanceof Error && 'code' in inner ? String(inner.code) : '';
+  const what = `the management API at ${root} cannot be reached`;
+  if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
+    const asked = /ALTNAME/.test(code) ? 'is not for that name' : 'is not trusted';
+    return new Failure('unavailable', `${what}: its certificate ${asked} (${code})`, {
+      hint: '--cacert FILE names the authority that has signed it, --servername the name in it; --insecure accepts any certificate',
+    });
+  }
+  const reasons: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'nothing is listening there',
+    ENOTFOUND: 'the host name is not known',
+    EAI_AGAIN: 'the host name is not known',
+  };
+  const reason = reasons[code] ?? (inner instanceof Error ? inner.message : String(inner));
+  return new Failure('unavailable', `${what}: ${reason}`, {
+    hint: `is the management plugin enabled (rabbitmq-plugins enable rabbitmq_management)? ${PORT_HINT}`,
+  });
+}
+
+function statusFailure(status: number, root: string, username: string, vhost: string, reason: string): Failure {
+  const cause = reason === '' ? {} : { cause: new Error(`the broker says: ${reason}`) };
+  switch (status) {
+    case 401:
+    case 403:
+      // The API says 401 to all who may not, too; only the reason tells them from those who are not known.
+      if (/management user/i.test(reason)) {
+        return new Failure('denied', `the user "${username}" may not use the management API at ${root}`, {
+          ...cause,
+          hint: `it needs a tag: rabbitmqctl set_user_tags ${username} management (policymaker, to set policies)`,
+        });
+      }
+      if (status === 403 || /access/i.test(reason)) {
+        return new Failure('denied', `the user "${username}" may not do that in the vhost "${vhost}", says the management API at ${root}`, {
+          ...cause,
+          hint: 'it needs permissions for the vhost (rabbitmqctl set_permissions), and the tag policymaker to set policies',
+        });
+      }
+      return new Failure('denied', `the management API at ${root} refused the user "${username}" or the password`, {
+        ...cause,
+        hint: "without a user in --management-url, the one of the broker's URL is taken; guest may log in only from the broker's own machine",
+      });
+    case 404:
+      return new Failure('missing', `the management API at ${root} knows no such thing in the vhost "${vhost}"`, {
+        ...cause,
+        hint: 'check the vhost of the URL (/ is written %2F), and that --management-url leads to a RabbitMQ of version 3.10 or later',
+      });
+    default:
+      return new Failure(status >= 500 ? 'unavailable' : 'refused', `the management API at ${root} answered with ${status}`, cause);
+  }
+}
+
+function reasonOf(text: string): string {
+  try {
+    const { reason, error } = JSON.parse(text) as { reason?: unknown; error?: unknown };
+    return typeof reason === 'string' ? reason : typeof error === 'string' ? error : '';
+  } catch {
+    return '';
+  }
+}
+
+function parse(text: string, root: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Failure('unavailable', `what answers at ${root} is not RabbitMQ's management API`, { hint: PORT_HINT });
+  }
+}
+
+/** How the API's certificate is checked, and which one is shown to it. */
+export interface ManagementTls {
+  readonly secureContext?: SecureContext;
+  readonly servername?: string;
+  readonly rejectUnauthorized?: boolean;
+}
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Asks once over HTTP; a redirection is not followed, which would carry the password elsewhere. */
+export async function exchange(
+  url: string,
+  { method, headers, body }: HttpRequest,
+  tls: ManagementTls | undefined,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const request = url.startsWith('https:') ? secureRequest : plainRequest;
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    request(url, { method, headers, signal, ...tls }, resolve)
+      .on('error', reject)
+      .end(body);
+  });
+  return { status: response.statusCode ?? 0, text: await text(response) };
+}

@@ -1,0 +1,141 @@
+import { Failure, type FailureKind } from '../failure.ts';
+import { formatCount, formatDuration, formatNumber } from '../quantity.ts';
+
+/** Why a message that was chosen stays where it is. */
+export type StayReason =
+  /** No queue is bound for where it would go. */
+  | 'unroutable'
+  /** The broker refused it: its queue is full. */
+  | 'nacked'
+  /** The exchange is missing or forbidden, or the message is too large. */
+  | 'refused'
+  /** It does not tell where it was published to. */
+  | 'originless'
+  /** Where it was published to is only claimed in its headers. */
+  | 'claimed'
+  /** What it tells of its deaths cannot be read. */
+  | 'malformed'
+  /** It would go to the queue that it is in. */
+  | 'circular'
+  /** It has been replayed too often. */
+  | 'exhausted'
+  /** This run has replayed it already. */
+  | 'again'
+  /** The program that was to edit it failed. */
+  | 'unedited';
+
+/** What became of the messages of a queue that were to go elsewhere. */
+export interface TransferCounts {
+  /** Messages in the queue at the start: no other is touched. */
+  readonly depth: number;
+  /** Of these, those that were looked at. */
+  readonly seen: number;
+  readonly chosen: number;
+  /** Chosen, and given back without having been sent. */
+  readonly unsent: number;
+  /** Confirmed by the target, and acknowledged unless the originals were to stay. */
+  readonly moved: number;
+  /** Confirmed by the target, and come again, for a connection was lost before their originals were off the queue: sent once more, so that the target has them twice. */
+  readonly doubled: number;
+  /** Confirmed by the target when the run ended, without the originals being known to be off the queue: these may be in both places. */
+  readonly inBoth: number;
+  /** Sent again over a new connection, for it was not known whether they had arrived: the target may have them twice. Part of the other counts. */
+  readonly resent: number;
+  /** Nobody knows whether the target has them; the originals stay. */
+  readonly unknown: number;
+  readonly stayed: Readonly<Partial<Record<StayReason, number>>>;
+  /** Messages that stay and could not be returned once more: a copy of each is at the end of their queue. Part of what was not chosen, not sent or stays. */
+  readonly copiedBack: number;
+  /** Messages that stay and could be neither returned nor copied: their queue has dropped or dead-lettered them. */
+  readonly stranded: number;
+}
+
+const WORDS: Readonly<Record<StayReason, string>> = {
+  unroutable: 'no queue is bound for it',
+  nacked: 'refused by the broker (nack)',
+  refused: 'not taken by the broker',
+  originless: 'without an origin in its headers',
+  claimed: 'only their own headers say where they were published to, and a publisher can write that',
+  malformed: 'with death headers that cannot be read',
+  circular: 'it came from this very queue',
+  exhausted: 'replayed too often already (--max-replays)',
+  again: 'replayed by this run already, and back',
+  unedited: 'the program that edits it failed or printed nothing',
+};
+
+/** The failure kind when nothing else kept messages where they are. */
+const KINDS: Readonly<Partial<Record<StayReason, FailureKind>>> = { unroutable: 'unroutable', nacked: 'later', circular: 'usage' };
+const HINTS: Readonly<Partial<Record<StayReason, string>>> = {
+  unroutable: 'bind a queue there, or say where to with --to-queue',
+  nacked: 'the target queue is full and refuses more (overflow=reject-publish): try again later',
+  originless: 'say where to with --to-queue, or --to-exchange and --routing-key',
+  claimed:
+    '--dry-run shows what they claim; the management API (--management-url) may confirm it; --trust-origin sends them there all the same, --to-queue where you say',
+  malformed: 'say where to with --to-queue, or --to-exchange and --routing-key',
+  exhausted: 'find out why they come back; --max-replays N raises the limit',
+  circular: 'say where to with --to-queue, or --to-exchange and --routing-key',
+};
+
+/** What kept messages where they are, the most frequent first, in words. */
+export function describeStayed(stayed: TransferCounts['stayed']): string[] {
+  return reasonsOf(stayed).map(([reason, count]) => `${formatNumber(count)} ${count === 1 ? 'stays' : 'stay'}: ${WORDS[reason]}`);
+}
+
+/** One line for people. */
+export function describeTransfer(
+  { depth, seen, chosen, unsent, moved, doubled, inBoth, resent, unknown, stayed, copiedBack }: TransferCounts,
+  queue: string,
+  verb: string,
+): string {
+  const parts = [
+    ...(chosen < seen ? [`${formatNumber(seen - chosen)} not chosen`] : []),
+    ...describeStayed(stayed),
+    ...(unsent > 0 ? [`${formatNumber(unsent)} not sent`] : []),
+    ...(inBoth > 0 ? [`${formatNumber(inBoth)} arrived and may still be here as well, for they could not be taken off`] : []),
+    ...(unknown > 0 ? [`${formatNumber(unknown)} of which nobody knows whether they arrived`] : []),
+    ...(seen < depth ? [`${formatNumber(depth - seen)} not looked at`] : []),
+  ];
+  // These are counted above already.
+  const asides = [
+    ...(doubled > 0 ? [`${formatNumber(doubled)} came again after they had arrived (the connection to this queue was lost), and may be there twice`] : []),
+    ...(resent > 0 ? [`${formatNumber(resent)} ${resent === 1 ? 'was' : 'were'} sent again over a new connection, and may be there twice`] : []),
+    ...(copiedBack > 0
+      ? [`of those that stay, ${formatNumber(copiedBack)} ${copiedBack === 1 ? 'is now a copy' : 'are now copies'} at the end of the queue (delivery limit)`]
+      : []),
+  ];
+  const told = [parts.join(', '), ...asides].filter((one) => one !== '').join('; ');
+  return `${verb} ${formatNumber(moved)} of ${formatCount(depth, 'message')} in "${queue}"${told === '' ? '' : `: ${told}`}`;
+}
+
+/** How far a transfer has come, how fast, and how long it will take at that rate. More may be seen than there were at the start: what came in between. */
+export function describeProgress({ moved, seen, total }: { readonly moved: number; readonly seen: number; readonly total: number }, seconds: number): string {
+  const left = Math.max(0, total - seen);
+  const far = `moved ${formatNumber(moved)}, seen ${formatNumber(seen)} of ${formatNumber(seen + left)}`;
+  if (seconds < 0.5 || seen === 0) return far;
+  const rate = seen / seconds;
+  return `${far}, ${formatNumber(Math.round(rate))}/s, ${formatDuration((left / rate) * 1_000)} left`;
+}
+
+/** The failure that messages which were chosen and stay come to; undefined when there are none. The first one that the broker refused tells why. */
+export function transferFailure({ moved, unknown, stayed }: TransferCounts, refusal: Failure | undefined): Failure | undefined {
+  const reasons = reasonsOf(stayed);
+  const [first] = reasons;
+  if (first === undefined) return unknown === 0 ? undefined : inDoubt(unknown, refusal);
+  const [reason] = first;
+  const all = reasons.reduce((sum, [, count]) => sum + count, 0);
+  const told = refusal === undefined ? '' : `; the first one that the broker did not take: ${refusal.message}`;
+  const message = `${formatCount(all, 'message')} that ${all === 1 ? 'was' : 'were'} chosen ${all === 1 ? 'is' : 'are'} still there: ${describeStayed(stayed).join(', ')}${told}`;
+  const hint = HINTS[reason] ?? refusal?.hint;
+  const detail = { ...(hint !== undefined && { hint }), ...(refusal !== undefined && { cause: refusal }) };
+  if (reasons.length > 1 || (moved > 0 && reason !== 'unroutable')) return new Failure('partial', message, detail);
+  return new Failure((reason === 'refused' ? refusal?.kind : KINDS[reason]) ?? 'partial', message, detail);
+}
+
+function inDoubt(unknown: number, refusal: Failure | undefined): Failure {
+  const what = `${formatCount(unknown, 'message')} may have arrived, and ${unknown === 1 ? 'is' : 'are'} still here as well`;
+  return new Failure('partial', refusal === undefined ? what : `${what}: ${refusal.message}`, { ...(refusal !== undefined && { cause: refusal }) });
+}
+
+function reasonsOf(stayed: TransferCounts['stayed']): (readonly [StayReason, number])[] {
+  return (Object.entries(stayed) as [StayReason, number][]).filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
+}

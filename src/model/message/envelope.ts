@@ -1,0 +1,159 @@
+import { isUtf8 } from 'node:buffer';
+import { Failure } from '../failure.ts';
+import { decodeBase64, isWellFormed, quote } from '../text.ts';
+import { bytesOf } from './body.ts';
+import type { IntegerTypes } from './field.ts';
+import { tableToJson } from './field-json.ts';
+import { jsonLoss, members } from './json.ts';
+import type { Delivery, Message, Properties } from './message.ts';
+import { checkName, PROPERTY_NAMES, parseProperties, shortText } from './properties.ts';
+
+/** A message read from a line; where it goes is the caller's to say when the line does not. */
+export interface Envelope extends Pick<Message, 'properties' | 'body'> {
+  readonly exchange?: string;
+  readonly routingKey?: string;
+}
+
+const BODY_KEYS = ['body', 'bodyBase64', 'bodyJson'] as const;
+/** Passed over here: `death` is what `dlx inspect` has read from the headers; `call` and `error` say of a reply what it belongs to. */
+const KEYS = ['queue', 'exchange', 'routingKey', 'redelivered', 'properties', 'types', ...BODY_KEYS, 'death', 'call', 'error'] as const;
+
+const wrong = (what: string, hint?: string): Failure => new Failure('data', what, hint === undefined ? {} : { hint });
+
+/**
+ * One line of JSON, without the newline, from which {@link parseEnvelope} reads the same message. `jsonBody` asks for
+ * a JSON body as `bodyJson` where parsing it loses nothing.
+ *
+ * @throws Failure `data` for headers that nest too deep, or a body that is too long for one line
+ */
+export function formatEnvelope(delivery: Delivery, { jsonBody }: { jsonBody: boolean }): string {
+  return `{"queue":${JSON.stringify(delivery.queue)},${formatAddress(delivery)},"redelivered":${delivery.redelivered},${formatContent(delivery, jsonBody)}}`;
+}
+
+/**
+ * One line of JSON for a message that came back: an envelope that tells why, and in which line of the input it stood.
+ *
+ * @throws Failure `data` as `formatEnvelope` does
+ */
+export function formatReturned(message: Message, reply: string): string {
+  const { from } = message;
+  const place = from?.line === undefined ? {} : { line: from.line, ...(from.file !== undefined && { file: from.file }) };
+  return `{${formatAddress(message)},${formatContent(message, false)},"error":${JSON.stringify({ kind: 'unroutable', reason: reply, ...place })}}`;
+}
+
+function formatAddress({ exchange, routingKey }: Message): string {
+  return `"exchange":${JSON.stringify(exchange)},"routingKey":${JSON.stringify(routingKey)}`;
+}
+
+function formatContent({ properties, body }: Message, jsonBody: boolean): string {
+  try {
+    return `"properties":${formatProperties(properties)},${formatBody(body, jsonBody)}`;
+  } catch (error) {
+    if (!(error instanceof RangeError) && (error as NodeJS.ErrnoException).code !== 'ERR_STRING_TOO_LONG') throw error;
+    throw new Failure('data', `a body of ${body.length} bytes does not fit into one line of JSON`, { hint: 'use -o raw', cause: error });
+  }
+}
+
+/** The properties and, where their headers need them, the types that stand next to them. */
+function formatProperties(properties: Properties): string {
+  let json = '';
+  let types = '';
+  for (const name of PROPERTY_NAMES) {
+    // A message without a delivery mode is transient; said aloud, since publishing makes persistent what says nothing.
+    const value = properties[name] ?? (name === 'deliveryMode' ? 1 : undefined);
+    if (value === undefined) continue;
+    json += `${json === '' ? '' : ','}"${name}":`;
+    if (typeof value === 'string') json += JSON.stringify(value);
+    else if (typeof value === 'number') json += value;
+    else {
+      const headers = tableToJson(value);
+      json += headers.json;
+      if (headers.types.length > 0) types = `,"types":${JSON.stringify(Object.fromEntries(headers.types))}`;
+    }
+  }
+  return `{${json}}${types}`;
+}
+
+function formatBody(given: Buffer, jsonBody: boolean): string {
+  const body = Buffer.isBuffer(given) ? given : bytesOf(given);
+  if (!isUtf8(body)) return `"bodyBase64":"${body.toString('base64')}"`;
+  const text = body.toString('utf8');
+  const json = jsonBody ? compactJson(text) : undefined;
+  return json === undefined ? `"body":${JSON.stringify(text)}` : `"bodyJson":${json}`;
+}
+
+/** JSON on one line; undefined for text that is not JSON, or that JavaScript cannot hold exactly. */
+function compactJson(text: string): string | undefined {
+  try {
+    const json = JSON.stringify(JSON.parse(text));
+    return json === text || jsonLoss(text) === undefined ? json : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Reads one line. Nothing is guessed at or corrected: unknown keys, repeated keys and values that AMQP cannot hold are refused.
+ *
+ * @throws Failure `data` saying what is wrong; the line number is the caller's to add
+ */
+export function parseEnvelope(line: string): Envelope {
+  const { queue, exchange, routingKey, redelivered, properties, types, ...bodies } = parseLine(line);
+  if (queue !== undefined && typeof queue !== 'string') throw wrong(`queue must be text, got ${quote(queue)}`);
+  if (redelivered !== undefined && typeof redelivered !== 'boolean') throw wrong(`redelivered must be true or false, got ${quote(redelivered)}`);
+  return {
+    ...(exchange === undefined ? {} : { exchange: shortText('exchange', exchange) }),
+    ...(routingKey === undefined ? {} : { routingKey: shortText('routingKey', routingKey) }),
+    properties: parseProperties(properties ?? {}, parseTypes(types)),
+    body: parseBody(bodies),
+  };
+}
+
+type Line = { [K in (typeof KEYS)[number]]?: unknown };
+
+/** The line as an object of known keys; `bodyJson` is still spelled as on the line, since parsing it might lose digits. */
+function parseLine(line: string): Line {
+  if (typeof line !== 'string') throw wrong(`an envelope is a line of text, got ${quote(line)}`);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch (error) {
+    throw wrong(`not JSON: ${(error as SyntaxError).message}`);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw wrong(`an envelope must be a JSON object, got ${quote(parsed)}`);
+  const known = new Set<string>();
+  const object = parsed as Line;
+  for (const { name, text } of members(line)) {
+    checkName(name, KEYS, 'key');
+    if (known.has(name)) throw wrong(`the key "${name}" stands twice`);
+    known.add(name);
+    if (object[name as keyof Line] === null && name !== 'bodyJson') throw wrong(`${name} must not be null`);
+    const loss = name === 'properties' || name === 'types' ? jsonLoss(text) : undefined;
+    if (loss !== undefined)
+      throw wrong(`${name}: ${loss}`, 'exact digits are written as text: {"!":"int64","value":"9007199254740993"}, {"!":"double","value":"-0"}');
+    if (name === 'bodyJson') object.bodyJson = text;
+  }
+  return object;
+}
+
+function parseTypes(types: unknown): IntegerTypes {
+  if (types === undefined) return new Map();
+  if (typeof types !== 'object' || types === null || Array.isArray(types)) throw wrong(`types must be an object, got ${quote(types)}`);
+  return new Map(Object.entries(types));
+}
+
+function parseBody(line: Line): Buffer {
+  const given = BODY_KEYS.filter((key) => line[key] !== undefined);
+  const [key] = given;
+  if (key === undefined) throw wrong('one of body, bodyBase64 and bodyJson is needed', '"body":"" is an empty body');
+  if (given.length > 1) throw wrong(`only one of body, bodyBase64 and bodyJson may be given, got ${given.join(' and ')}`);
+  const value = line[key];
+  if (typeof value !== 'string') throw wrong(`${key} must be text, got ${quote(value)}`, key === 'body' ? 'bodyJson takes any JSON value' : undefined);
+  if (key !== 'bodyBase64') {
+    if (!isWellFormed(value)) throw wrong(`${key} holds half of a surrogate pair, which UTF-8 cannot hold`);
+    return Buffer.from(value);
+  }
+  const bytes = decodeBase64(value);
+  if (bytes === undefined) throw wrong(`bodyBase64 is not base64 in its standard alphabet with padding: ${quote(value)}`);
+  return bytes;
+}

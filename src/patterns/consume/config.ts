@@ -1,0 +1,63 @@
+import * as z from 'zod/mini';
+import { MAX_TIMER } from '../../model/quantity.ts';
+import { queueName } from '../names.ts';
+
+const timer = z.optional(z.int().check(z.minimum(1), z.maximum(MAX_TIMER)));
+/** What AMQP can express. */
+export const MAX_PREFETCH = 65_535;
+
+/** Unanswered messages at a time. */
+export const prefetch = (most: number) => z._default(z.int().check(z.minimum(1), z.maximum(MAX_PREFETCH)), most);
+
+/** Which messages are taken and what becomes of them; durations are milliseconds. */
+export const limitsShape = {
+  /** Stop after as many messages. */
+  count: z.optional(z.int().check(z.minimum(1))),
+  /** Stop after as long without a message. */
+  idle: timer,
+  /** Stop after as long, whatever has come. */
+  timeout: timer,
+  /** Stop at the depth that the queue had at the start. */
+  drain: z._default(z.boolean(), false),
+  /** How many messages there must be; more or fewer is a failure. */
+  expect: z.optional(z.int().check(z.minimum(0))),
+  /** How long a surplus is waited for once as many have come as are expected; within the timeout. */
+  settle: z._default(z.int().check(z.minimum(0), z.maximum(MAX_TIMER)), 200),
+  /** Give everything back in the end. */
+  requeue: z._default(z.boolean(), false),
+  /** Reject instead of acknowledging: dead-letter. */
+  reject: z._default(z.boolean(), false),
+  /** False: the queue forgets messages as it hands them out. */
+  ack: z._default(z.boolean(), true),
+  /** No other consumer beside this one. */
+  exclusive: z._default(z.boolean(), false),
+  /** Consumer priority: a higher one is served first. */
+  priority: z.optional(z.int().check(z.minimum(-32_768), z.maximum(32_767))),
+  /** Where to begin in a stream. */
+  offset: z.optional(z.string()),
+};
+
+const LimitsConfig = z.object(limitsShape);
+type LimitsConfig = z.output<typeof LimitsConfig>;
+
+/** True when a run with these limits ends by itself; one without any goes on until it is stopped. */
+export function hasEnd({ count, idle, timeout, drain, expect, requeue }: Partial<LimitsConfig>): boolean {
+  return count !== undefined || idle !== undefined || timeout !== undefined || expect !== undefined || drain === true || requeue === true;
+}
+
+/** What holds between limits: for `check` of every config that has them. */
+export const limitsRules = [
+  z.refine<LimitsConfig>(({ requeue, reject, ack }) => Number(requeue) + Number(reject) + Number(!ack) <= 1, {
+    error: '--requeue, --reject and --no-ack exclude each other',
+  }),
+  z.refine<LimitsConfig>(({ expect, count }) => expect === undefined || count === undefined, {
+    error: '--expect and --count exclude each other: --expect stops by itself',
+  }),
+  z.refine<LimitsConfig>(({ expect, idle, timeout, drain }) => expect !== 0 || drain || idle !== undefined || timeout !== undefined, {
+    error: '--expect 0 needs --timeout or --idle: how long must it stay silent? (--drain: not at all)',
+  }),
+] as const;
+
+/** What `consume` takes. */
+export const ConsumeConfig = z.strictObject({ queue: queueName('QUEUE'), prefetch: prefetch(1_000), ...limitsShape }).check(...limitsRules);
+export type ConsumeConfig = z.output<typeof ConsumeConfig>;

@@ -1,0 +1,140 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Session } from '../../amqp/connection/session.ts';
+import { PutBack } from '../../amqp/consumer/put-back.ts';
+import { type AskManagement, isLastReturn, learnReturnRules, type ReturnRules } from '../../amqp/consumer/return-rules.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Delivery } from '../../model/message/message.ts';
+import type { Labelled } from '../../model/verdict.ts';
+import type { TakeContext } from './limits.ts';
+
+/** How a delivery goes back: by the broker, or as a copy after which it is acknowledged. `kept`: nobody needs to know any more. `stuck`: neither is possible. */
+export type WayBack = 'return' | 'copied' | 'kept' | 'stuck';
+
+/** How a delivery is settled that a copy has replaced. */
+export const COPIED_BACK: Labelled = { settlement: 'ack', label: 'copiedBack', certain: true };
+
+/** What a worker may ask beside the broker. */
+export interface WorkOptions {
+  /** Learns the policies of a queue, which may limit how often its messages can be given back. */
+  readonly ask?: AskManagement;
+}
+
+/** Milliseconds for which the rules of a queue are taken to hold: a policy may change them at any time. */
+const RULES_HOLD = 30_000;
+/** A full queue may refuse a copy: it is offered again after this many milliseconds, and so often. */
+const COPY_PAUSE = 1_000;
+const MOST_COPIES = 60;
+/** Milliseconds that the copy of a message may take that goes back because the run ends. */
+const LAST_COPY = 5_000;
+
+/** Gives messages back to their queue in a way that keeps them: a quorum queue drops or dead-letters what is returned too often. */
+export class GiveBack {
+  readonly #session: Session;
+  readonly #management: AskManagement | undefined;
+  readonly #over = new AbortController();
+  #rules: { readonly learned: Promise<ReturnRules>; readonly since: number } | undefined;
+  #copies: Promise<PutBack> | undefined;
+
+  constructor(session: Session, management?: AskManagement) {
+    // A run that is stopped still puts back what it has.
+    this.#session = { ...session, signal: this.#over.signal };
+    this.#management = management;
+  }
+
+  /**
+   * Finds the way back for a delivery that its handler gave back, and makes the copy where that is the way.
+   *
+   * @throws Failure `denied` when nobody can know whether one more return is the last, and no copy may be put back
+   */
+  async wayFor(delivery: Delivery, context: TakeContext): Promise<WayBack> {
+    const { queue, properties } = delivery;
+    const rules = await this.#learn(queue, context);
+    if (rules === undefined || !isLastReturn(rules, properties.headers)) return context.isCurrent() ? 'return' : 'kept';
+    for (let copies = 1; context.isCurrent(); copies++) {
+      const outcome = await this.#copy(delivery);
+      if (outcome === 'copied') return this.#copiedWhile(context);
+      if (outcome === 'forbidden' && !rules.isCertain) throw unknownLimit(queue);
+      if (outcome === 'forbidden' || copies >= MOST_COPIES || context.stopping.aborted) return 'stuck';
+      await delay(COPY_PAUSE, undefined, { signal: context.stopping }).catch(() => undefined);
+    }
+    return 'kept';
+  }
+
+  /** The same for a delivery that nothing was decided about when the run ended: within some seconds. */
+  async lastWayFor(delivery: Delivery, context: TakeContext): Promise<WayBack> {
+    let unless: WayBack = 'return';
+    const way = async (): Promise<WayBack> => {
+      // All that goes back now is asked about once.
+      const learn = (): Promise<ReturnRules> => this.#ask(delivery.queue, context, this.#management).catch(() => this.#ask(delivery.queue, context));
+      this.#rules ??= { learned: learn(), since: performance.now() };
+      const rules = await this.#rules.learned.catch(() => undefined);
+      if (rules === undefined || !isLastReturn(rules, delivery.properties.headers)) return 'return';
+      unless = rules.isCertain ? 'stuck' : 'return';
+      return (await this.#copy(delivery)) === 'copied' ? this.#copiedWhile(context) : unless;
+    };
+    const late = new AbortController();
+    const given = await Promise.race([way(), delay(LAST_COPY, undefined, { signal: late.signal }).catch(() => undefined)]);
+    late.abort();
+    return given ?? unless;
+  }
+
+  async close(): Promise<void> {
+    this.#over.abort(new Failure('unavailable', 'the worker has ended'));
+    await this.#copies?.then((copies) => copies.close()).catch(() => undefined);
+  }
+
+  /** Undefined when the connection or the queue is gone, which is the consumer's business. */
+  async #learn(queue: string, context: TakeContext): Promise<ReturnRules | undefined> {
+    if (this.#rules === undefined || performance.now() - this.#rules.since > RULES_HOLD) {
+      this.#rules = { learned: this.#ask(queue, context, this.#management), since: performance.now() };
+    }
+    try {
+      return await this.#rules.learned;
+    } catch (error) {
+      this.#rules = undefined;
+      if (error instanceof Failure && (!context.isCurrent() || error.transient || error.kind === 'missing')) return undefined;
+      throw error;
+    }
+  }
+
+  async #ask(queue: string, { ask }: TakeContext, management?: AskManagement): Promise<ReturnRules> {
+    return ask(async (connection) => (await learnReturnRules(connection, queue, management)).rules);
+  }
+
+  async #copy(delivery: Delivery): Promise<'copied' | 'refused' | 'forbidden'> {
+    this.#copies ??= this.#open();
+    try {
+      return (await (await this.#copies).copy(delivery)) ? 'copied' : 'refused';
+    } catch (error) {
+      this.#copies = undefined;
+      if (error instanceof Failure) return error.kind === 'denied' ? 'forbidden' : 'refused';
+      throw error;
+    }
+  }
+
+  async #open(): Promise<PutBack> {
+    const copies = new PutBack(this.#session);
+    try {
+      await copies.connect();
+      return copies;
+    } catch (error) {
+      await copies.close();
+      throw error;
+    }
+  }
+
+  /** Should its connection be lost by now, the queue has dropped or dead-lettered the original; otherwise that is acknowledged. */
+  #copiedWhile({ isCurrent }: TakeContext): WayBack {
+    return isCurrent() ? 'copied' : 'kept';
+  }
+}
+
+function unknownLimit(queue: string): Failure {
+  return new Failure(
+    'denied',
+    `giving a message back to "${queue}" could lose it: this user sees no delivery limit of the queue, and may not put a copy back`,
+    {
+      hint: 'the message is back in its queue; grant the write permission on the exchange "amq.default", or let the management API tell the limit: the user tag "monitoring"',
+    },
+  );
+}

@@ -1,0 +1,158 @@
+import type { Session } from '../../amqp/connection/session.ts';
+import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
+import { ensure } from '../../amqp/topology/ensure.ts';
+import type { ConsumeCounts } from '../../model/event.ts';
+import { Failure } from '../../model/failure.ts';
+import { strandedFailure } from '../look/options.ts';
+import { readHeld } from '../look/read.ts';
+import type { ConsumeConfig } from './config.ts';
+import { asConsumed, type ConsumeHandler, type End, judgeEnd, judgeSurplus, type RunResult, surplusWithin, type TakeOptions } from './limits.ts';
+import { take } from './run.ts';
+
+/**
+ * Hands messages of a queue to the handler within the limits of the config, and gives all of them back in the end: see `readThrough` for how, and for what
+ * it costs. Without a limit that waits, it ends at the depth that the queue had at the start.
+ *
+ * @throws Failure as `take` does
+ */
+export async function look(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions): Promise<RunResult<ConsumeCounts>> {
+  return new Look(session, config, handler, options).execute();
+}
+
+class Look {
+  readonly #session: Session;
+  readonly #config: ConsumeConfig;
+  readonly #handler: ConsumeHandler;
+  readonly #options: TakeOptions;
+  readonly #started = performance.now();
+  readonly #over = new AbortController();
+  #received = 0;
+  #surplus = 0;
+  #running = 0;
+  #lastDelivery = performance.now();
+  #end: End = 'drained';
+  #stop: () => void = () => undefined;
+  readonly #stopped: Promise<void> = new Promise((resolve) => {
+    this.#stop = resolve;
+  });
+
+  constructor(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions) {
+    this.#session = session;
+    this.#config = config;
+    this.#handler = handler;
+    this.#options = options;
+  }
+
+  async execute(): Promise<RunResult<ConsumeCounts>> {
+    const { queue, count = Number.POSITIVE_INFINITY, expect, idle, timeout, drain, offset, exclusive, priority } = this.#config;
+    // A stream takes nothing back, for nothing is taken from it.
+    let taken: RunResult<ConsumeCounts> | undefined;
+    const stream = async (): Promise<void> => {
+      taken = asConsumed(await take(this.#session, { ...this.#config, requeue: false, drain: !this.#follows }, this.#handler, this.#options));
+    };
+    if (offset !== undefined) {
+      await stream();
+      return taken as RunResult<ConsumeCounts>;
+    }
+    const deadline = timeout === undefined ? undefined : setTimeout(() => this.#timeOut(), timeout);
+    const watch = idle === undefined || drain ? undefined : this.#watchIdle(idle);
+    const { topology, restore, onSubscribed, ask } = this.#options;
+    const session = { ...this.#session, signal: AbortSignal.any([this.#session.signal, this.#over.signal]) };
+    let connections = 0;
+    const { summary, failure } = await readHeld(
+      session,
+      queue,
+      {
+        ask,
+        follows: this.#follows,
+        until: this.#stopped,
+        enough: () => expect === undefined && this.#received >= count,
+        prepare: async (connection) => {
+          if (++connections > 1) await restore?.(connection);
+          if (topology !== undefined) await ensure(connection, topology);
+          onSubscribed?.(queue);
+        },
+        stream,
+        exclusive,
+        priority,
+      },
+      (delivery) => this.#take(delivery),
+    );
+    clearTimeout(deadline);
+    clearInterval(watch);
+    if (taken !== undefined) return taken;
+    if (failure !== undefined && summary.type === undefined && failure.kind !== 'deadline') throw failure;
+    const { copiedBack, stranded, unread } = summary;
+    const counts: ConsumeCounts = {
+      received: this.#received,
+      acknowledged: 0,
+      rejected: 0,
+      requeued: Math.max(0, this.#received - stranded),
+      unknown: 0,
+      returned: unread + this.#surplus,
+      ...(copiedBack > 0 && { copiedBack }),
+    };
+    return { counts, seconds: (performance.now() - this.#started) / 1_000, failure: failure ?? strandedFailure(queue, summary) ?? this.#judge() };
+  }
+
+  /** True when it waits for what comes. */
+  get #follows(): boolean {
+    const { drain, idle, timeout, expect } = this.#config;
+    return !drain && (idle ?? timeout ?? expect) !== undefined;
+  }
+
+  async #take(delivery: WireDelivery): Promise<undefined> {
+    const { expect, settle, count } = this.#config;
+    this.#lastDelivery = performance.now();
+    if (expect !== undefined && this.#received >= expect) {
+      this.#surplus++;
+      this.#finish('count');
+      return undefined;
+    }
+    this.#received++;
+    if (this.#received === count) this.#end = 'count';
+    if (this.#received === expect && this.#follows) {
+      void surplusWithin(settle, () => Promise.resolve(this.#surplus), this.#session.signal).then(
+        () => this.#finish('count'),
+        () => undefined,
+      );
+    }
+    this.#running++;
+    try {
+      const { signal } = this.#session;
+      const ask = (): Promise<never> => Promise.reject(new Error('a look asks nothing'));
+      await this.#handler(delivery, { stopping: signal, kill: signal, isCurrent: () => true, ask, holdBack: () => undefined });
+    } finally {
+      this.#running--;
+      this.#lastDelivery = performance.now();
+    }
+    return undefined;
+  }
+
+  #finish(end: End): void {
+    this.#end = end;
+    this.#stop();
+  }
+
+  #timeOut(): void {
+    const { expect, count } = this.#config;
+    // Enough have come: they are only settling, or on their way back.
+    if (this.#received >= (expect ?? count ?? Number.POSITIVE_INFINITY)) this.#finish('count');
+    else this.#over.abort(judgeEnd(this.#config, 'timeout', this.#received) ?? new Failure('deadline', 'the deadline passed'));
+  }
+
+  #watchIdle(idle: number): NodeJS.Timeout {
+    return setInterval(
+      () => {
+        if (this.#running === 0 && performance.now() - this.#lastDelivery >= idle) this.#finish('idle');
+      },
+      Math.min(idle, Math.max(10, idle / 10)),
+    );
+  }
+
+  #judge(): Failure | undefined {
+    const { expect } = this.#config;
+    if (expect === undefined) return undefined;
+    return this.#received < expect ? judgeEnd(this.#config, this.#end, this.#received) : judgeSurplus(expect, this.#surplus);
+  }
+}

@@ -1,0 +1,43 @@
+import type { Outcome } from '../../amqp/publisher/outcomes.ts';
+import type { Publisher } from '../../amqp/publisher/publisher.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Message } from '../../model/message/message.ts';
+import type { TakeContext } from './limits.ts';
+
+/** How long the outcome is waited for once the run is to end, in milliseconds. */
+const STOP_PATIENCE = 3_000;
+
+/**
+ * Publishes what comes of a delivery when there is room for it, and resolves with the outcome. Undefined when the connection of the
+ * delivery has been lost by then, or the run ends before there is an outcome: it comes again, and so does what comes of it.
+ */
+export async function publishWhile(
+  publisher: Publisher,
+  message: Message,
+  { isCurrent, stopping }: Pick<TakeContext, 'isCurrent' | 'stopping'>,
+): Promise<Outcome | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  let giveUp: () => void = () => undefined;
+  const late = new Promise<undefined>((resolve) => {
+    giveUp = () => {
+      timer = setTimeout(() => {
+        resolve(undefined);
+        publisher.abandon(new Failure('unavailable', 'the broker did not confirm a message before the run ended'));
+      }, STOP_PATIENCE);
+    };
+  });
+  if (stopping.aborted) giveUp();
+  else stopping.addEventListener('abort', giveUp, { once: true });
+  try {
+    return await Promise.race([publishCurrent(publisher, message, isCurrent), late]);
+  } finally {
+    stopping.removeEventListener('abort', giveUp);
+    clearTimeout(timer);
+  }
+}
+
+async function publishCurrent(publisher: Publisher, message: Message, isCurrent: () => boolean): Promise<Outcome | undefined> {
+  await publisher.readyFor(message);
+  if (!isCurrent()) return undefined;
+  return new Promise((resolve) => publisher.send(message, resolve));
+}

@@ -1,0 +1,379 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connection } from '../../amqp/connection/connection.ts';
+import { endless, type Session, withDeadline } from '../../amqp/connection/session.ts';
+import type { Portion } from '../../amqp/consumer/config.ts';
+import { Consumer } from '../../amqp/consumer/consumer.ts';
+import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
+import { untilReleased } from '../../amqp/consumer/queue-depth.ts';
+import { lastOffset, queueCounts, queueType, readyCount } from '../../amqp/topology/queue-facts.ts';
+import { abortFailure, Failure } from '../../model/failure.ts';
+import { formatCount, formatDuration } from '../../model/quantity.ts';
+import { thrownText } from '../../model/text.ts';
+import { type Labelled, type Settlement, settlementOf } from '../../model/verdict.ts';
+import { InFlight } from './concurrency.ts';
+import { type ConsumeConfig, hasEnd } from './config.ts';
+import type { RunResult } from './limits.ts';
+import { type ConsumeHandler, type End, handled, judgeEnd, judgeSurplus, surplusWithin, type TakeContext, type TakeOptions, takeCounts } from './limits.ts';
+import { StreamPlace } from './stream-place.ts';
+
+/** How often a queue is asked whether it is empty, when its messages stopped coming before the depth at the start was reached. */
+const DRAIN_CHECK = 500;
+/** A stream hands out what it has at once; silence of so many milliseconds means that there is nothing from there on. */
+const STREAM_SILENCE = 3_000;
+/** Milliseconds in which a delivery tells whether the queue is a stream; afterwards it is asked. */
+const TELLING = 100;
+/** How long handlers may take to finish once the run is stopped. */
+const STOP_GRACE = 5_000;
+
+/** How long a handler that was told to give up may take to do so. */
+const KILL_GRACE = 10_000;
+
+/**
+ * Takes messages off a queue, within the limits of the config, and hands each to the handler.
+ *
+ * @throws Failure when it never came to a subscription; later ones are in the result
+ */
+export async function take(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions = {}): Promise<RunResult> {
+  return new Run(hasEnd(config) ? session : endless(session), config, handler, options).execute();
+}
+
+/** A failure as it is; anything else is a bug, which nothing here may hide. */
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  throw error;
+}
+
+class Run {
+  readonly #session: Session;
+  readonly #config: ConsumeConfig;
+  readonly #handler: ConsumeHandler;
+  readonly #options: TakeOptions;
+  readonly #started = performance.now();
+  #limit = Number.POSITIVE_INFINITY;
+  /** Undefined as long as nobody has asked and no delivery has told. */
+  #stream: boolean | undefined;
+  #asking: Promise<void> | undefined;
+  readonly #place: StreamPlace;
+  /** Of a stream: where to stop, and where the last delivery stood. */
+  #lastOffset = Number.POSITIVE_INFINITY;
+  #offset = -1;
+  /** Of a queue that is drained: the consumers that it had beside this one at the start. */
+  #others = 0;
+  #received = 0;
+  /** Those that the handler was done with, whether or not the broker cared any more. */
+  #dealtWith = 0;
+  /** True once as many were taken as were wanted. */
+  #complete = false;
+  /** Those that the handler has seen and nothing was decided about. */
+  readonly #undecided = new Set<WireDelivery>();
+  #handling = new InFlight<WireDelivery>(0, () => undefined);
+  #lastDelivery = performance.now();
+  #lastProgress = performance.now();
+  #end: (end: End | Failure) => void = () => undefined;
+  readonly #ended: Promise<End | Failure> = new Promise((resolve) => {
+    this.#end = resolve;
+  });
+  /** Aborted when the run has ended, for everything that waits. */
+  readonly #over = new AbortController();
+  readonly #stopping = new AbortController();
+  readonly #kill = new AbortController();
+
+  constructor(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions) {
+    this.#session = session;
+    this.#config = config;
+    this.#handler = handler;
+    this.#options = options;
+    // Each handler may listen.
+    setMaxListeners(0, this.#stopping.signal, this.#kill.signal);
+    this.#place = new StreamPlace(config.offset, session.emit);
+    if (options.neverStream === true) this.#stream = false;
+    else if (config.offset !== undefined) this.#stream = true;
+  }
+
+  async execute(): Promise<RunResult> {
+    const { queue, count, expect, ack, exclusive, priority, idle, timeout } = this.#config;
+    const forgets = !ack && count === undefined && expect === undefined && !this.#config.drain;
+    const deadline = withDeadline(this.#session, timeout, () => this.#end('timeout'));
+    const consumer = new Consumer(
+      deadline.session,
+      {
+        queue,
+        prefetch: this.#config.prefetch,
+        noAck: forgets,
+        exclusive,
+        priority,
+        topology: this.#options.topology,
+        restore: this.#options.restore,
+        resume: (connection, name) => this.#resume(consumer, connection, name),
+        onSubscribed: this.#options.onSubscribed,
+        consumerTimeout: this.#options.consumerTimeout,
+        onTimedOut: this.#options.onTimedOut,
+        onLate: (delivery) => this.#handling.add(delivery),
+      },
+      (delivery) => this.#handling.add(delivery),
+    );
+    this.#handling = new InFlight(this.#options.concurrency ?? Number.POSITIVE_INFINITY, (delivery) => this.#take(consumer, delivery));
+    const { signal } = this.#session;
+    const abort = (): void => this.#end(abortFailure(signal));
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    let connected = false;
+    let subscribed = false;
+    const subscribing = async (): Promise<void> => {
+      await consumer.connect();
+      connected = true;
+      await this.#subscribe(consumer);
+      subscribed = true;
+    };
+    subscribing().catch((error) => this.#end(asFailure(error)));
+    void consumer.ended.then((failure) => failure !== undefined && this.#end(failure));
+    void consumer.finished.then(() => this.#completed());
+    const watch = idle === undefined ? undefined : this.#watchIdle(consumer, idle);
+    const end = await this.#ended;
+    this.#handling.stop();
+    signal.removeEventListener('abort', abort);
+    deadline.clear();
+    clearInterval(watch);
+    let failure = end instanceof Failure ? end : connected ? await this.#judge(consumer, end).catch(asFailure) : judgeEnd(this.#config, end, 0);
+    this.#over.abort();
+    await this.#asking;
+    failure = await this.#finish(consumer, failure);
+    if (!subscribed && failure !== undefined) throw failure;
+    const way = forgets ? 'forgotten' : (this.#stream ?? this.#offset >= 0) ? 'stream' : 'answered';
+    const counts = takeCounts(this.#received, this.#dealtWith, consumer.counts, way);
+    return { counts, seconds: (performance.now() - this.#started) / 1_000, failure };
+  }
+
+  async #subscribe(consumer: Consumer): Promise<void> {
+    const { count, expect } = this.#config;
+    this.#limit = Math.min(count ?? Number.POSITIVE_INFINITY, expect ?? Number.POSITIVE_INFINITY);
+    if (this.#config.drain || expect !== undefined || this.#config.reject) this.#stream = (await consumer.ask(queueType)) === 'stream';
+    if (this.#stream && this.#config.reject) throw new Failure('refused', 'a stream keeps its messages: there is nothing to reject');
+    if (this.#config.drain) await this.#limitToDepth(consumer);
+    // What a stream has now begins at its beginning, not with what comes next.
+    if (this.#stream && this.#config.drain && this.#config.offset === undefined) this.#place.begin('first');
+    if (this.#limit > 0) {
+      await consumer.subscribe(this.#limit, this.#place.beginning);
+      void this.#learnPlace(consumer);
+    } else if (expect === 0) {
+      // A queue that is missing is silent, too.
+      await consumer.ask(readyCount);
+      void this.#expectSilence(consumer).catch((error) => this.#end(asFailure(error)));
+    } else this.#end('drained');
+  }
+
+  async #limitToDepth(consumer: Consumer): Promise<void> {
+    if (this.#stream) {
+      this.#lastOffset = await consumer.ask(lastOffset);
+      const { offset } = this.#config;
+      if (this.#lastOffset < 0 || offset === 'next' || Number(offset) > this.#lastOffset) this.#limit = 0;
+      else void this.#watchStream(consumer);
+      return;
+    }
+    const { messages, consumers } = await consumer.ask(queueCounts);
+    this.#others = consumers;
+    this.#limit = Math.min(this.#limit, messages);
+    if (this.#limit > 0) void this.#watchDrain(consumer);
+  }
+
+  /** What is taken on another connection: what came again counts no more than what the broker may not have heard of. */
+  async #resume(consumer: Consumer, connection: Connection, queue: string): Promise<Portion> {
+    this.#stream ??= (await queueType(connection, queue)) === 'stream';
+    if (this.#stream) {
+      const done = this.#offset >= this.#lastOffset;
+      return { most: done ? 0 : this.#limit - this.#received, arguments: this.#place.resume() };
+    }
+    const { count = Number.POSITIVE_INFINITY, expect = Number.POSITIVE_INFINITY } = this.#config;
+    const left = Math.min(count, expect) - consumer.proven;
+    if (!this.#config.drain) return { most: left, arguments: {} };
+    // A queue that is recovering says for a while that it has none. What is ready in the end is all that is left; another consumer may have had some of it.
+    const held = { others: this.#others, least: this.#limit - consumer.proven - consumer.counts.unknown };
+    return { most: Math.min(left, await untilReleased(connection, queue, held, this.#session.emit, this.#over.signal)), arguments: {} };
+  }
+
+  /** Where a stream ends is to be known when the connection is lost before anything has come. */
+  async #learnPlace(consumer: Consumer): Promise<void> {
+    try {
+      if (this.#stream === undefined) {
+        if (!(await this.#pause(TELLING)) || this.#received > 0 || !consumer.subscribed) return;
+        await this.#askForType(consumer);
+      }
+      if (this.#stream) await this.#place.learn((question) => consumer.ask(question));
+    } catch {
+      // Whoever loses the connection before knows nothing, and says so.
+    }
+  }
+
+  /** Everything that was wanted has come; handlers may still be at it. */
+  #completed(): void {
+    this.#complete = true;
+    if (this.#undecided.size === 0) this.#end('count');
+  }
+
+  async #askForType(consumer: Consumer): Promise<void> {
+    // Without an answer it is asked again when it matters, on another connection.
+    const type = await consumer.ask(queueType).catch(() => undefined);
+    if (type !== undefined) this.#stream ??= type === 'stream';
+  }
+
+  /** The offset of a delivery from a stream; -1 for any other. */
+  #offsetOf(consumer: Consumer, delivery: WireDelivery): number {
+    if (this.#stream === false) return -1;
+    const { offset } = delivery;
+    if (offset === undefined) this.#stream ??= false;
+    // A publisher may have set the header on a message of any queue.
+    else if (this.#stream === undefined) this.#asking ??= this.#askForType(consumer);
+    return offset ?? -1;
+  }
+
+  #take(consumer: Consumer, delivery: WireDelivery): Promise<void> | undefined {
+    const offset = this.#offsetOf(consumer, delivery);
+    if (offset > this.#lastOffset) {
+      this.#end('drained');
+      return undefined;
+    }
+    // It waited for its turn, and its connection is gone meanwhile: it comes again.
+    if (!consumer.begin(delivery)) return undefined;
+    this.#received++;
+    if (offset >= 0) {
+      this.#offset = offset;
+      this.#place.take(offset, (question) => consumer.ask(question));
+      if (offset === this.#lastOffset || this.#received === this.#limit) this.#complete = true;
+    }
+    this.#lastDelivery = performance.now();
+    if (this.#lastDelivery - this.#lastProgress > 100) {
+      this.#lastProgress = this.#lastDelivery;
+      this.#session.emit({ kind: 'consuming', counts: { received: this.#received } });
+    }
+    if (!this.#config.ack) consumer.settle(delivery, 'ack');
+    this.#undecided.add(delivery);
+    return handled(this.#handler, delivery, this.#contextOf(consumer, delivery)).then(
+      (given) => {
+        const settlement = settlementOf(given);
+        if (settlement instanceof Failure) return this.#end(settlement);
+        // What is held goes back when the run ends, together with what has no verdict.
+        if (settlement === 'hold' && this.#options.giveBack !== undefined && consumer.isCurrent(delivery)) return;
+        // A verdict that comes after that is too late.
+        if (!this.#undecided.delete(delivery)) return;
+        this.#dealtWith++;
+        consumer.settle(delivery, this.#settlement(settlement));
+        if (this.#complete && this.#undecided.size === 0) this.#end('count');
+      },
+      (error) => this.#end(error instanceof Failure ? error : new Failure('io', `the handler failed: ${thrownText(error)}`, { cause: error })),
+    );
+  }
+
+  #contextOf(consumer: Consumer, delivery: WireDelivery): TakeContext {
+    return {
+      stopping: this.#stopping.signal,
+      kill: this.#kill.signal,
+      isCurrent: () => consumer.isCurrent(delivery),
+      ask: (question) => consumer.ask(question),
+      holdBack: (held) => consumer.connected().holdBack(held),
+    };
+  }
+
+  #settlement(given: Settlement | Labelled): Settlement | Labelled {
+    if (given !== 'ack') return given;
+    return this.#config.reject ? 'dead' : 'ack';
+  }
+
+  #watchIdle(consumer: Consumer, idle: number): NodeJS.Timeout {
+    let since = performance.now();
+    return setInterval(
+      () => {
+        const now = performance.now();
+        // A slow handler is no silence of the queue, and neither is a connection that is being made.
+        if ((!consumer.subscribed && this.#limit > 0) || this.#handling.running > 0) since = now;
+        else if (now - Math.max(since, this.#lastDelivery) >= idle) this.#end('idle');
+      },
+      Math.min(idle, Math.max(10, idle / 10)),
+    );
+  }
+
+  /** Another consumer may take some of what was there at the start; then the queue is empty before the limit is reached. */
+  async #watchDrain(consumer: Consumer): Promise<void> {
+    while (await this.#pause(DRAIN_CHECK)) {
+      const before = this.#received;
+      if (!consumer.subscribed || this.#handling.running > 0 || performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
+      const depth = await consumer.ask(readyCount).catch(() => undefined);
+      if (depth === 0 && this.#received === before && this.#handling.running === 0) this.#end('drained');
+    }
+  }
+
+  /** A time or an age may lie behind the last message, which then never comes. */
+  async #watchStream(consumer: Consumer): Promise<void> {
+    while (await this.#pause(STREAM_SILENCE)) if (this.#received === 0 && consumer.subscribed) this.#end('drained');
+  }
+
+  async #expectSilence(consumer: Consumer): Promise<void> {
+    if (this.#stream) this.#offset = await consumer.ask(lastOffset);
+    const { drain, idle, timeout, settle } = this.#config;
+    const within = drain && (idle ?? timeout) === undefined ? settle : Number.POSITIVE_INFINITY;
+    this.#end((await surplusWithin(within, () => this.#left(consumer), this.#over.signal)) > 0 ? 'count' : 'drained');
+  }
+
+  /** True after that long, false at once when the run has ended. */
+  #pause(milliseconds: number): Promise<boolean> {
+    return delay(milliseconds, true, { signal: this.#over.signal }).catch(() => false);
+  }
+
+  async #judge(consumer: Consumer, end: End): Promise<Failure | undefined> {
+    const { expect, idle = 0, settle, timeout = Number.POSITIVE_INFINITY } = this.#config;
+    // What was lost with a connection has come again, and is no message more.
+    const came = this.#stream === true ? this.#received : this.#received - consumer.counts.unknown;
+    if (expect === undefined || came < expect) return judgeEnd(this.#config, end, came);
+    const untilDeadline = this.#started + timeout - performance.now();
+    const settling = end === 'count' && expect > 0 ? Math.min(Math.max(settle, idle), untilDeadline) : 0;
+    const surplus = judgeSurplus(expect, await surplusWithin(settling, () => this.#left(consumer), this.#session.signal));
+    if (surplus !== undefined || expect > 0) return surplus;
+    return consumer.ask(async (connection, queue) => this.#options.judgeSilence?.(connection, queue, untilDeadline));
+  }
+
+  /** Messages that are there beyond those that were taken. */
+  async #left(consumer: Consumer): Promise<number> {
+    return this.#stream ? Math.max(0, (await consumer.ask(lastOffset)) - this.#offset) : consumer.ask(readyCount);
+  }
+
+  /** Lets handlers finish, or makes them; sends what they decided and closes; the first failure wins. */
+  async #finish(consumer: Consumer, failure: Failure | undefined): Promise<Failure | undefined> {
+    await consumer.cancel();
+    this.#stopping.abort(failure);
+    const { grace = STOP_GRACE, graceful = false } = this.#options;
+    const { running } = this.#handling;
+    if (graceful && running > 0 && grace > 0) {
+      this.#session.emit({
+        kind: 'note',
+        text: `waiting for ${formatCount(running, 'handler')}, ${formatDuration(grace)} at most; a second signal leaves at once`,
+      });
+    }
+    const inTime = await this.#handling.endWithin(grace);
+    if (!inTime) {
+      this.#kill.abort(failure);
+      await this.#handling.endWithin(KILL_GRACE);
+    }
+    await this.#giveBack(consumer);
+    const stopped = failure?.kind === 'interrupted' || failure?.kind === 'terminated';
+    const verdict = graceful && inTime && stopped ? undefined : failure;
+    try {
+      await consumer.close();
+      return verdict;
+    } catch (error) {
+      return verdict ?? asFailure(error);
+    }
+  }
+
+  /** What a handler has seen and did not finish goes back, and is not among what nobody has seen. */
+  async #giveBack(consumer: Consumer): Promise<void> {
+    const { giveBack = async (): Promise<Settlement | Labelled> => 'hold' } = this.#options;
+    const seen = [...this.#undecided].filter((delivery) => consumer.isCurrent(delivery));
+    const unseen = this.#handling.waiting.filter((delivery) => consumer.isCurrent(delivery));
+    this.#undecided.clear();
+    const settle = async (delivery: WireDelivery): Promise<void> => {
+      const settlement = await giveBack(delivery, this.#contextOf(consumer, delivery));
+      if (settlement !== 'hold' || seen.includes(delivery)) consumer.settle(delivery, settlement);
+    };
+    await Promise.all([...seen, ...unseen].map(settle));
+  }
+}

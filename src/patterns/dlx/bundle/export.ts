@@ -1,0 +1,84 @@
+import * as z from 'zod/mini';
+import type { Session } from '../../../amqp/connection/session.ts';
+import type { Selection } from '../../../model/dead-letter/selection.ts';
+import type { Delivery } from '../../../model/message/message.ts';
+import type { AskManagement, ReadSummary } from '../../look/options.ts';
+import { readThrough } from '../../look/read.ts';
+import { queueName } from '../../names.ts';
+import { filtering, filterRules, filterShape } from '../filter/filter.ts';
+import { type Manifest, openBundle } from './writer.ts';
+
+/** Bytes after which a bundle goes on in another file. */
+export const FILE_SIZE = 64 * 1_048_576;
+
+/** What `dlx export` takes. */
+export const ExportConfig = z
+  .strictObject({
+    queue: queueName('QUEUE'),
+    ...filterShape,
+    /** At most as many messages. */
+    count: z.optional(z.int().check(z.minimum(1))),
+    /** Where the bundle goes: a directory that does not exist, or is empty. */
+    directory: z.optional(z.string().check(z.minLength(1, { error: '--directory must not be empty' }))),
+    /** Bytes after which the bundle goes on in another file. */
+    fileSize: z._default(z.int().check(z.minimum(1_024)), FILE_SIZE),
+    /** Reads where that may cost messages. */
+    force: z._default(z.boolean(), false),
+  })
+  .check(...filterRules);
+export type ExportConfig = z.output<typeof ExportConfig>;
+
+export interface Exported extends ReadSummary {
+  readonly exported: number;
+}
+
+/**
+ * Hands the dead letters that are meant, or were chosen one by one, to a writer, and leaves the queue as it is.
+ *
+ * @throws Failure as `readThrough` and the writer do
+ */
+export async function exportTo(
+  session: Session,
+  config: ExportConfig,
+  now: number,
+  write: (delivery: Delivery) => Promise<void>,
+  ask?: AskManagement,
+  only?: Selection,
+): Promise<Exported> {
+  const { queue, count = Number.POSITIVE_INFINITY, force } = config;
+  const options = { force, ask, enough: () => exported >= count };
+  let exported = 0;
+  const summary = await filtering(
+    config,
+    session.emit,
+    (isMeant) =>
+      readThrough(session, queue, options, (delivery) => {
+        if (!isMeant(delivery, now)) return undefined;
+        exported++;
+        return write(delivery).then(() => undefined);
+      }),
+    only,
+  );
+  return { ...summary, exported };
+}
+
+/**
+ * Writes the dead letters that are meant, or were chosen one by one, into a new bundle.
+ *
+ * @throws Failure as `openBundle` and `readThrough` do
+ */
+export async function exportBundle(
+  session: Session,
+  config: ExportConfig & { readonly directory: string },
+  now: number,
+  ask?: AskManagement,
+  only?: Selection,
+): Promise<Exported & { readonly manifest: Manifest }> {
+  const bundle = await openBundle(config.directory, config.queue, config.fileSize);
+  try {
+    const exported = await exportTo(session, config, now, bundle.add, ask, only);
+    return { ...exported, manifest: await bundle.finish() };
+  } finally {
+    await bundle.close();
+  }
+}

@@ -1,0 +1,115 @@
+import { isUtf8 } from 'node:buffer';
+import * as z from 'zod/mini';
+import type { Session } from '../../../amqp/connection/session.ts';
+import type { Outcome } from '../../../amqp/publisher/outcomes.ts';
+import { withControlConnection } from '../../../amqp/topology/declare.ts';
+import { movedCopy } from '../../../model/dead-letter/replay.ts';
+import type { PublishCounts } from '../../../model/event.ts';
+import { Failure } from '../../../model/failure.ts';
+import { parseEnvelope } from '../../../model/message/envelope.ts';
+import type { Message } from '../../../model/message/message.ts';
+import { formatCount, formatNumber } from '../../../model/quantity.ts';
+import { queueName } from '../../names.ts';
+import { readLines } from '../../publish/input.ts';
+import { sendingRules, sendingShape, sendMessages } from '../../publish/send.ts';
+import { Destinations } from '../replay/destinations.ts';
+import { checkBundle, openFile } from './import-check.ts';
+import { type ImportRecord, type ImportTarget, openRecord, RECORD } from './import-record.ts';
+import type { Manifest } from './writer.ts';
+
+/** What `dlx import` takes. */
+export const ImportConfig = z
+  .strictObject({
+    /** The bundle. */
+    directory: z.string().check(z.minLength(1, { error: 'DIRECTORY must not be empty' })),
+    /** Sends all of them to one queue; absent: each to where it had been published to. */
+    queue: z.optional(queueName('--queue')),
+    /** True: also what an earlier import has brought there. */
+    again: z._default(z.boolean(), false),
+    /** True: what a queue had said of a delivery is published too. */
+    keepBrokerHeaders: z._default(z.boolean(), false),
+    ...sendingShape,
+  })
+  .check(...sendingRules);
+export type ImportConfig = z.output<typeof ImportConfig>;
+
+/**
+ * Publishes the messages of a bundle, confirmed, after all of it was checked. What the broker would refuse or route elsewhere, a
+ * user id and CC and BCC headers, is kept in the header `x-rmq-moved`. What an earlier import has brought there is not sent again.
+ *
+ * @throws Failure as `checkBundle` and `sendMessages` do, `usage` for a bundle that has been imported there
+ */
+export async function importBundle(session: Session, config: ImportConfig): Promise<PublishCounts> {
+  const { directory, queue, again } = config;
+  const { manifest, id } = await checkBundle(directory, session.signal);
+  const to = await withControlConnection(session, async ({ cluster, address: { port, vhost } }): Promise<ImportTarget> => {
+    return { cluster, port, vhost, ...(queue !== undefined && { queue }) };
+  });
+  const record = await openRecord(directory, { bundle: id, to, messages: manifest.messages, again }, session.emit);
+  const destinations = queue === undefined ? new Destinations() : undefined;
+  try {
+    tellOfEarlier(session, config, manifest, record);
+    const numbers = new Map<Message, number>();
+    const messages = messagesOf(session.signal, config, manifest, record, (message, number) => {
+      numbers.set(message, number);
+      destinations?.add(message);
+    });
+    const settled = (message: Message, { kind }: Outcome): void => {
+      const number = numbers.get(message);
+      numbers.delete(message);
+      if (number !== undefined && (kind === 'confirmed' || kind === 'sent')) record.add(number);
+    };
+    return await sendMessages(session, config, messages, queue === undefined ? undefined : `queue "${queue}"`, settled);
+  } finally {
+    await record.close();
+    const text = destinations?.describe();
+    if (text !== undefined) session.emit({ kind: 'note', text });
+  }
+}
+
+/** Twice the same messages is what nobody asked for; the rest of an import that was interrupted is. */
+function tellOfEarlier({ emit }: Session, { directory, queue }: ImportConfig, { messages }: Manifest, { arrived, begun }: ImportRecord): void {
+  if (arrived === 0) return;
+  const where = queue === undefined ? 'this broker' : `queue "${queue}" of this broker`;
+  if (arrived === messages) {
+    throw new Failure('usage', `the bundle in ${directory} is in ${where} already: all of its ${formatCount(messages, 'message')}, since ${begun}`, {
+      hint: `nothing was published; --again publishes them once more (${RECORD} in the bundle is what is known of imports)`,
+    });
+  }
+  const text = `an earlier import, of ${begun}, brought ${formatNumber(arrived)} of ${formatCount(messages, 'message')} to ${where}: going on with the others; what was on its way when it ended may come twice`;
+  emit({ kind: 'note', text });
+}
+
+async function* messagesOf(
+  signal: AbortSignal,
+  { directory, queue: to, keepBrokerHeaders }: ImportConfig,
+  { files, queue: from }: Manifest,
+  { has }: ImportRecord,
+  onMessage: (message: Message, number: number) => void,
+): AsyncGenerator<readonly (Message | Failure)[]> {
+  let number = 0;
+  for (const { name } of files) {
+    let line = 0;
+    for await (const lines of readLines(await openFile(directory, name), signal)) {
+      const messages: (Message | Failure)[] = [];
+      for (const bytes of lines) {
+        line++;
+        number++;
+        if (has(number)) continue;
+        try {
+          if (!isUtf8(bytes)) throw new Failure('data', 'the envelope is not valid UTF-8');
+          const { exchange = '', routingKey = from, properties, body } = parseEnvelope(bytes.toString('utf8'));
+          const address = to === undefined ? { exchange, routingKey } : { exchange: '', routingKey: to };
+          const copy = movedCopy({ ...address, queue: from, redelivered: false, properties, body }, address, keepBrokerHeaders);
+          const message = { ...copy, from: { file: name, line } };
+          onMessage(message, number);
+          messages.push(message);
+        } catch (error) {
+          if (!(error instanceof Failure)) throw error;
+          messages.push(new Failure(error.kind, `${name}, line ${line}: ${error.message}`, { cause: error }));
+        }
+      }
+      yield messages;
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import * as z from 'zod/mini';
+import type { Session } from '../../../amqp/connection/session.ts';
+import { purgeQueue } from '../../../amqp/topology/declare.ts';
+import { queueType, readyCount } from '../../../amqp/topology/queue-facts.ts';
+import type { Selection } from '../../../model/dead-letter/selection.ts';
+import { Failure } from '../../../model/failure.ts';
+import type { AskManagement, ReadSummary } from '../../look/options.ts';
+import { readThrough } from '../../look/read.ts';
+import { queueName } from '../../names.ts';
+import { filtering, filterRules, filterShape, isFiltered } from '../filter/filter.ts';
+import { FILE_SIZE } from './export.ts';
+import { type Manifest, openBundle } from './writer.ts';
+
+/** What `dlx purge` takes. */
+export const PurgeConfig = z
+  .strictObject({
+    queue: queueName('QUEUE'),
+    ...filterShape,
+    /** At most as many messages. */
+    count: z.optional(z.int().check(z.minimum(1))),
+    /** A new bundle that has the messages before they are removed. */
+    exportTo: z.optional(z.string().check(z.minLength(1, { error: '--export-to must not be empty' }))),
+    /** Reads where that may cost messages. */
+    force: z._default(z.boolean(), false),
+  })
+  .check(...filterRules);
+export type PurgeConfig = z.output<typeof PurgeConfig>;
+
+export interface Purged extends Pick<ReadSummary, 'copiedBack' | 'stranded'> {
+  readonly purged: number;
+  /** What was exported before. */
+  readonly manifest: Manifest | undefined;
+}
+
+/**
+ * How many messages are in the queue now.
+ *
+ * @throws Failure `missing`, and `refused` for a stream: nothing can be removed from it
+ */
+export async function depthOf(session: Session, queue: string): Promise<number> {
+  const link = session.open('control');
+  try {
+    const connection = await link.connect(session.signal);
+    const depth = await readyCount(connection, queue);
+    if ((await queueType(connection, queue)) === 'stream')
+      throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, {
+        hint: 'its retention drops them: x-max-age, x-max-length-bytes',
+      });
+    return depth;
+  } finally {
+    await link.close();
+  }
+}
+
+/** True when a purge has to look at the messages. */
+export function isSelective(config: PurgeConfig): boolean {
+  return isFiltered(config) || config.count !== undefined;
+}
+
+/**
+ * Removes the dead letters that are meant, or were chosen one by one; those that a bundle is to have only once it is complete and on the disk.
+ *
+ * @throws Failure as `openBundle` and `readThrough` do: nothing was removed then, unless the connection was lost in the end
+ */
+export async function purge(session: Session, config: PurgeConfig, now: number, ask?: AskManagement, only?: Selection): Promise<Purged> {
+  const { queue, exportTo: directory, count = Number.POSITIVE_INFINITY, force } = config;
+  if (directory === undefined && only === undefined && !isSelective(config)) {
+    return { purged: await purgeQueue(session, queue), copiedBack: 0, stranded: 0, manifest: undefined };
+  }
+  const bundle = directory === undefined ? undefined : await openBundle(directory, queue, FILE_SIZE);
+  let meant = 0;
+  let manifest: Manifest | undefined;
+  const take = async (): Promise<void> => {
+    manifest = await bundle?.finish();
+  };
+  try {
+    const options = { force, ask, enough: () => meant >= count, take };
+    const { chosen, copiedBack, stranded } = await filtering(
+      config,
+      session.emit,
+      (isMeant) =>
+        readThrough(session, queue, options, (delivery) => {
+          if (!isMeant(delivery, now)) return undefined;
+          meant++;
+          return bundle === undefined ? true : bundle.add(delivery).then(() => true);
+        }),
+      only,
+    );
+    return { purged: chosen, copiedBack, stranded, manifest };
+  } finally {
+    await bundle?.close();
+  }
+}

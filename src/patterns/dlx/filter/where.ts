@@ -1,0 +1,114 @@
+import { type ASTNode, Environment, EvaluationError, ParseError, type ParseResult, TypeError as TypeFault } from '@marcbachmann/cel-js';
+import { Failure } from '../../../model/failure.ts';
+import type { Delivery } from '../../../model/message/message.ts';
+import { Scope, VARIABLES } from './where-scope.ts';
+
+/** Why a message cannot be judged. */
+export interface Unjudged {
+  /** True when it only lacks what the expression asks for. */
+  readonly missing: boolean;
+  readonly reason: string;
+}
+
+/** What an expression says of a dead letter, at a time in milliseconds since 1970. It never throws. */
+export type Where = (delivery: Delivery, now: number) => boolean | Unjudged;
+
+const EXAMPLE = `headers.tenant == "acme" && json.total > 99.5 && age > duration("24h")`;
+const MISSING: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds', 'unknown_variable']);
+const environment = prepare();
+
+/**
+ * Compiles an expression in CEL (https://cel.dev), which has neither loops nor side effects nor a way to the JavaScript below it.
+ *
+ * @throws Failure `usage`, with the place of what is wrong
+ */
+export function compileWhere(expression: string): Where {
+  const program = parse(expression);
+  return (delivery, now) => {
+    try {
+      const answer: unknown = program(new Scope(delivery, now));
+      return typeof answer === 'boolean' ? answer : { missing: false, reason: 'it is neither true nor false' };
+    } catch (error) {
+      return unjudged(error);
+    }
+  };
+}
+
+function parse(expression: string): ParseResult {
+  try {
+    const program = environment.parse(expression);
+    const { valid, type = 'dyn', error } = program.check();
+    if (!valid) throw error;
+    if (type !== 'bool' && type !== 'dyn') throw wrong(expression, `must be true or false, and this is of type ${plain(type)}`, 0);
+    for (const constant of constantsIn(program.ast)) checkConstant(expression, constant);
+    return program;
+  } catch (error) {
+    if (error instanceof ParseError || error instanceof TypeFault) throw wrong(expression, reasonOf(error), error.range?.start ?? 0);
+    throw error;
+  }
+}
+
+/** Numbers of both kinds may be mixed: whether one is whole is an accident of the data. */
+function prepare(): Environment {
+  const mixed = new Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true })
+    .registerOperator('int == double', (int: bigint, double: number) => Number(int) === double)
+    .registerOperator('double % double: double', (left: number, right: number) => left % right)
+    .registerFunction('timestamp(double): google.protobuf.Timestamp', (seconds: number) => new Date(seconds * 1_000));
+  const operations: Readonly<Record<string, (left: number, right: number) => number>> = {
+    '+': (left, right) => left + right,
+    '-': (left, right) => left - right,
+    '*': (left, right) => left * right,
+    '/': (left, right) => left / right,
+    '%': (left, right) => left % right,
+  };
+  for (const [sign, operate] of Object.entries(operations)) {
+    mixed
+      .registerOperator(`int ${sign} double: double`, (left: bigint, right: number) => operate(Number(left), right))
+      .registerOperator(`double ${sign} int: double`, (left: number, right: bigint) => operate(left, Number(right)));
+  }
+  for (const [name, type] of Object.entries(VARIABLES)) mixed.registerVariable(name, type);
+  return mixed;
+}
+
+/** What does not depend on a message: calls of literals, such as durations, and patterns. */
+function constantsIn(part: unknown): ASTNode[] {
+  if (Array.isArray(part)) return part.flatMap(constantsIn);
+  if (typeof part !== 'object' || part === null || !('op' in part)) return [];
+  const node = part as ASTNode;
+  const [literals] = node.op === 'call' ? [node.args[1]] : node.op === 'rcall' && node.args[0] === 'matches' ? [node.args[2]] : [];
+  return [...(literals?.every(({ op }) => op === 'value') === true ? [node] : []), ...constantsIn(node.args)];
+}
+
+function checkConstant(expression: string, node: ASTNode): void {
+  const source = ({ start, end }: ASTNode): string => expression.slice(start, end);
+  const [pattern] = node.op === 'rcall' ? node.args[2] : [];
+  try {
+    environment.evaluate(pattern === undefined ? source(node) : `"".matches(${source(pattern)})`);
+  } catch (error) {
+    if (error instanceof EvaluationError) throw wrong(expression, reasonOf(error), (pattern ?? node).start);
+  }
+}
+
+function unjudged(error: unknown): Unjudged {
+  if (error instanceof EvaluationError) return { missing: MISSING.has(error.code), reason: reasonOf(error) };
+  // A body that is too large for a text, or nests too deep.
+  return { missing: false, reason: error instanceof Error ? error.message : String(error) };
+}
+
+function reasonOf({ code, summary }: ParseError | TypeFault | EvaluationError): string {
+  if (code === 'no_such_overload') return `there is no operation "${plain(summary.replace(/^no such overload: /, ''))}"`;
+  return plain(summary);
+}
+
+/** Types as people call them. */
+function plain(text: string): string {
+  return text.replace(/\bdyn<(\w+)>/g, '$1').replaceAll(/google\.protobuf\.(\w)/g, (_, initial: string) => initial.toLowerCase());
+}
+
+function wrong(expression: string, reason: string, at: number): Failure {
+  const from = expression.lastIndexOf('\n', at - 1) + 1;
+  const [line = ''] = expression.slice(from).split('\n', 1);
+  return new Failure('usage', `--where: ${reason}, at character ${at + 1}\n${line}\n${' '.repeat(at - from)}^`, {
+    hint: `an expression in CEL (https://cel.dev) of ${Object.keys(VARIABLES).join(', ')}; for example: ${EXAMPLE}`,
+  });
+}

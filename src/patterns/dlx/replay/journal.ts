@@ -1,0 +1,111 @@
+import { fingerprintOf } from '../../../model/dead-letter/selection.ts';
+import type { StayReason, TransferCounts } from '../../../model/dead-letter/transfer.ts';
+import type { Failure } from '../../../model/failure.ts';
+import type { Delivery, Message } from '../../../model/message/message.ts';
+import { openLineFile } from '../../line-file.ts';
+import type { TransferJob } from './job.ts';
+
+/** A file with a line for every message and what became of it. */
+export interface Journal {
+  /** Adds a line; `written` is called once it is on the disk. */
+  readonly add: (line: object, written: () => void) => void;
+  /** Resolves once everything that was added is written, or cannot be. */
+  readonly written: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens a journal; what stands in the file stays. A failure to write goes to `onFailure`, and nothing is `written` any more.
+ *
+ * @throws Failure `missing` when there is no such directory, `io`
+ */
+export async function openJournal(path: string, onFailure: (failure: Failure) => void): Promise<Journal> {
+  const { add, written, close } = await openLineFile(path, { what: 'the journal', withoutDirectory: 'missing' }, onFailure);
+  return { add: (line, whenWritten) => add(JSON.stringify(line), whenWritten), written, close };
+}
+
+/** A message in the lines of a run: its number there, from 1, and its id. */
+interface Confirmed {
+  readonly number: number;
+  readonly messageId: string | undefined;
+}
+
+/**
+ * The lines of one run. The first one says that it has `begun`, the last one that it has `ended`, with its counts: what has no line when that is missing
+ * may have been on its way to the target, and is in its queue still. A message whose copy has arrived is `confirmed` before its original is acknowledged, and `moved` once the broker is known to have
+ * taken the original off the queue. When the connection is lost in between, the original may come again: then it is `doubled`, for it is in both places.
+ */
+export class JournalLines {
+  readonly #job: TransferJob;
+  readonly #journal: Journal;
+  #number = 0;
+  /** Confirmed over this connection, by what the original is known by when it comes again. */
+  #confirmed: (readonly [key: string, confirmed: Confirmed])[] = [];
+  /** Confirmed over connections that were lost before all acknowledgements were known to have arrived. */
+  readonly #doubtful = new Map<string, Confirmed[]>();
+
+  constructor(job: TransferJob, journal: Journal) {
+    this.#job = job;
+    this.#journal = journal;
+  }
+
+  /** The run begins; nothing was sent. A dry run has no lines. */
+  begun(): void {
+    this.#write({ outcome: 'begun' });
+  }
+
+  /** The run is over. */
+  ended(counts: TransferCounts): void {
+    this.#write({ outcome: 'ended', ...counts });
+  }
+
+  /** A message arrived, or stays for a reason; `written` is called once that is on the disk. */
+  settled(delivery: Delivery, sent: Message | undefined, reason: StayReason | 'unknown' | undefined, written: () => void): void {
+    const { copy, claimOf } = this.#job;
+    const { messageId } = delivery.properties;
+    const claimedOrigin = claimOf?.(delivery);
+    const confirmed = { number: ++this.#number, messageId };
+    if (reason === undefined && !copy) this.#confirmed.push([keyOf(delivery), confirmed]);
+    const outcome = reason === undefined ? (copy ? 'copied' : 'confirmed') : 'stays';
+    const to = sent === undefined ? {} : { exchange: sent.exchange, routingKey: sent.routingKey };
+    this.#add(confirmed, { outcome, ...(reason !== undefined && { reason }), ...to, ...(claimedOrigin !== undefined && { claimedOrigin }) }, written);
+  }
+
+  /** A message was delivered: perhaps one that was confirmed already, over a connection that was lost. */
+  delivered(delivery: Delivery): void {
+    if (this.#doubtful.size === 0) return;
+    const key = keyOf(delivery);
+    const [first, ...others] = this.#doubtful.get(key) ?? [];
+    if (first === undefined) return;
+    if (others.length > 0) this.#doubtful.set(key, others);
+    else this.#doubtful.delete(key);
+    this.#add(first, { outcome: 'doubled' });
+  }
+
+  /** A connection is done with; `acknowledged` is true when the broker is known to have every acknowledgement. */
+  connectionEnded(acknowledged: boolean): void {
+    for (const [key, confirmed] of this.#confirmed.splice(0)) {
+      if (acknowledged) this.#add(confirmed, { outcome: 'moved' });
+      else this.#doubtful.set(key, [...(this.#doubtful.get(key) ?? []), confirmed]);
+    }
+  }
+
+  /** Everything that was there has been looked at: what has not come again is gone. */
+  allSeen(): void {
+    for (const confirmed of [...this.#doubtful.values()].flat()) this.#add(confirmed, { outcome: 'moved' });
+    this.#doubtful.clear();
+  }
+
+  #add({ number, messageId }: Confirmed, what: object, written?: () => void): void {
+    this.#write({ number, ...what, ...(messageId !== undefined && { messageId }) }, written);
+  }
+
+  #write(what: object, written: () => void = () => undefined): void {
+    const { run, queue, dryRun } = this.#job;
+    if (!dryRun) this.#journal.add({ time: new Date().toISOString(), run, queue, ...what }, written);
+  }
+}
+
+function keyOf(delivery: Delivery): string {
+  return delivery.properties.messageId ?? fingerprintOf(delivery);
+}

@@ -1,0 +1,185 @@
+import * as z from 'zod/mini';
+import type { Session } from '../../../amqp/connection/session.ts';
+import type { AskManagement } from '../../../amqp/consumer/return-rules.ts';
+import type { Aimless, JudgedOrigin } from '../../../model/dead-letter/origin.ts';
+import { movedCopy, type PublishAddress, replayCopy, replayedBy, replaysOf } from '../../../model/dead-letter/replay.ts';
+import type { Selection } from '../../../model/dead-letter/selection.ts';
+import { Failure } from '../../../model/failure.ts';
+import { bytesOf } from '../../../model/message/body.ts';
+import type { Body, Delivery } from '../../../model/message/message.ts';
+import type { FindManagementApi } from '../../management.ts';
+import { queueName, uniqueId } from '../../names.ts';
+import { checkedCall, checkSession } from '../../options.ts';
+import { expressionOf, filtering, filterRules, filterShape, isFiltered } from '../filter/filter.ts';
+import { type Destination, Destinations } from './destinations.ts';
+import type { Transferred, TransferVerdict } from './job.ts';
+import { Origins } from './origins.ts';
+import { type Aim, checkTarget, fixedTarget, markMissing, targetOf, targetRules, targetShape } from './target.ts';
+import { transfer } from './transfer.ts';
+
+/** How messages are taken from one queue to another. */
+export const transferShape = {
+  /** At most as many of those that are chosen. */
+  count: z.optional(z.int().check(z.minimum(1))),
+  /** Messages a second. */
+  rate: z.optional(z.number().check(z.gt(0), z.maximum(1_000_000))),
+  /** True: nothing is sent; only where everything would go is found out. */
+  dryRun: z._default(z.boolean(), false),
+  /** True: the originals stay. */
+  copy: z._default(z.boolean(), false),
+  /** True: messages of a quorum queue are given back even where that costs them one of their last attempts. */
+  force: z._default(z.boolean(), false),
+  /** True: what a broker has written into the headers is published with them. */
+  keepBrokerHeaders: z._default(z.boolean(), false),
+  /** A file with a line for each message that is chosen and what became of it. */
+  journal: z.optional(z.string().check(z.minLength(1))),
+};
+
+export const ReplayConfig = z
+  .strictObject({
+    queue: queueName('QUEUE'),
+    ...filterShape,
+    ...targetShape,
+    ...transferShape,
+    /** A message that has been replayed as often stays. */
+    maxReplays: z._default(z.int().check(z.minimum(1), z.maximum(1_000_000)), 3),
+  })
+  .check(...filterRules, ...targetRules);
+export type ReplayConfig = z.output<typeof ReplayConfig>;
+
+export const MoveConfig = z.strictObject({ queue: queueName('FROM'), toQueue: queueName('TO'), ...filterShape, ...transferShape }).check(...filterRules);
+export type MoveConfig = z.output<typeof MoveConfig>;
+
+/** What a transfer takes that no config holds. */
+export interface TransferOptions {
+  /** True when the target is another broker, on which the same names mean something else. */
+  readonly elsewhere?: boolean;
+  /** The body that a message gets; undefined when there is none, and the message stays. */
+  readonly edit?: (delivery: Delivery) => Promise<Body | undefined>;
+  /** Asked for the policies of the queue. */
+  readonly ask?: AskManagement;
+  /** Finds the management API, which knows whether what a message says of its origin can be true. */
+  readonly api?: FindManagementApi;
+  /** The messages that were chosen one by one, in the place of the filters. */
+  readonly only?: Selection | undefined;
+}
+
+export interface Replayed extends Transferred {
+  /** The most frequent first. */
+  readonly destinations: readonly Destination[];
+  /** Where messages that stay claim to come from; see `Origins`. */
+  readonly claimedOrigins: readonly Destination[];
+}
+
+/**
+ * Publishes dead letters again, each where it was published to at first unless the config says where, and takes those off their queue that have arrived.
+ * They begin anew: without their history, at their first attempt. One whose origin is only claimed stays, unless the config trusts what messages say of it
+ * or names a target; `Origins` says which origins are believed.
+ *
+ * @throws Failure `usage` for wrong options, or a target that is the queue itself, `missing`, and what `transfer` throws
+ */
+export async function replay(
+  source: Session,
+  target: Session,
+  given: ReplayConfig,
+  { elsewhere = false, ...options }: TransferOptions = {},
+): Promise<Replayed> {
+  checkSession(target);
+  const config = checkedCall(source, ReplayConfig, given);
+  const { queue, maxReplays, keepBrokerHeaders } = config;
+  await expressionOf(config);
+  await checkTarget(target, config, elsewhere ? undefined : queue);
+  const run = uniqueId();
+  const origins = new Origins(source, options.api);
+  const fixed = fixedTarget(config);
+  const aimed = (delivery: Delivery, to: Aim | Aimless): Decision => {
+    if (typeof to === 'string') return to;
+    const { claimed, ...address } = to;
+    if (!elsewhere && to.exchange === '' && to.routingKey === queue) return 'circular';
+    const message = replayCopy(delivery, address, run, keepBrokerHeaders);
+    return claimed ? { claim: address, verdict: config.trustOrigin ? message : 'claimed' } : message;
+  };
+  return transferTo(source, target, config, run, options, (delivery) => {
+    // Only when another consumer has taken what was there before it: it would go round and round.
+    if (replayedBy(delivery.properties) === run) return 'again';
+    if (replaysOf(delivery.properties) >= maxReplays) return 'exhausted';
+    if (fixed !== undefined) return aimed(delivery, { ...fixed, claimed: false });
+    const aim = (origin: JudgedOrigin | Aimless): Decision => aimed(delivery, typeof origin === 'string' ? origin : targetOf(origin, config));
+    const origin = origins.judge(delivery);
+    return origin instanceof Promise ? origin.then(aim) : aim(origin);
+  });
+}
+
+/** What becomes of a message; with the origin that it claims, where nothing else speaks for that. */
+type Decision = TransferVerdict | { readonly claim: PublishAddress; readonly verdict: TransferVerdict };
+
+/**
+ * Takes messages from a queue to another one as they are, with the history of how they died.
+ *
+ * @throws as `replay` does
+ */
+export async function move(source: Session, target: Session, given: MoveConfig, { elsewhere = false, ...options }: TransferOptions = {}): Promise<Replayed> {
+  checkSession(target);
+  const config = checkedCall(source, MoveConfig, given);
+  const { queue, toQueue, keepBrokerHeaders } = config;
+  await expressionOf(config);
+  await checkTarget(target, { toQueue }, elsewhere ? undefined : queue);
+  return transferTo(source, target, config, uniqueId(), options, (delivery) => movedCopy(delivery, { exchange: '', routingKey: toQueue }, keepBrokerHeaders));
+}
+
+async function transferTo(
+  source: Session,
+  target: Session,
+  config: ReplayConfig | MoveConfig,
+  run: string,
+  { edit, only, ask }: TransferOptions,
+  decide: (delivery: Delivery) => Decision | Promise<Decision>,
+): Promise<Replayed> {
+  const [places, claimed] = [new Destinations(), new Destinations()];
+  const claims = new WeakMap<Delivery, PublishAddress>();
+  const now = Date.now();
+  const decided = (delivery: Delivery): Decision | Promise<Decision> => {
+    try {
+      return decide(delivery);
+    } catch (error) {
+      // Nothing that a stranger put into headers may end the run.
+      if (error instanceof Failure && error.kind === 'data') return 'malformed';
+      throw error;
+    }
+  };
+  const done = (delivery: Delivery, decision: Decision): TransferVerdict | Promise<TransferVerdict> => {
+    const isClaim = typeof decision === 'object' && 'claim' in decision;
+    const verdict = isClaim ? decision.verdict : decision;
+    if (isClaim) claims.set(delivery, decision.claim);
+    if (isClaim && verdict === 'claimed') claimed.add(decision.claim);
+    if (typeof verdict === 'string') return verdict;
+    if (config.dryRun) places.add(verdict, isClaim);
+    if (edit === undefined || config.dryRun) return verdict;
+    return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body: bytesOf(body) }));
+  };
+  const transferred = await filtering(
+    config,
+    source.emit,
+    (isMeant) =>
+      transfer(source, target, {
+        ...config,
+        run,
+        ask,
+        restart: () => {
+          places.clear();
+          claimed.clear();
+        },
+        all: only === undefined && !isFiltered(config),
+        isChosen: (delivery) => isMeant(delivery, now),
+        claimOf: (delivery) => claims.get(delivery),
+        decide: (delivery) => {
+          const decision = decided(delivery);
+          return decision instanceof Promise ? decision.then((one) => done(delivery, one)) : done(delivery, decision);
+        },
+      }),
+    only,
+  );
+  // What ended a run early ends the questions too: what is known is told.
+  const destinations = transferred.failure === undefined ? await markMissing(target, places.sorted) : places.sorted;
+  return { ...transferred, destinations, claimedOrigins: claimed.sorted };
+}

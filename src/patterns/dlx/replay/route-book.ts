@@ -1,0 +1,53 @@
+import type { ManagementApi } from '../../../management/api.ts';
+import type { BindingFacts, ExchangeFacts, Policy } from '../../../management/facts.ts';
+import { Failure } from '../../../model/failure.ts';
+import type { Routes } from '../routes.ts';
+
+/** Exchanges that one run asks about: forged origins may name any number. */
+const MOST_EXCHANGES = 100;
+
+/** Reads from the management API where single exchanges lead, each once: of a large broker, most is no business of a few dead letters. */
+export class RouteBook {
+  readonly #api: ManagementApi;
+  readonly #exchanges = new Map<string, ExchangeFacts>();
+  readonly #bindings = new Map<string, readonly BindingFacts[]>();
+  readonly #asked = new Set<string>();
+  #policies: ReadonlyMap<string, Policy> | undefined;
+
+  constructor(api: ManagementApi) {
+    this.#api = api;
+  }
+
+  /**
+   * Everything that decides where a message goes from an exchange; undefined when too much was asked about already.
+   *
+   * @throws Failure as the management API gives it
+   */
+  async from(exchange: string): Promise<Routes | undefined> {
+    const next = [exchange];
+    for (let name = next.pop(); name !== undefined; name = next.pop()) {
+      if (name === '' || this.#asked.has(name)) continue;
+      if (this.#asked.size >= MOST_EXCHANGES) return undefined;
+      const [facts, bindings] = await Promise.all([this.#api.exchange(name), this.#api.bindingsFrom(name)]);
+      this.#asked.add(name);
+      if (facts === undefined) continue;
+      this.#exchanges.set(name, facts);
+      this.#bindings.set(name, bindings);
+      this.#policies ??= new Map((await visible(this.#api.policies())).map((policy) => [policy.name, policy]));
+      const alternate = facts.arguments['alternate-exchange'] ?? this.#policies.get(facts.policy ?? '')?.definition['alternate-exchange'];
+      next.push(...bindings.filter(({ toExchange }) => toExchange).map(({ destination }) => destination));
+      if (typeof alternate === 'string') next.push(alternate);
+    }
+    return { queues: new Set(), exchanges: this.#exchanges, bindings: this.#bindings, policies: this.#policies ?? new Map() };
+  }
+}
+
+/** A user may see exchanges and not the policies. */
+async function visible(policies: Promise<readonly Policy[]>): Promise<readonly Policy[]> {
+  try {
+    return await policies;
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'denied') return [];
+    throw error;
+  }
+}

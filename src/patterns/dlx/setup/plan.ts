@@ -1,0 +1,204 @@
+import { onOwnChannel } from '../../../amqp/connection/channel.ts';
+import type { Connection } from '../../../amqp/connection/connection.ts';
+import { exchangeExists } from '../../../amqp/topology/ensure.ts';
+import { describeQueue } from '../../../amqp/topology/queue-facts.ts';
+import type { ManagementApi } from '../../../management/api.ts';
+import type { BindingFacts, ExchangeFacts, QueueFacts } from '../../../management/facts.ts';
+import { highest, policiesFor } from '../../../management/policies.ts';
+import { type Difference, describeDifference } from '../../../model/difference.ts';
+import { Failure } from '../../../model/failure.ts';
+import type { FieldTable, FieldValue } from '../../../model/message/message.ts';
+import type { BindingSpec, ExchangeSpec, QueueSpec } from '../../../model/topology.ts';
+import type { DeadLetterSetup } from './topology.ts';
+
+/**
+ * What becomes of one thing. `keep`: it is there and does; with differences, in what was not asked for. `bind`: it may be there,
+ * which only the management API tells; binding twice changes nothing.
+ */
+export interface PlanStep {
+  readonly kind: 'exchange' | 'queue' | 'binding' | 'policy';
+  readonly name: string;
+  readonly action: 'create' | 'change' | 'keep' | 'bind' | 'conflict';
+  /** How it is or would be declared. */
+  readonly arguments: FieldTable;
+  readonly differences: readonly Difference[];
+}
+
+export interface Plan {
+  readonly queue: string;
+  readonly steps: readonly PlanStep[];
+  /** What is good to know beside. */
+  readonly notes: readonly string[];
+}
+
+/** What a queue is, as far as somebody tells. */
+export interface QueueState {
+  readonly durable?: boolean;
+  readonly autoDelete?: boolean;
+  /** True: it is another connection's, and goes with that. */
+  readonly exclusive?: boolean;
+  /** How many messages a policy lets it have, and the name of that policy. */
+  readonly policyLength?: { readonly policy: string; readonly most: number } | undefined;
+  readonly arguments: FieldTable;
+  /** True: the arguments are all there are. */
+  readonly complete: boolean;
+}
+
+/** Looks at what is there; nothing is declared. The management API, where there is one, sees more. */
+export async function planSetup(connection: Connection, api: ManagementApi | undefined, { behind, queue, absent, back }: DeadLetterSetup): Promise<Plan> {
+  const seen = api === undefined ? undefined : { exchanges: await api.exchanges(), bindings: await api.bindings() };
+  const steps: PlanStep[] = [];
+  for (const exchange of behind.exchanges) steps.push(await planExchange(connection, seen?.exchanges, exchange));
+  for (const one of behind.queues) steps.push(planQueue(one, await queueState(connection, api, one.name), [], true));
+  steps.push(planQueue(queue, await queueState(connection, api, queue.name), absent));
+  const isNew = (kind: PlanStep['kind'], name: string): boolean => steps.some((step) => step.kind === kind && step.name === name && step.action === 'create');
+  for (const binding of [...behind.bindings, ...back]) {
+    const fresh = isNew('exchange', binding.exchange) || isNew('queue', binding.queue);
+    steps.push(planBinding(binding, fresh ? [] : seen?.bindings));
+  }
+  const notes = api === undefined ? ['without the management API it is not known which bindings are there; binding twice changes nothing'] : [];
+  return { queue: queue.name, steps, notes: steps.some(({ action }) => action === 'bind') ? notes : [] };
+}
+
+/** The conflicts of a plan as the failure of a run; undefined when there are none. */
+export function conflictFailure({ steps }: Plan): Failure | undefined {
+  const conflicts = steps.filter(({ action }) => action === 'conflict');
+  if (conflicts.length === 0) return undefined;
+  const told = conflicts.map(
+    ({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map(describeInPlan).join('; ')}`,
+  );
+  return new Failure('refused', told.join('\n'), {
+    hint: 'nothing was declared; --policy sets dead-lettering on a queue that is there; otherwise leave those flags out, or use other names',
+  });
+}
+
+/** Such as `x-message-ttl is 5000 there, the setup wants 3600000`. */
+export function describeInPlan(difference: Difference): string {
+  return describeDifference(difference, 'the setup wants');
+}
+
+async function planExchange(connection: Connection, seen: readonly ExchangeFacts[] | undefined, spec: ExchangeSpec): Promise<PlanStep> {
+  const { name, type, arguments: args } = spec;
+  const step = { kind: 'exchange', name, arguments: { type, ...args } } as const;
+  const facts = seen?.find((exchange) => exchange.name === name);
+  const exists = seen === undefined ? await exchangeExists(connection, name) : facts !== undefined;
+  if (!exists) return { ...step, action: 'create', differences: [] };
+  // One that goes away takes the way of the dead letters with it; to an internal one, only the broker itself may send them.
+  const wanted: Record<string, FieldValue> = { type, durable: true, 'auto-delete': false, internal: false };
+  const theirs: FieldTable =
+    facts === undefined
+      ? await exchangeByRefusal(connection, spec)
+      : { type: facts.type, durable: facts.durable, 'auto-delete': facts.autoDelete, internal: facts.internal };
+  const all = [
+    ...Object.entries(wanted).map(([argument, ours]) => ({ argument, theirs: theirs[argument] ?? ours, ours })),
+    ...(facts === undefined ? [] : Object.entries(args).map(([argument, ours]) => ({ argument, theirs: facts.arguments[argument] ?? null, ours }))),
+  ];
+  const differences = all.filter((one) => one.theirs !== one.ours);
+  return { ...step, action: differences.length > 0 ? 'conflict' : 'keep', differences };
+}
+
+/** What an exchange that exists is instead of what it is declared as once more: the broker changes nothing, and names the first thing that differs, which the next declaration takes over. */
+async function exchangeByRefusal(connection: Connection, { name, type, durable, arguments: args }: ExchangeSpec): Promise<FieldTable> {
+  const differs: Record<string, FieldValue> = {};
+  for (;;) {
+    const options = {
+      durable: differs['durable'] !== 'false' && durable,
+      autoDelete: differs['auto_delete'] === 'true',
+      internal: differs['internal'] === 'true',
+    };
+    try {
+      await onOwnChannel(connection, (channel) => channel.assertExchange(name, String(differs['type'] ?? type), { ...options, arguments: args }));
+      break;
+    } catch (error) {
+      const [, what = '', current = ''] =
+        /inequivalent arg '(type|durable|auto_delete|internal)'.*but current is '?([\w-]+)/.exec((error as Error).message) ?? [];
+      if (!(error instanceof Failure) || what === '' || differs[what] !== undefined) break;
+      differs[what] = current;
+    }
+  }
+  const truth = (what: string): FieldTable => (differs[what] === undefined ? {} : { [what.replace('_', '-')]: differs[what] === 'true' });
+  return { ...(differs['type'] !== undefined && { type: differs['type'] }), ...truth('durable'), ...truth('auto_delete'), ...truth('internal') };
+}
+
+/** What is known of a queue; undefined when there is none. */
+export async function queueState(connection: Connection, api: ManagementApi | undefined, name: string): Promise<QueueState | undefined> {
+  const facts = await api?.queue(name);
+  if (api !== undefined && facts !== undefined) {
+    const { durable, autoDelete, exclusive } = facts;
+    const policyLength = await lengthByPolicy(api, facts);
+    return { durable, autoDelete, exclusive, policyLength, arguments: { ...facts.arguments, 'x-queue-type': facts.type }, complete: true };
+  }
+  const described = await describeQueue(connection, name);
+  if (described === undefined) return undefined;
+  const { type, durable, autoDelete, withheld, arguments: args } = described;
+  const exclusive = withheld?.code === RESOURCE_LOCKED;
+  return { durable, autoDelete, exclusive, arguments: { ...args, ...(type !== undefined && { 'x-queue-type': type }) }, complete: false };
+}
+
+const RESOURCE_LOCKED = 405;
+
+/** The lowest length that a policy of the user or of the operator allows. */
+async function lengthByPolicy(api: ManagementApi, facts: QueueFacts): Promise<QueueState['policyLength']> {
+  const holding = [await api.policies(), await api.operatorPolicies()].flatMap((all) => highest(policiesFor(all, facts)));
+  const limits = holding.flatMap(({ name: policy, definition: { 'max-length': most } }) => (typeof most === 'number' ? [{ policy, most }] : []));
+  return limits.sort((one, other) => one.most - other.most)[0];
+}
+
+/** What the broker does not tell by refusing. */
+const UNTOLD: ReadonlySet<string> = new Set(['x-delivery-limit', 'x-dead-letter-strategy', 'x-overflow']);
+
+/**
+ * Compares a queue with what it would be declared as: what was asked for must be so, the rest is kept as it is. One that `keeps` dead letters must also
+ * be there when they come, and have room for more than one.
+ */
+export function planQueue(
+  { name, arguments: args, required = [] }: QueueSpec,
+  state: QueueState | undefined,
+  absent: readonly string[],
+  keeps = false,
+): PlanStep {
+  const step = { kind: 'queue', name, arguments: args } as const;
+  if (state === undefined) return { ...step, action: 'create', differences: [] };
+  const known = (argument: string): boolean => state.complete || (state.arguments['x-queue-type'] !== undefined && !UNTOLD.has(argument));
+  const differences = [
+    ...Object.entries(args).map(([argument, ours]): Difference => ({ argument, theirs: state.arguments[argument] ?? null, ours })),
+    ...absent.filter((argument) => !(argument in args)).map((argument): Difference => ({ argument, theirs: state.arguments[argument] ?? null, ours: null })),
+  ].filter(({ argument, theirs, ours }) => theirs !== ours && (theirs !== null || known(argument)));
+  const conflicts = [
+    ...differences.filter(({ argument }) => required.includes(argument) || absent.includes(argument)),
+    ...(state.exclusive === true ? [{ argument: 'exclusive', theirs: true, ours: false }] : keeps ? unfit(state) : []),
+  ];
+  return conflicts.length > 0 ? { ...step, action: 'conflict', differences: conflicts } : { ...step, action: 'keep', differences };
+}
+
+/** Why a queue does not keep dead letters. */
+function unfit({ durable, autoDelete, policyLength, arguments: args }: QueueState): readonly Difference[] {
+  const most = args['x-max-length'];
+  return [
+    ...(durable === false ? [{ argument: 'durable', theirs: false, ours: true }] : []),
+    ...(autoDelete === true ? [{ argument: 'auto-delete', theirs: true, ours: false }] : []),
+    ...(args['x-expires'] === undefined ? [] : [{ argument: 'x-expires', theirs: args['x-expires'], ours: null }]),
+    ...(typeof most === 'number' && most <= 1 ? [{ argument: 'x-max-length', theirs: most, ours: null }] : []),
+    ...(policyLength !== undefined && policyLength.most <= 1
+      ? [{ argument: `max-length of the policy "${policyLength.policy}"`, theirs: policyLength.most, ours: null }]
+      : []),
+  ];
+}
+
+function planBinding({ exchange, queue, key, arguments: args }: BindingSpec, seen: readonly BindingFacts[] | undefined): PlanStep {
+  const name = `${exchange} → ${queue}${key === '' ? '' : ` (${key})`}`;
+  const same = seen?.some(
+    (one) =>
+      one.source === exchange &&
+      one.destination === queue &&
+      !one.toExchange &&
+      one.key === key &&
+      JSON.stringify(sorted(one.arguments)) === JSON.stringify(sorted(args)),
+  );
+  const action = same === undefined ? 'bind' : same ? 'keep' : 'create';
+  return { kind: 'binding', name, action, arguments: { exchange, queue, key, ...(Object.keys(args).length > 0 && { arguments: args }) }, differences: [] };
+}
+
+function sorted(table: FieldTable): FieldTable {
+  return Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,59 @@
+import type { Connection } from '../../../amqp/connection/connection.ts';
+import type { Session } from '../../../amqp/connection/session.ts';
+import { atLeast } from '../../../amqp/consumer/return-rules.ts';
+import { withControlConnection } from '../../../amqp/topology/declare.ts';
+import { ensure } from '../../../amqp/topology/ensure.ts';
+import type { ManagementApi } from '../../../management/api.ts';
+import type { ConnectionConfig } from '../../connection.ts';
+import { type ManagementPlace, managementIfThere } from '../../management.ts';
+import { checkedCall } from '../../options.ts';
+import { DlxSetupConfig } from './config.ts';
+import { conflictFailure, type Plan, planSetup } from './plan.ts';
+import { type PolicyPlan, planPolicy, policyHolds } from './policy.ts';
+import { type DeadLetterSetup, setupTopology } from './topology.ts';
+import { type Verified, verifySetup } from './verify.ts';
+
+/** What the setup of dead letters has to reach. */
+export interface SetupPlace {
+  readonly connection: ConnectionConfig;
+  /** Where the management API is; it sees more than the broker tells otherwise, and only it sets policies. */
+  readonly management: ManagementPlace;
+}
+
+/** What was done, or would be, and how the marked message went through. */
+export interface SetUp extends Plan {
+  readonly verified?: Verified;
+}
+
+/**
+ * Sets up the dead letters of a queue: what is missing is declared, the queue itself last, so that it never dead-letters into
+ * nothing. Doing it twice changes nothing. With `plan`, nothing is touched at all, and conflicts are in the plan.
+ *
+ * @throws Failure `usage` for wrong options, `refused` that names each argument in conflict, and then nothing was declared; `missing` for a policy on a
+ * queue that is not there; `unavailable` for one without the management API; with `verify`, as `verifySetup` does
+ */
+export async function setupDeadLetters(session: Session, given: DlxSetupConfig, { connection: target, management }: SetupPlace): Promise<SetUp> {
+  const config = checkedCall(session, DlxSetupConfig, given);
+  // What is wrong with the config is told before anything connects.
+  setupTopology(config);
+  return withControlConnection(session, async (connection) => {
+    const setup = setupTopology(config, { unlimited: atLeast(connection.version, 4, 0) });
+    const api = await managementIfThere(target, management, connection, session.signal, session.emit);
+    const plan = config.policy ? await planPolicy(connection, api, setup) : await planSetup(connection, api, setup);
+    const told = { queue: plan.queue, steps: plan.steps, notes: plan.notes };
+    if (config.plan) return told;
+    const conflict = conflictFailure(plan);
+    if (conflict !== undefined) throw conflict;
+    await apply(connection, api, setup, plan);
+    return config.verify ? { ...told, verified: await verifySetup(session, connection, api, config, setup) } : told;
+  });
+}
+
+async function apply(connection: Connection, api: ManagementApi | undefined, { behind, queue, back }: DeadLetterSetup, plan: Plan | PolicyPlan): Promise<void> {
+  await ensure(connection, behind);
+  const byPolicy = 'policy' in plan;
+  await ensure(connection, { exchanges: [], queues: byPolicy ? [] : [queue], bindings: back });
+  if (!byPolicy || api === undefined) return;
+  if (plan.policy !== undefined) await api.setPolicy(plan.policy);
+  if (plan.holding !== undefined) await policyHolds(api, queue.name, plan.holding);
+}

@@ -1,0 +1,177 @@
+import { Failure } from '../../../model/failure.ts';
+import type { FieldTable } from '../../../model/message/message.ts';
+import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../../../model/topology.ts';
+import { DEAD_TTL } from '../../work/prepare.ts';
+import { type DlxSetupConfig, MAX_LENGTH, MESSAGE_TTL, typeOfQueue } from './config.ts';
+
+/** More deliveries than there will be. */
+export const NO_LIMIT = 2_147_483_647;
+
+/** Everything that has to be there for the messages of a queue to be dead-lettered. */
+export interface DeadLetterSetup {
+  /** The exchanges, the queues behind them and their bindings: all but QUEUE. */
+  readonly behind: Topology;
+  readonly queue: QueueSpec;
+  /** Arguments that QUEUE must not have. */
+  readonly absent: readonly string[];
+  /** Bindings of QUEUE itself. */
+  readonly back: readonly BindingSpec[];
+  /** What a policy has to say to the same effect. */
+  readonly policy: FieldTable;
+}
+
+/**
+ * The whole setup as a value; nothing is asked of a broker. From 4.0 on a quorum queue has a delivery limit unless it is told otherwise, and looking at dead
+ * letters would cost them one delivery each; before, -1 is refused and no limit is the default.
+ */
+export function setupTopology(config: DlxSetupConfig, { unlimited = false }: { readonly unlimited?: boolean } = {}): DeadLetterSetup {
+  const { queue: name, dlx, dlxRoutingKey, deadQueue } = config;
+  const ladder = ladderOf(config);
+  const route: FieldTable =
+    ladder === undefined ? { 'x-dead-letter-exchange': dlx, 'x-dead-letter-routing-key': dlxRoutingKey } : { 'x-dead-letter-exchange': ladder.exchange };
+  const strategy: FieldTable = config.atLeastOnce ? { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' } : {};
+  const { args: limits, given } = limitsOf(config, typeOfQueue(config), ladder);
+  return {
+    behind: {
+      exchanges: [{ name: dlx, type: 'direct', durable: true, arguments: {} }, ...(ladder?.exchanges ?? [])],
+      queues: [deadLetters(config, unlimited), ...(ladder?.queues ?? [])],
+      bindings: [{ exchange: dlx, queue: deadQueue, key: dlxRoutingKey, arguments: {} }, ...(ladder?.bindings ?? [])],
+    },
+    queue: {
+      name,
+      durable: true,
+      arguments: { 'x-queue-type': typeOfQueue(config), ...route, ...strategy, ...limits },
+      required: [...(config.queueType === undefined && !config.atLeastOnce ? [] : ['x-queue-type']), ...Object.keys(route), ...Object.keys(strategy), ...given],
+    },
+    // With a key of its own on QUEUE, a message could not remember how far up the ladder it is.
+    absent: ladder === undefined ? [] : ['x-dead-letter-routing-key', 'x-message-ttl', 'x-max-length', 'x-max-length-bytes'],
+    back: ladder?.back ?? [],
+    // A queue that is there holds messages: limits that nobody asked for could kill some of them at once.
+    policy: Object.fromEntries(
+      Object.entries({ ...route, ...strategy, ...pick(limits, given), ...(ladder !== undefined && { 'x-delivery-limit': NO_LIMIT }) }).map(
+        ([argument, value]) => [argument.replace(/^x-/, ''), value],
+      ),
+    ),
+  };
+}
+
+function deadLetters({ deadQueue, deadQueueType, deadTtl }: DlxSetupConfig, unlimited: boolean): QueueSpec {
+  return {
+    name: deadQueue,
+    durable: true,
+    arguments: {
+      'x-queue-type': deadQueueType ?? 'classic',
+      'x-message-ttl': deadTtl ?? DEAD_TTL,
+      ...(deadQueueType === 'quorum' && unlimited && { 'x-delivery-limit': -1 }),
+    },
+    required: [...(deadQueueType === undefined ? [] : ['x-queue-type']), ...(deadTtl === undefined ? [] : ['x-message-ttl'])],
+  };
+}
+
+/** What QUEUE lets messages die of, beside rejections; nothing when a ladder brings them back (see `ladderOf`). */
+function limitsOf(
+  { messageTtl, ttl, maxLength, limit, deliveryLimit }: DlxSetupConfig,
+  queueType: 'classic' | 'quorum',
+  ladder: Ladder | undefined,
+): { args: FieldTable; given: readonly string[] } {
+  if (ladder !== undefined) {
+    // RabbitMQ 4 has a limit where none is set, and -1, which turns it off there, is the lowest of all before.
+    return queueType === 'quorum' ? { args: { 'x-delivery-limit': NO_LIMIT }, given: ['x-delivery-limit'] } : { args: {}, given: [] };
+  }
+  return {
+    args: {
+      ...(ttl && { 'x-message-ttl': messageTtl ?? MESSAGE_TTL }),
+      ...(limit && { 'x-max-length': maxLength ?? MAX_LENGTH }),
+      ...(deliveryLimit !== undefined && { 'x-delivery-limit': deliveryLimit }),
+    },
+    given: [
+      ...(messageTtl === undefined ? [] : ['x-message-ttl']),
+      ...(maxLength === undefined ? [] : ['x-max-length']),
+      ...(deliveryLimit === undefined ? [] : ['x-delivery-limit']),
+    ],
+  };
+}
+
+function pick(table: FieldTable, names: readonly string[]): FieldTable {
+  return Object.fromEntries(Object.entries(table).filter(([name]) => names.includes(name)));
+}
+
+/** What brings rejected messages back, each time after a longer pause. */
+export interface Ladder {
+  /** The dead-letter exchange of QUEUE. */
+  readonly exchange: string;
+  readonly exchanges: readonly ExchangeSpec[];
+  /** One for each pause. */
+  readonly queues: readonly QueueSpec[];
+  readonly bindings: readonly BindingSpec[];
+  /** Through which messages come back to QUEUE. */
+  readonly back: readonly BindingSpec[];
+}
+
+/** Deaths after which a message must not come back: the broker would see a circle without a rejection, and drop it without a word. */
+const FINAL = ['expired', 'maxlen', 'delivery_limit'];
+
+/**
+ * A ladder for consumers that do no more than reject. The broker cannot count attempts, and a dead-letter routing key on QUEUE
+ * would send each message to the same place for ever; without one, a message dies with the key that it came with. So the key is
+ * the memory: each rung gives its messages back with the key that leads to the next rung, the last one with the key of the dead
+ * letters. A key that is no rung's is a first attempt, which the alternate exchange takes.
+ *
+ * The name of the ladder holds its pauses: another ladder is another set of names, and never half of each.
+ */
+export function ladderOf({
+  queue,
+  deadQueue,
+  dlxRoutingKey,
+  retry,
+}: Pick<DlxSetupConfig, 'queue' | 'deadQueue' | 'dlxRoutingKey' | 'retry'>): Ladder | undefined {
+  if (retry === undefined) return undefined;
+  const exchange = `${queue}.retry.${retry.map(shortDuration).join('-')}`;
+  const [first, back] = [`${exchange}.first`, `${exchange}.back`];
+  const rungs = retry.map((pause, index) => ({ pause, name: `${exchange}.${index + 1}` }));
+  const longest = Math.max(...[first, back, ...rungs.map(({ name }) => name)].map((name) => Buffer.byteLength(name)));
+  if (longest > 255) throw new Failure('usage', `the names for --retry are too long: "${first}" must have at most 255 bytes`);
+  const keyAfter = (index: number): string => rungs[index + 1]?.name ?? dlxRoutingKey;
+  const bind = (from: string, to: string, key: string, args = {}): BindingSpec => ({ exchange: from, queue: to, key, arguments: args });
+  const died = (reason: string): BindingSpec['arguments'] => ({ 'x-match': 'all-with-x', 'x-first-death-reason': reason });
+  return {
+    exchange,
+    exchanges: [
+      { name: first, type: 'headers', durable: true, arguments: {} },
+      { name: exchange, type: 'direct', durable: true, arguments: { 'alternate-exchange': first } },
+      { name: back, type: 'direct', durable: true, arguments: {} },
+    ],
+    queues: rungs.map(({ name, pause }, index) => ({
+      name,
+      durable: true,
+      arguments: {
+        // A quorum queue keeps a message until QUEUE has it; a classic one would lose it when that fails.
+        'x-queue-type': 'quorum',
+        'x-message-ttl': pause,
+        'x-dead-letter-exchange': back,
+        'x-dead-letter-routing-key': keyAfter(index),
+        'x-dead-letter-strategy': 'at-least-once',
+        'x-overflow': 'reject-publish',
+      },
+      required: ['x-queue-type', 'x-message-ttl', 'x-dead-letter-exchange', 'x-dead-letter-routing-key'],
+    })),
+    bindings: [
+      bind(first, rungs[0]?.name ?? deadQueue, '', died('rejected')),
+      ...FINAL.map((reason) => bind(first, deadQueue, '', died(reason))),
+      ...rungs.map((_, index) => bind(exchange, rungs[index + 1]?.name ?? deadQueue, keyAfter(index))),
+    ],
+    back: rungs.map((_, index) => bind(back, queue, keyAfter(index))),
+  };
+}
+
+/** `90s`, `10m`: the largest unit that needs no fraction. */
+function shortDuration(milliseconds: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const;
+  const unit = units.find(([, length]) => milliseconds % length === 0);
+  return unit === undefined ? `${milliseconds}ms` : `${milliseconds / unit[1]}${unit[0]}`;
+}

@@ -1,0 +1,62 @@
+import type { Session } from '../../amqp/connection/session.ts';
+import { Consumer } from '../../amqp/consumer/consumer.ts';
+import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
+import { abortFailure, Failure } from '../../model/failure.ts';
+import type { OnDelivery, ReadOptions } from './options.ts';
+
+const PREFETCH = 2_000;
+
+/**
+ * Hands out the messages of a stream from its first to the offset `last`. A stream takes nothing back, for nothing is taken from it. Resolves with how
+ * many were handed out, and with the offset of the last one.
+ *
+ * @throws Failure `refused` when messages are to be removed, and as the consumer does
+ */
+export async function readStream(
+  session: Session,
+  queue: string,
+  last: number,
+  { take, enough }: ReadOptions,
+  onDelivery: OnDelivery,
+): Promise<{ readonly read: number; readonly at: number }> {
+  if (take !== undefined) throw new Failure('refused', 'a stream keeps its messages until its retention drops them: none can be removed');
+  let [read, at] = [0, -1];
+  if (last < 0) return { read, at };
+  let end: (failure: Failure | undefined) => void = () => undefined;
+  const ended = new Promise<Failure | undefined>((resolve) => {
+    end = resolve;
+  });
+  const handle = async (delivery: WireDelivery, offset: number): Promise<void> => {
+    try {
+      await onDelivery(delivery, read);
+    } catch (error) {
+      end(error instanceof Failure ? error : new Failure('io', `reading stopped: ${error instanceof Error ? error.message : error}`, { cause: error }));
+    }
+    consumer.settle(delivery, 'ack');
+    if (offset >= last || enough?.() === true) end(undefined);
+  };
+  const consumer = new Consumer(session, { queue, prefetch: PREFETCH, noAck: false, exclusive: false }, (delivery) => {
+    const offset = delivery.offset ?? 0;
+    if (offset > last || enough?.() === true) {
+      end(undefined);
+      return;
+    }
+    at = offset;
+    read++;
+    void handle(delivery, offset);
+  });
+  const abort = (): void => end(abortFailure(session.signal));
+  session.signal.addEventListener('abort', abort, { once: true });
+  try {
+    await consumer.connect();
+    void consumer.ended.then(end);
+    await consumer.subscribe(Number.POSITIVE_INFINITY, { 'x-stream-offset': 'first' });
+    const failure = await ended;
+    if (failure !== undefined) throw failure;
+    return { read, at };
+  } finally {
+    session.signal.removeEventListener('abort', abort);
+    // Acknowledgements only give credit: none is missed.
+    await consumer.close().catch(() => undefined);
+  }
+}

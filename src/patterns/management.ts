@@ -1,0 +1,96 @@
+import { type Address, parseAddress } from '../amqp/connection/address.ts';
+import type { Connection } from '../amqp/connection/connection.ts';
+import { type ManagementApi, openManagementApi } from '../management/api.ts';
+import type { ManagementTls } from '../management/http.ts';
+import type { Emit } from '../model/event.ts';
+import { Failure } from '../model/failure.ts';
+import { ConnectionConfig } from './connection.ts';
+import { checkedOptions } from './options.ts';
+
+/** Where the management API is said to be. */
+export interface ManagementPlace {
+  /** Undefined: where it usually is, on the host of the broker's URL. */
+  readonly url: string | undefined;
+  /** True: the user has named it for this run. */
+  readonly asked: boolean;
+}
+
+const ANSWER_TIMEOUT = 10_000;
+/** A place that is only guessed must not hold up a run that can do without. */
+const GUESS_TIMEOUT = 2_000;
+
+/**
+ * The management API beside a broker: as the user, and in the vhost, of its first URL. Nothing is asked yet.
+ *
+ * @throws Failure `usage` for a URL that cannot be read
+ */
+export function managementBesideBroker(
+  config: ConnectionConfig,
+  place: ManagementPlace,
+  signal: AbortSignal,
+  timeout = config.connectTimeout ?? ANSWER_TIMEOUT,
+): ManagementApi {
+  const address = parseAddress(config.url[0] ?? '');
+  const { host, tls, username, password, vhost } = address;
+  const name = host.includes(':') ? `[${host}]` : host;
+  const usual = tls ? `https://${name}:15671` : `http://${name}:15672`;
+  return openManagementApi({ url: place.url ?? usual, username, password, vhost, timeout, signal, tls: (of) => tlsBeside(config, address, of) });
+}
+
+/** The certificates of the connection hold for the management API too; the name that an AMQP URL gives is that of its own host. */
+async function tlsBeside(config: ConnectionConfig, { servername, ...address }: Address, host: string): Promise<ManagementTls> {
+  const { tlsOptions } = await import('../amqp/connection/tls.ts');
+  const own = { ...address, tls: true, host, servername: host === address.host ? servername : undefined };
+  return (await tlsOptions(own, config)) ?? {};
+}
+
+/**
+ * The management API for one who can do without: undefined where it does not answer, or belongs to another broker.
+ *
+ * @throws Failure when the user has named the place, and it cannot be used
+ */
+export async function managementIfThere(
+  config: ConnectionConfig,
+  place: ManagementPlace,
+  connection: Connection,
+  signal: AbortSignal,
+  emit: Emit,
+): Promise<ManagementApi | undefined> {
+  const api = managementBesideBroker(config, place, signal, place.url === undefined ? GUESS_TIMEOUT : undefined);
+  try {
+    const { cluster } = await api.overview();
+    if (connection.cluster === '' || connection.cluster === cluster) return api;
+    if (place.asked) {
+      throw new Failure('usage', `the management API at ${api.root} belongs to another broker ("${cluster}") than the URL ("${connection.cluster}")`);
+    }
+    emit({ kind: 'detail', text: `the management API at ${api.root} belongs to another broker; going on without` });
+  } catch (error) {
+    if (!(error instanceof Failure) || place.asked || signal.aborted) throw error;
+    emit({ kind: 'detail', text: `going on without the management API: ${error.message}` });
+  }
+  return undefined;
+}
+
+/** Finds the management API once, when it is first asked for; see {@link managementIfThere}. */
+export type FindManagementApi = (connection: Connection) => Promise<ManagementApi | undefined>;
+
+/** For several questions that can do without an answer. */
+export function managementFinder(config: ConnectionConfig, place: ManagementPlace, emit: Emit, signal: AbortSignal): FindManagementApi {
+  let api: Promise<ManagementApi | undefined> | undefined;
+  return (connection) => {
+    api ??= managementIfThere(config, place, connection, signal, emit);
+    return api;
+  };
+}
+
+/**
+ * The management API for a program that inspects or replays dead letters: it knows which origins can be true. It is found at this URL, or where it usually
+ * is beside the broker of the connection; a run that finds none goes on without.
+ *
+ * @throws Failure `usage` for a wrong connection or URL; later, where the URL is given and cannot be used
+ */
+export function managementApi(connection: ConnectionConfig, url?: string): FindManagementApi {
+  const config = checkedOptions(ConnectionConfig, connection);
+  if (url !== undefined && typeof url !== 'string') throw new Failure('usage', 'the URL of the management API must be a text');
+  return managementFinder(config, { url, asked: url !== undefined }, () => undefined, new AbortController().signal);
+}

@@ -1,0 +1,255 @@
+import { isUtf8 } from 'node:buffer';
+import { fstatSync, statSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import * as z from 'zod/mini';
+import { abortFailure, Failure } from '../../model/failure.ts';
+import { type Envelope, parseEnvelope } from '../../model/message/envelope.ts';
+import { type FieldTable, type Place, type Properties, placeOf } from '../../model/message/message.ts';
+import { MAX_TIMER } from '../../model/quantity.ts';
+import { shortString } from '../names.ts';
+
+const optionalText = (flag: string) => z.optional(shortString(flag));
+
+/** The properties that every publishing command can set. */
+export const messageShape = {
+  contentType: optionalText('--content-type'),
+  contentEncoding: optionalText('--content-encoding'),
+  header: z.optional(z.custom<FieldTable>()),
+  priority: z.optional(z.int().check(z.minimum(0), z.maximum(255))),
+  correlationId: optionalText('--correlation-id'),
+  replyTo: optionalText('--reply-to'),
+  /** Milliseconds until the message expires in its queue. */
+  ttl: z.optional(z.int().check(z.minimum(0), z.maximum(MAX_TIMER * 2))),
+  messageId: optionalText('--message-id'),
+  /** Seconds since 1970. */
+  timestamp: z.optional(z.int().check(z.minimum(0))),
+  type: optionalText('--type'),
+  userId: optionalText('--user-id'),
+  appId: optionalText('--app-id'),
+  /** True: the message may be lost when the broker restarts. */
+  transient: z._default(z.boolean(), false),
+};
+
+/** Where the bodies come from. */
+export const sourceShape = {
+  body: z.optional(z.string()),
+  /** Files, a message each; `-` is standard input. */
+  file: z.optional(z.array(z.string().check(z.minLength(1))).check(z.minLength(1))),
+  /** Each line is a message. */
+  lines: z._default(z.boolean(), false),
+  /** Each line is an envelope. */
+  envelopes: z._default(z.boolean(), false),
+  /** True: an envelope is published with the headers that a broker has written into it: counters of its delivery, and how it died. */
+  keepBrokerHeaders: z._default(z.boolean(), false),
+  /** The body this many times; of lines or envelopes, at most this many. */
+  count: z.optional(z.int().check(z.minimum(1))),
+  /** Drops one newline at the end of standard input or of a file. */
+  chomp: z._default(z.boolean(), false),
+  /** True: an input without a byte is an empty message, and not a mistake. */
+  allowEmpty: z._default(z.boolean(), false),
+};
+
+const MessageConfig = z.object(messageShape);
+const SourceConfig = z.object(sourceShape);
+export type MessageConfig = z.output<typeof MessageConfig>;
+export type SourceConfig = z.output<typeof SourceConfig>;
+
+/** A message, and where it was read, before it is known where it goes: an envelope may say so itself. */
+export interface Draft extends Envelope, Place {}
+
+/** Drafts, in batches as they arrive. A failure stands for a line that is no envelope. */
+export type Drafts = AsyncIterable<readonly (Draft | Failure)[]>;
+
+/** The properties that flags ask for. */
+export function propertiesOf(config: MessageConfig): Properties {
+  const { header, ttl, transient, contentType, contentEncoding, priority, correlationId, replyTo, messageId, timestamp, type, userId, appId } = config;
+  const given = { contentType, contentEncoding, headers: header, priority, correlationId, replyTo, messageId, timestamp, type, userId, appId };
+  return {
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    ...(ttl !== undefined && { expiration: String(ttl) }),
+    ...(transient ? { deliveryMode: 1 } : {}),
+  };
+}
+
+/** What is behind a body that was not given as an argument. */
+export interface Input {
+  readonly stdin: () => Readable;
+  /** Opens a file; throws what the system says. */
+  readonly open: (path: string) => Readable;
+  readonly stdinIsTerminal: boolean;
+}
+
+/** A stream of bodies, and what it is called. */
+interface Source {
+  readonly name: string;
+  readonly stream: Readable;
+}
+
+/**
+ * Opens where drafts come from, and reads them in batches as they arrive: the argument, the files, or standard input when it
+ * is not a terminal. With an argument, standard input is never touched.
+ *
+ * @throws Failure `usage` without any body, `missing` or `io` for a file that cannot be read; while reading, `data`
+ * for an input that is empty where it is one message
+ */
+export async function openDrafts(config: SourceConfig & { readonly returned?: string | undefined }, input: Input, signal: AbortSignal): Promise<Drafts> {
+  const { body, file: files = [], lines, envelopes, count } = config;
+  checkSource(config, files);
+  if (body !== undefined) return repeat(Buffer.from(body), count ?? 1);
+  const sources: Source[] = [];
+  for (const file of files.length === 0 ? [undefined] : files) sources.push(openSource(file, input));
+  if (config.returned !== undefined) checkNoLoop(sources, config.returned);
+  if (lines || envelopes) return readMany(sources, envelopes, count ?? Number.POSITIVE_INFINITY, signal);
+  return readWholes(sources, config, signal);
+}
+
+/** What is added to the file that is read would be read, come back and be added again. */
+function checkNoLoop(sources: readonly Source[], returned: string): void {
+  const written = statSync(returned, { throwIfNoEntry: false });
+  const looped = sources.find(({ stream }) => {
+    const { fd } = stream as { readonly fd?: unknown };
+    const read = typeof fd === 'number' ? fstatSync(fd) : undefined;
+    return written?.isFile() === true && read?.dev === written.dev && read.ino === written.ino;
+  });
+  if (looped === undefined) return;
+  for (const { stream } of sources) stream.destroy();
+  throw new Failure('usage', `--returned ${returned} is the file that is read`, { hint: 'name another file' });
+}
+
+/** Refuses flags that contradict each other. */
+function checkSource({ body, lines, envelopes, keepBrokerHeaders, count, chomp }: SourceConfig, files: readonly string[]): void {
+  const refuse = (what: string, hint?: string): never => {
+    throw new Failure('usage', what, hint === undefined ? {} : { hint });
+  };
+  if (body !== undefined && files.length > 0) refuse('a BODY and --file exclude each other');
+  if (keepBrokerHeaders && !envelopes) refuse('--keep-broker-headers is for --envelopes: nothing else has such headers');
+  if (lines && envelopes) refuse('--lines and --envelopes exclude each other');
+  if (body !== undefined && (lines || envelopes)) refuse('with a BODY there are no lines to read', 'leave out BODY to read standard input');
+  if (chomp && body !== undefined) refuse('--chomp is for standard input and --file: a BODY has no newline but its own');
+  if (chomp && (lines || envelopes)) refuse('--chomp is for a body that is read whole: a line has no newline at its end');
+  if (files.filter((one) => one === '-').length > 1) refuse('--file - is given twice', 'standard input can be read once');
+  if (count !== undefined && files.length > 1 && !lines && !envelopes) {
+    refuse(`--count repeats one body, and there are ${files.length} files`, 'with --lines or --envelopes it is how many of them are sent');
+  }
+}
+
+async function* readWholes(sources: readonly Source[], { count = 1, chomp, allowEmpty }: SourceConfig, signal: AbortSignal): AsyncGenerator<readonly Draft[]> {
+  for (const { stream, name } of sources) {
+    const whole = await readWhole(stream, signal);
+    const body = chomp && whole.at(-1) === NEWLINE ? whole.subarray(0, -1) : whole;
+    // More often than not, the program before the pipe has failed.
+    if (body.length === 0 && !allowEmpty) {
+      throw new Failure('data', `${name} is empty${whole.length === 0 ? '' : ' but for a newline'}: there is nothing to send`, {
+        hint: '--allow-empty sends an empty message',
+      });
+    }
+    yield* repeat(body, count);
+  }
+}
+
+const NEWLINE = 0x0a;
+
+/** Shared by all drafts that come without properties. */
+const NO_PROPERTIES: Properties = {};
+
+const REPEAT_BATCH = 256;
+
+async function* repeat(body: Buffer, count: number): AsyncGenerator<readonly Draft[]> {
+  for (let left = count; left > 0; left -= REPEAT_BATCH) {
+    yield Array.from({ length: Math.min(left, REPEAT_BATCH) }, () => ({ properties: NO_PROPERTIES, body, line: undefined, file: undefined }));
+  }
+}
+
+async function* readMany(sources: readonly Source[], envelopes: boolean, most: number, signal: AbortSignal): Drafts {
+  let left = most;
+  for (const { stream, name } of sources) {
+    const file = sources.length > 1 ? name : undefined;
+    let line = 0;
+    for await (const bodies of readLines(stream, signal)) {
+      const drafts: (Draft | Failure)[] = [];
+      for (const body of bodies) {
+        if (left === 0) break;
+        left--;
+        line++;
+        if (!envelopes) drafts.push({ properties: NO_PROPERTIES, body, line, file });
+        else if (body.length > 0) {
+          try {
+            if (!isUtf8(body)) throw new Failure('data', 'the envelope is not valid UTF-8');
+            drafts.push({ ...parseEnvelope(body.toString('utf8')), line, file });
+          } catch (error) {
+            if (!(error instanceof Failure)) throw error;
+            const hint = error.hint === undefined ? {} : { hint: error.hint };
+            drafts.push(new Failure(error.kind, `${placeOf({ file, line })}: ${error.message}`, { cause: error, ...hint }));
+          }
+        }
+      }
+      yield drafts;
+      if (left === 0) return;
+    }
+  }
+}
+
+async function readWhole(stream: Readable, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of readChunks(stream, signal)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function openSource(file: string | undefined, { stdin, open, stdinIsTerminal }: Input): Source {
+  if (file === undefined || file === '-') {
+    if (file === undefined && stdinIsTerminal) {
+      throw new Failure('usage', 'there is nothing to publish: no BODY, no --file, and standard input is a terminal', { hint: 'rmq publish -q QUEUE BODY' });
+    }
+    return { name: 'standard input', stream: stdin() };
+  }
+  try {
+    return { name: file, stream: open(file) };
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw new Failure(missing ? 'missing' : 'io', `--file: ${missing ? 'no file' : 'cannot read'} ${file}`, { cause: error });
+  }
+}
+
+/**
+ * The chunks of a stream. The signal ends it in the middle, also while the stream has nothing to say.
+ *
+ * @throws Failure `io` when it cannot be read, or what the signal was aborted with
+ */
+export async function* readChunks(stream: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
+  if (signal.aborted) throw abortFailure(signal);
+  const stop = (): void => {
+    stream.destroy();
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    for await (const chunk of stream) yield chunk as Buffer;
+    if (signal.aborted) throw abortFailure(signal);
+  } catch (error) {
+    if (signal.aborted) throw abortFailure(signal);
+    if (error instanceof Failure) throw error;
+    throw new Failure('io', `the input cannot be read: ${error instanceof Error ? error.message : error}`, { cause: error });
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/**
+ * The lines of a stream, in batches as they arrive, without their newlines; a last line needs none. Lines are bytes: nothing
+ * is decoded, and a carriage return stays.
+ */
+export async function* readLines(stream: Readable, signal: AbortSignal): AsyncGenerator<readonly Buffer[]> {
+  let begun: Buffer[] = [];
+  for await (const chunk of readChunks(stream, signal)) {
+    const lines: Buffer[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      const piece = chunk.subarray(start, end);
+      lines.push(begun.length === 0 ? piece : Buffer.concat([...begun, piece]));
+      begun = [];
+      start = end + 1;
+    }
+    if (start < chunk.length) begun.push(chunk.subarray(start));
+    if (lines.length > 0) yield lines;
+  }
+  if (begun.length > 0) yield [Buffer.concat(begun)];
+}

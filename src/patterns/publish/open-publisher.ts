@@ -1,0 +1,285 @@
+import * as z from 'zod/mini';
+import { endless, type Session } from '../../amqp/connection/session.ts';
+import type { Outcome } from '../../amqp/publisher/outcomes.ts';
+import { Publisher } from '../../amqp/publisher/publisher.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Message } from '../../model/message/message.ts';
+import { formatCount, formatDuration, formatSize } from '../../model/quantity.ts';
+import { checkedCall, checkedOptions } from '../options.ts';
+import { messageMaker, type Outgoing } from './outgoing.ts';
+import { pacing, sendingShape, WINDOW_BYTES } from './send.ts';
+
+const { rate, window, confirm, allowUnroutable, confirmTimeout, timeout } = sendingShape;
+
+/** What `openPublisher` takes. */
+export const OpenPublisherConfig = z.strictObject({
+  rate,
+  window,
+  confirm,
+  allowUnroutable,
+  confirmTimeout,
+  /** How long a message may take whose `publish` does not say so itself, in milliseconds; absent: as long as it takes. */
+  timeout,
+  /** Messages that may wait until they can be sent; one more is refused. */
+  backlog: z._default(z.int().check(z.minimum(1), z.maximum(10_000_000)), 100_000),
+});
+export type OpenPublisherConfig = z.output<typeof OpenPublisherConfig>;
+
+const PublishOptions = z.strictObject({
+  timeout,
+  signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'signal must be an AbortSignal' })),
+});
+
+/** How long one message is tried. */
+export interface PublishOptions {
+  /** Ends the attempt when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds; as the publisher's own `timeout` unless told otherwise. */
+  readonly timeout?: number | undefined;
+}
+
+/** Bytes of bodies that may wait. */
+const BACKLOG_BYTES = 64 * 1_048_576;
+/** How long a publisher that gave up rests before a further message makes it try again, in milliseconds. */
+const REST = 1_000;
+
+/** A publisher that stays open, for a program that publishes when it has something to say. */
+export interface OpenPublisher {
+  /**
+   * Sends a message, and resolves once the broker has taken responsibility for it and it has reached a queue. Any number of calls may be under way at once;
+   * they are sent in the order of the calls. While there is no connection, or no room, they wait: 100,000 of them (`backlog`), or 64 MiB of bodies.
+   *
+   * A message whose time is over, or whose signal is aborted, is withdrawn if it was not sent yet, and is not sent again if it was.
+   *
+   * A lost connection comes back, for ever unless the session's config says otherwise, and what had no confirm is sent again. A publisher that gave up
+   * says so by the event `gave-up` and to each message at once; one that no number of attempts was set for tries again with the first message after a second.
+   *
+   * @throws Failure `data` for what is no message, `usage` for wrong options, `unroutable`, `refused`; `later` when the broker does not take it (nack), too many
+   * wait, or the publisher gave up before it was sent; `deadline`, or what its signal was aborted with, when it was withdrawn. None of these messages is in
+   * a queue. `unavailable` when it was sent and its outcome is unknown, or the publisher was closed
+   */
+  readonly publish: (message: Outgoing, options?: PublishOptions) => Promise<void>;
+  /** Closes the connection; messages without an outcome are unknown, and those that wait are not sent. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Connects a publisher that stays open.
+ *
+ * @throws Failure `usage` for wrong options, or as the connection gives it
+ */
+export async function openPublisher(session: Session, options: Partial<OpenPublisherConfig> = {}): Promise<OpenPublisher> {
+  const line = new Line(endless(session), checkedCall(session, OpenPublisherConfig, options));
+  await line.connect();
+  return { publish: (message, given) => line.publish(message, given), close: () => line.close() };
+}
+
+/** A message between the call and its outcome. */
+interface Pending {
+  readonly message: Message;
+  readonly resolve: () => void;
+  readonly reject: (failure: unknown) => void;
+  /** True once its caller has an answer. */
+  over: boolean;
+}
+
+/** Messages that wait for room, in the order of the calls, and the publisher that they wait for. */
+class Line {
+  readonly #session: Session;
+  readonly #config: OpenPublisherConfig;
+  readonly #make = messageMaker();
+  readonly #waiting = new Set<Pending>();
+  #bytes = 0;
+  #moving = false;
+  readonly #ended = new AbortController();
+  readonly #pace: (() => Promise<void>) | undefined;
+  #publisher: Publisher;
+  #gaveUp: { readonly failure: Failure; readonly at: number } | undefined;
+
+  constructor(session: Session, config: OpenPublisherConfig) {
+    this.#session = session;
+    this.#config = config;
+    this.#pace = pacing(config.rate, this.#ended.signal);
+    this.#publisher = this.#open();
+  }
+
+  async connect(): Promise<void> {
+    try {
+      await this.#publisher.connect();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async publish(given: Outgoing, options?: PublishOptions): Promise<void> {
+    const { signal, timeout = this.#config.timeout } = options === undefined ? {} : checkedOptions(PublishOptions, options);
+    const message = this.#make(given);
+    if (this.#ended.signal.aborted) throw new Failure('unavailable', 'the publisher was closed');
+    if (signal?.aborted === true) throw notSent(stopFailure(signal));
+    this.#comeBack();
+    this.#checkRoom(message);
+    let timer: NodeJS.Timeout | undefined;
+    let stop: () => void = () => undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const pending: Pending = { message, resolve, reject, over: false };
+        stop = () => this.#withdraw(pending, stopFailure(signal));
+        signal?.addEventListener('abort', stop, { once: true });
+        if (timeout !== undefined) {
+          timer = setTimeout(() => this.#withdraw(pending, new Failure('deadline', `the deadline of ${formatDuration(timeout)} passed`)), timeout);
+        }
+        this.#waiting.add(pending);
+        this.#bytes += message.body.length;
+        void this.#move();
+      });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    this.#rejectWaiting(new Failure('unavailable', 'the publisher was closed'));
+    await this.#publisher.close();
+  }
+
+  #open(): Publisher {
+    const { window, confirm, allowUnroutable, confirmTimeout } = this.#config;
+    const publisher = new Publisher(this.#session, {
+      window,
+      windowBytes: WINDOW_BYTES,
+      confirm,
+      mandatory: !allowUnroutable,
+      oneExchange: false,
+      confirmTimeout,
+    });
+    void publisher.stopped.then((failure) => this.#stopped(publisher, failure));
+    return publisher;
+  }
+
+  #stopped(publisher: Publisher, failure: Failure): void {
+    if (this.#ended.signal.aborted) return;
+    if (!publisher.closed && !this.#session.signal.aborted) this.#session.emit({ kind: 'gave-up', role: 'publisher', failure });
+    this.#gaveUp = { failure, at: performance.now() };
+    this.#rejectWaiting(failure);
+    void publisher.close();
+  }
+
+  /** @throws Failure when the publisher gave up, and does not try again, or not yet */
+  #comeBack(): void {
+    if (this.#gaveUp === undefined) return;
+    const { failure, at } = this.#gaveUp;
+    if (!this.#publisher.endless || performance.now() - at < REST) throw notSent(failure);
+    this.#gaveUp = undefined;
+    const publisher = this.#open();
+    this.#publisher = publisher;
+    publisher.connect().catch((error) => publisher.abandon(error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error })));
+  }
+
+  #checkRoom({ body }: Message): void {
+    const { size } = this.#waiting;
+    if (size < this.#config.backlog && (size === 0 || this.#bytes + body.length <= BACKLOG_BYTES)) return;
+    const most = size < this.#config.backlog ? formatSize(BACKLOG_BYTES) : formatCount(this.#config.backlog, 'message');
+    throw new Failure('later', `${formatCount(size, 'message')} wait to be sent already, and at most ${most} may; this one was not sent`, {
+      hint: 'await publish before the next one, or publish less while there is no connection',
+    });
+  }
+
+  /** Sends what waits, as there is room for it. */
+  async #move(): Promise<void> {
+    if (this.#moving) return;
+    this.#moving = true;
+    try {
+      let paced = false;
+      for (const pending of this.#waiting) {
+        if (!paced) await this.#pace?.();
+        paced = true;
+        if (this.#waiting.has(pending) && !this.#publisher.isReadyFor(pending.message)) await this.#publisher.readyFor(pending.message);
+        // Its time may have passed while it waited for its turn.
+        if (this.#publisher.failure !== undefined || !this.#leave(pending)) continue;
+        paced = this.#pace === undefined;
+        this.#send(pending);
+      }
+    } catch {
+      // The publisher has stopped, and rejects what waits; or it was closed.
+    } finally {
+      this.#moving = false;
+    }
+  }
+
+  #send(pending: Pending): void {
+    const settled = (outcome: Outcome): void => {
+      const failure = failureOf(outcome, pending.message);
+      if (failure === undefined) pending.resolve();
+      else pending.reject(failure);
+      pending.over = true;
+    };
+    try {
+      this.#publisher.send(pending.message, settled, () => !pending.over);
+    } catch (error) {
+      pending.reject(error);
+    }
+  }
+
+  /** False for a message that does not wait any more. */
+  #leave(pending: Pending): boolean {
+    if (!this.#waiting.delete(pending)) return false;
+    this.#bytes -= pending.message.body.length;
+    return true;
+  }
+
+  #withdraw(pending: Pending, why: Failure): void {
+    if (pending.over) return;
+    pending.over = true;
+    pending.reject(this.#leave(pending) ? notSent(why) : unknownFailure(why));
+  }
+
+  #rejectWaiting(failure: Failure): void {
+    for (const pending of this.#waiting) {
+      this.#leave(pending);
+      pending.over = true;
+      pending.reject(this.#ended.signal.aborted ? failure : notSent(failure));
+    }
+  }
+}
+
+/** What a signal was aborted with; a `TimeoutError` is a deadline. */
+function stopFailure(signal: AbortSignal | undefined): Failure {
+  const reason: unknown = signal?.reason;
+  if (reason instanceof Failure) return reason;
+  const late = reason instanceof Error && reason.name === 'TimeoutError';
+  return new Failure(late ? 'deadline' : 'interrupted', late ? 'the deadline passed' : 'publishing was aborted', { cause: reason });
+}
+
+function notSent(why: Failure): Failure {
+  const { kind, message, hint } = why;
+  return new Failure(kind === 'unavailable' ? 'later' : kind, `${message}; the message was not sent`, { cause: why, ...(hint !== undefined && { hint }) });
+}
+
+function unknownFailure(why: Failure): Failure {
+  return new Failure('unavailable', `${why.message}; nobody knows whether the broker has the message`, {
+    cause: why,
+    ...(why.hint !== undefined && { hint: why.hint }),
+  });
+}
+
+function failureOf(outcome: Outcome, { exchange, routingKey }: Message): Failure | undefined {
+  switch (outcome.kind) {
+    case 'confirmed':
+    case 'sent':
+      return undefined;
+    case 'returned':
+      return new Failure(
+        'unroutable',
+        exchange === '' ? `there is no queue "${routingKey}"` : `no queue is bound to exchange "${exchange}" for key "${routingKey}"`,
+      );
+    case 'nacked':
+      return new Failure('later', 'the broker refused the message (nack)', { hint: 'a full queue with overflow=reject-publish does this' });
+    case 'refused':
+      return outcome.failure;
+    case 'unknown':
+      return unknownFailure(outcome.failure);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Session } from '../../amqp/connection/session.ts';
+import type { Outcome } from '../../amqp/publisher/outcomes.ts';
+import type { PublishCounts } from '../../model/event.ts';
+import { Failure } from '../../model/failure.ts';
+import type { Message } from '../../model/message/message.ts';
+import { quote } from '../../model/text.ts';
+import { checkedCall } from '../options.ts';
+import { messageMaker, type Outgoing } from './outgoing.ts';
+import { SendingConfig, sendMessages } from './send.ts';
+
+/** Messages, or batches of them as they become known. A failure stands for what should have been a message: the others are sent all the same. */
+export type Batches = Iterable<Outgoing> | AsyncIterable<readonly (Outgoing | Failure)[]>;
+
+/**
+ * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue. What is no message is not sent, and
+ * costs no other. `settled` hears what became of each.
+ *
+ * @throws Failure `usage` for wrong options, before anything is connected; otherwise, after everything else was sent, what did not work: `unroutable`,
+ * `later` (nacked), `refused`, `unavailable`, `data` for what is no message or cannot be encoded, or what the session's signal was aborted with
+ */
+export async function publishMessages(
+  session: Session,
+  options: SendingConfig,
+  messages: Batches,
+  target?: string,
+  settled?: (message: Message, outcome: Outcome) => void,
+): Promise<PublishCounts> {
+  const config = checkedCall(session, SendingConfig, options, settled === undefined ? {} : { settled });
+  if (typeof messages !== 'object' || messages === null || !(Symbol.iterator in messages || Symbol.asyncIterator in messages)) {
+    throw new Failure('usage', `messages must be an array, an iterable or an async iterable of arrays; got ${quote(messages)}`);
+  }
+  return sendMessages(session, config, made(messages), target, settled);
+}
+
+async function* made(messages: Batches): AsyncGenerator<readonly (Message | Failure)[]> {
+  const make = messageMaker();
+  const attempt = (given: unknown): Message | Failure => {
+    try {
+      return given instanceof Failure ? given : make(given);
+    } catch (error) {
+      if (error instanceof Failure) return error;
+      throw error;
+    }
+  };
+  if (Symbol.asyncIterator in messages) {
+    for await (const batch of messages)
+      yield Array.isArray(batch) ? batch.map(attempt) : [new Failure('data', `a batch must be an array, got ${quote(batch)}`)];
+  } else for (const one of messages) yield [attempt(one)];
+}

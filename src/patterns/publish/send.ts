@@ -1,0 +1,270 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod/mini';
+import type { Session } from '../../amqp/connection/session.ts';
+import type { Outcome } from '../../amqp/publisher/outcomes.ts';
+import { Publisher } from '../../amqp/publisher/publisher.ts';
+import { fewOf, type PublishCounts } from '../../model/event.ts';
+import { abortFailure, Failure } from '../../model/failure.ts';
+import type { Message } from '../../model/message/message.ts';
+import { formatCount, MAX_TIMER } from '../../model/quantity.ts';
+import type { ReturnedFile } from './returned-file.ts';
+
+/** How any publishing command sends. */
+export const sendingShape = {
+  /** Messages a second. */
+  rate: z.optional(z.number().check(z.gt(0), z.maximum(1_000_000))),
+  /** Unconfirmed messages in flight. */
+  window: z._default(z.int().check(z.minimum(1), z.maximum(100_000)), 2_000),
+  /** False: the broker is not asked whether it has the message. */
+  confirm: z._default(z.boolean(), true),
+  /** True: a message that no queue is bound for is dropped without a word. */
+  allowUnroutable: z._default(z.boolean(), false),
+  /** Without any confirm for this long, in milliseconds, the connection is made anew. */
+  confirmTimeout: z._default(z.int().check(z.minimum(1), z.maximum(MAX_TIMER)), 30_000),
+  /** The whole run, in milliseconds. */
+  timeout: z.optional(z.int().check(z.minimum(1), z.maximum(MAX_TIMER))),
+  /** A file to which each message that no queue is bound for is added as an envelope. */
+  returned: z.optional(z.string().check(z.minLength(1))),
+};
+
+/** What holds between them: for `check` of every config that has them. */
+export const sendingRules = [
+  z.refine<Pick<SendingConfig, 'returned' | 'confirm' | 'allowUnroutable'>>(
+    ({ returned, confirm, allowUnroutable }) => returned === undefined || (confirm && !allowUnroutable),
+    { error: '--returned needs confirms, and messages that are returned: it excludes --no-confirm and --allow-unroutable' },
+  ),
+] as const;
+
+/** How messages are sent; see `sendingShape`. */
+export const SendingConfig = z.strictObject(sendingShape).check(...sendingRules);
+export type SendingConfig = z.output<z.ZodMiniObject<typeof sendingShape>>;
+
+/** Bodies in flight; more would only move memory from the input to here. */
+export const WINDOW_BYTES = 16 * 1_048_576;
+/** How long confirms are waited for once the run is stopped. */
+const STOP_GRACE = 5_000;
+/** How long they are waited for without a word. */
+const STOP_SILENCE = 500;
+
+/** Messages, or batches of them as they become known. A failure stands for what should have been a message: the others are sent all the same. */
+export type MessageBatches = Iterable<Message> | AsyncIterable<readonly (Message | Failure)[]>;
+
+/** What was not sent: what the broker does not take, and what is no message. */
+interface Unsent {
+  readonly refused: Failure[];
+  readonly broken: { first: Failure | undefined; count: number };
+}
+
+/**
+ * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue. `settled` hears what became of each.
+ *
+ * @throws Failure that says what did not work, after everything else was sent: `unroutable`, `later` (nacked), `refused`,
+ * `unavailable`, `data` for a message that cannot be encoded or was none, or what the session's signal was aborted with
+ */
+export async function sendMessages(
+  session: Session,
+  config: SendingConfig,
+  messages: MessageBatches,
+  target?: string,
+  settled?: (message: Message, outcome: Outcome) => void,
+): Promise<PublishCounts> {
+  const started = performance.now();
+  const publisher = new Publisher(session, {
+    window: config.window,
+    windowBytes: WINDOW_BYTES,
+    confirm: config.confirm,
+    mandatory: !config.allowUnroutable,
+    oneExchange: target !== undefined,
+    confirmTimeout: config.confirmTimeout,
+  });
+  const returned = config.returned === undefined ? undefined : await openReturned(config.returned, publisher);
+  const unsent: Unsent = { refused: [], broken: { first: undefined, count: 0 } };
+  const stage: { now: Stage } = { now: 'connecting' };
+  const timer =
+    config.timeout === undefined ? undefined : setTimeout(() => publisher.abandon(deadlineFailure(stage.now, publisher.unconfirmed)), config.timeout);
+  let failure: unknown;
+  let unwritten: Failure | undefined;
+  try {
+    await unlessStopped(session.signal, publisher, async () => {
+      await publisher.connect();
+      await sendAll(session, publisher, config, messages, { unsent, returned }, stage, settled);
+      await publisher.idle();
+    });
+  } catch (error) {
+    failure = error;
+    await settleWithin(session, publisher);
+  } finally {
+    clearTimeout(timer);
+    await publisher.close();
+    unwritten = await returned?.close();
+    failure = unwritten ?? failure;
+  }
+  if (stage.now === 'connecting') throw failure;
+  const { counts } = publisher;
+  const seconds = (performance.now() - started) / 1_000;
+  session.emit({ kind: 'published', counts, refused: unsent.refused.length, seconds, target, confirms: config.confirm });
+  if (counts.returned > 0 && returned !== undefined && unwritten === undefined) {
+    session.emit({ kind: 'note', text: `${config.returned} has what was returned: rmq publish --envelopes -f ${config.returned} sends it again` });
+  }
+  const verdict = judge(counts, unsent, failure);
+  if (verdict !== undefined) throw verdict;
+  return counts;
+}
+
+async function openReturned(path: string, publisher: Publisher): Promise<ReturnedFile> {
+  const { openReturnedFile } = await import('./returned-file.ts');
+  return openReturnedFile(path, (failure) => publisher.abandon(failure));
+}
+
+async function sendAll(
+  session: Session,
+  publisher: Publisher,
+  config: SendingConfig,
+  batches: MessageBatches,
+  { unsent: { refused, broken }, returned }: { readonly unsent: Unsent; readonly returned: ReturnedFile | undefined },
+  stage: { now: Stage },
+  onSettled?: (message: Message, outcome: Outcome) => void,
+): Promise<void> {
+  const { signal } = session;
+  const pace = pacing(config.rate, signal);
+  const complain = fewOf(session.emit, 'what else is broken is only counted');
+  const progress = { at: performance.now() };
+  const iterator = batchesOf(batches)[Symbol.asyncIterator]();
+  // A source that has nothing to say must not hide that the publisher has stopped. (A race against a promise that lives as
+  // long as the run would leave something behind with every batch.)
+  let stop: (failure: Failure) => void = () => undefined;
+  void publisher.stopped.then((failure) => stop(failure));
+  const next = (): Promise<IteratorResult<readonly (Message | Failure)[], void>> =>
+    new Promise((resolve, reject) => {
+      stop = reject;
+      iterator.next().then(resolve, reject);
+    });
+  const settled = (outcome: Outcome, message: Message): void => {
+    if (outcome.kind === 'refused') refused.push(outcome.failure);
+    else if (outcome.kind === 'returned') returned?.add(message, outcome.reply);
+    onSettled?.(message, outcome);
+  };
+  try {
+    for (;;) {
+      if (publisher.failure !== undefined) throw publisher.failure;
+      stage.now = 'reading';
+      const { done, value: batch } = await next();
+      stage.now = 'sending';
+      if (done === true) return;
+      for (const message of batch) {
+        if (message instanceof Failure) {
+          broken.first ??= message;
+          broken.count++;
+          complain({ kind: 'broken', failure: message });
+          continue;
+        }
+        if (!publisher.isReadyFor(message)) await publisher.readyFor(message);
+        if (pace !== undefined) await pace();
+        if (signal.aborted) throw abortFailure(signal);
+        publisher.send(message, settled);
+        if (performance.now() - progress.at > 100) {
+          progress.at = performance.now();
+          session.emit({ kind: 'publishing', counts: publisher.counts });
+        }
+      }
+    }
+  } finally {
+    void iterator.return(undefined).catch(() => undefined);
+  }
+}
+
+async function* batchesOf(batches: MessageBatches): AsyncGenerator<readonly (Message | Failure)[]> {
+  if (Symbol.asyncIterator in batches) yield* batches;
+  else for (const message of batches) yield [message];
+}
+
+/** Spreads messages evenly; a source that fell behind does not catch up in a burst. */
+export function pacing(rate: number | undefined, signal: AbortSignal): (() => Promise<void>) | undefined {
+  if (rate === undefined) return undefined;
+  const interval = 1_000 / rate;
+  let next = performance.now();
+  return async () => {
+    const now = performance.now();
+    const due = Math.max(next, now - interval);
+    next = due + interval;
+    // Timers know whole milliseconds: shorter waits add up until one is worth it.
+    if (due - now >= 1) await delay(due - now, undefined, { signal }).catch(() => Promise.reject(abortFailure(signal)));
+  };
+}
+
+/** The work, or at once the failure that ends it, wherever it is waiting then. */
+async function unlessStopped(signal: AbortSignal, publisher: Publisher, work: () => Promise<void>): Promise<void> {
+  let abort: () => void = () => undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    abort = () => reject(abortFailure(signal));
+    signal.addEventListener('abort', abort, { once: true });
+    void publisher.stopped.then(reject);
+  });
+  try {
+    if (signal.aborted) throw abortFailure(signal);
+    await Promise.race([work(), stopped]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Waits for confirms that are on their way; while an alarm blocks the connection there are none. */
+async function settleWithin({ emit }: Session, publisher: Publisher): Promise<void> {
+  const { unconfirmed } = publisher;
+  if (unconfirmed === 0 || publisher.failure !== undefined || publisher.blocked) return;
+  const said = setTimeout(() => emit({ kind: 'note', text: `waiting for ${formatCount(unconfirmed, 'confirm')}; Ctrl-C leaves at once` }), STOP_SILENCE);
+  const timer = setTimeout(() => publisher.abandon(new Failure('unavailable', 'the broker did not confirm in time')), STOP_GRACE);
+  await publisher.idle().catch(() => undefined);
+  clearTimeout(timer);
+  clearTimeout(said);
+}
+
+/** What a run waits for, besides confirms. */
+type Stage = 'connecting' | 'reading' | 'sending';
+
+/** Says what the time went into: a slow input is not a slow broker. */
+function deadlineFailure(stage: Stage, unconfirmed: number): Failure {
+  if (stage === 'connecting') return new Failure('deadline', 'the deadline passed before there was a connection (--timeout)');
+  if (unconfirmed > 0) return new Failure('deadline', `the deadline passed with ${formatCount(unconfirmed, 'message')} on the way (--timeout)`);
+  if (stage === 'sending') return new Failure('deadline', 'the deadline passed before everything was sent (--timeout)');
+  return new Failure('deadline', 'the deadline passed before the input ended (--timeout)', { hint: 'the broker has answered for every message that was read' });
+}
+
+/** The failure of a run: what stopped it, or what the broker did not take; several different reasons are a part done. */
+function judge(counts: PublishCounts, { refused, broken }: Unsent, failure: unknown): unknown {
+  if (failure !== undefined) return failure;
+  const reasons: Failure[] = [];
+  const nacked = counts.nacked - refused.length;
+  if (counts.returned > 0) {
+    reasons.push(
+      new Failure('unroutable', `no queue is bound for ${formatCount(counts.returned, 'message')}`, {
+        hint: 'bind a queue for that exchange and routing key, or accept the loss with --allow-unroutable',
+      }),
+    );
+  }
+  if (nacked > 0)
+    reasons.push(
+      new Failure('later', `the broker refused ${formatCount(nacked, 'message')} (nack)`, {
+        hint: 'a full queue with overflow=reject-publish does this; try again later',
+      }),
+    );
+  const [first] = refused;
+  if (first !== undefined)
+    reasons.push(
+      refused.length === 1
+        ? first
+        : new Failure(first.kind, `${formatCount(refused.length, 'message')} refused; the first one: ${first.message}`, {
+            cause: first,
+            ...(first.hint !== undefined && { hint: first.hint }),
+          }),
+    );
+  if (broken.first !== undefined) {
+    const { kind, message, hint } = broken.first;
+    const options = { cause: broken.first, ...(hint !== undefined && { hint }) };
+    reasons.push(
+      broken.count === 1 ? broken.first : new Failure(kind, `${formatCount(broken.count, 'line')} could not be sent; the first one: ${message}`, options),
+    );
+  }
+  if (reasons.length <= 1) return reasons[0];
+  return new Failure('partial', reasons.map(({ message }) => message).join('\n'));
+}

@@ -1,0 +1,56 @@
+import * as z from 'zod/mini';
+import type { FieldTable } from '../../model/message/message.ts';
+import type { QueueSpec } from '../../model/topology.ts';
+import { shortString } from '../names.ts';
+
+const MAX_MILLISECONDS = 4_294_967_295;
+
+/** The routing key of dead letters, where none is given. */
+export const DEAD_KEY = 'failed';
+
+/** How a pattern's queue is declared when it is missing; a queue that exists must agree with what is given. */
+export const queueShape = {
+  queueType: z.optional(z.enum(['classic', 'quorum'])),
+  /** Of a classic queue. */
+  maxPriority: z.optional(z.int().check(z.minimum(1), z.maximum(255))),
+  /** Milliseconds. */
+  messageTtl: z.optional(z.int().check(z.minimum(0), z.maximum(MAX_MILLISECONDS))),
+  maxLength: z.optional(z.int().check(z.minimum(0))),
+  /** The dead-letter exchange; the empty name is the default exchange, whose keys are queues. */
+  dlx: z.optional(shortString('--dlx')),
+  dlxRoutingKey: z.optional(shortString('--dlx-routing-key')),
+};
+
+const QueueConfig = z.object(queueShape);
+export type QueueConfig = z.output<typeof QueueConfig>;
+
+/** What holds between the flags of a queue: for `check` of every config that has them. */
+export const queueRules = [
+  z.refine<QueueConfig>(({ dlx, dlxRoutingKey }) => dlxRoutingKey === undefined || dlx !== undefined, { error: '--dlx-routing-key needs --dlx' }),
+  z.refine<QueueConfig>(({ dlx, dlxRoutingKey }) => dlx !== '' || (dlxRoutingKey ?? '') !== '', {
+    error: '--dlx "" is the default exchange: --dlx-routing-key must name the queue of the dead letters',
+  }),
+  z.refine<QueueConfig>(({ queueType, maxPriority }) => queueType !== 'quorum' || maxPriority === undefined, {
+    error: '--max-priority is for classic queues; a quorum queue has priorities of its own',
+  }),
+] as const;
+
+/** The queue that a config asks for: durable, and of an explicit type, for the default type differs between brokers. */
+export function queueSpec(name: string, { queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey }: QueueConfig): QueueSpec {
+  const given: Record<string, FieldTable[string] | undefined> = {
+    'x-queue-type': queueType,
+    'x-max-priority': maxPriority,
+    'x-message-ttl': messageTtl,
+    'x-max-length': maxLength,
+    'x-dead-letter-exchange': dlx,
+    'x-dead-letter-routing-key': dlx === undefined ? undefined : (dlxRoutingKey ?? DEAD_KEY),
+  };
+  const wanted = Object.entries(given).filter((entry): entry is [string, FieldTable[string]] => entry[1] !== undefined);
+  return {
+    name,
+    durable: true,
+    arguments: { 'x-queue-type': 'classic', ...Object.fromEntries(wanted) },
+    // The default of the key is ours, not the user's.
+    required: wanted.map(([key]) => key).filter((key) => key !== 'x-dead-letter-routing-key' || dlxRoutingKey !== undefined),
+  };
+}

@@ -1,0 +1,117 @@
+import * as z from 'zod/mini';
+import type { Session } from '../../amqp/connection/session.ts';
+import type { ConsumeCounts, PublishCounts, WorkCounts } from '../../model/event.ts';
+import type { Handler } from '../../model/verdict.ts';
+import { limitsRules, limitsShape, prefetch } from '../consume/config.ts';
+import type { WorkOptions } from '../consume/give-back.ts';
+import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
+import { exchangeName, queueName, shortString } from '../names.ts';
+import { checkedCall, checkedOptions } from '../options.ts';
+import { type Drafts, messageShape, sourceShape } from '../publish/input.ts';
+import { publishDrafts } from '../publish/publish.ts';
+import { sendingRules, sendingShape } from '../publish/send.ts';
+import { type QueueConfig, queueRules, queueShape, queueSpec } from '../queue/shape.ts';
+import { workerShape } from '../work/config.ts';
+import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
+
+const exchange = z._default(exchangeName('EXCHANGE'), 'order.events');
+
+/** A durable fanout exchange. The routing key is not looked at, but arrives with the message. */
+export const FanoutPublishConfig = z
+  .strictObject({
+    exchange,
+    routingKey: z.optional(shortString('--routing-key')),
+    ...messageShape,
+    ...sourceShape,
+    ...sendingShape,
+  })
+  .check(...sendingRules);
+export type FanoutPublishConfig = z.output<typeof FanoutPublishConfig>;
+
+interface Service {
+  readonly exchange: string;
+  readonly service?: string | undefined;
+  readonly queueType?: string | undefined;
+}
+
+const serviceRules = [
+  z.refine<Service>(({ exchange, service }) => service === undefined || Buffer.byteLength(serviceQueue(exchange, service)) <= 255, {
+    error: 'EXCHANGE.SERVICE, the name of the queue, must have at most 255 bytes',
+  }),
+  z.refine<Service>(({ exchange, service }) => service === undefined || !exchange.startsWith('amq.'), {
+    error: 'EXCHANGE.SERVICE is the name of the queue, and the broker keeps names that begin with amq. to itself',
+  }),
+  z.refine<Service>(({ service, queueType }) => service !== undefined || queueType === undefined, {
+    error: '--queue-type needs a SERVICE: a temporary queue has no choice',
+  }),
+] as const;
+
+/** A service has a durable queue of its own, `EXCHANGE.SERVICE`; without a name, a temporary one of this connection. */
+export const FanoutSubscribeConfig = z
+  .strictObject({
+    exchange,
+    service: z.optional(queueName('SERVICE')),
+    queueType: queueShape.queueType,
+    prefetch: prefetch(10),
+    ...limitsShape,
+  })
+  .check(
+    ...limitsRules,
+    ...serviceRules,
+    z.refine(({ service, drain, requeue }) => service !== undefined || !(drain || requeue), {
+      error: '--drain and --requeue need a SERVICE: a temporary queue begins empty and ends with the run',
+    }),
+  );
+export type FanoutSubscribeConfig = z.output<typeof FanoutSubscribeConfig>;
+
+/** A service that hands each event to a handler; prefetch 10 unless told otherwise. */
+export const FanoutWorkConfig = z
+  .strictObject({ exchange, service: z.optional(queueName('SERVICE')), ...queueShape, ...workerShape, prefetch: prefetch(10) })
+  .check(...queueRules, ...serviceRules);
+export type FanoutWorkConfig = z.output<typeof FanoutWorkConfig>;
+
+function serviceQueue(exchange: string, service: string): string {
+  return `${exchange}.${service}`;
+}
+
+/** Of a config for subscribers, what is about their queue. */
+const ServiceConfig = z.object({ exchange, service: z.optional(queueName('SERVICE')), ...queueShape }).check(...queueRules, ...serviceRules);
+
+/** The exchange, and the queue of a service, which is bound to it. */
+export function fanoutSubscription(options: Pick<FanoutSubscribeConfig, 'exchange' | 'service'> & QueueConfig): Subscription {
+  const config = checkedOptions(ServiceConfig, options);
+  const { exchange, service } = config;
+  const queue = service === undefined ? temporaryQueue(exchange, config) : queueSpec(serviceQueue(exchange, service), config);
+  return subscriptionTo(exchange, 'fanout', queue, ['']);
+}
+
+/**
+ * Publishes drafts to a fanout exchange, which is declared when it is missing. Envelopes keep their routing key unless the
+ * config has one. See `sendMessages` for its failures: `unroutable` when no service is bound.
+ *
+ * @throws Failure `refused` for an exchange of another type
+ */
+export async function publishFanout(session: Session, config: FanoutPublishConfig, drafts: Drafts): Promise<PublishCounts> {
+  const { exchange, routingKey } = config;
+  await declareMissing(session, exchangeTopology(exchange, 'fanout'));
+  return publishDrafts(session, config, drafts, { exchange, routingKey });
+}
+
+/** Hands the handler every event, those too that came while the service was away; see `subscribe` for its failures. */
+export async function subscribeFanout(
+  session: Session,
+  given: FanoutSubscribeConfig,
+  handler: ConsumeHandler,
+  options: Pick<TakeOptions, 'ask'> = {},
+): Promise<ConsumeCounts> {
+  const config = checkedCall(session, FanoutSubscribeConfig, given, { handler });
+  const { exchange, service, queueType, ...limits } = config;
+  return subscribe(session, fanoutSubscription(config), limits, handler, options);
+}
+
+/** Hands each event to the handler, which decides what becomes of it; see `workQueue`. */
+export async function workFanout(session: Session, given: FanoutWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
+  const config = checkedCall(session, FanoutWorkConfig, given, { handler });
+  const { exchange, service, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
+  return workOn(session, fanoutSubscription(config), worker, handler, options);
+}

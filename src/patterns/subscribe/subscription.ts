@@ -1,0 +1,129 @@
+import * as z from 'zod/mini';
+import type { Session } from '../../amqp/connection/session.ts';
+import { withLastingControl } from '../../amqp/topology/declare.ts';
+import { ensure } from '../../amqp/topology/ensure.ts';
+import type { ConsumeCounts, WorkCounts } from '../../model/event.ts';
+import type { QueueSpec, Topology } from '../../model/topology.ts';
+import type { Handler } from '../../model/verdict.ts';
+import type { ConsumeConfig } from '../consume/config.ts';
+import { consume } from '../consume/consume.ts';
+import type { WorkOptions } from '../consume/give-back.ts';
+import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
+import { exchangeName, fieldTable, queueName, shortString, uniqueId } from '../names.ts';
+import { checkedCall, checkedOptions } from '../options.ts';
+import { type QueueConfig, queueSpec } from '../queue/shape.ts';
+import type { WorkerConfig } from '../work/config.ts';
+import { prepareWorker } from '../work/prepare.ts';
+import { runWorker } from '../work/worker.ts';
+
+/** A queue that gets what an exchange routes to it, and everything that has to be there for that. */
+export interface Subscription {
+  readonly queue: QueueSpec;
+  readonly topology: Topology;
+}
+
+const text = z.string();
+const args = z._default(fieldTable('arguments'), {});
+
+/** What can be declared. */
+const TopologyConfig = z.strictObject({
+  exchanges: z.array(z.strictObject({ name: exchangeName('name'), type: text.check(z.minLength(1)), durable: z.boolean(), arguments: args })),
+  queues: z.array(
+    z.strictObject({
+      name: queueName('name'),
+      durable: z.boolean(),
+      exclusive: z.exactOptional(z.boolean()),
+      autoDelete: z.exactOptional(z.boolean()),
+      arguments: args,
+      required: z.exactOptional(z.array(text)),
+    }),
+  ),
+  bindings: z.array(z.strictObject({ exchange: shortString('exchange'), queue: queueName('queue'), key: shortString('key'), arguments: args })),
+});
+
+const ExchangeConfig = z.strictObject({ name: exchangeName('name'), type: z.enum(['fanout', 'topic']) });
+
+/**
+ * What a publisher relies on: a durable exchange.
+ *
+ * @throws Failure `usage` for what is no name, or another type
+ */
+export function exchangeTopology(exchange: string, kind: 'fanout' | 'topic'): Topology {
+  const { name, type } = checkedOptions(ExchangeConfig, { name: exchange, type: kind });
+  return { exchanges: [{ name, type, durable: true, arguments: {} }], queues: [], bindings: [] };
+}
+
+/** What a subscriber relies on: the exchange, and a queue that is bound to it once for each key. */
+export function subscriptionTo(exchange: string, type: 'fanout' | 'topic', queue: QueueSpec, keys: readonly string[]): Subscription {
+  const bindings = keys.map((key) => ({ exchange, queue: queue.name, key, arguments: {} }));
+  return { queue, topology: { ...exchangeTopology(exchange, type), queues: [queue], bindings } };
+}
+
+/** Longer names of exchanges leave no room for more in the name of a queue. */
+const LONGEST_BASE = 200;
+
+/**
+ * A queue of one connection, which goes with it. It does not go with its last consumer: a run that has taken what it was asked
+ * for still has a question about what is left.
+ */
+export function temporaryQueue(exchange: string, config: QueueConfig = {}): QueueSpec {
+  // The broker keeps names that begin with amq. to itself.
+  const base = Buffer.byteLength(exchange) > LONGEST_BASE || exchange.startsWith('amq.') ? 'rmq' : exchange;
+  const { 'x-queue-type': _, ...args } = queueSpec('', config).arguments;
+  return { name: `${base}.${uniqueId()}`, durable: false, exclusive: true, arguments: args };
+}
+
+/**
+ * Declares what is missing, on a connection of its own, and uses what exists.
+ *
+ * @throws Failure `usage` for what is no topology, `refused` when something exists that differs in what matters, `denied`, `unavailable`
+ */
+export async function declareMissing(session: Session, given: Topology): Promise<void> {
+  const topology = checkedCall(session, TopologyConfig, given);
+  await withLastingControl(session, (connection) => ensure(connection, topology));
+}
+
+/**
+ * Consumes from the queue of a subscription, which is declared where it is missing and bound; see `consume`. Bindings that it
+ * has from elsewhere stay. A note says when the subscription stands: what is published from then on arrives.
+ *
+ * @throws Failure as `consume` does, and `refused` for an exchange or a queue that exists and differs in what matters
+ */
+export async function subscribe(
+  session: Session,
+  { queue, topology }: Subscription,
+  limits: Omit<ConsumeConfig, 'queue'>,
+  handler: ConsumeHandler,
+  options: Pick<TakeOptions, 'ask'> = {},
+): Promise<ConsumeCounts> {
+  let before = false;
+  const onSubscribed = (name = queue.name): void => {
+    const gap = before && queue.exclusive === true;
+    const text = gap ? 'a temporary queue gets nothing while its connection is lost: what was published meanwhile is missing' : boundWith(topology);
+    session.emit({ kind: 'note', text: `listening ${before ? 'again ' : ''}on queue "${name}"${gap ? '; ' : ' '}${text}` });
+    before = true;
+  };
+  return consume(session, { queue: queue.name, ...limits }, handler, { ...options, topology, onSubscribed });
+}
+
+/**
+ * Works on the queue of a subscription as on a work queue; see `workQueue` for what becomes of messages that fail.
+ *
+ * @throws Failure as `prepareWorker` and `runWorker` do
+ */
+export async function workOn(
+  session: Session,
+  { queue, topology }: Subscription,
+  config: WorkerConfig,
+  handler: Handler,
+  options: WorkOptions = {},
+): Promise<WorkCounts> {
+  const setup = await prepareWorker(session, config, { queue, topology });
+  return runWorker(session, config, setup, handler, options);
+}
+
+/** Such as `(bound to "events.topic" with "order.#", "*.*.placed")`. */
+function boundWith({ exchanges, bindings }: Topology): string {
+  const keys = bindings.filter(({ key }) => key !== '').map(({ key }) => `"${key}"`);
+  return `(bound to ${exchanges.map(({ name }) => `"${name}"`).join(', ')}${keys.length === 0 ? '' : ` with ${keys.join(', ')}`})`;
+}

@@ -1,0 +1,98 @@
+import * as z from 'zod/mini';
+import type { Session } from '../../amqp/connection/session.ts';
+import type { ConsumeCounts, PublishCounts, WorkCounts } from '../../model/event.ts';
+import type { Handler } from '../../model/verdict.ts';
+import { limitsRules, limitsShape, prefetch } from '../consume/config.ts';
+import type { WorkOptions } from '../consume/give-back.ts';
+import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
+import { exchangeName, queueName, shortString } from '../names.ts';
+import { checkedCall, checkedOptions } from '../options.ts';
+import { type Drafts, messageShape, sourceShape } from '../publish/input.ts';
+import { publishDrafts } from '../publish/publish.ts';
+import { sendingRules, sendingShape } from '../publish/send.ts';
+import { type QueueConfig, queueRules, queueShape, queueSpec } from '../queue/shape.ts';
+import { workerShape } from '../work/config.ts';
+import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
+
+const exchange = z._default(exchangeName('EXCHANGE'), 'events.topic');
+
+/** A durable topic exchange and the key of everything that is published to it. */
+export const TopicPublishConfig = z
+  .strictObject({ exchange, key: shortString('KEY'), ...messageShape, ...sourceShape, ...sendingShape })
+  .check(...sendingRules);
+export type TopicPublishConfig = z.output<typeof TopicPublishConfig>;
+
+const patternShape = {
+  exchange,
+  /** `*` is one word, `#` any number of them. */
+  pattern: z.array(shortString('PATTERN')).check(z.minLength(1)),
+  queue: z.optional(queueName('--queue')),
+};
+
+const queueTypeRules = [
+  z.refine<{ readonly queue?: string | undefined; readonly queueType?: string | undefined }>(
+    ({ queue, queueType }) => queue !== undefined || queueType === undefined,
+    { error: '--queue-type needs --queue: a temporary queue has no choice' },
+  ),
+] as const;
+
+/** Patterns, and the queue that gets what matches any of them: a durable one with a name, or a temporary one of this connection. */
+export const TopicSubscribeConfig = z.strictObject({ ...patternShape, queueType: queueShape.queueType, prefetch: prefetch(10), ...limitsShape }).check(
+  ...limitsRules,
+  ...queueTypeRules,
+  z.refine(({ queue, drain, requeue }) => queue !== undefined || !(drain || requeue), {
+    error: '--drain and --requeue need --queue: a temporary queue begins empty and ends with the run',
+  }),
+);
+export type TopicSubscribeConfig = z.output<typeof TopicSubscribeConfig>;
+
+/** The same with a handler for each message; prefetch 10 unless told otherwise. */
+export const TopicWorkConfig = z
+  .strictObject({ ...patternShape, ...queueShape, ...workerShape, prefetch: prefetch(10) })
+  .check(...queueRules, ...queueTypeRules);
+export type TopicWorkConfig = z.output<typeof TopicWorkConfig>;
+
+/** What is compared without a broker. */
+export const TopicMatchConfig = z.strictObject({ pattern: shortString('PATTERN'), key: z.array(shortString('KEY')).check(z.minLength(1)) });
+export type TopicMatchConfig = z.output<typeof TopicMatchConfig>;
+
+/** Of a config for subscribers, what is about their queue. */
+const PatternConfig = z.object({ ...patternShape, ...queueShape }).check(...queueRules, ...queueTypeRules);
+
+/** The exchange, and a queue that is bound to it once for each pattern: what matches several comes once. */
+export function topicSubscription(options: Pick<TopicSubscribeConfig, 'exchange' | 'pattern' | 'queue'> & QueueConfig): Subscription {
+  const config = checkedOptions(PatternConfig, options);
+  const { exchange, pattern, queue } = config;
+  return subscriptionTo(exchange, 'topic', queue === undefined ? temporaryQueue(exchange, config) : queueSpec(queue, config), pattern);
+}
+
+/**
+ * Publishes drafts to a topic exchange, all with one key, also envelopes that say something else. The exchange is declared
+ * when it is missing. See `sendMessages` for its failures.
+ *
+ * @throws Failure `refused` for an exchange of another type
+ */
+export async function publishTopic(session: Session, config: TopicPublishConfig, drafts: Drafts): Promise<PublishCounts> {
+  const { exchange, key: routingKey } = config;
+  await declareMissing(session, exchangeTopology(exchange, 'topic'));
+  return publishDrafts(session, config, drafts, { exchange, routingKey });
+}
+
+/** Hands the handler what matches any of the patterns; see `subscribe` for its failures. */
+export async function subscribeTopic(
+  session: Session,
+  given: TopicSubscribeConfig,
+  handler: ConsumeHandler,
+  options: Pick<TakeOptions, 'ask'> = {},
+): Promise<ConsumeCounts> {
+  const config = checkedCall(session, TopicSubscribeConfig, given, { handler });
+  const { exchange, pattern, queue, queueType, ...limits } = config;
+  return subscribe(session, topicSubscription(config), limits, handler, options);
+}
+
+/** Hands each message to the handler, which decides what becomes of it; see `workQueue`. */
+export async function workTopic(session: Session, given: TopicWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
+  const config = checkedCall(session, TopicWorkConfig, given, { handler });
+  const { exchange, pattern, queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
+  return workOn(session, topicSubscription(config), worker, handler, options);
+}

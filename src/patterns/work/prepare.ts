@@ -1,0 +1,205 @@
+import type { Connection } from '../../amqp/connection/connection.ts';
+import { provenLogin } from '../../amqp/connection/login-name.ts';
+import { endless, type Session, withDeadline } from '../../amqp/connection/session.ts';
+import { withLastingControl } from '../../amqp/topology/declare.ts';
+import { ensure, ensureQueue, exchangeExists } from '../../amqp/topology/ensure.ts';
+import { describeQueue, type QueueDescription } from '../../amqp/topology/queue-facts.ts';
+import { Failure } from '../../model/failure.ts';
+import type { FieldTable } from '../../model/message/message.ts';
+import type { QueueSpec, Topology } from '../../model/topology.ts';
+import { hasEnd } from '../consume/config.ts';
+import { retryQueueName } from '../retry-queues.ts';
+import { retryPauses, type WorkerConfig } from './config.ts';
+
+/** Where messages wait for another attempt, and for how many milliseconds. */
+export interface RetryLevel {
+  readonly pause: number;
+  readonly queue: string;
+}
+
+/** What a worker relies on once everything is there. */
+export interface WorkerSetup {
+  readonly queue: string;
+  /** What belongs to the worker's own connection, and is declared there. */
+  readonly topology: Topology | undefined;
+  /** Declares everything else again, should a broker come back without it. */
+  readonly restore: (connection: Connection) => Promise<void>;
+  readonly route: DeadLetterRoute;
+  /** The level of each retry, the first one first. */
+  readonly levels: readonly RetryLevel[];
+  /** The name that the broker knows the worker by: the user id of its copies, which nobody else can give to a message. */
+  readonly user: string;
+  /** True where the broker has said so: dead letters carry it too, and one that was wrong would cost every one of them. */
+  readonly isProven: boolean;
+}
+
+/** A queue to work on, and what else has to be there for it. */
+export interface WorkPlace {
+  readonly queue: QueueSpec;
+  readonly topology: Topology;
+}
+
+/**
+ * Declares what is missing, uses what exists, and finds out what becomes of messages that fail for good. Nothing is declared
+ * when the worker cannot start.
+ *
+ * @throws Failure `usage` when such messages would be lost, `refused` for a stream or a queue with other arguments, `missing` for a dead-letter exchange that does not exist
+ */
+export async function prepareWorker(session: Session, config: WorkerConfig, { queue, topology }: WorkPlace): Promise<WorkerSetup> {
+  const temporary = queue.exclusive === true;
+  if (temporary && config.retries > 0) {
+    throw new Failure('usage', '--retries needs a queue that stays: a message that waits for its next attempt must find its way back');
+  }
+  // What has no answer ends with the run.
+  const deadline = withDeadline(hasEnd(config) ? session : endless(session), config.timeout, () => undefined);
+  return withLastingControl(deadline.session, async (connection) => {
+    const existing = temporary ? undefined : await describeQueue(connection, queue.name);
+    if (existing?.type === 'stream') throw new Failure('refused', `"${queue.name}" is a stream: it keeps its messages, and there is nothing to settle`);
+    // A queue that contradicts what is asked for is told before anything is declared.
+    if (existing !== undefined) await ensureQueue(connection, queue);
+    // The broker drops what comes back from waiting when a full classic queue refuses it.
+    if (config.retries > 0 && existing?.type === 'classic' && String(existing.arguments['x-overflow']).startsWith('reject-publish')) {
+      throw new Failure('refused', `"${queue.name}" refuses messages when it is full (x-overflow): one that comes back for another attempt would be lost`, {
+        hint: 'leave out --retries, or use a quorum queue: it waits until there is room',
+      });
+    }
+    // Another connection has it for itself: nobody else works on it.
+    if (existing?.withheld?.code === 405) throw existing.withheld;
+    const route = routeFor(queue, existing, config);
+    const type = existing?.type ?? queue.arguments['x-queue-type'];
+    const levels = retryPauses(config).map((pause) => ({ pause, queue: retryQueueName(queue.name, pause) }));
+    const retries = retryTopology(queue.name, levels, type === 'quorum');
+    const declare = async (on: Connection, wanted: Topology): Promise<void> => {
+      if (route.kind === 'publish') await ensureDeadLetters(session, on, queue, route);
+      if (!temporary) await ensure(on, wanted);
+      await ensure(on, retries);
+    };
+    await declare(connection, topology);
+    const proven = await provenLogin(connection);
+    const user = proven ?? connection.address.username;
+    const restore = (on: Connection): Promise<void> => declare(on, asItWas(topology, existing, queue.name));
+    return { queue: queue.name, topology: temporary ? topology : undefined, restore, route, levels, user, isProven: proven !== undefined };
+  }).finally(deadline.clear);
+}
+
+/** With a queue that existed before, of which nobody asked for more than that: it has to come back as it was, as far as that is known. */
+function asItWas(topology: Topology, existing: QueueDescription | undefined, name: string): Topology {
+  if (existing?.type === undefined) return topology;
+  const { type, durable, arguments: args } = existing;
+  const queues = topology.queues.map((queue) =>
+    queue.name === name ? { ...queue, durable, arguments: { ...queue.arguments, ...args, 'x-queue-type': type } } : queue,
+  );
+  return { ...topology, queues };
+}
+
+/**
+ * Declares a queue for those who only send to it, and what its dead letters need.
+ *
+ * @throws Failure `refused` when it exists with other arguments than asked for, `missing` for a dead-letter exchange that does not exist
+ */
+export async function prepareQueue(session: Session, queue: QueueSpec): Promise<void> {
+  await withLastingControl(session, async (connection) => {
+    await ensureQueue(connection, queue);
+    const route = routeOf(queue.arguments);
+    if (route !== undefined) await ensureDeadLetters(session, connection, queue, route);
+  });
+}
+
+/** A dead-letter exchange that was asked for is set up where it is missing; one that was not is its owner's business. */
+async function ensureDeadLetters(session: Session, connection: Connection, queue: QueueSpec, { exchange, routingKey = '' }: PublishedRoute): Promise<void> {
+  const asked = queue.required?.includes('x-dead-letter-exchange') === true;
+  if (exchange === '') {
+    if (asked) await ensure(connection, deadLetterTopology('', routingKey));
+    return;
+  }
+  if (await exchangeExists(connection, exchange)) return;
+  if (!asked) {
+    throw new Failure('missing', `the dead-letter exchange "${exchange}" of the queue "${queue.name}" does not exist`, {
+      hint: `its dead letters would be lost; --dlx ${exchange} declares it, with the queue "${DEAD_QUEUE}" behind it`,
+    });
+  }
+  await ensure(connection, deadLetterTopology(exchange, routingKey));
+  session.emit({ kind: 'note', text: `declared the exchange "${exchange}" and behind it the queue "${DEAD_QUEUE}" for dead letters` });
+}
+
+/** The queues in which messages wait: the broker hands each back when its time is over. */
+export function retryTopology(queue: string, levels: readonly RetryLevel[], quorum: boolean): Topology {
+  const distinct = new Map(levels.map((level) => [level.queue, level]));
+  // A quorum queue can wait for the work queue to take a message back; a classic one cannot.
+  const type = quorum ? { 'x-queue-type': 'quorum', 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' } : { 'x-queue-type': 'classic' };
+  return {
+    exchanges: [],
+    queues: [...distinct.values()].map(({ queue: name, pause }) => {
+      if (Buffer.byteLength(name) > 255) throw new Failure('usage', `the name of the queue is too long for --retries: "${name}" has more than 255 bytes`);
+      return {
+        name,
+        durable: true,
+        arguments: { ...type, 'x-message-ttl': pause, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue },
+        required: ['x-message-ttl', 'x-dead-letter-exchange', 'x-dead-letter-routing-key'],
+      };
+    }),
+    bindings: [],
+  };
+}
+
+function routeFor(queue: QueueSpec, existing: QueueDescription | undefined, { policyDlx, dropDead }: WorkerConfig): DeadLetterRoute {
+  const withheld = existing?.withheld;
+  // What was asked for is relied on where the broker does not tell what there is.
+  const route = routeOf(withheld === undefined ? (existing?.arguments ?? queue.arguments) : { ...queue.arguments, ...existing?.arguments });
+  if (route !== undefined) return route;
+  if (policyDlx) return { kind: 'reject' };
+  if (dropDead) return { kind: 'drop' };
+  if (withheld !== undefined) throw unknownRoute(queue, withheld);
+  throw new Failure('usage', `the queue "${queue.name}" has no dead-letter exchange: what its handler cannot handle would be lost`, {
+    hint:
+      existing === undefined
+        ? 'give it one with --dlx EXCHANGE, or drop such messages with --drop-dead'
+        : 'use --policy-dlx when a policy of the broker dead-letters it, or drop such messages with --drop-dead',
+  });
+}
+
+/** Rejecting keeps messages where the queue dead-letters them and loses them where it does not: nobody but the user can know. */
+function unknownRoute({ name }: QueueSpec, withheld: Failure): Failure {
+  const why = withheld.kind === 'denied' ? `this user lacks the configure permission on it, without which the broker tells nothing` : withheld.message;
+  const allow = withheld.kind === 'denied' && withheld.hint !== undefined ? `; ${withheld.hint}` : '';
+  return new Failure(
+    withheld.kind === 'denied' ? 'denied' : 'refused',
+    `it cannot be told whether the queue "${name}" has a dead-letter exchange, to keep what its handler cannot handle: ${why}`,
+    { cause: withheld, hint: `--policy-dlx when you know that it dead-letters what is rejected${allow}` },
+  );
+}
+
+/** The queue of the dead letters, where nobody has set up another one, and how long they are kept. */
+export const DEAD_QUEUE = 'dead.letters';
+export const DEAD_TTL = 7 * 24 * 60 * 60 * 1_000;
+
+/** A direct exchange and a queue behind it that keeps dead letters for a week. With the default exchange, just the queue that the key names. */
+export function deadLetterTopology(exchange: string, key: string): Topology {
+  if (exchange === '') return { exchanges: [], queues: [{ name: key, durable: true, arguments: { 'x-queue-type': 'classic' } }], bindings: [] };
+  return {
+    exchanges: [{ name: exchange, type: 'direct', durable: true, arguments: {} }],
+    queues: [{ name: DEAD_QUEUE, durable: true, arguments: { 'x-queue-type': 'classic', 'x-message-ttl': DEAD_TTL } }],
+    bindings: [{ exchange, queue: DEAD_QUEUE, key, arguments: {} }],
+  };
+}
+
+/** A copy with the reason in its headers goes to the queue's dead-letter exchange; without a key, with the message's own one. */
+export interface PublishedRoute {
+  readonly kind: 'publish';
+  readonly exchange: string;
+  readonly routingKey: string | undefined;
+}
+
+/** What becomes of a message that has failed for good. */
+export type DeadLetterRoute =
+  | PublishedRoute
+  /** It is rejected, and a policy of the broker does the rest. */
+  | { readonly kind: 'reject' }
+  | { readonly kind: 'drop' };
+
+/** The route that the arguments of a queue ask for, if they do. */
+export function routeOf(args: FieldTable): PublishedRoute | undefined {
+  const { 'x-dead-letter-exchange': exchange, 'x-dead-letter-routing-key': key } = args;
+  if (typeof exchange !== 'string') return undefined;
+  return { kind: 'publish', exchange, routingKey: typeof key === 'string' ? key : undefined };
+}

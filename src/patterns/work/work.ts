@@ -1,0 +1,67 @@
+import * as z from 'zod/mini';
+import type { Session } from '../../amqp/connection/session.ts';
+import type { PublishCounts, WorkCounts } from '../../model/event.ts';
+import type { Topology } from '../../model/topology.ts';
+import type { Handler } from '../../model/verdict.ts';
+import type { WorkOptions } from '../consume/give-back.ts';
+import { queueName } from '../names.ts';
+import { checkedCall, checkedOptions } from '../options.ts';
+import { type Drafts, messageShape, sourceShape } from '../publish/input.ts';
+import { publishDrafts } from '../publish/publish.ts';
+import { sendingRules, sendingShape } from '../publish/send.ts';
+import { queueRules, queueShape, queueSpec } from '../queue/shape.ts';
+import { workerShape } from './config.ts';
+import { prepareQueue, prepareWorker } from './prepare.ts';
+import { runWorker } from './worker.ts';
+
+/** What `workQueue` takes: the queue, how it is declared when it is missing, and how it is worked on. */
+export const WorkConfig = z.strictObject({ queue: queueName('QUEUE'), ...queueShape, ...workerShape }).check(...queueRules);
+export type WorkConfig = z.output<typeof WorkConfig>;
+
+/** Of a config for workers, what is about their queue. */
+const WorkQueueConfig = z.object({ queue: queueName('QUEUE'), ...queueShape }).check(...queueRules);
+
+/** One durable queue, which any number of workers share. */
+export function workTopology(options: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Topology {
+  const config = checkedOptions(WorkQueueConfig, options);
+  return { exchanges: [], queues: [queueSpec(config.queue, config)], bindings: [] };
+}
+
+/**
+ * Declares a work queue, and what its dead letters need, where they are missing: for those who publish before any worker is there.
+ *
+ * @throws Failure `usage` for wrong options, `refused` when the queue exists with other arguments
+ */
+export async function declareWorkQueue(session: Session, options: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Promise<void> {
+  const config = checkedCall(session, WorkQueueConfig, options);
+  await prepareQueue(session, queueSpec(config.queue, config));
+}
+
+/** What `publishTasks` takes: the queue, how it is declared when it is missing, and the messages. */
+export const WorkPublishConfig = z
+  .strictObject({ queue: queueName('QUEUE'), ...queueShape, ...messageShape, ...sourceShape, ...sendingShape })
+  .check(...queueRules, ...sendingRules);
+export type WorkPublishConfig = z.output<typeof WorkPublishConfig>;
+
+/**
+ * Sends tasks to a work queue, which is declared when it is missing; see `sendMessages` for what that means and for its failures.
+ *
+ * @throws Failure `refused` when the queue exists with other arguments
+ */
+export async function publishTasks(session: Session, config: WorkPublishConfig, drafts: Drafts): Promise<PublishCounts> {
+  await declareWorkQueue(session, config);
+  return publishDrafts(session, config, drafts, { exchange: '', routingKey: config.queue });
+}
+
+/**
+ * Works on a queue: each message goes to one handler of one worker, which decides what becomes of it. See `runWorker`.
+ *
+ * @throws Failure `usage` for wrong options, or when messages that fail for good would be lost, `refused` when the queue exists with other arguments
+ */
+export async function workQueue(session: Session, given: WorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
+  const config = checkedCall(session, WorkConfig, given, { handler });
+  const { queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
+  const spec = queueSpec(queue, config);
+  const setup = await prepareWorker(session, worker, { queue: spec, topology: { exchanges: [], queues: [spec], bindings: [] } });
+  return runWorker(session, worker, setup, handler, options);
+}

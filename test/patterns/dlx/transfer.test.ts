@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Event } from '../../../src/model/event.ts';
+import { ReplayConfig, replay } from '../../../src/patterns/dlx/replay/replay.ts';
+import { fill } from '../../campaign/stage.ts';
+import { brokerUrl, peer } from '../../support/broker.ts';
+import { proxy } from '../../support/faults.ts';
+import { ownBroker, untilHeld, untilKept } from '../../support/own-broker.ts';
+import { linesOf, scratchDirectory } from '../../support/programs.ts';
+import { json, rmq, start } from '../../support/rmq.ts';
+import { testSession } from '../../support/session.ts';
+
+const idsOf = (count: number): string[] => Array.from({ length: count }, (_, index) => `m${index}`);
+const isFar = (event: Event): event is Extract<Event, { kind: 'transferring' }> => event.kind === 'transferring' && event.moved > 0;
+
+test('a source connection that is lost comes back: everything arrives, and what is in both places is told', async (t) => {
+  const { queue, take, depth } = await peer(t);
+  const [dead, to] = [await queue({}, 'dead'), await queue()];
+  const ids = idsOf(3_000);
+  await fill(brokerUrl(), dead, ids);
+  const faulty = await proxy(t, brokerUrl());
+  const [source, target] = [testSession(t, faulty.url), testSession(t)];
+  const running = replay(source.session, target.session, ReplayConfig.parse({ queue: dead, toQueue: to, rate: 2_000 }), { elsewhere: true });
+  await source.until(isFar);
+  faulty.cut();
+  const { counts, failure } = await running;
+  assert.equal(failure, undefined);
+  assert.equal(counts.moved, 3_000);
+  assert.equal(await depth(dead), 0);
+  const arrived = (await take(to)).map(({ properties }) => properties.messageId as string);
+  assert.deepEqual(new Set(arrived), new Set(ids));
+  assert.ok(arrived.length - ids.length <= counts.doubled, `${arrived.length - ids.length} duplicates, ${counts.doubled} told`);
+});
+
+for (const type of ['classic', 'quorum']) {
+  test(`the journal tells what is in both places when the connection to a ${type} source is lost again and again`, async (t) => {
+    const { queue, take, depth } = await peer(t);
+    const [dead, to] = [await queue({ arguments: { 'x-queue-type': type } }, 'dead'), await queue()];
+    const ids = idsOf(4_000);
+    await fill(brokerUrl(), dead, ids);
+    const faulty = await proxy(t, brokerUrl());
+    const journal = join(await scratchDirectory(t), 'journal');
+    const [source, target] = [testSession(t, faulty.url), testSession(t)];
+    const running = replay(source.session, target.session, ReplayConfig.parse({ queue: dead, toQueue: to, rate: 3_000, journal }), { elsewhere: true });
+    for (const messages of [200, 1_000, 2_000]) {
+      while ((await depth(to)) < messages);
+      faulty.cut();
+    }
+    const { counts, failure } = await running;
+    assert.equal(failure, undefined);
+    assert.deepEqual([counts.moved, await depth(dead)], [4_000, 0]);
+    const all = (await linesOf(journal)).map((line) => JSON.parse(line) as { outcome: string; messageId: string; doubled?: number });
+    assert.deepEqual([all[0]?.outcome, all.at(-1)?.outcome, all.at(-1)?.doubled], ['begun', 'ended', counts.doubled]);
+    const lines = all.slice(1, -1);
+    const of = (wanted: string): string[] => lines.flatMap(({ outcome, messageId }) => (outcome === wanted ? [messageId] : []));
+    assert.deepEqual(of('moved').toSorted(), ids.toSorted());
+    const arrived = (await take(to)).map(({ properties }) => properties.messageId as string);
+    assert.deepEqual(new Set(arrived), new Set(ids));
+    // The summary counts what the journal names: each has arrived once more.
+    const twice = arrived.filter((id, index) => arrived.indexOf(id) !== index);
+    assert.deepEqual(of('doubled').toSorted(), twice.toSorted());
+    assert.deepEqual([counts.doubled, counts.inBoth], [twice.length, 0]);
+    assert.deepEqual(of('confirmed').toSorted(), arrived.toSorted());
+  });
+}
+
+test('a target connection that is lost comes back: nothing is missing, and the order is kept', async (t) => {
+  const { queue, take, depth } = await peer(t);
+  const [dead, to] = [await queue({}, 'dead'), await queue()];
+  const ids = idsOf(3_000);
+  await fill(brokerUrl(), dead, ids);
+  const faulty = await proxy(t, brokerUrl());
+  const [source, target] = [testSession(t), testSession(t, faulty.url)];
+  const running = replay(source.session, target.session, ReplayConfig.parse({ queue: dead, toQueue: to, rate: 2_000 }), { elsewhere: true });
+  await source.until(isFar);
+  faulty.cut();
+  const { counts, failure } = await running;
+  assert.equal(failure, undefined);
+  assert.equal(counts.moved, 3_000);
+  assert.equal(await depth(dead), 0);
+  const arrived = (await take(to)).map(({ properties }) => properties.messageId as string);
+  assert.deepEqual([...new Set(arrived)].toSorted(), ids.toSorted());
+  assert.deepEqual([counts.doubled, counts.inBoth], [0, 0]);
+  assert.ok(arrived.length - ids.length <= counts.resent && counts.resent > 0, `${arrived.length - ids.length} duplicates, ${counts.resent} told`);
+});
+
+test('the broker is killed in the middle: nothing is gone, and the run goes on with it', { timeout: 300_000 }, async (t) => {
+  const broker = await ownBroker(t);
+  const [node] = broker.nodes;
+  const { channel } = await peer(t, node.url);
+  const ids = idsOf(5_000);
+  for (const name of ['dead', 'target']) await channel.assertQueue(name, { durable: true });
+  await fill(node.url, 'dead', ids);
+  await untilKept(broker);
+  const running = start(['dlx', 'replay', 'dead', '--to-queue', 'target', '--rate', '2000', '--json', '-u', node.url], { timeout: 200_000 });
+  await untilHeld(broker, 'target', 500, running);
+  await node.kill();
+  await node.restart();
+  const result = await running.result;
+  const again = result.code === 0 ? result : await rmq(['dlx', 'replay', 'dead', '--to-queue', 'target', '-u', node.url]);
+  assert.equal(again.code, 0, `${result.stderr}${again.stderr}`);
+  const after = await peer(t, node.url);
+  assert.equal(await after.depth('dead'), 0);
+  const arrived = new Set((await after.take('target')).map(({ properties }) => properties.messageId as string));
+  assert.deepEqual([...arrived].toSorted(), ids.toSorted());
+});
+
+test('to another broker, which may have a queue of the same name', { timeout: 300_000 }, async (t) => {
+  const other = await ownBroker(t);
+  const { queue, depth } = await peer(t);
+  const dead = await queue({}, 'dead');
+  const there = await peer(t, other.nodes[0].url);
+  await there.channel.assertQueue(dead, { durable: true });
+  await fill(brokerUrl(), dead, idsOf(10));
+  const moved = await rmq(['dlx', 'move', dead, dead, '--to-url', other.nodes[0].url, '--json']);
+  assert.equal(moved.code, 0, moved.stderr);
+  assert.equal(json<{ moved: number }>(moved).moved, 10);
+  assert.deepEqual([await depth(dead), await there.depth(dead)], [0, 10]);
+});
+
+test('a target that blocks its publishers holds up nothing else: TERM ends the run, and all is where it was', { timeout: 300_000 }, async (t) => {
+  const other = await ownBroker(t, { config: ['vm_memory_high_watermark.absolute = 1MB'] });
+  const { queue, take, depth } = await peer(t);
+  const dead = await queue({}, 'dead');
+  const { channel } = await peer(t, other.nodes[0].url);
+  await channel.assertQueue('target', { durable: true });
+  await fill(brokerUrl(), dead, idsOf(100));
+  const running = start(['dlx', 'move', dead, 'target', '--to-url', other.nodes[0].url, '--json']);
+  await running.until('stderr', 'the broker blocks publishers');
+  running.child.kill('SIGTERM');
+  const result = await running.result;
+  assert.equal(result.code, 143, result.stderr);
+  assert.equal(json<{ moved: number }>(result).moved, 0);
+  assert.equal(await depth(dead), 100);
+  assert.deepEqual(
+    (await take(dead)).map(({ properties }) => properties.messageId as string),
+    idsOf(100),
+  );
+});
+
+test('a target that blocks its publishers for longer than --blocked-timeout is exit 75, and all is where it was', { timeout: 300_000 }, async (t) => {
+  const other = await ownBroker(t, { config: ['disk_free_limit.absolute = 100000GB'] });
+  const { queue, take, depth } = await peer(t);
+  const dead = await queue({}, 'dead');
+  const { channel } = await peer(t, other.nodes[0].url);
+  await channel.assertQueue('target', { durable: true });
+  await fill(brokerUrl(), dead, idsOf(100));
+  const result = await rmq(['dlx', 'move', dead, 'target', '--to-url', other.nodes[0].url, '--blocked-timeout', '1s', '--json']);
+  assert.equal(result.code, 75, result.stderr);
+  assert.equal(json<{ moved: number }>(result).moved, 0);
+  assert.equal(await depth(dead), 100);
+  assert.deepEqual(
+    (await take(dead)).map(({ properties }) => properties.messageId as string),
+    idsOf(100),
+  );
+});
+
+for (const end of ['source', 'target'] as const) {
+  test(`a ${end} that has gone silent is given up by its heartbeats, and the run goes on over a new connection`, async (t) => {
+    const { queue, take, depth } = await peer(t);
+    const [dead, to] = [await queue({}, 'dead'), await queue()];
+    const ids = idsOf(3_000);
+    await fill(brokerUrl(), dead, ids);
+    const faulty = await proxy(t, brokerUrl());
+    const urls = end === 'source' ? [faulty.url, brokerUrl()] : [brokerUrl(), faulty.url];
+    const [source, target] = [testSession(t, `${urls[0]}?heartbeat=1`), testSession(t, `${urls[1]}?heartbeat=1`)];
+    const running = replay(source.session, target.session, ReplayConfig.parse({ queue: dead, toQueue: to, rate: 3_000 }), { elsewhere: true });
+    await source.until(isFar);
+    faulty.stall();
+    const { counts, failure } = await running;
+    assert.equal(failure, undefined);
+    assert.equal(counts.moved, 3_000);
+    assert.equal(await depth(dead), 0);
+    assert.deepEqual(new Set((await take(to)).map(({ properties }) => properties.messageId as string)), new Set(ids));
+  });
+}
