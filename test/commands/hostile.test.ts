@@ -144,6 +144,16 @@ test('consume: a body that is announced as 2 GB is not waited for, nor kept', as
   assert.match(result.stderr, /--max-message-size/);
 });
 
+test('consume: a body whose parts are empty ends its connection: it would never be whole', async (t) => {
+  const script = consumed((client, channel) => {
+    client.deliver(channel, { tag: 1n, size: 10n, body: Buffer.from('five ') });
+    client.frame(3, channel, Buffer.alloc(0));
+  });
+  const result = await run(t, { script }, ['consume', 'q', '-n', '1', ...TWICE]);
+  assert.equal(result.code, 69);
+  assert.match(result.stderr, /broke the rules of AMQP 0-9-1: it sent a part of a body that is empty/);
+});
+
 test('consume: --max-message-size says how much is too much', async (t) => {
   const deliver = (size: number) => ({ script: consumed((client, channel) => client.deliver(channel, { tag: 1n, body: Buffer.alloc(size) })) });
   const limit = ['consume', 'q', '-n', '1', '--no-ack', '-o', 'raw', '--max-message-size', '64kb'];

@@ -105,10 +105,11 @@ interface Tap {
   limit: BodyLimit | undefined;
 }
 
-/** How large a message may be, and what to do when the broker announces a larger one. */
+/** How large a message may be, and what to do when the broker announces a larger one, or sends parts of a body that bring its end no nearer. */
 export interface BodyLimit {
   readonly most: number;
   readonly onTooLarge: (size: number) => void;
+  readonly onEmptyPart: () => void;
 }
 
 const taps = new WeakMap<object, Tap>();
@@ -182,6 +183,12 @@ function tapped(connection: Receiving): Tap | undefined {
             const header = rest.subarray(FRAME_HEAD + CONTENT_HEAD, Math.min(FRAME_HEAD + size, rest.length));
             const original = defuseHeaders(header);
             if (own !== undefined) own.header = original;
+          }
+          if (rest[0] === BODY_FRAME && size === 0 && tap.limit !== undefined) {
+            // amqplib would keep each of them, without end.
+            refused = true;
+            tap.limit.onEmptyPart();
+            return false;
           }
           if (rest.readUInt16BE(1) !== 0 && size > 0 && (rest[0] as number) <= BODY_FRAME) frames++;
           connection.recvSinceLastCheck = true;

@@ -148,6 +148,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
               hint: '--max-message-size takes larger ones; they are held in memory',
             }),
       ),
+    onEmptyPart: () => connection.giveUp(brokenRule('it sent a part of a body that is empty')),
   });
   let open = true;
   let unanswered = false;

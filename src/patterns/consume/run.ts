@@ -67,6 +67,9 @@ class Run {
   #complete = false;
   /** Those that the handler has seen and nothing was decided about. */
   readonly #undecided = new Set<WireDelivery>();
+  /** The same for every delivery, so that it is made once. */
+  #ask: TakeContext['ask'] = () => Promise.reject(new Error('nothing is consumed yet'));
+  #holdBack: TakeContext['holdBack'] = () => undefined;
   #handling = new InFlight<WireDelivery>(0, () => undefined);
   #lastDelivery = performance.now();
   #lastProgress = performance.now();
@@ -113,6 +116,8 @@ class Run {
       },
       (delivery) => this.#handling.add(delivery),
     );
+    this.#ask = (question) => consumer.ask(question);
+    this.#holdBack = (held) => consumer.connected().holdBack(held);
     this.#handling = new InFlight(this.#options.concurrency ?? Number.POSITIVE_INFINITY, (delivery) => this.#take(consumer, delivery));
     const { signal } = this.#session;
     const abort = (): void => this.#end(abortFailure(signal));
@@ -269,8 +274,8 @@ class Run {
       stopping: this.#stopping.signal,
       kill: this.#kill.signal,
       isCurrent: () => consumer.isCurrent(delivery),
-      ask: (question) => consumer.ask(question),
-      holdBack: (held) => consumer.connected().holdBack(held),
+      ask: this.#ask,
+      holdBack: this.#holdBack,
     };
   }
 

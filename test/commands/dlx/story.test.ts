@@ -132,7 +132,7 @@ for (const type of ['classic', 'quorum']) {
     assert.deepEqual([await depth(dead), await depth(work)], [6, 0]);
     const replayed = json<Record<string, unknown>>(await ends(0, 'dlx', 'replay', dead, ...chosen, '--journal', journal, '--json'));
     assert.deepEqual([replayed['moved'], replayed['seen'], replayed['chosen'], replayed['stayed']], [3, 6, 3, {}]);
-    assert.equal((await linesOf(journal)).filter((line) => line.includes('"moved"')).length, 3);
+    assert.equal((await linesOf(journal)).filter((line) => line.includes('"outcome":"moved"')).length, 3);
     const again = await run(3);
     assert.match(again.stderr, /handled 3 messages .*: 3 acknowledged/);
     assert.deepEqual(await shipped(), ['good-1', 'good-2', 'stock-1', 'stock-2', 'stock-3']);
