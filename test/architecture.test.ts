@@ -116,6 +116,11 @@ test('there are no circles', () => {
     done.add(path);
   };
   for (const path of edges.keys()) visit(path, []);
+  const alone = files.filter((file) => file.imports.some(({ specifier }) => specifier.startsWith('.') && targetOf(file, specifier) === file.path));
+  assert.deepEqual(
+    alone.map(({ path }) => `${path} imports itself`),
+    [],
+  );
 });
 
 test('patterns, commands, the wire and the model never touch the process', () => {

@@ -1,9 +1,6 @@
-import { type IncomingMessage, request as plainRequest } from 'node:http';
-import { request as secureRequest } from 'node:https';
-import { text } from 'node:stream/consumers';
-import type { SecureContext } from 'node:tls';
 import { abortFailure, Failure } from '../model/failure.ts';
 import { formatDuration } from '../model/quantity.ts';
+import type { HttpRequest, HttpResponse, ManagementTls } from './http-exchange.ts';
 
 /** Where a management API is, and who asks. */
 export interface ManagementConfig {
@@ -79,7 +76,7 @@ function decoded(text: string): string | undefined {
 async function send(url: string, root: string, config: ManagementConfig, question: HttpRequest): Promise<HttpResponse> {
   const { timeout, signal } = config;
   const tls = await tlsOf(url, config);
-  const { exchange } = await import('./http.ts');
+  const { exchange } = await import('./http-exchange.ts');
   const deadline = AbortSignal.timeout(timeout);
   try {
     return await exchange(url, question, tls, AbortSignal.any([signal, deadline]));
@@ -165,38 +162,4 @@ function parse(text: string, root: string): unknown {
   } catch {
     throw new Failure('unavailable', `what answers at ${root} is not RabbitMQ's management API`, { hint: PORT_HINT });
   }
-}
-
-/** How the API's certificate is checked, and which one is shown to it. */
-export interface ManagementTls {
-  readonly secureContext?: SecureContext;
-  readonly servername?: string;
-  readonly rejectUnauthorized?: boolean;
-}
-
-export interface HttpRequest {
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-export interface HttpResponse {
-  readonly status: number;
-  readonly text: string;
-}
-
-/** Asks once over HTTP; a redirection is not followed, which would carry the password elsewhere. */
-export async function exchange(
-  url: string,
-  { method, headers, body }: HttpRequest,
-  tls: ManagementTls | undefined,
-  signal: AbortSignal,
-): Promise<HttpResponse> {
-  const request = url.startsWith('https:') ? secureRequest : plainRequest;
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    request(url, { method, headers, signal, ...tls }, resolve)
-      .on('error', reject)
-      .end(body);
-  });
-  return { status: response.statusCode ?? 0, text: await text(response) };
 }

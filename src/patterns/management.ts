@@ -1,7 +1,7 @@
 import { type Address, parseAddress } from '../amqp/connection/address.ts';
 import type { Connection } from '../amqp/connection/connection.ts';
 import { type ManagementApi, openManagementApi } from '../management/api.ts';
-import type { ManagementTls } from '../management/http.ts';
+import type { ManagementTls } from '../management/http-exchange.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { ConnectionConfig } from './connection.ts';

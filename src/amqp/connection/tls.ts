@@ -1,9 +1,9 @@
-import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { Failure } from '../../model/failure.ts';
 import type { Address } from './address.ts';
+import type { Pem } from './secure-context.ts';
 
 /** Certificate files and checks, as flags give them; what a URL's query says is used where a flag says nothing. */
 export interface TlsConfig {
@@ -40,7 +40,7 @@ export async function tlsOptions(address: Address, config: TlsConfig): Promise<T
       .replace(/\r?\n$/, '') ?? address.passphrase;
   if ((cert === undefined) !== (key === undefined)) throw new Failure('usage', '--cert and --key go together');
   // Loaded here because node:tls costs a plain connection 3 ms.
-  const { secureContext } = await import('./tls.ts');
+  const { secureContext } = await import('./secure-context.ts');
   // An IP address is no name that the broker could choose a certificate by; Node looks for it in the certificate.
   const servername = config.servername ?? address.servername ?? (isIP(address.host) === 0 ? address.host : undefined);
   return {
@@ -77,55 +77,4 @@ function readAgain(file: string): Buffer {
   const bytes = readFileSync(file);
   if (isPipe) pipes.set(file, bytes);
   return bytes;
-}
-
-/** A file, and who named it. */
-export interface Pem {
-  readonly named: string;
-  readonly bytes: Buffer;
-}
-
-/**
- * The certificates of a connection, checked: Node would say only in the handshake, and of a useless CA file never, what is
- * wrong with them.
- *
- * @throws Failure `config`
- */
-export function secureContext(ca: Pem | undefined, cert: Pem | undefined, key: Pem | undefined, passphrase: string | undefined): SecureContext {
-  for (const pem of [ca, cert]) if (pem !== undefined) checkCertificate(pem);
-  const secret = { ...(key && { key: key.bytes }), ...(passphrase !== undefined && { passphrase }) };
-  if (key !== undefined) attempt(secret, (error) => keyFailure(key, passphrase, error));
-  return attempt({ ...secret, ...(ca && { ca: ca.bytes }), ...(cert && { cert: cert.bytes }) }, (cause) => {
-    return new Failure('config', 'the client certificate and its key do not belong together', { cause });
-  });
-}
-
-function attempt(options: SecureContextOptions, failure: (error: Error) => Failure): SecureContext {
-  try {
-    return createSecureContext(options);
-  } catch (error) {
-    throw failure(error as Error);
-  }
-}
-
-function checkCertificate(pem: Pem): void {
-  try {
-    // It would take DER too, which a TLS context does not.
-    if (!pem.bytes.includes('-----BEGIN ')) throw new Error('no PEM');
-    new X509Certificate(pem.bytes);
-  } catch {
-    throw noPem(pem, 'certificate');
-  }
-}
-
-function noPem({ named }: Pem, what: string): Failure {
-  return new Failure('config', `${named} holds no ${what} that can be read`, { hint: 'it must be in PEM form: -----BEGIN …' });
-}
-
-function keyFailure(key: Pem, passphrase: string | undefined, { message }: Error): Failure {
-  if (passphrase === undefined && /ENCRYPTED/.test(key.bytes.toString('latin1'))) {
-    return new Failure('config', `${key.named} is encrypted`, { hint: '--passphrase-file PATH names a file with its passphrase' });
-  }
-  if (/bad decrypt/i.test(message)) return new Failure('config', `${key.named} cannot be decrypted: the passphrase is wrong`);
-  return noPem(key, 'private key');
 }

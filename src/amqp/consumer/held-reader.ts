@@ -4,6 +4,7 @@ import { formatCount } from '../../model/quantity.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Link } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
+import { leaderless, readyWhileSubscribed } from '../topology/queue-facts.ts';
 import { Consumer } from './consumer.ts';
 import type { WireDelivery } from './delivery.ts';
 import type { PutBack } from './put-back.ts';
@@ -143,7 +144,8 @@ export class HeldReader {
       if (!isIdle()) idle = performance.now();
       const silent = performance.now() - Math.max(this.#lastTaken, idle);
       if (silent < EMPTY_CHECK) continue;
-      const ready = await readyNow(this.#connection, this.#config.queue);
+      const ready = await readyNow(this.#connection, this.#config.queue, readyWhileSubscribed);
+      if (ready === undefined && this.#connection.open && silent > this.#connection.answerTimeout) throw leaderless(this.#config.queue, silent);
       if (ready === undefined || this.#left !== left || !isIdle()) continue;
       if (ready === 0) return true;
       if (silent > STUCK) throw stuck(this.#config.queue, ready);

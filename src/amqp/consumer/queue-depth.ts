@@ -27,10 +27,14 @@ export async function untilReady(connection: Connection, queue: string, messages
   return most < 0 ? undefined : most;
 }
 
-/** How many messages are ready; undefined when the broker cannot tell any more. */
-export async function readyNow(connection: Connection, queue: string): Promise<number | undefined> {
+/** How many messages are ready; undefined when the broker cannot tell any more. `count` asks for it. */
+export async function readyNow(
+  connection: Connection,
+  queue: string,
+  count: (connection: Connection, queue: string) => Promise<number | undefined> = readyCount,
+): Promise<number | undefined> {
   if (!connection.open) return undefined;
-  const ready = await withinPatience(readyCount(connection, queue)).catch(() => undefined);
+  const ready = await withinPatience(count(connection, queue)).catch(() => undefined);
   return ready === 'late' ? undefined : ready;
 }
 

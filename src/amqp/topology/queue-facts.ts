@@ -28,6 +28,28 @@ export async function queueCounts(connection: Connection, queue: string): Promis
   return { messages, consumers };
 }
 
+/**
+ * How many messages are ready, for somebody who is subscribed to the queue. Undefined while the broker does not know: of a quorum queue whose leader
+ * cannot be reached it says that there is no message and no consumer (rabbit_quorum_queue:stat), and there is one.
+ *
+ * @throws Failure `missing` when there is no such queue
+ */
+export async function readyWhileSubscribed(connection: Connection, queue: string): Promise<number | undefined> {
+  const { messages, consumers } = await queueCounts(connection, queue);
+  return consumers === 0 ? undefined : messages;
+}
+
+/** Why a quorum queue is given up whose leader could not be reached for so many milliseconds. */
+export function leaderless(queue: string, milliseconds: number): Failure {
+  return new Failure(
+    'later',
+    `the broker has not known for ${formatDuration(milliseconds)} what is left in "${queue}": the leader of the queue does not answer`,
+    {
+      hint: 'a quorum queue works once most of its nodes are up; try again then',
+    },
+  );
+}
+
 export type QueueType = 'classic' | 'quorum' | 'stream';
 
 /** What the broker tells about a queue by refusing to declare it differently. */

@@ -6,7 +6,7 @@ import type { Portion } from '../../amqp/consumer/config.ts';
 import { Consumer } from '../../amqp/consumer/consumer.ts';
 import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
 import { untilReleased } from '../../amqp/consumer/queue-depth.ts';
-import { lastOffset, queueCounts, queueType, readyCount } from '../../amqp/topology/queue-facts.ts';
+import { lastOffset, leaderless, queueCounts, queueType, readyCount, readyWhileSubscribed } from '../../amqp/topology/queue-facts.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { thrownText } from '../../model/text.ts';
@@ -299,10 +299,14 @@ class Run {
 
   /** Another consumer may take some of what was there at the start; then the queue is empty before the limit is reached. */
   async #watchDrain(consumer: Consumer): Promise<void> {
+    let known = performance.now();
     while (await this.#pause(DRAIN_CHECK)) {
       const before = this.#received;
       if (!consumer.subscribed || this.#handling.running > 0 || performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
-      const depth = await consumer.ask(readyCount).catch(() => undefined);
+      const depth = await consumer.ask(readyWhileSubscribed).catch(() => undefined);
+      const silent = performance.now() - Math.max(known, this.#lastDelivery);
+      if (depth !== undefined || !consumer.subscribed) known = performance.now();
+      else if (silent > consumer.connected().answerTimeout) this.#end(leaderless(this.#config.queue, silent));
       if (depth === 0 && this.#received === before && this.#handling.running === 0) this.#end('drained');
     }
   }
