@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Broker } from '../../src/broker/broker.ts';
 import type { PublishCounts } from '../../src/model/event.ts';
 import { ownBroker } from '../support/own-broker.ts';
+import { scratchDirectory } from '../support/programs.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 
 // A run that hangs is killed by its own time limit, which fails the test.
@@ -91,3 +94,31 @@ test('a worker goes on with its queue when the node that was lost in the middle 
   const { code, stderr } = await run.result;
   assert.equal(code, 0, stderr);
 });
+
+for (const lost of ['its leader', 'most of its nodes']) {
+  test(`a quorum queue that has lost ${lost} is not taken for empty: a worker that drains it ends, and never with 0`, async (t) => {
+    const broker = await ownBroker(t, { nodes: 2 });
+    const [{ url }, other] = broker.nodes;
+    assert.ok(other);
+    const go = join(await scratchDirectory(t), 'go');
+    const lines = Array.from({ length: 50 }, (_, index) => `${index}\n`).join('');
+    // Its leader is where it is declared.
+    const leader = lost === 'its leader' ? other.url : url;
+    for (const [args, input] of [
+      [['queue', 'declare', 'q', '--queue-type', 'quorum'], ''],
+      [['publish', '-q', 'q', '--lines'], lines],
+    ] as const) {
+      const { code, stderr } = await rmq([...args, '--url', leader], { input, timeout });
+      assert.equal(code, 0, stderr);
+    }
+    const wait = 'cat; echo; while [ ! -e "$0" ]; do sleep 0.1; done';
+    const flags = ['--drain', '--drop-dead', '--prefetch', '2', '--answer-timeout', '3s', '--max-reconnects', '1', '--url', url];
+    const run = start(['work', 'run', 'q', ...flags, '--', 'sh', '-c', wait, go], { timeout: 120_000 });
+    await run.until('stdout', '0\n');
+    await other.kill();
+    await writeFile(go, '');
+    const { code, stdout, stderr } = await run.result;
+    assert.ok(stdout.split('\n').length < 50, stdout);
+    assert.ok(code === 75 || code === 69, `${code}: ${stderr}`);
+  });
+}

@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../model/failure.ts';
-import { formatCount } from '../../model/quantity.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Link } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
-import { leaderless, readyWhileSubscribed } from '../topology/queue-facts.ts';
+import { leaderless, readyWhileSubscribed, stuck } from '../topology/queue-facts.ts';
 import { Consumer } from './consumer.ts';
 import type { WireDelivery } from './delivery.ts';
 import type { PutBack } from './put-back.ts';
@@ -292,13 +291,6 @@ export class HeldReader {
   #fail(failure: Failure): void {
     if (!this.#stopped) this.#end(failure);
   }
-}
-
-/** Why a queue that has messages is given up. */
-function stuck(queue: string, ready: number): Failure {
-  return new Failure('later', `"${queue}" holds ${formatCount(ready, 'message')} and hands out none`, {
-    hint: 'a queue with a single active consumer serves only that one: stop it, then look again',
-  });
 }
 
 /** A link that hands out a connection that is there already, once, and leaves closing it to its owner. */

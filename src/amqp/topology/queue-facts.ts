@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable, FieldValue } from '../../model/message/message.ts';
-import { formatDuration } from '../../model/quantity.ts';
+import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { onOwnChannel } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
 
@@ -48,6 +48,13 @@ export function leaderless(queue: string, milliseconds: number): Failure {
       hint: 'a quorum queue works once most of its nodes are up; try again then',
     },
   );
+}
+
+/** Why a queue that has messages is given up. */
+export function stuck(queue: string, ready: number): Failure {
+  return new Failure('later', `"${queue}" holds ${formatCount(ready, 'message')} and hands out none`, {
+    hint: 'a queue with a single active consumer serves only that one, and a quorum queue none while most of its nodes are down; try again then',
+  });
 }
 
 export type QueueType = 'classic' | 'quorum' | 'stream';

@@ -6,7 +6,7 @@ import type { Portion } from '../../amqp/consumer/config.ts';
 import { Consumer } from '../../amqp/consumer/consumer.ts';
 import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
 import { untilReleased } from '../../amqp/consumer/queue-depth.ts';
-import { lastOffset, leaderless, queueCounts, queueType, readyCount, readyWhileSubscribed } from '../../amqp/topology/queue-facts.ts';
+import { lastOffset, leaderless, queueCounts, queueType, readyCount, readyWhileSubscribed, stuck } from '../../amqp/topology/queue-facts.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { thrownText } from '../../model/text.ts';
@@ -299,14 +299,16 @@ class Run {
 
   /** Another consumer may take some of what was there at the start; then the queue is empty before the limit is reached. */
   async #watchDrain(consumer: Consumer): Promise<void> {
-    let known = performance.now();
+    let since = performance.now();
     while (await this.#pause(DRAIN_CHECK)) {
       const before = this.#received;
+      if (!consumer.subscribed || this.#handling.running > 0) since = performance.now();
       if (!consumer.subscribed || this.#handling.running > 0 || performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
       const depth = await consumer.ask(readyWhileSubscribed).catch(() => undefined);
-      const silent = performance.now() - Math.max(known, this.#lastDelivery);
-      if (depth !== undefined || !consumer.subscribed) known = performance.now();
-      else if (silent > consumer.connected().answerTimeout) this.#end(leaderless(this.#config.queue, silent));
+      const silent = performance.now() - Math.max(since, this.#lastDelivery);
+      if (depth === 0 || !consumer.subscribed) since = performance.now();
+      else if (silent > consumer.connected().answerTimeout)
+        this.#end(depth === undefined ? leaderless(this.#config.queue, silent) : stuck(this.#config.queue, depth));
       if (depth === 0 && this.#received === before && this.#handling.running === 0) this.#end('drained');
     }
   }
