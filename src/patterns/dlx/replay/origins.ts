@@ -39,7 +39,7 @@ export class Origins {
   #login: Promise<string | undefined> | undefined;
   #book: RouteBook | undefined;
 
-  /** Nothing is asked of the broker before it is needed. Without a api, the third rule knows no bindings. */
+  /** Nothing is asked of the broker before it is needed. Without the management API, the third rule knows no bindings. */
   constructor(session: Session, findDesk: FindManagementApi | undefined) {
     this.#session = session;
     this.#findDesk = findDesk;

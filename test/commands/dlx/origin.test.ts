@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect, type GetMessage } from 'amqplib';
-import { ConnectionConfig } from '../../src/patterns/connection.ts';
-import { InspectConfig, inspect } from '../../src/patterns/dlx/inspect.ts';
-import { ReplayConfig, replay } from '../../src/patterns/dlx/replay/replay.ts';
-import { managementApi } from '../../src/patterns/management.ts';
-import { brokerUrl, type Peer, peer } from '../support/broker.ts';
-import { linesOf, scratchDirectory } from '../support/programs.ts';
-import { json, jsonLines, rmq } from '../support/rmq.ts';
-import { testSession } from '../support/session.ts';
-import { restrictedUser } from '../support/users.ts';
+import { ConnectionConfig } from '../../../src/patterns/connection.ts';
+import { InspectConfig, inspect } from '../../../src/patterns/dlx/inspect.ts';
+import { ReplayConfig, replay } from '../../../src/patterns/dlx/replay/replay.ts';
+import { managementApi } from '../../../src/patterns/management.ts';
+import { brokerUrl, type Peer, peer } from '../../support/broker.ts';
+import { linesOf, scratchDirectory } from '../../support/programs.ts';
+import { json, jsonLines, rmq } from '../../support/rmq.ts';
+import { testSession } from '../../support/session.ts';
+import { restrictedUser } from '../../support/users.ts';
 
 interface Summary {
   readonly moved: number;

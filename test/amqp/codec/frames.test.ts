@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { writeMessage } from '../../src/amqp/codec/frames.ts';
-import type { Message } from '../../src/model/message/message.ts';
+import { writeMessage } from '../../../src/amqp/codec/frames.ts';
+import type { Message } from '../../../src/model/message/message.ts';
 
 const framing = { channel: 1, frameMax: 4_096, mandatory: true };
 const good: Message = { exchange: '', routingKey: 'queue', properties: { messageId: 'good' }, body: Buffer.alloc(10_000, 'x') };
