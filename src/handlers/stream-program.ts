@@ -3,7 +3,7 @@ import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { formatEnvelope } from '../model/message/envelope.ts';
 import type { Delivery } from '../model/message/message.ts';
-import { type ExitTable, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
+import { type ExitTable, isVerdict, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
 import { outerEnvironment } from './environment.ts';
 import { abortReason, cannotRun, describeExit } from './per-message.ts';
 import { groupOf, type Patience, type ProcessGroup, patienceOf } from './process-group.ts';
@@ -190,7 +190,6 @@ export interface ProgramAnswer {
   readonly reason: string | undefined;
 }
 
-const VERDICTS: readonly unknown[] = ['ack', 'retry', 'requeue', 'dead'] satisfies readonly Verdict[];
 const LONGEST = 1_048_576;
 const SHOWN = 120;
 
@@ -220,9 +219,8 @@ function parseAnswer(line: string): ProgramAnswer {
     throw new Error(`it printed a line that is no answer: ${shortened(line)}`);
   }
   const { id, verdict, reason } = (typeof answer === 'object' && answer !== null ? answer : {}) as Readonly<Record<string, unknown>>;
-  if (typeof id !== 'number' || !VERDICTS.includes(verdict))
-    throw new Error(`its answer has no id or no verdict of ack, retry, requeue and dead: ${shortened(line)}`);
-  return { id, verdict: verdict as Verdict, reason: typeof reason === 'string' ? reason : undefined };
+  if (typeof id !== 'number' || !isVerdict(verdict)) throw new Error(`its answer has no id or no verdict of ack, retry, requeue and dead: ${shortened(line)}`);
+  return { id, verdict, reason: typeof reason === 'string' ? reason : undefined };
 }
 
 function shortened(line: string): string {

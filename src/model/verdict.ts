@@ -70,6 +70,9 @@ export interface Judgement {
 
 const VERDICTS: ReadonlySet<unknown> = new Set<Verdict>(['ack', 'retry', 'requeue', 'dead']);
 
+/** True for one of the verdicts, whatever the types promised. */
+export const isVerdict = (given: unknown): given is Verdict => VERDICTS.has(given);
+
 /**
  * What a handler has returned as a judgement: nothing is `ack`.
  *
@@ -77,9 +80,9 @@ const VERDICTS: ReadonlySet<unknown> = new Set<Verdict>(['ack', 'retry', 'requeu
  */
 export function judgementOf(given: unknown): Judgement {
   if (given === undefined) return { verdict: 'ack' };
-  if (typeof given === 'string' && VERDICTS.has(given)) return { verdict: given as Verdict };
+  if (isVerdict(given)) return { verdict: given };
   const { verdict, reason, exitCode, stderr } = (isPlainObject(given) ? given : {}) as Partial<Record<keyof Judgement, unknown>>;
-  if (!VERDICTS.has(verdict))
+  if (!isVerdict(verdict))
     throw new Failure('data', `the handler returned ${quote(given)}; it returns "ack", "retry", "requeue" or "dead", or nothing for "ack"`);
   if (![reason, stderr].every((text) => text === undefined || typeof text === 'string') || !(exitCode === undefined || Number.isSafeInteger(exitCode))) {
     throw new Failure('data', 'the handler returned a verdict whose reason or stderr is no text, or whose exitCode is no whole number');
@@ -107,7 +110,7 @@ export const DEFAULT_EXIT_TABLE: ExitTable = {
 export function isExitTable(value: unknown): value is ExitTable {
   if (!isPlainObject(value)) return false;
   const { codes, other } = value as Partial<ExitTable>;
-  return codes instanceof Map && [other, ...codes.values()].every((verdict) => typeof verdict === 'string' && VERDICTS.has(verdict));
+  return codes instanceof Map && [other, ...codes.values()].every(isVerdict);
 }
 
 /**
@@ -121,13 +124,13 @@ export function parseExitTable(text: string): ExitTable {
   let { other } = DEFAULT_EXIT_TABLE;
   for (const rule of text.split(',')) {
     const [, code, verdict] = /^\s*(\d+|\*)\s*=\s*(\w+)\s*$/.exec(rule) ?? [];
-    if (code === undefined || verdict === undefined || Number(code) > 255 || !VERDICTS.has(verdict)) {
+    if (code === undefined || verdict === undefined || Number(code) > 255 || !isVerdict(verdict)) {
       throw new Failure('usage', `expected CODE=VERDICT rules such as 0=ack,3=dead,*=retry, got "${rule}"`, {
         hint: `codes are 0 to 255 or *; verdicts are ${[...VERDICTS].join(', ')}`,
       });
     }
-    if (code === '*') other = verdict as Verdict;
-    else codes.set(Number(code), verdict as Verdict);
+    if (code === '*') other = verdict;
+    else codes.set(Number(code), verdict);
   }
   return { codes, other };
 }

@@ -109,8 +109,7 @@ const TUNE = '10.30';
 const OPEN_OK = '10.41';
 
 /**
- * Logs in as `guest` and opens the virtual host `/`, as any AMQP 0-9-1 client does (section 4.2.2 of the specification).
- * A listening port is not enough: during its boot a node may listen and still turn clients away.
+ * Logs in as `guest` and opens the virtual host `/`. A port that listens is not enough: a node that boots may listen and still turn clients away.
  *
  * @param timeout milliseconds
  * @returns undefined when nobody answers, or not with an open connection

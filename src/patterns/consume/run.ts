@@ -302,8 +302,11 @@ class Run {
     let since = performance.now();
     while (await this.#pause(DRAIN_CHECK)) {
       const before = this.#received;
-      if (!consumer.subscribed || this.#handling.running > 0) since = performance.now();
-      if (!consumer.subscribed || this.#handling.running > 0 || performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
+      if (!consumer.subscribed || this.#handling.running > 0) {
+        since = performance.now();
+        continue;
+      }
+      if (performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
       const depth = await consumer.ask(readyWhileSubscribed).catch(() => undefined);
       const silent = performance.now() - Math.max(since, this.#lastDelivery);
       if (depth === 0 || !consumer.subscribed) since = performance.now();
