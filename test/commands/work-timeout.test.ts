@@ -33,12 +33,10 @@ test('a handler that takes longer than the broker allows has used an attempt: it
   await publish(name, ['slow', 'quick']);
   const directory = await scratchDirectory(t);
   const log = join(directory, 'log');
-  const handler = await program(directory, 'handle.sh', `#!/bin/sh\nread -r body\necho "$body $RMQ_ATTEMPT" >> ${log}\n[ "$body" = quick ] || sleep 600\n`);
+  const handler = await program(directory, 'handle.sh', `#!/bin/sh\nread -r body\necho "$body $RMQ_ATTEMPT" >> ${log}\n[ "$body" = quick ] || exec sleep 45\n`);
   const env = { RABBITMQ_URL: url };
-  const run = ['work', 'run', name, '--retries', '1', '--backoff', '50ms', '--drain', '--json', '--', handler];
-  // The retry may come after the drain has ended: then another run goes on with it.
-  const results = [await rmq(run, { env }), await rmq(['work', 'run', name, ...run.slice(3, -4), '--idle', '5s', '--json', '--', handler], { env })];
-  const [stderr, dumped] = [results.map((one) => one.stderr).join(''), results.map(({ stdout }) => stdout).join('')];
+  // In one run: RabbitMQ 4.3.6 lets some 6 in 100 consumers that subscribe anew after such a timeout take as long as they like.
+  const { stdout, stderr } = await rmq(['work', 'run', name, '--retries', '1', '--backoff', '50ms', '-n', '3', '--json', '--', handler], { env });
   assert.deepEqual([...new Set(await linesOf(log))].sort(), ['quick 1', 'slow 1', 'slow 2'], stderr);
   assert.match(stderr, /the broker took back what this consumer of ".*" held unacknowledged for too long/);
   assert.match(stderr, /failed \(attempt 1\): its handler took longer than the broker lets a message stay unacknowledged/);
@@ -48,7 +46,7 @@ test('a handler that takes longer than the broker allows has used an attempt: it
   assert.deepEqual(
     letters.map(({ content, properties }) => [String(content), properties.headers?.['x-rmq-attempt']]),
     [['slow', 2]],
-    dumped,
+    stdout,
   );
   if (!isOfQueue) return;
   // A worker that says how long its handlers may take is waited for.
