@@ -4,7 +4,7 @@ import { decodeBase64, isWellFormed, quote } from '../text.ts';
 import { bytesOf } from './body.ts';
 import type { IntegerTypes } from './field.ts';
 import { tableToJson } from './field-json.ts';
-import { jsonLoss, members } from './json.ts';
+import { jsonDepth, jsonLoss, members } from './json.ts';
 import type { Delivery, Message, Properties } from './message.ts';
 import { checkName, PROPERTY_NAMES, parseProperties, shortText } from './properties.ts';
 
@@ -82,10 +82,16 @@ function formatBody(given: Buffer, jsonBody: boolean): string {
   return json === undefined ? `"body":${JSON.stringify(text)}` : `"bodyJson":${json}`;
 }
 
-/** JSON on one line; undefined for text that is not JSON, or that JavaScript cannot hold exactly. */
+/** Other programs that read lines of JSON refuse to go deeper, and some versions of Node cannot write it: older ones of jq stop here. */
+const MAX_DEPTH = 256;
+
+/** JSON on one line; undefined for text that is not JSON, that JavaScript cannot hold exactly, or that nests too deep. */
 function compactJson(text: string): string | undefined {
   try {
-    const json = JSON.stringify(JSON.parse(text));
+    const parsed: unknown = JSON.parse(text);
+    // What opens and closes that often is longer; the envelope around it is one level.
+    if (text.length >= 2 * MAX_DEPTH && jsonDepth(text) >= MAX_DEPTH) return undefined;
+    const json = JSON.stringify(parsed);
     return json === text || jsonLoss(text) === undefined ? json : undefined;
   } catch {
     return undefined;

@@ -69,6 +69,19 @@ export function jsonLoss(json: string): string | undefined {
   return undefined;
 }
 
+/** How deep the arrays and objects nest in a text that `JSON.parse` accepts. */
+export function jsonDepth(json: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === QUOTE) at = stringEnd(json, at) - 1;
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) deepest = Math.max(deepest, ++depth);
+    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--;
+  }
+  return deepest;
+}
+
 const LONG_NUMBER = /\d{16}/;
 const INT64 = /^\0-?\d+$/;
 
