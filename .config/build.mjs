@@ -32,6 +32,7 @@ const bundles = [
     minifyWhitespace: true,
     ...wrapped,
     plugins: [lazyTls],
+    define: { 'import.meta.dirname': '__dirname' },
   },
   // What the package depends on stays outside; the language of expressions is in a file of its own, loaded when one is used.
   {

@@ -8,7 +8,7 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --connect-attempts -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --reconnect-delay -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --answer-timeout -' 'value --max-message-size -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --url-file -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'broker' 'publish' 'consume' 'completion')
+      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'broker' 'publish' 'consume' 'completion' 'help')
       flags+=('switch --version -V')
       ;;
     'queue')
@@ -151,6 +151,10 @@ _rmq_level() {
       flags+=('value --write -')
       arguments=1
       ;;
+    'help')
+      arguments=1
+      endless=1
+      ;;
     *) flags=() ;;
   esac
 }
@@ -187,6 +191,7 @@ _rmq_values() {
     'broker run 1') source=command ;;
     'completion --write') source=directory ;;
     'completion 1') choices=('bash' 'zsh' 'fish') ;;
+    'help 1') choices=('flags' 'exit-codes') ;;
     *' --cacert') source=file ;;
     *' --cert') source=file ;;
     *' --key') source=file ;;

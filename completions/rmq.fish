@@ -80,6 +80,7 @@ function __rmq_level
         case 'broker status'
         case 'completion'
             set -a __rmq_valued --write
+        case 'help'
         case '*'
             # Nothing is known of it: whatever follows belongs to it.
             set __rmq_running 1
@@ -225,6 +226,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a pr
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consume' -d 'print messages, acknowledging each only after it has been written'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'completion' -d 'print the completion script for a shell'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'help' -d 'tell about a command or a topic'
 complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -d 'print the version'
 
 # rmq queue
@@ -712,3 +714,6 @@ complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --port' -l port -x 
 # rmq completion
 complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --write' -l write -x -a '(__fish_complete_directories)' -d 'write the scripts for all shells into a directory'
 complete -c rmq -n '__rmq_argument "completion" 1' -a 'bash zsh fish'
+
+# rmq help
+complete -c rmq -n '__rmq_argument "help" 1 rest' -a 'flags exit-codes'

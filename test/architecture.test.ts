@@ -8,8 +8,9 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 
 /** Each layer may import only these, and itself. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
-  cli: ['commands', 'output', 'patterns', 'handlers', 'broker', 'amqp', 'model'],
-  commands: ['patterns', 'handlers', 'broker', 'text', 'model'],
+  cli: ['commands', 'output', 'text', 'patterns', 'handlers', 'broker', 'amqp', 'model'],
+  commands: ['patterns', 'handlers', 'broker', 'guide', 'text', 'model'],
+  guide: ['model'],
   output: ['text', 'model'],
   text: ['model'],
   patterns: ['amqp', 'management', 'text', 'model'],
@@ -30,7 +31,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   '@clack': ['output/checklist.ts'],
   'string-width': ['text/width.ts'],
   '@marcbachmann': ['patterns/dlx/filter/'],
-  zod: ['patterns/', 'broker/', 'commands/command.ts', 'commands/flags/globals.ts', 'commands/completion/index.ts'],
+  zod: ['patterns/', 'broker/', 'commands/command.ts', 'commands/flags/globals.ts', 'commands/completion/index.ts', 'commands/help/config.ts'],
 };
 
 /** Who may touch the process: the layers that own it, its terminal, and other processes. */

@@ -27,9 +27,12 @@ export async function main(argv: readonly string[], io: Io = systemIo()): Promis
   const run = async (command: Command, own: Decoded, globals: Decoded): Promise<void> => {
     code = await runCommand(command, own, globals, io);
   };
+  const help = async (path: readonly string[], globals: Decoded): Promise<void> => {
+    code = await printHelp(path, globals, io);
+  };
   try {
     checkArgumentBytes(argv);
-    await runLine(argv, { commands, groups, globals: globalFlags, version: packageJson.version, print, run });
+    await runLine(argv, { commands, groups, globals: globalFlags, version: packageJson.version, print, help, run });
     if (page !== '') code = await printPage(io, page);
   } catch (error) {
     const output = await openOutput({}, io, () => undefined);
@@ -37,6 +40,17 @@ export async function main(argv: readonly string[], io: Io = systemIo()): Promis
     await output.close();
   }
   return code;
+}
+
+/** Prints what `rmq help` prints about a command, and loads nothing else; returns the exit code. */
+async function printHelp(path: readonly string[], globals: Decoded, io: Io): Promise<number> {
+  const [{ pageAbout }, { formatPage }, { loadPalette, wantsColor }] = await Promise.all([
+    import('../commands/help/page.ts'),
+    import('../text/page.ts'),
+    import('../output/color.ts'),
+  ]);
+  const ink = wantsColor(io.env, globals['color'] !== false, io.stdoutIsTerminal) ? await loadPalette() : undefined;
+  return printPage(io, formatPage(await pageAbout(path), { columns: io.stdoutColumns, ink }));
 }
 
 /** Prints the help or the version; returns the exit code. */

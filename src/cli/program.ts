@@ -11,8 +11,10 @@ export interface Program {
   readonly groups: readonly CommandGroup[];
   readonly globals: Readonly<Record<string, Flag<unknown>>>;
   readonly version: string;
-  /** Receives the help that was asked for. */
+  /** Receives the version when it was asked for. */
   readonly print: (text: string) => void;
+  /** Tells about the command, or the group of commands, that was named with `--help`. */
+  readonly help: (path: readonly string[], globals: Decoded) => Promise<void>;
   /** Runs a command with what was decoded for it and for the global flags. */
   readonly run: (command: Command, own: Decoded, globals: Decoded) => Promise<void>;
 }
@@ -23,26 +25,32 @@ export interface Program {
  * @throws Failure `usage` for a line that makes no sense
  */
 export async function runLine(argv: readonly string[], program: Program): Promise<void> {
-  const root = groupCommand(new CommanderCommand('rmq'), 'RabbitMQ messaging patterns from the shell', program);
-  root.version(program.version, '-V, --version', 'print the version');
-  root.usage('[flags] COMMAND');
+  let asked: readonly string[] = [];
+  const group = (command: CommanderCommand, path: readonly string[]): CommanderCommand =>
+    groupCommand(command, program, () => {
+      asked = path;
+    });
+  const root = group(new CommanderCommand('rmq'), []);
+  root.version(program.version, '-V, --version');
   for (const [key, flag] of Object.entries(program.globals)) addFlag(root, key, flag);
-  root.addHelpText('after', '\nrmq COMMAND --help tells more about a command.');
   const parents = new Map([['', root]]);
-  for (const group of program.groups) {
-    parents.set(group.path.join(' '), groupCommand(parentOf(parents, group.path).command(group.path.at(-1) ?? ''), group.summary, program));
-  }
+  for (const { path } of program.groups) parents.set(path.join(' '), group(parentOf(parents, path).command(path.at(-1) ?? ''), path));
   const line = splitLine(argv, program.commands);
-  for (const command of program.commands) addCommand(parentOf(parents, command.path), command, line, program);
+  for (const command of program.commands) {
+    const { path } = command;
+    addCommand(group(parentOf(parents, path).command(path.at(-1) ?? ''), path), command, line, program);
+  }
   try {
     await root.parseAsync([...line.words], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return;
-    if (error.code === 'commander.help') throw new Failure('usage', 'no command was given', { hint: 'rmq --help lists the commands' });
+    if (error.code === 'commander.version') return;
+    if (error.code === 'commander.helpDisplayed') return program.help(asked, decodeFlags(program.globals, root.opts()));
+    if (error.code === 'commander.help')
+      throw new Failure('usage', 'no command was given', { hint: `${['rmq', ...asked].join(' ')} --help lists the commands` });
     const what = error.message.replace(/^error: /, '');
     const [, unknown] = /^unknown command '(.*)'/s.exec(what) ?? [];
-    const instead = unknown === undefined ? undefined : (await import('../commands/elsewhere.ts')).insteadOf(unknown, program.commands);
+    const instead = unknown === undefined ? undefined : (await import('../commands/help/elsewhere.ts')).insteadOf(unknown, program.commands);
     throw new Failure('usage', what, { hint: `${instead === undefined ? '' : `${instead}; `}rmq COMMAND --help lists the flags of a command` });
   }
 }
@@ -67,30 +75,29 @@ function parentOf(parents: ReadonlyMap<string, CommanderCommand>, path: readonly
   return parent;
 }
 
-function groupCommand(command: CommanderCommand, summary: string, { print }: Program): CommanderCommand {
+/** Commander hears of help; what it says is told elsewhere, from the same table. */
+function groupCommand(command: CommanderCommand, { print }: Program, onHelp: () => void): CommanderCommand {
+  const formatHelp = (): string => {
+    onHelp();
+    return '';
+  };
   return command
-    .description(summary)
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: () => undefined, outputError: () => undefined })
-    .configureHelp({ showGlobalOptions: true })
-    .helpOption('-h, --help', 'print this help')
+    .configureHelp({ formatHelp })
+    .helpOption('-h, --help')
     .helpCommand(false);
 }
 
-function addCommand(parent: CommanderCommand, command: Command, { words, trailing }: Line, program: Program): void {
-  const name = command.path.at(-1) ?? '';
-  const child = groupCommand(parent.command(name), command.summary, program);
+function addCommand(child: CommanderCommand, command: Command, { words, trailing }: Line, program: Program): void {
   // Options are built only for commands whose name stands on the line: most of the start-up would go into the others.
-  if (!words.includes(name)) return;
+  if (!words.includes(command.path.at(-1) ?? '')) return;
   const inputs = Object.entries(command.inputs);
   const positionals = inputs.filter((entry): entry is [string, Argument<unknown>] => entry[1].kind === 'argument');
   for (const [key, argument] of positionals) {
-    if (argument.trailing === true) child.usage(`${child.usage()} [-- ${spelling(key, argument)}...]`);
-    else child.argument(argumentSyntax(spelling(key, argument), argument), argument.help);
+    if (argument.trailing !== true) child.argument(argumentSyntax(spelling(key, argument), argument));
   }
   for (const [key, input] of inputs) if (input.kind === 'flag') addFlag(child, key, input);
-  const examples = command.examples.map(([line, does]) => `  ${line}\n      ${does}`);
-  if (examples.length > 0) child.addHelpText('after', `\nExamples:\n${examples.join('\n')}`);
   child.action(async () => {
     const given = child.optsWithGlobals<Record<string, unknown>>();
     const own: Record<string, unknown> = decodeFlags(command.inputs, given);
@@ -110,7 +117,7 @@ function argumentSyntax(name: string, { optional, rest }: Argument<unknown>): st
 function addFlag(to: CommanderCommand, key: string, flag: Flag<unknown>): void {
   const value = flag.value === undefined ? '' : ` <${flag.value}>`;
   const short = flag.short === undefined ? '' : `-${flag.short}, `;
-  to.addOption(collecting(new Option(`${short}${longName(key, flag)}${value}`, flag.help), flag));
+  to.addOption(collecting(new Option(`${short}${longName(key, flag)}${value}`), flag));
   for (const alias of flag.aliases ?? []) to.addOption(collecting(new Option(`--${alias}${value}`).hideHelp(), flag));
 }
 

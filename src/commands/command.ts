@@ -7,6 +7,7 @@ import type { Delivery } from '../model/message/message.ts';
 import { formatDuration } from '../model/quantity.ts';
 import type { ConnectionConfig } from '../patterns/connection.ts';
 import { explainIssue } from '../patterns/options.ts';
+import type { Block } from '../text/document.ts';
 import type { Argument, Flag } from './flags/flag.ts';
 
 /** An input for every key of the config, each decoding to exactly the type which that key takes. */
@@ -36,6 +37,8 @@ export interface Results {
   printer(style: PrintStyle): (delivery: Delivery | undefined, beside?: object) => Promise<void>;
   /** Prints one result: as a line of JSON with `-o json`, as the text otherwise. */
   report(result: object, text: string): Promise<void>;
+  /** Prints a page: as wide as the terminal, or as the `text` of the result with `-o json`. */
+  page(result: object, blocks: readonly Block[]): Promise<void>;
   /** The width of the terminal that shows the results; undefined when they go elsewhere. */
   readonly columns: number | undefined;
 }

@@ -5,6 +5,7 @@ import { consumeCommand } from './consume.ts';
 import { dlxCommands, dlxGroup } from './dlx/index.ts';
 import { deleteExchangeCommand, exchangeGroup } from './exchange.ts';
 import { fanoutCommands, fanoutGroup } from './fanout.ts';
+import { helpCommand } from './help.ts';
 import { publishCommand } from './publish.ts';
 import { declareQueueCommand, deleteQueueCommand, queueStatusCommand } from './queue.ts';
 import { rpcCommands, rpcGroup } from './rpc.ts';
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   ...dlxCommands,
   ...brokerCommands,
   completionCommand,
+  helpCommand,
 ];
 
 /** The words that only group commands. */
@@ -38,4 +40,14 @@ export const groups: readonly CommandGroup[] = [
   rpcGroup,
   dlxGroup,
   brokerGroup,
+];
+
+/** The first words of all commands, as people think of them; in the order of the help. */
+export const sections: readonly { readonly title: string; readonly words: readonly string[] }[] = [
+  { title: 'Publish and consume', words: ['publish', 'consume'] },
+  { title: 'Patterns', words: ['work', 'fanout', 'topic', 'rpc'] },
+  { title: 'Dead letters', words: ['dlx'] },
+  { title: 'Look and administer', words: ['queue', 'exchange'] },
+  { title: 'Broker and CI', words: ['broker'] },
+  { title: 'Shell', words: ['completion', 'help'] },
 ];

@@ -4,19 +4,20 @@ import type { ChalkInstance } from 'chalk';
 export interface Palette {
   readonly error: (text: string) => string;
   readonly warning: (text: string) => string;
+  readonly title: (text: string) => string;
   readonly name: (text: string) => string;
   readonly faint: (text: string) => string;
 }
 
 const asIs = (text: string): string => text;
 
-export const COLORLESS: Palette = { error: asIs, warning: asIs, name: asIs, faint: asIs };
+export const COLORLESS: Palette = { error: asIs, warning: asIs, title: asIs, name: asIs, faint: asIs };
 
 /** Loads the colours. */
 export async function loadPalette(): Promise<Palette> {
   const { Chalk } = await import('chalk');
   const chalk: ChalkInstance = new Chalk({ level: 1 });
-  return { error: chalk.red.bold, warning: chalk.yellow, name: chalk.cyan, faint: chalk.dim };
+  return { error: chalk.red.bold, warning: chalk.yellow, title: chalk.bold, name: chalk.cyan, faint: chalk.dim };
 }
 
 /** Whether a stream gets colours. An explicit `--no-color` wins; then FORCE_COLOR, NO_COLOR and what the stream is. */

@@ -5,6 +5,7 @@ import type { Emit, Event, PublishCounts, WorkCounts } from '../model/event.ts';
 import type { Failure } from '../model/failure.ts';
 import { formatCount, formatNumber } from '../model/quantity.ts';
 import { maskedBytes } from '../model/secrets.ts';
+import type { Block } from '../text/document.ts';
 import { visibleText } from '../text/escape.ts';
 import { COLORLESS, loadPalette, wantsColor } from './color.ts';
 import { closedDescriptor, wasClosed } from './descriptor.ts';
@@ -46,6 +47,8 @@ export interface Output {
     printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine' | 'whole'>): Print;
     /** Prints one result: a line of JSON with `-o json`, the text otherwise. */
     report(result: object, text: string): Promise<void>;
+    /** Prints a page: as wide as the terminal, or as the `text` of the result with `-o json`. */
+    page(result: object, blocks: readonly Block[]): Promise<void>;
     /** The width of the terminal that shows them; undefined when they go elsewhere. */
     readonly columns: number | undefined;
   };
@@ -97,6 +100,13 @@ export function createOutput(options: OutputOptions): Output {
     }
   }
 
+  async function page(result: object, blocks: readonly Block[]): Promise<void> {
+    const { formatPage } = await import('../text/page.ts');
+    if (format === 'json') return report({ ...result, text: formatPage(blocks, {}) }, '');
+    const ink = wantsColor(env, color, stdoutIsTerminal) ? await loadPalette() : undefined;
+    return open().write(formatPage(blocks, { columns: options.stdoutColumns?.(), ink }));
+  }
+
   /** What a handler's program says is its own business, and no remark of ours. */
   function pass(bytes: Buffer): void {
     progress.clear();
@@ -111,6 +121,7 @@ export function createOutput(options: OutputOptions): Output {
         return stdoutIsTerminal ? givingWay(print, progress) : print;
       },
       report,
+      page,
       get columns() {
         return options.stdoutColumns?.();
       },

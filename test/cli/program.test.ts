@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import packageJson from '../../package.json' with { type: 'json' };
 import { longName } from '../../src/commands/command.ts';
-import { ELSEWHERE } from '../../src/commands/elsewhere.ts';
+import { ELSEWHERE } from '../../src/commands/help/elsewhere.ts';
 import { commands } from '../../src/commands/index.ts';
 import { peer } from '../support/broker.ts';
 import { rmq } from '../support/rmq.ts';
@@ -20,23 +20,6 @@ test('--version prints the version, alone or behind other flags', async () => {
     assert.deepEqual([code, stdout], [0, `${packageJson.version}\n`]);
   }
 });
-
-test('--help lists every command', async () => {
-  const { code, stdout } = await rmq(['--help']);
-  assert.equal(code, 0);
-  for (const { path } of commands) assert.match(stdout, new RegExp(`^ +${path[0]} `, 'm'));
-});
-
-for (const { path, inputs, examples } of commands) {
-  test(`rmq ${path.join(' ')} --help shows its flags, the global ones and examples`, async () => {
-    const { code, stdout } = await rmq([...path, '--help']);
-    assert.equal(code, 0);
-    for (const [key, input] of Object.entries(inputs)) if (input.kind === 'flag') assert.ok(stdout.includes(longName(key, input)), longName(key, input));
-    assert.match(stdout, /--url <URL>/);
-    assert.ok(examples.length > 0);
-    for (const [line] of examples) assert.ok(stdout.includes(line), line);
-  });
-}
 
 test('global flags may stand before and after the command', async () => {
   for (const line of [

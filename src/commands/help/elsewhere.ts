@@ -1,4 +1,4 @@
-import type { Command } from './command.ts';
+import type { Command } from '../command.ts';
 
 const LOOK = 'rmq consume QUEUE --requeue -n N looks at messages and gives them back';
 const TAKE = 'rmq consume QUEUE -n N takes messages';
