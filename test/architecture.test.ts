@@ -3,6 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { globalFlags } from '../src/commands/flags/globals.ts';
+import { commands } from '../src/commands/index.ts';
+import { spellOptions } from '../src/model/option.ts';
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 
@@ -187,4 +190,33 @@ test('nobody outside amqp touches a connection or a channel of amqplib', () => {
     wrong.map(({ path }) => path),
     [],
   );
+});
+
+/** The library: its messages are read in programs too. */
+const FLAGLESS = ['patterns', 'model', 'amqp'];
+
+test('the library names options by their keys: flag words stand above it only', () => {
+  const wrong = files.filter(({ path, text }) => FLAGLESS.includes(layerOf(path)) && /--[a-z]/.test(text));
+  assert.deepEqual(
+    wrong.map(({ path }) => path),
+    [],
+  );
+});
+
+test('each option that a message names is an input of a command', () => {
+  const known = new Set([...Object.keys(globalFlags), ...commands.flatMap(({ inputs }) => Object.keys(inputs))]);
+  const wrong = files.flatMap(({ path, text }) =>
+    [...text.matchAll(/\boption\('(\w+)'/g)].filter(([, key = '']) => !known.has(key)).map(([call]) => `${path}: ${call}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('no message names an option while its module is loaded: the command line spells options once it knows its command', async () => {
+  const early: string[] = [];
+  spellOptions((key) => {
+    early.push(key);
+    return key;
+  });
+  for (const { path } of files) if (FLAGLESS.includes(layerOf(path))) await import(join(SRC, path));
+  assert.deepEqual(early, []);
 });

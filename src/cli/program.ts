@@ -2,6 +2,7 @@ import { Command as CommanderCommand, CommanderError, Option } from 'commander';
 import { type Command, type CommandGroup, longName, spelling } from '../commands/command.ts';
 import type { Argument, Flag } from '../commands/flags/flag.ts';
 import { Failure } from '../model/failure.ts';
+import { spellOptions } from '../model/option.ts';
 
 /** Values as their flags decoded them; one that was not given is absent. */
 export type Decoded = Readonly<Record<string, unknown>>;
@@ -99,6 +100,11 @@ function addCommand(child: CommanderCommand, command: Command, { words, trailing
   }
   for (const [key, input] of inputs) if (input.kind === 'flag') addFlag(child, key, input);
   child.action(async () => {
+    spellOptions((key, value) => {
+      const input = command.inputs[key] ?? program.globals[key];
+      const name = input === undefined ? longName(key, {}) : spelling(key, input);
+      return typeof value === 'string' ? `${name} ${value}` : name;
+    });
     const given = child.optsWithGlobals<Record<string, unknown>>();
     const own: Record<string, unknown> = decodeFlags(command.inputs, given);
     positionals.forEach(([key, argument], index) => {

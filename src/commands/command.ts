@@ -144,7 +144,7 @@ export interface CommandGroup {
 }
 
 /** How a flag is typed: `--max-reconnects`, `--no-confirm`. */
-export function longName(key: string, flag: Flag<unknown>): string {
+export function longName(key: string, flag: Pick<Flag<unknown>, 'long' | 'negated'>): string {
   const name = flag.long ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return flag.negated === true ? `--no-${name}` : `--${name}`;
 }

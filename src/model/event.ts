@@ -114,6 +114,8 @@ export type Event =
       readonly target: string | undefined;
       readonly confirms: boolean;
     }
+  /** The returned messages are in this file, as envelopes. */
+  | { readonly kind: 'returns-kept'; readonly file: string }
   | { readonly kind: 'consuming'; readonly counts: Pick<ConsumeCounts, 'received'> }
   | { readonly kind: 'consumed'; readonly counts: ConsumeCounts; readonly seconds: number; readonly queue: string }
   /** Milliseconds until the next attempt. */

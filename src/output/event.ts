@@ -51,6 +51,7 @@ const REMARKS: Remarks = {
     const which = refused === 0 ? all : `${counts.published === refused ? 'none' : formatNumber(counts.published - refused)} of ${all}`;
     return note(`published ${which}${target === undefined ? '' : ` to ${target}`}: ${published(counts, refused, confirms)}, in ${formatSeconds(seconds)}`);
   },
+  'returns-kept': ({ file }) => note(`${file} has what was returned: rmq publish --envelopes -f ${file} sends it again`),
   consuming: () => undefined,
   consumed: ({ counts, seconds, queue }) =>
     note(`consumed ${formatCount(counts.received, 'message')} from "${queue}" in ${formatSeconds(seconds)}${consumed(counts)}`),

@@ -28,9 +28,7 @@ export const ConnectionConfig = z.strictObject({
   reconnect: z._default(z.boolean(), true),
   /** The shortest pause before an attempt to connect again, and the longest; a random one above the shortest, which may be longer each time. */
   reconnectDelay: z._default(
-    z
-      .strictObject({ from: timer(0), to: timer(0) })
-      .check(z.refine(({ from, to }) => from <= to, { error: '--reconnect-delay must not begin with the longer pause' })),
+    z.strictObject({ from: timer(0), to: timer(0) }).check(z.refine(({ from, to }) => from <= to, { error: 'must not begin with the longer pause' })),
     { from: 0, to: 30_000 },
   ),
   /**
@@ -40,7 +38,7 @@ export const ConnectionConfig = z.strictObject({
   heartbeat: z.optional(
     z.int().check(
       z.refine((value) => value === 0 || (value >= 1_000 && value % 1_000 === 0 && value <= 65_535_000), {
-        error: '--heartbeat must be whole seconds from 1s to 65535s, or 0s to turn it off',
+        error: 'must be whole seconds from 1s to 65535s, or 0s to turn it off',
       }),
     ),
   ),

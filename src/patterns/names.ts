@@ -4,29 +4,26 @@ import { parseTable } from '../model/message/field.ts';
 import type { FieldTable } from '../model/message/message.ts';
 
 /** A name as AMQP holds it: at most 255 bytes. */
-export const shortString = (flag: string) =>
-  z.string().check(z.refine((text) => Buffer.byteLength(text) <= 255, { error: `${flag} must have at most 255 bytes` }));
+export const shortString = z.string().check(z.refine((text) => Buffer.byteLength(text) <= 255, { error: 'must have at most 255 bytes' }));
 
 /** A queue's name. RabbitMQ drops line breaks from it when it declares or deletes, and would then mean another queue. */
-export const queueName = (flag: string) =>
-  shortString(flag).check(
-    z.minLength(1, { error: `${flag} must not be empty` }),
-    z.refine((text) => !/[\r\n]/.test(text), { error: `${flag} must not hold line breaks` }),
-  );
+export const queueName = shortString.check(
+  z.minLength(1),
+  z.refine((text) => !/[\r\n]/.test(text), { error: 'must not hold line breaks' }),
+);
 
 /** The name of an exchange to declare; RabbitMQ treats line breaks as in a queue's. */
 export const exchangeName = queueName;
 
 /** Headers or arguments, as AMQP can hold them. */
-export const fieldTable = (name: string) =>
-  z.custom<FieldTable>().check((given) => {
-    try {
-      parseTable(given.value);
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      given.issues.push({ code: 'custom', input: given.value, message: `${name}: ${error.message}` });
-    }
-  });
+export const fieldTable = z.custom<FieldTable>().check((given) => {
+  try {
+    parseTable(given.value);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    given.issues.push({ code: 'custom', input: given.value, message: `is not valid: ${error.message}` });
+  }
+});
 
 /** A name that no other run has: the time and 52 random bits, without the start-up cost of node:crypto. */
 export function uniqueId(): string {

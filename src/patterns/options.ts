@@ -60,8 +60,9 @@ export function explainIssue(issue: z.core.$ZodIssue, name: string, { names = []
       return `${name} must be ${issue.inclusive === false ? 'more than' : 'at least'} ${bound(Number(issue.minimum))}`;
     case 'too_big':
       return issue.origin === 'string' ? `${name} must have at most ${issue.maximum} characters` : `${name} must be at most ${bound(Number(issue.maximum))}`;
+    // A rule of one option says what the option must be; a rule between several is a sentence.
     case 'custom':
-      return issue.message;
+      return issue.path.length === 0 ? issue.message : `${name} ${issue.message}`;
     case 'invalid_type':
       return issue.input === undefined ? `${name} is missing` : `${name} must be of type ${issue.expected}`;
     case 'invalid_value':

@@ -469,3 +469,26 @@ test('options need not be parsed: what is left out has its default, and what is 
 function handlerOf(verdict: rmq.Settlement): () => Promise<rmq.Settlement> {
   return async () => verdict;
 }
+
+test('a failure names options as a program gives them, never as flags', async (t) => {
+  const { session } = library(t);
+  const says = (message: string) => (error: unknown) => error instanceof rmq.Failure && error.message === message;
+  await assert.rejects(rmq.removeQueue(session, any({ queue: 'q', force: true })), says('force needs ifEmpty'));
+  await assert.rejects(rmq.removeQueue(session, any({ queue: 'q'.repeat(256) })), says('queue must have at most 255 bytes'));
+  await assert.rejects(
+    rmq.declareQueue(session, any({ queue: 'q', argument: { 'x-queue-type': 'quorum' } })),
+    says('queueType sets the argument x-queue-type'),
+  );
+  await assert.rejects(
+    rmq.consume(
+      session,
+      any({ queue: 'q', requeue: true, ack: false }),
+      any(() => undefined),
+    ),
+    says('requeue, reject and ack: false exclude each other'),
+  );
+  assert.throws(
+    () => rmq.openSession(any({ url: ['amqp://localhost'], heartbeat: 1 })),
+    says('heartbeat must be whole seconds from 1s to 65535s, or 0s to turn it off'),
+  );
+});

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { abortFailure, Failure } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import type { Connection } from './connection.ts';
 
@@ -95,7 +96,7 @@ export class Questions {
 function unanswered(patience: number): Failure {
   return new Failure('unavailable', `the broker did not answer within ${formatDuration(patience)}`, {
     transient: true,
-    hint: 'its node or its disk may be overloaded, or the node of a classic queue may be down; --answer-timeout gives it longer',
+    hint: `its node or its disk may be overloaded, or the node of a classic queue may be down; ${option('answerTimeout')} gives it longer`,
   });
 }
 

@@ -1,5 +1,6 @@
 import { brokenRule, Failure, type FailureKind } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import { formatSize } from '../../model/quantity.ts';
 
 /** The AMQP reply code that amqplib put on an error, where the broker gave one. */
@@ -165,7 +166,7 @@ function userRefusal(user: string, cause: Failure): Refusal {
     failure: () =>
       new Failure('refused', `the broker does not take messages with the user id "${user}" on this login`, {
         cause,
-        hint: 'leave out --user-id, or log in as that user',
+        hint: `leave out ${option('userId')}, or log in as that user`,
       }),
   };
 }

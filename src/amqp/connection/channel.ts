@@ -27,7 +27,7 @@ export function watchChannel<C extends Channel>(channel: C, connection: Connecti
 
 /**
  * The outcome of an operation on a channel, or the reason why the connection ended first. Where the broker is silent for longer than `patience`
- * milliseconds, `--answer-timeout` unless told otherwise, the connection is given up.
+ * milliseconds, `answerTimeout` unless told otherwise, the connection is given up.
  */
 export async function onChannel<T>(operation: Promise<T>, connection: Connection, patience = connection.answerTimeout): Promise<T> {
   let answered: () => void = () => undefined;

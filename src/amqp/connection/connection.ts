@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { type ChannelModel, connect, credentials } from 'amqplib';
 import type { Emit, Role } from '../../model/event.ts';
 import { abortFailure, brokenRule, Failure } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 import { formatDuration, formatSize } from '../../model/quantity.ts';
 import { watchFrames } from '../codec/amqplib-internals.ts';
 import type { Address } from './address.ts';
@@ -145,7 +146,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
         size > LARGEST
           ? brokenRule(`it announced a message of ${formatSize(size)}, and holds none of more than ${formatSize(LARGEST)}`)
           : new Failure('refused', `the broker sends a message of ${formatSize(size)}; at most ${formatSize(config.maxMessageSize)} are taken`, {
-              hint: '--max-message-size takes larger ones; they are held in memory',
+              hint: `${option('maxMessageSize')} takes larger ones; they are held in memory`,
             }),
       ),
     onEmptyPart: () => connection.giveUp(brokenRule('it sent a part of a body that is empty')),

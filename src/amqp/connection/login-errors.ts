@@ -1,4 +1,5 @@
 import { Failure, type FailureDetail, type FailureKind } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import type { Address } from './address.ts';
 import { brokerText, errorCode } from './broker-errors.ts';
@@ -8,52 +9,53 @@ interface Ending {
   readonly pattern: RegExp;
   readonly kind: FailureKind;
   readonly says: (target: string, text: string) => string;
-  readonly hint: string;
+  readonly hint: () => string;
   readonly transient?: boolean;
   /** True when amqplib's words, or those of the broker in them, add something. */
   readonly because?: boolean;
 }
 
-const TLS_HINT = 'a TLS port needs amqps://, and is usually 5671; a broker that is just starting does this too, and --wait 60s keeps trying';
+const tlsHint = (): string =>
+  `a TLS port needs amqps://, and is usually 5671; a broker that is just starting does this too, and ${option('wait', '60s')} keeps trying`;
 
 const ENDINGS: readonly Ending[] = [
   {
     pattern: /Handshake terminated by server: 403/,
     kind: 'denied',
     says: (target) => `${target} refused the user name or password`,
-    hint: "check both; the user guest may log in only from the broker's own machine",
+    hint: () => "check both; the user guest may log in only from the broker's own machine",
     because: true,
   },
   {
     pattern: /Handshake terminated by server/,
     kind: 'denied',
     says: (target) => `${target} ended the login`,
-    hint: "the broker's log says more",
+    hint: () => "the broker's log says more",
     because: true,
   },
   {
     pattern: /SASL mechanism \S+ is not provided/,
     kind: 'denied',
     says: (target, text) => `${target} does not offer the login mechanism ${/mechanism (\S+)/.exec(text)?.[1]}`,
-    hint: 'EXTERNAL needs TLS, a client certificate, and the plugin rabbitmq_auth_mechanism_ssl on the broker',
+    hint: () => 'EXTERNAL needs TLS, a client certificate, and the plugin rabbitmq_auth_mechanism_ssl on the broker',
   },
   {
     pattern: /^(Maximum call stack|The value of|Attempt to access|Unexpected type tag)/,
     kind: 'unavailable',
     says: (target) => `${target} does not speak AMQP 0-9-1 properly: what it sent during the login cannot be decoded`,
-    hint: 'is that the AMQP port of a RabbitMQ broker?',
+    hint: () => 'is that the AMQP port of a RabbitMQ broker?',
   },
   {
     pattern: /exceeds maxFrameSize|Invalid frame|Unknown frame type|Expected ConnectionStart/,
     kind: 'unavailable',
     says: (target) => `${target} does not speak AMQP 0-9-1`,
-    hint: 'is that the AMQP port? 5672 is usual, 15672 is the management page',
+    hint: () => 'is that the AMQP port? 5672 is usual, 15672 is the management page',
   },
   {
     pattern: /Socket closed abruptly during opening handshake/,
     kind: 'unavailable',
     says: (target) => `${target} closed the connection before the login was done`,
-    hint: TLS_HINT,
+    hint: tlsHint,
     transient: true,
   },
 ];
@@ -70,10 +72,10 @@ const NETWORK: Readonly<Record<string, string>> = {
   ENETUNREACH: 'the network cannot be reached',
 };
 
-const NETWORK_HINTS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'is the broker running? --wait 60s keeps trying',
-  ENOTFOUND: 'check the spelling of the host',
-  ECONNRESET: TLS_HINT,
+const NETWORK_HINTS: Readonly<Record<string, () => string>> = {
+  ECONNREFUSED: () => `is the broker running? ${option('wait', '60s')} keeps trying`,
+  ENOTFOUND: () => 'check the spelling of the host',
+  ECONNRESET: tlsHint,
 };
 
 /**
@@ -90,12 +92,12 @@ export function handshakeFailure(error: unknown, address: Address, certificate =
   if (ending !== undefined) {
     const because = ending.because === true && { cause: new Error(`the broker says: ${brokerText(message)}`) };
     if (mechanism === 'external' && message.includes(' 403 ')) return certificateRefused(target, because || {});
-    return new Failure(ending.kind, ending.says(target, message), { hint: ending.hint, transient: ending.transient ?? false, ...because });
+    return new Failure(ending.kind, ending.says(target, message), { hint: ending.hint(), transient: ending.transient ?? false, ...because });
   }
   const code = errorCode(cause) ?? '';
   const reason = NETWORK[code];
   if (reason !== undefined) {
-    const hint = NETWORK_HINTS[code];
+    const hint = NETWORK_HINTS[code]?.();
     return new Failure('unavailable', `${target}: ${reason}`, { cause: error, transient: true, ...(hint !== undefined && { hint }) });
   }
   return tls ? tlsFailure(cause, target, certificate) : new Failure('unavailable', `${target}: ${message}`, { cause: error, transient: true });
@@ -117,7 +119,7 @@ function certificateRefused(target: string, detail: FailureDetail): Failure {
 /** An address that let `timeout` milliseconds pass without letting the client in. */
 export function timeoutFailure({ text }: Address, timeout: number): Failure {
   return new Failure('unavailable', `${text} did not let us in within ${formatDuration(timeout)}`, {
-    hint: 'check host and port; --connect-timeout gives it longer',
+    hint: `check host and port; ${option('connectTimeout')} gives it longer`,
     transient: true,
   });
 }
@@ -131,19 +133,19 @@ export function vhostFailure({ text: target, vhost }: Address, reply: { readonly
   }
   const { code } = reply;
   if (code === 200) {
-    const hint = 'try again; --wait 60s does so by itself';
+    const hint = `try again; ${option('wait', '60s')} does so by itself`;
     return new Failure('later', `${target} refused the vhost "${vhost}" a moment ago, but no longer does`, { hint, transient: true });
   }
   const says = brokerText(reply.text);
   const detail = { code, cause: new Error(`the broker says: ${says}`) };
   if (/limit/.test(says)) {
-    const hint = 'close other connections, or try again later: --wait 60s does';
+    const hint = `close other connections, or try again later: ${option('wait', '60s')} does`;
     return new Failure('later', `${target}: a connection limit is reached`, { ...detail, hint, transient: true });
   }
   if (/is down|not running|INTERNAL/.test(reply.text)) {
     return new Failure('unavailable', `${target}: the vhost "${vhost}" is not running`, {
       ...detail,
-      hint: 'the broker may restart it: --wait 60s',
+      hint: `the broker may restart it: ${option('wait', '60s')}`,
       transient: true,
     });
   }
@@ -159,17 +161,19 @@ export function vhostFailure({ text: target, vhost }: Address, reply: { readonly
   });
 }
 
+const trustHint = (): string => `${option('cacert', 'PATH')} trusts an authority; ${option('insecure')} accepts any certificate`;
+
 /** Certificates, by the code of OpenSSL or Node: what is wrong with one, and what to do. */
-const CERTIFICATES: readonly (readonly [code: RegExp, wrong: string, hint: string])[] = [
-  [/^CERT_HAS_EXPIRED$/, 'has expired', 'the broker needs a new one; --insecure accepts any certificate'],
-  [/^CERT_NOT_YET_VALID$/, 'is not valid yet', 'compare the clocks of both machines'],
-  [/^DEPTH_ZERO_SELF_SIGNED_CERT$/, 'is signed by itself and not trusted', '--cacert PATH trusts it; --insecure accepts any certificate'],
+const CERTIFICATES: readonly (readonly [code: RegExp, wrong: string, hint: () => string])[] = [
+  [/^CERT_HAS_EXPIRED$/, 'has expired', () => `the broker needs a new one; ${option('insecure')} accepts any certificate`],
+  [/^CERT_NOT_YET_VALID$/, 'is not valid yet', () => 'compare the clocks of both machines'],
   [
-    /^(SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_UNTRUSTED$|CERT_SIGNATURE_FAILURE$)/,
-    'is from an authority that is not trusted',
-    '--cacert PATH trusts an authority; --insecure accepts any certificate',
+    /^DEPTH_ZERO_SELF_SIGNED_CERT$/,
+    'is signed by itself and not trusted',
+    () => `${option('cacert', 'PATH')} trusts it; ${option('insecure')} accepts any certificate`,
   ],
-  [/^CERT_/, 'is not accepted', '--cacert PATH trusts an authority; --insecure accepts any certificate'],
+  [/^(SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_|CERT_UNTRUSTED$|CERT_SIGNATURE_FAILURE$)/, 'is from an authority that is not trusted', trustHint],
+  [/^CERT_/, 'is not accepted', trustHint],
 ];
 
 /** Characters; some certificates carry a hundred names. */
@@ -180,7 +184,7 @@ function nameFailure(error: unknown, target: string): Failure {
   const all = subjectaltname ?? subject?.CN;
   const names = all === undefined ? '' : `: ${all.length > MOST_NAMES ? `${all.slice(0, MOST_NAMES)} …` : all}`;
   return new Failure('unavailable', `the certificate of ${target} is for another name${names}`, {
-    hint: '--servername NAME expects a name that it does carry',
+    hint: `${option('servername', 'NAME')} expects a name that it does carry`,
   });
 }
 
@@ -195,7 +199,7 @@ export function tlsFailure(error: unknown, target: string, certificate: boolean)
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return nameFailure(error, target);
   const wrong = CERTIFICATES.find(([pattern]) => pattern.test(code));
   if (wrong !== undefined) {
-    return new Failure('unavailable', `the certificate of ${target} ${wrong[1]}`, { hint: wrong[2], cause: new Error(message) });
+    return new Failure('unavailable', `the certificate of ${target} ${wrong[1]}`, { hint: wrong[2](), cause: new Error(message) });
   }
   // OpenSSL's own line has this in the middle of thread ids and source files.
   const reason = /SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message;
@@ -208,7 +212,7 @@ export function tlsFailure(error: unknown, target: string, certificate: boolean)
       ? new Failure('denied', `${target} does not accept the client certificate (${alert})`, {
           hint: "is it from an authority that the broker's cacertfile names?",
         })
-      : new Failure('denied', `${target} wants a client certificate (${alert})`, { hint: '--cert PATH --key PATH show one' });
+      : new Failure('denied', `${target} wants a client certificate (${alert})`, { hint: `${option('cert', 'PATH')} ${option('key', 'PATH')} show one` });
   }
   return new Failure('unavailable', `TLS with ${target} failed: ${reason}`, { transient: code === '' });
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Emit, Role } from '../../model/event.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 import { formatCount } from '../../model/quantity.ts';
 import type { Address } from './address.ts';
 import { type Connection, type DialConfig, dial } from './connection.ts';
@@ -145,13 +146,13 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
     // It may still be open, when only its channel was lost.
     await lost.close();
     let failure = because ?? reason ?? new Failure('unavailable', 'the connection was lost', { transient: true });
-    if (!config.reconnect) throw lostFailure(failure, 'reconnecting is off (--no-reconnect)');
+    if (!config.reconnect) throw lostFailure(failure, `reconnecting is off (${option('reconnect', false)})`);
     const began = Date.now();
     for (let round = 1; ; round++) {
       if (attempts >= most) {
         throw lostFailure(
           failure,
-          attempts === 0 ? 'reconnecting is off (--max-reconnects 0)' : `gave up after ${formatCount(attempts, 'attempt')} to reconnect`,
+          attempts === 0 ? `reconnecting is off (${option('maxReconnects', '0')})` : `gave up after ${formatCount(attempts, 'attempt')} to reconnect`,
         );
       }
       const pause = backoff(shortLived + round - 1, round === 1 ? config.reconnectDelay : within(Date.now() - began));

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { Failure } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 
 /** A file, and who named it. */
 export interface Pem {
@@ -47,7 +48,7 @@ function noPem({ named }: Pem, what: string): Failure {
 
 function keyFailure(key: Pem, passphrase: string | undefined, { message }: Error): Failure {
   if (passphrase === undefined && /ENCRYPTED/.test(key.bytes.toString('latin1'))) {
-    return new Failure('config', `${key.named} is encrypted`, { hint: '--passphrase-file PATH names a file with its passphrase' });
+    return new Failure('config', `${key.named} is encrypted`, { hint: `${option('passphraseFile', 'PATH')} names a file with its passphrase` });
   }
   if (/bad decrypt/i.test(message)) return new Failure('config', `${key.named} cannot be decrypted: the passphrase is wrong`);
   return noPem(key, 'private key');

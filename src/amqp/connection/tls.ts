@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { Failure } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 import type { Address } from './address.ts';
 import type { Pem } from './secure-context.ts';
 
@@ -31,14 +32,14 @@ export interface TlsOptions {
  */
 export async function tlsOptions(address: Address, config: TlsConfig): Promise<TlsOptions | undefined> {
   if (!address.tls) return undefined;
-  const ca = read('--cacert', config.cacert, 'cacertfile', address.cacert);
-  const cert = read('--cert', config.cert, 'certfile', address.cert);
-  const key = read('--key', config.key, 'keyfile', address.key);
+  const ca = read('cacert', config.cacert, 'cacertfile', address.cacert);
+  const cert = read('cert', config.cert, 'certfile', address.cert);
+  const key = read('key', config.key, 'keyfile', address.key);
   const passphrase =
-    read('--passphrase-file', config.passphraseFile)
+    read('passphraseFile', config.passphraseFile)
       ?.bytes.toString()
       .replace(/\r?\n$/, '') ?? address.passphrase;
-  if ((cert === undefined) !== (key === undefined)) throw new Failure('usage', '--cert and --key go together');
+  if ((cert === undefined) !== (key === undefined)) throw new Failure('usage', `${option('cert')} and ${option('key')} go together`);
   // Loaded here because node:tls costs a plain connection 3 ms.
   const { secureContext } = await import('./secure-context.ts');
   // An IP address is no name that the broker could choose a certificate by; Node looks for it in the certificate.
@@ -55,10 +56,10 @@ export function hasCertificate(address: Address, config: TlsConfig): boolean {
   return address.tls && (config.cert ?? address.cert) !== undefined;
 }
 
-function read(flag: string, path: string | undefined, parameter?: string, inUrl?: string): Pem | undefined {
+function read(name: string, path: string | undefined, parameter?: string, inUrl?: string): Pem | undefined {
   const file = path ?? inUrl;
   if (file === undefined) return undefined;
-  const named = `${path === undefined ? `${parameter} in the URL` : flag}: ${file}`;
+  const named = `${path === undefined ? `${parameter} in the URL` : option(name)}: ${file}`;
   try {
     return { named, bytes: readAgain(file) };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import type { Message, Properties } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import type { RpcReply } from '../../model/rpc.ts';
 import { type Refusal, refusalOf } from '../connection/broker-errors.ts';
@@ -267,6 +268,6 @@ function asFailure(error: unknown): Failure {
 function lostFailure(cause: Failure): Failure {
   return new Failure('unavailable', 'the connection was lost before the reply came: nobody knows whether the request was served', {
     cause,
-    hint: 'a request that may be served twice is sent again with --idempotent',
+    hint: `a request that may be served twice is sent again with ${option('idempotent')}`,
   });
 }

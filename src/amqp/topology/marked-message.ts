@@ -57,7 +57,7 @@ export async function passThrough(connection: Connection, { into, outOf, held, i
           await dead.consume(outOf, take, { exclusive: true });
           await work.prefetch(SPARE);
           await work.consume(into, (message) => void (isOurs(message) && work.nack(message, false, false)), { exclusive: true });
-          const body = Buffer.from('A test of rmq dlx setup --verify. This message is safe to delete.');
+          const body = Buffer.from('A test message of rmq dlx setup. It is safe to delete.');
           work.publish('', into, body, { persistent: true, expiration: EXPIRATION, messageId: id, type: 'rmq.verify', headers: { [MARK]: id } });
         };
         listen().catch(reject);

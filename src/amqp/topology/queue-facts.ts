@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable, FieldValue } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { onOwnChannel } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
@@ -192,7 +193,7 @@ export async function lastChunk(connection: Connection, queue: string): Promise<
     if (chunk !== undefined || !some) return chunk;
     throw new Failure('unavailable', `the stream "${queue}" has messages and handed out none within ${formatDuration(connection.answerTimeout)}`, {
       transient: true,
-      hint: '--answer-timeout gives it longer',
+      hint: `${option('answerTimeout')} gives it longer`,
     });
   });
 }

@@ -1,4 +1,5 @@
 import { Failure, type FailureKind } from '../failure.ts';
+import { option } from '../option.ts';
 import { formatCount, formatDuration, formatNumber } from '../quantity.ts';
 
 /** Why a message that was chosen stays where it is. */
@@ -50,35 +51,35 @@ export interface TransferCounts {
   readonly stranded: number;
 }
 
-const WORDS: Readonly<Record<StayReason, string>> = {
-  unroutable: 'no queue is bound for it',
-  nacked: 'refused by the broker (nack)',
-  refused: 'not taken by the broker',
-  originless: 'without an origin in its headers',
-  claimed: 'only their own headers say where they were published to, and a publisher can write that',
-  malformed: 'with death headers that cannot be read',
-  circular: 'it came from this very queue',
-  exhausted: 'replayed too often already (--max-replays)',
-  again: 'replayed by this run already, and back',
-  unedited: 'the program that edits it failed or printed nothing',
+const WORDS: Readonly<Record<StayReason, () => string>> = {
+  unroutable: () => 'no queue is bound for it',
+  nacked: () => 'refused by the broker (nack)',
+  refused: () => 'not taken by the broker',
+  originless: () => 'without an origin in its headers',
+  claimed: () => 'only their own headers say where they were published to, and a publisher can write that',
+  malformed: () => 'with death headers that cannot be read',
+  circular: () => 'it came from this very queue',
+  exhausted: () => `replayed too often already (${option('maxReplays')})`,
+  again: () => 'replayed by this run already, and back',
+  unedited: () => 'the program that edits it failed or printed nothing',
 };
 
 /** The failure kind when nothing else kept messages where they are. */
 const KINDS: Readonly<Partial<Record<StayReason, FailureKind>>> = { unroutable: 'unroutable', nacked: 'later', circular: 'usage' };
-const HINTS: Readonly<Partial<Record<StayReason, string>>> = {
-  unroutable: 'bind a queue there, or say where to with --to-queue',
-  nacked: 'the target queue is full and refuses more (overflow=reject-publish): try again later',
-  originless: 'say where to with --to-queue, or --to-exchange and --routing-key',
-  claimed:
-    '--dry-run shows what they claim; the management API (--management-url) may confirm it; --trust-origin sends them there all the same, --to-queue where you say',
-  malformed: 'say where to with --to-queue, or --to-exchange and --routing-key',
-  exhausted: 'find out why they come back; --max-replays N raises the limit',
-  circular: 'say where to with --to-queue, or --to-exchange and --routing-key',
+const HINTS: Readonly<Partial<Record<StayReason, () => string>>> = {
+  unroutable: () => `bind a queue there, or say where to with ${option('toQueue')}`,
+  nacked: () => 'the target queue is full and refuses more (overflow=reject-publish): try again later',
+  originless: () => `say where to with ${option('toQueue')}, or ${option('toExchange')} and ${option('routingKey')}`,
+  claimed: () =>
+    `${option('dryRun')} shows what they claim; the management API (${option('managementUrl')}) may confirm it; ${option('trustOrigin')} sends them there all the same, ${option('toQueue')} where you say`,
+  malformed: () => `say where to with ${option('toQueue')}, or ${option('toExchange')} and ${option('routingKey')}`,
+  exhausted: () => `find out why they come back; ${option('maxReplays', 'N')} raises the limit`,
+  circular: () => `say where to with ${option('toQueue')}, or ${option('toExchange')} and ${option('routingKey')}`,
 };
 
 /** What kept messages where they are, the most frequent first, in words. */
 export function describeStayed(stayed: TransferCounts['stayed']): string[] {
-  return reasonsOf(stayed).map(([reason, count]) => `${formatNumber(count)} ${count === 1 ? 'stays' : 'stay'}: ${WORDS[reason]}`);
+  return reasonsOf(stayed).map(([reason, count]) => `${formatNumber(count)} ${count === 1 ? 'stays' : 'stay'}: ${WORDS[reason]()}`);
 }
 
 /** One line for people. */
@@ -125,7 +126,7 @@ export function transferFailure({ moved, unknown, stayed }: TransferCounts, refu
   const all = reasons.reduce((sum, [, count]) => sum + count, 0);
   const told = refusal === undefined ? '' : `; the first one that the broker did not take: ${refusal.message}`;
   const message = `${formatCount(all, 'message')} that ${all === 1 ? 'was' : 'were'} chosen ${all === 1 ? 'is' : 'are'} still there: ${describeStayed(stayed).join(', ')}${told}`;
-  const hint = HINTS[reason] ?? refusal?.hint;
+  const hint = HINTS[reason]?.() ?? refusal?.hint;
   const detail = { ...(hint !== undefined && { hint }), ...(refusal !== undefined && { cause: refusal }) };
   if (reasons.length > 1 || (moved > 0 && reason !== 'unroutable')) return new Failure('partial', message, detail);
   return new Failure((reason === 'refused' ? refusal?.kind : KINDS[reason]) ?? 'partial', message, detail);

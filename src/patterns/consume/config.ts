@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { option } from '../../model/option.ts';
 import { MAX_TIMER } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
 
@@ -48,16 +49,16 @@ export function hasEnd({ count, idle, timeout, drain, expect, requeue }: Partial
 /** What holds between limits: for `check` of every config that has them. */
 export const limitsRules = [
   z.refine<LimitsConfig>(({ requeue, reject, ack }) => Number(requeue) + Number(reject) + Number(!ack) <= 1, {
-    error: '--requeue, --reject and --no-ack exclude each other',
+    error: () => `${option('requeue')}, ${option('reject')} and ${option('ack', false)} exclude each other`,
   }),
   z.refine<LimitsConfig>(({ expect, count }) => expect === undefined || count === undefined, {
-    error: '--expect and --count exclude each other: --expect stops by itself',
+    error: () => `${option('expect')} and ${option('count')} exclude each other: ${option('expect')} stops by itself`,
   }),
   z.refine<LimitsConfig>(({ expect, idle, timeout, drain }) => expect !== 0 || drain || idle !== undefined || timeout !== undefined, {
-    error: '--expect 0 needs --timeout or --idle: how long must it stay silent? (--drain: not at all)',
+    error: () => `${option('expect')} 0 needs ${option('timeout')} or ${option('idle')}: how long must it stay silent? (${option('drain')}: not at all)`,
   }),
 ] as const;
 
 /** What `consume` takes. */
-export const ConsumeConfig = z.strictObject({ queue: queueName('QUEUE'), prefetch: prefetch(1_000), ...limitsShape }).check(...limitsRules);
+export const ConsumeConfig = z.strictObject({ queue: queueName, prefetch: prefetch(1_000), ...limitsShape }).check(...limitsRules);
 export type ConsumeConfig = z.output<typeof ConsumeConfig>;

@@ -5,6 +5,7 @@ import type { AskManagement } from '../../amqp/consumer/return-rules.ts';
 import type { ConsumeCounts } from '../../model/event.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import type { Delivery, FieldValue } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
 import type { Topology } from '../../model/topology.ts';
 import type { Labelled, Settlement } from '../../model/verdict.ts';
@@ -144,7 +145,7 @@ export function parseOffset(text: string): FieldValue {
   if (/^[1-9]\d*d$/.test(text)) return text.replace('d', 'D');
   const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(time) && time >= 0) return { '!': 'timestamp', value: Math.floor(time / 1_000) };
-  throw new Failure('usage', `--offset must be first, last, next, an offset, a time or an age, got "${text}"`, {
+  throw new Failure('usage', `${option('offset')} must be first, last, next, an offset, a time or an age, got "${text}"`, {
     hint: 'a time is 2026-01-31T12:00:00Z, an age 30m, 1h or 7d',
   });
 }

@@ -4,6 +4,7 @@ import { DeathGroups, GROUP_KEYS, type GroupKey } from '../../model/dead-letter/
 import type { JudgedOrigin } from '../../model/dead-letter/origin.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import type { AskManagement, ReadSummary } from '../look/options.ts';
 import { readThrough } from '../look/read.ts';
@@ -18,14 +19,12 @@ const isGroupKey = (key: string): boolean => (GROUP_KEYS as readonly string[]).i
 /** What `dlx inspect` takes. */
 export const InspectConfig = z
   .strictObject({
-    queue: queueName('QUEUE'),
+    queue: queueName,
     ...filterShape,
     /** At most as many messages. */
     count: z.optional(z.int().check(z.minimum(1))),
     /** Counts messages by what they have in common. */
-    groupBy: z.optional(
-      z.array(z.string().check(z.refine(isGroupKey, { error: `--group-by takes ${GROUP_KEYS.join(', ')} and header:NAME` }))).check(z.minLength(1)),
-    ),
+    groupBy: z.optional(z.array(z.string().check(z.refine(isGroupKey, { error: `takes ${GROUP_KEYS.join(', ')} and header:NAME` }))).check(z.minLength(1))),
     /** One message by its number among those that are meant, from 1. */
     show: z.optional(z.int().check(z.minimum(1))),
     /** Looks where that may cost messages. */
@@ -34,7 +33,7 @@ export const InspectConfig = z
   .check(
     ...filterRules,
     z.refine(({ groupBy, show, count }) => [groupBy, show, count].filter((one) => one !== undefined).length <= 1, {
-      error: '--group-by, --show and --count exclude each other',
+      error: () => `${option('groupBy')}, ${option('show')} and ${option('count')} exclude each other`,
     }),
   );
 export type InspectConfig = z.output<typeof InspectConfig>;

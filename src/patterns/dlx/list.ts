@@ -184,5 +184,5 @@ function limitOf({ routes, operator }: World, { arguments: args, policy, operato
 }
 
 /** What `rmq dlx list` takes: the queues to look at; every one that dead-letters when there are none. */
-export const DlxListConfig = z.strictObject({ queue: z._default(z.array(queueName('QUEUE')), []) });
+export const DlxListConfig = z.strictObject({ queue: z._default(z.array(queueName), []) });
 export type DlxListConfig = z.output<typeof DlxListConfig>;

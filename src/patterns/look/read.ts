@@ -8,6 +8,7 @@ import { learnReturnRules, type ReturnRules } from '../../amqp/consumer/return-r
 import { lastOffset, queueCounts } from '../../amqp/topology/queue-facts.ts';
 import { fingerprintOf } from '../../model/dead-letter/selection.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { type OnDelivery, type ReadOptions, type ReadSummary, strandedFailure } from './options.ts';
 import { readStream } from './read-stream.ts';
@@ -109,7 +110,7 @@ export async function holdable(
       'refused',
       `"${queue}" hides messages that are given back for at least ${formatDuration(hiddenFor)} (x-delayed-retry-type): looking would hide them`,
       {
-        hint: 'nothing was taken; --force looks all the same, and the messages come back after that delay',
+        hint: `nothing was taken; ${option('force')} looks all the same, and the messages come back after that delay`,
       },
     );
   }
@@ -127,7 +128,7 @@ export async function holdable(
       : 'may have a delivery limit, which this user cannot see';
     throw new Failure('denied', `looking into "${queue}" could cost messages: the queue ${counted}, and this user may not put a copy back`, {
       cause: error,
-      hint: 'nothing was taken; grant the write permission on the exchange "amq.default", or look all the same with --force',
+      hint: `nothing was taken; grant the write permission on the exchange "amq.default", or look all the same with ${option('force')}`,
     });
   }
 }

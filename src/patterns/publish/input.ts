@@ -5,27 +5,28 @@ import * as z from 'zod/mini';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { type Envelope, parseEnvelope } from '../../model/message/envelope.ts';
 import { type FieldTable, type Place, type Properties, placeOf } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import { MAX_TIMER } from '../../model/quantity.ts';
 import { shortString } from '../names.ts';
 
-const optionalText = (flag: string) => z.optional(shortString(flag));
+const optionalText = z.optional(shortString);
 
 /** The properties that every publishing command can set. */
 export const messageShape = {
-  contentType: optionalText('--content-type'),
-  contentEncoding: optionalText('--content-encoding'),
+  contentType: optionalText,
+  contentEncoding: optionalText,
   header: z.optional(z.custom<FieldTable>()),
   priority: z.optional(z.int().check(z.minimum(0), z.maximum(255))),
-  correlationId: optionalText('--correlation-id'),
-  replyTo: optionalText('--reply-to'),
+  correlationId: optionalText,
+  replyTo: optionalText,
   /** Milliseconds until the message expires in its queue. */
   ttl: z.optional(z.int().check(z.minimum(0), z.maximum(MAX_TIMER * 2))),
-  messageId: optionalText('--message-id'),
+  messageId: optionalText,
   /** Seconds since 1970. */
   timestamp: z.optional(z.int().check(z.minimum(0))),
-  type: optionalText('--type'),
-  userId: optionalText('--user-id'),
-  appId: optionalText('--app-id'),
+  type: optionalText,
+  userId: optionalText,
+  appId: optionalText,
   /** True: the message may be lost when the broker restarts. */
   transient: z._default(z.boolean(), false),
 };
@@ -113,7 +114,7 @@ function checkNoLoop(sources: readonly Source[], returned: string): void {
   });
   if (looped === undefined) return;
   for (const { stream } of sources) stream.destroy();
-  throw new Failure('usage', `--returned ${returned} is the file that is read`, { hint: 'name another file' });
+  throw new Failure('usage', `${option('returned')} ${returned} is the file that is read`, { hint: 'name another file' });
 }
 
 /** Refuses flags that contradict each other. */
@@ -121,15 +122,19 @@ function checkSource({ body, lines, envelopes, keepBrokerHeaders, count, chomp }
   const refuse = (what: string, hint?: string): never => {
     throw new Failure('usage', what, hint === undefined ? {} : { hint });
   };
-  if (body !== undefined && files.length > 0) refuse('a BODY and --file exclude each other');
-  if (keepBrokerHeaders && !envelopes) refuse('--keep-broker-headers is for --envelopes: nothing else has such headers');
-  if (lines && envelopes) refuse('--lines and --envelopes exclude each other');
-  if (body !== undefined && (lines || envelopes)) refuse('with a BODY there are no lines to read', 'leave out BODY to read standard input');
-  if (chomp && body !== undefined) refuse('--chomp is for standard input and --file: a BODY has no newline but its own');
-  if (chomp && (lines || envelopes)) refuse('--chomp is for a body that is read whole: a line has no newline at its end');
-  if (files.filter((one) => one === '-').length > 1) refuse('--file - is given twice', 'standard input can be read once');
+  if (body !== undefined && files.length > 0) refuse(`${option('body')} and ${option('file')} exclude each other`);
+  if (keepBrokerHeaders && !envelopes) refuse(`${option('keepBrokerHeaders')} is for ${option('envelopes')}: nothing else has such headers`);
+  if (lines && envelopes) refuse(`${option('lines')} and ${option('envelopes')} exclude each other`);
+  if (body !== undefined && (lines || envelopes))
+    refuse(`with ${option('body')} there are no lines to read`, `leave out ${option('body')} to read standard input`);
+  if (chomp && body !== undefined) refuse(`${option('chomp')} is for standard input and ${option('file')}: ${option('body')} is sent as it is`);
+  if (chomp && (lines || envelopes)) refuse(`${option('chomp')} is for a body that is read whole: a line has no newline at its end`);
+  if (files.filter((one) => one === '-').length > 1) refuse(`${option('file')} - is given twice`, 'standard input can be read once');
   if (count !== undefined && files.length > 1 && !lines && !envelopes) {
-    refuse(`--count repeats one body, and there are ${files.length} files`, 'with --lines or --envelopes it is how many of them are sent');
+    refuse(
+      `${option('count')} repeats one body, and there are ${files.length} files`,
+      `with ${option('lines')} or ${option('envelopes')} it is how many of them are sent`,
+    );
   }
 }
 
@@ -140,7 +145,7 @@ async function* readWholes(sources: readonly Source[], { count = 1, chomp, allow
     // More often than not, the program before the pipe has failed.
     if (body.length === 0 && !allowEmpty) {
       throw new Failure('data', `${name} is empty${whole.length === 0 ? '' : ' but for a newline'}: there is nothing to send`, {
-        hint: '--allow-empty sends an empty message',
+        hint: `${option('allowEmpty')} sends an empty message`,
       });
     }
     yield* repeat(body, count);
@@ -198,7 +203,9 @@ async function readWhole(stream: Readable, signal: AbortSignal): Promise<Buffer>
 function openSource(file: string | undefined, { stdin, open, stdinIsTerminal }: Input): Source {
   if (file === undefined || file === '-') {
     if (file === undefined && stdinIsTerminal) {
-      throw new Failure('usage', 'there is nothing to publish: no BODY, no --file, and standard input is a terminal', { hint: 'rmq publish -q QUEUE BODY' });
+      throw new Failure('usage', `there is nothing to publish: no ${option('body')}, no ${option('file')}, and standard input is a terminal`, {
+        hint: `give ${option('body')}, name a file with ${option('file')}, or pipe something into the command`,
+      });
     }
     return { name: 'standard input', stream: stdin() };
   }
@@ -206,7 +213,7 @@ function openSource(file: string | undefined, { stdin, open, stdinIsTerminal }: 
     return { name: file, stream: open(file) };
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    throw new Failure(missing ? 'missing' : 'io', `--file: ${missing ? 'no file' : 'cannot read'} ${file}`, { cause: error });
+    throw new Failure(missing ? 'missing' : 'io', `${option('file')}: ${missing ? 'no file' : 'cannot read'} ${file}`, { cause: error });
   }
 }
 

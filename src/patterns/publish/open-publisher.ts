@@ -27,7 +27,7 @@ export type OpenPublisherConfig = z.output<typeof OpenPublisherConfig>;
 
 const PublishOptions = z.strictObject({
   timeout,
-  signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'signal must be an AbortSignal' })),
+  signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'must be an AbortSignal' })),
 });
 
 /** How long one message is tried. */

@@ -5,6 +5,7 @@ import type { PublishCounts } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import { withoutBrokerHeaders } from '../../model/message/broker-headers.ts';
 import { type Message, placeOf } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { queueName, shortString, uniqueId } from '../names.ts';
 import { type Draft, type Drafts, type MessageConfig, messageShape, propertiesOf, type SourceConfig, sourceShape } from './input.ts';
@@ -13,9 +14,9 @@ import { type SendingConfig, sendingRules, sendingShape, sendMessages } from './
 /** What `publish` takes. Without queue, exchange and routing key, each envelope goes where it says itself. */
 export const PublishConfig = z
   .strictObject({
-    queue: z.optional(queueName('--queue')),
-    exchange: z.optional(shortString('--exchange')),
-    routingKey: z.optional(shortString('--routing-key')),
+    queue: z.optional(queueName),
+    exchange: z.optional(shortString),
+    routingKey: z.optional(shortString),
     ...messageShape,
     ...sourceShape,
     ...sendingShape,
@@ -39,12 +40,14 @@ export async function publish(session: Session, config: PublishConfig, drafts: D
  */
 export function checkDestination({ queue, exchange, routingKey, body, envelopes }: PublishConfig): void {
   if (queue !== undefined && (exchange !== undefined || routingKey !== undefined)) {
-    throw new Failure('usage', '--queue excludes --exchange and --routing-key', {
-      hint: '-q QUEUE publishes straight to a queue; -e EXCHANGE -r KEY through an exchange',
+    throw new Failure('usage', `${option('queue')} excludes ${option('exchange')} and ${option('routingKey')}`, {
+      hint: `${option('queue')} publishes straight to a queue; ${option('exchange')} with ${option('routingKey')} publishes through an exchange`,
     });
   }
   if (queue === undefined && exchange === undefined && routingKey === undefined && (!envelopes || body !== undefined)) {
-    throw new Failure('usage', 'where to? --queue QUEUE, or --exchange EXCHANGE with --routing-key KEY', { hint: 'only --envelopes can say so themselves' });
+    throw new Failure('usage', `no destination: use ${option('queue', 'QUEUE')}, or ${option('exchange', 'EXCHANGE')} with ${option('routingKey', 'KEY')}`, {
+      hint: `only messages read with ${option('envelopes')} name their own destination`,
+    });
   }
 }
 
@@ -75,7 +78,10 @@ export async function publishDrafts(session: Session, config: DraftsConfig, draf
   } finally {
     if (left.envelopes > 0) {
       const which = formatCount(left.envelopes, 'envelope');
-      session.emit({ kind: 'note', text: `${which} had headers that a broker wrote, such as x-death: left out, for --keep-broker-headers was not given` });
+      session.emit({
+        kind: 'note',
+        text: `${which} had headers that a broker wrote, such as x-death: left out, for ${option('keepBrokerHeaders')} was not given`,
+      });
     }
   }
 }
@@ -104,7 +110,7 @@ function completing(config: DraftsConfig, target: Target, left: { envelopes: num
     const { exchange = draft.exchange, routingKey = draft.routingKey } = target;
     if (exchange === undefined && routingKey === undefined) {
       return new Failure('data', `${placeOf(draft)}: the envelope has neither exchange nor routingKey`, {
-        hint: '--queue QUEUE sends all of them to one queue',
+        hint: `${option('queue', 'QUEUE')} sends all of them to one queue`,
       });
     }
     const headers = flags.headers === undefined ? properties.headers : { ...properties.headers, ...flags.headers };

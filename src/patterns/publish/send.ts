@@ -6,6 +6,7 @@ import { Publisher } from '../../amqp/publisher/publisher.ts';
 import { fewOf, type PublishCounts } from '../../model/event.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import { formatCount, MAX_TIMER } from '../../model/quantity.ts';
 import type { ReturnedFile } from './returned-file.ts';
 
@@ -31,7 +32,10 @@ export const sendingShape = {
 export const sendingRules = [
   z.refine<Pick<SendingConfig, 'returned' | 'confirm' | 'allowUnroutable'>>(
     ({ returned, confirm, allowUnroutable }) => returned === undefined || (confirm && !allowUnroutable),
-    { error: '--returned needs confirms, and messages that are returned: it excludes --no-confirm and --allow-unroutable' },
+    {
+      error: () =>
+        `${option('returned')} needs confirms, and messages that are returned: it excludes ${option('confirm', false)} and ${option('allowUnroutable')}`,
+    },
   ),
 ] as const;
 
@@ -104,7 +108,7 @@ export async function sendMessages(
   const seconds = (performance.now() - started) / 1_000;
   session.emit({ kind: 'published', counts, refused: unsent.refused.length, seconds, target, confirms: config.confirm });
   if (counts.returned > 0 && returned !== undefined && unwritten === undefined) {
-    session.emit({ kind: 'note', text: `${config.returned} has what was returned: rmq publish --envelopes -f ${config.returned} sends it again` });
+    session.emit({ kind: 'returns-kept', file: config.returned ?? '' });
   }
   const verdict = judge(counts, unsent, failure);
   if (verdict !== undefined) throw verdict;
@@ -224,10 +228,12 @@ type Stage = 'connecting' | 'reading' | 'sending';
 
 /** Says what the time went into: a slow input is not a slow broker. */
 function deadlineFailure(stage: Stage, unconfirmed: number): Failure {
-  if (stage === 'connecting') return new Failure('deadline', 'the deadline passed before there was a connection (--timeout)');
-  if (unconfirmed > 0) return new Failure('deadline', `the deadline passed with ${formatCount(unconfirmed, 'message')} on the way (--timeout)`);
-  if (stage === 'sending') return new Failure('deadline', 'the deadline passed before everything was sent (--timeout)');
-  return new Failure('deadline', 'the deadline passed before the input ended (--timeout)', { hint: 'the broker has answered for every message that was read' });
+  if (stage === 'connecting') return new Failure('deadline', `the deadline passed before there was a connection (${option('timeout')})`);
+  if (unconfirmed > 0) return new Failure('deadline', `the deadline passed with ${formatCount(unconfirmed, 'message')} on the way (${option('timeout')})`);
+  if (stage === 'sending') return new Failure('deadline', `the deadline passed before everything was sent (${option('timeout')})`);
+  return new Failure('deadline', `the deadline passed before the input ended (${option('timeout')})`, {
+    hint: 'the broker has answered for every message that was read',
+  });
 }
 
 /** The failure of a run: what stopped it, or what the broker did not take; several different reasons are a part done. */
@@ -238,7 +244,7 @@ function judge(counts: PublishCounts, { refused, broken }: Unsent, failure: unkn
   if (counts.returned > 0) {
     reasons.push(
       new Failure('unroutable', `no queue is bound for ${formatCount(counts.returned, 'message')}`, {
-        hint: 'bind a queue for that exchange and routing key, or accept the loss with --allow-unroutable',
+        hint: `bind a queue for that exchange and routing key, or accept the loss with ${option('allowUnroutable')}`,
       }),
     );
   }

@@ -2,16 +2,17 @@ import * as z from 'zod/mini';
 import type { Session } from '../../amqp/connection/session.ts';
 import { declare } from '../../amqp/topology/declare.ts';
 import { Failure } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 import type { Topology } from '../../model/topology.ts';
 import { fieldTable, queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
 
 /** A queue to declare: durable, of an explicit type, for the default type differs between brokers. */
 export const DeclareQueueConfig = z.strictObject({
-  queue: queueName('QUEUE'),
+  queue: queueName,
   queueType: z._default(z.enum(['classic', 'quorum', 'stream']), 'classic'),
   /** Further arguments, such as `x-max-length`. */
-  argument: z._default(fieldTable('argument'), {}),
+  argument: z._default(fieldTable, {}),
   /** `EXCHANGE` or `EXCHANGE:KEY`, each a binding. */
   bind: z._default(z.array(z.string().check(z.minLength(1))), []),
 });
@@ -20,7 +21,7 @@ export type DeclareQueueConfig = z.output<typeof DeclareQueueConfig>;
 /** The queue and its bindings. The exchanges must exist. */
 export function queueTopology({ queue, queueType, argument, bind }: DeclareQueueConfig): Topology {
   const type = argument['x-queue-type'];
-  if (type !== undefined && type !== queueType) throw new Failure('usage', '--queue-type sets the argument x-queue-type');
+  if (type !== undefined && type !== queueType) throw new Failure('usage', `${option('queueType')} sets the argument x-queue-type`);
   return {
     exchanges: [],
     queues: [{ name: queue, durable: true, arguments: { ...argument, 'x-queue-type': queueType } }],

@@ -4,6 +4,7 @@ import { CHECK_NAME, deleteQueue, withControlConnection } from '../../amqp/topol
 import { type QueueType, queueCounts, queueType } from '../../amqp/topology/queue-facts.ts';
 import type { HeldFacts } from '../../management/facts.ts';
 import { Failure, hintWhereMissing } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
@@ -12,7 +13,7 @@ import { type AskHeld, unacknowledged } from './unacknowledged.ts';
 
 export const DeleteQueueConfig = z
   .strictObject({
-    queue: queueName('QUEUE'),
+    queue: queueName,
     /** Only when it holds no messages. */
     ifEmpty: z._default(z.boolean(), false),
     /** Only when it has no consumers. */
@@ -20,7 +21,7 @@ export const DeleteQueueConfig = z
     /** With `ifEmpty`: also when it has consumers, which may hold messages that nobody sees. */
     force: z._default(z.boolean(), false),
   })
-  .check(z.refine(({ force, ifEmpty }) => ifEmpty || !force, { error: '--force needs --if-empty' }));
+  .check(z.refine(({ force, ifEmpty }) => ifEmpty || !force, { error: () => `${option('force')} needs ${option('ifEmpty')}` }));
 export type DeleteQueueConfig = z.output<typeof DeleteQueueConfig>;
 
 /** What goes with a queue, or is of no use without it. */
@@ -71,16 +72,16 @@ export function checkConditions(
   const look = 'rmq queue status tells what it holds';
   if ((ifEmpty || ifUnused) && type !== 'classic') {
     const what = type === undefined ? 'a queue whose type it does not tell' : type === 'stream' ? 'a stream' : 'a quorum queue';
-    throw refused(`RabbitMQ has no ${ifEmpty ? '--if-empty' : '--if-unused'} for ${what}`, look);
+    throw refused(`RabbitMQ has no ${option(ifEmpty ? 'ifEmpty' : 'ifUnused')} for ${what}`, look);
   }
   if (!ifEmpty) return undefined;
-  if (messages > 0) throw refused(`it holds ${formatCount(messages, 'message')}`, 'without --if-empty they go with it');
+  if (messages > 0) throw refused(`it holds ${formatCount(messages, 'message')}`, `without ${option('ifEmpty')} they go with it`);
   const out = unacknowledged(held, messages);
   if (out !== undefined && out > 0) throw refused(`${formatCount(out, 'message')} of it ${out === 1 ? 'is' : 'are'} not acknowledged yet`, look);
   if (consumers > 0 && !force) {
     throw refused(
       `it has ${formatCount(consumers, 'consumer')}, which may take a message at any time and not have acknowledged it`,
-      'stop them first, or add --force',
+      `stop them first, or add ${option('force')}`,
     );
   }
   return out === undefined ? 'messages that a connection holds and has not acknowledged are not seen: only the management API tells of them' : undefined;
@@ -96,7 +97,7 @@ export function checkWaiting({ queue, ifEmpty }: DeleteQueueConfig, retryQueues:
   if (holding.length === 0 || (!ifEmpty && mayBeLost)) return;
   const waiting = formatCount(waitingIn(holding), 'message');
   throw new Failure('refused', `"${queue}" was not deleted: ${waiting} of it wait for another attempt, in ${quotedQueues(holding)}, and would be lost`, {
-    hint: `let rmq work run finish them, ${ifEmpty ? 'or leave out --if-empty and ' : 'or '}delete them with --retries`,
+    hint: `let rmq work run finish them, or ${ifEmpty ? `leave out ${option('ifEmpty')} and ` : ''}delete them with ${option('retries')}`,
   });
 }
 

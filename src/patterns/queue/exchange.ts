@@ -4,7 +4,7 @@ import { deleteExchange } from '../../amqp/topology/declare.ts';
 import { exchangeName } from '../names.ts';
 
 export const DeleteExchangeConfig = z.strictObject({
-  exchange: exchangeName('EXCHANGE'),
+  exchange: exchangeName,
   /** Only when nothing is bound to it. */
   ifUnused: z._default(z.boolean(), false),
 });

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { FieldTable } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import type { QueueSpec } from '../../model/topology.ts';
 import { shortString } from '../names.ts';
 
@@ -17,8 +18,8 @@ export const queueShape = {
   messageTtl: z.optional(z.int().check(z.minimum(0), z.maximum(MAX_MILLISECONDS))),
   maxLength: z.optional(z.int().check(z.minimum(0))),
   /** The dead-letter exchange; the empty name is the default exchange, whose keys are queues. */
-  dlx: z.optional(shortString('--dlx')),
-  dlxRoutingKey: z.optional(shortString('--dlx-routing-key')),
+  dlx: z.optional(shortString),
+  dlxRoutingKey: z.optional(shortString),
 };
 
 const QueueConfig = z.object(queueShape);
@@ -26,12 +27,14 @@ export type QueueConfig = z.output<typeof QueueConfig>;
 
 /** What holds between the flags of a queue: for `check` of every config that has them. */
 export const queueRules = [
-  z.refine<QueueConfig>(({ dlx, dlxRoutingKey }) => dlxRoutingKey === undefined || dlx !== undefined, { error: '--dlx-routing-key needs --dlx' }),
+  z.refine<QueueConfig>(({ dlx, dlxRoutingKey }) => dlxRoutingKey === undefined || dlx !== undefined, {
+    error: () => `${option('dlxRoutingKey')} needs ${option('dlx')}`,
+  }),
   z.refine<QueueConfig>(({ dlx, dlxRoutingKey }) => dlx !== '' || (dlxRoutingKey ?? '') !== '', {
-    error: '--dlx "" is the default exchange: --dlx-routing-key must name the queue of the dead letters',
+    error: () => `${option('dlx', '""')} is the default exchange: ${option('dlxRoutingKey')} must name the queue of the dead letters`,
   }),
   z.refine<QueueConfig>(({ queueType, maxPriority }) => queueType !== 'quorum' || maxPriority === undefined, {
-    error: '--max-priority is for classic queues; a quorum queue has priorities of its own',
+    error: () => `${option('maxPriority')} is for classic queues; a quorum queue has priorities of its own`,
   }),
 ] as const;
 

@@ -8,7 +8,7 @@ import { queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
 import { type AskHeld, unacknowledged } from './unacknowledged.ts';
 
-export const QueueStatusConfig = z.strictObject({ queue: queueName('QUEUE') });
+export const QueueStatusConfig = z.strictObject({ queue: queueName });
 export type QueueStatusConfig = z.output<typeof QueueStatusConfig>;
 
 /** What can be told about a queue. */

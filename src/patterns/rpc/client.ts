@@ -12,7 +12,7 @@ import { checkedProperties } from '../publish/outgoing.ts';
 
 /** What every call needs. */
 export const clientShape = {
-  queue: queueName('QUEUE'),
+  queue: queueName,
   /** How long a reply may take, in milliseconds. */
   timeout: z._default(z.int().check(z.minimum(1), z.maximum(MAX_TIMER)), 30_000),
   /** True: a request may be served twice, and is sent again when its reply may be lost with the connection. */

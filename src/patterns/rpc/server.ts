@@ -27,7 +27,7 @@ const timer = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER
 /** What `rpcServer` takes; durations are milliseconds. */
 export const RpcServerConfig = z.strictObject({
   /** Durable, declared when it is missing; servers share it. */
-  queue: queueName('QUEUE'),
+  queue: queueName,
   queueType: queueShape.queueType,
   /** Handlers at a time. */
   concurrency: z._default(z.int().check(z.minimum(1), z.maximum(MAX_PREFETCH)), 1),
@@ -36,7 +36,7 @@ export const RpcServerConfig = z.strictObject({
   /** How long handlers may go on once the run is stopped. */
   grace: z._default(timer(0), 30_000),
   /** Of replies whose handler does not say. */
-  replyContentType: z.optional(shortString('--reply-content-type')),
+  replyContentType: z.optional(shortString),
   /** Stop after as many requests. */
   count: z.optional(z.int().check(z.minimum(1))),
   /** Stop after as long without a request. */

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import type { Session } from '../../amqp/connection/session.ts';
 import type { ConsumeCounts, PublishCounts, WorkCounts } from '../../model/event.ts';
+import { option } from '../../model/option.ts';
 import type { Handler } from '../../model/verdict.ts';
 import { limitsRules, limitsShape, prefetch } from '../consume/config.ts';
 import type { WorkOptions } from '../consume/give-back.ts';
@@ -14,13 +15,13 @@ import { type QueueConfig, queueRules, queueShape, queueSpec } from '../queue/sh
 import { workerShape } from '../work/config.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
 
-const exchange = z._default(exchangeName('EXCHANGE'), 'order.events');
+const exchange = z._default(exchangeName, 'order.events');
 
 /** A durable fanout exchange. The routing key is not looked at, but arrives with the message. */
 export const FanoutPublishConfig = z
   .strictObject({
     exchange,
-    routingKey: z.optional(shortString('--routing-key')),
+    routingKey: z.optional(shortString),
     ...messageShape,
     ...sourceShape,
     ...sendingShape,
@@ -42,7 +43,7 @@ const serviceRules = [
     error: 'EXCHANGE.SERVICE is the name of the queue, and the broker keeps names that begin with amq. to itself',
   }),
   z.refine<Service>(({ service, queueType }) => service !== undefined || queueType === undefined, {
-    error: '--queue-type needs a SERVICE: a temporary queue has no choice',
+    error: () => `${option('queueType')} needs a ${option('service')}: a temporary queue has no choice`,
   }),
 ] as const;
 
@@ -50,7 +51,7 @@ const serviceRules = [
 export const FanoutSubscribeConfig = z
   .strictObject({
     exchange,
-    service: z.optional(queueName('SERVICE')),
+    service: z.optional(queueName),
     queueType: queueShape.queueType,
     prefetch: prefetch(10),
     ...limitsShape,
@@ -59,14 +60,14 @@ export const FanoutSubscribeConfig = z
     ...limitsRules,
     ...serviceRules,
     z.refine(({ service, drain, requeue }) => service !== undefined || !(drain || requeue), {
-      error: '--drain and --requeue need a SERVICE: a temporary queue begins empty and ends with the run',
+      error: () => `${option('drain')} and ${option('requeue')} need a ${option('service')}: a temporary queue begins empty and ends with the run`,
     }),
   );
 export type FanoutSubscribeConfig = z.output<typeof FanoutSubscribeConfig>;
 
 /** A service that hands each event to a handler; prefetch 10 unless told otherwise. */
 export const FanoutWorkConfig = z
-  .strictObject({ exchange, service: z.optional(queueName('SERVICE')), ...queueShape, ...workerShape, prefetch: prefetch(10) })
+  .strictObject({ exchange, service: z.optional(queueName), ...queueShape, ...workerShape, prefetch: prefetch(10) })
   .check(...queueRules, ...serviceRules);
 export type FanoutWorkConfig = z.output<typeof FanoutWorkConfig>;
 
@@ -75,7 +76,7 @@ function serviceQueue(exchange: string, service: string): string {
 }
 
 /** Of a config for subscribers, what is about their queue. */
-const ServiceConfig = z.object({ exchange, service: z.optional(queueName('SERVICE')), ...queueShape }).check(...queueRules, ...serviceRules);
+const ServiceConfig = z.object({ exchange, service: z.optional(queueName), ...queueShape }).check(...queueRules, ...serviceRules);
 
 /** The exchange, and the queue of a service, which is bound to it. */
 export function fanoutSubscription(options: Pick<FanoutSubscribeConfig, 'exchange' | 'service'> & QueueConfig): Subscription {

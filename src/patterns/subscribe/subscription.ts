@@ -23,14 +23,14 @@ export interface Subscription {
 }
 
 const text = z.string();
-const args = z._default(fieldTable('arguments'), {});
+const args = z._default(fieldTable, {});
 
 /** What can be declared. */
 const TopologyConfig = z.strictObject({
-  exchanges: z.array(z.strictObject({ name: exchangeName('name'), type: text.check(z.minLength(1)), durable: z.boolean(), arguments: args })),
+  exchanges: z.array(z.strictObject({ name: exchangeName, type: text.check(z.minLength(1)), durable: z.boolean(), arguments: args })),
   queues: z.array(
     z.strictObject({
-      name: queueName('name'),
+      name: queueName,
       durable: z.boolean(),
       exclusive: z.exactOptional(z.boolean()),
       autoDelete: z.exactOptional(z.boolean()),
@@ -38,10 +38,10 @@ const TopologyConfig = z.strictObject({
       required: z.exactOptional(z.array(text)),
     }),
   ),
-  bindings: z.array(z.strictObject({ exchange: shortString('exchange'), queue: queueName('queue'), key: shortString('key'), arguments: args })),
+  bindings: z.array(z.strictObject({ exchange: shortString, queue: queueName, key: shortString, arguments: args })),
 });
 
-const ExchangeConfig = z.strictObject({ name: exchangeName('name'), type: z.enum(['fanout', 'topic']) });
+const ExchangeConfig = z.strictObject({ name: exchangeName, type: z.enum(['fanout', 'topic']) });
 
 /**
  * What a publisher relies on: a durable exchange.

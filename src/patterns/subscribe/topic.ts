@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import type { Session } from '../../amqp/connection/session.ts';
 import type { ConsumeCounts, PublishCounts, WorkCounts } from '../../model/event.ts';
+import { option } from '../../model/option.ts';
 import type { Handler } from '../../model/verdict.ts';
 import { limitsRules, limitsShape, prefetch } from '../consume/config.ts';
 import type { WorkOptions } from '../consume/give-back.ts';
@@ -14,25 +15,23 @@ import { type QueueConfig, queueRules, queueShape, queueSpec } from '../queue/sh
 import { workerShape } from '../work/config.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
 
-const exchange = z._default(exchangeName('EXCHANGE'), 'events.topic');
+const exchange = z._default(exchangeName, 'events.topic');
 
 /** A durable topic exchange and the key of everything that is published to it. */
-export const TopicPublishConfig = z
-  .strictObject({ exchange, key: shortString('KEY'), ...messageShape, ...sourceShape, ...sendingShape })
-  .check(...sendingRules);
+export const TopicPublishConfig = z.strictObject({ exchange, key: shortString, ...messageShape, ...sourceShape, ...sendingShape }).check(...sendingRules);
 export type TopicPublishConfig = z.output<typeof TopicPublishConfig>;
 
 const patternShape = {
   exchange,
   /** `*` is one word, `#` any number of them. */
-  pattern: z.array(shortString('PATTERN')).check(z.minLength(1)),
-  queue: z.optional(queueName('--queue')),
+  pattern: z.array(shortString).check(z.minLength(1)),
+  queue: z.optional(queueName),
 };
 
 const queueTypeRules = [
   z.refine<{ readonly queue?: string | undefined; readonly queueType?: string | undefined }>(
     ({ queue, queueType }) => queue !== undefined || queueType === undefined,
-    { error: '--queue-type needs --queue: a temporary queue has no choice' },
+    { error: () => `${option('queueType')} needs ${option('queue')}: a temporary queue has no choice` },
   ),
 ] as const;
 
@@ -41,7 +40,7 @@ export const TopicSubscribeConfig = z.strictObject({ ...patternShape, queueType:
   ...limitsRules,
   ...queueTypeRules,
   z.refine(({ queue, drain, requeue }) => queue !== undefined || !(drain || requeue), {
-    error: '--drain and --requeue need --queue: a temporary queue begins empty and ends with the run',
+    error: () => `${option('drain')} and ${option('requeue')} need ${option('queue')}: a temporary queue begins empty and ends with the run`,
   }),
 );
 export type TopicSubscribeConfig = z.output<typeof TopicSubscribeConfig>;
@@ -53,7 +52,7 @@ export const TopicWorkConfig = z
 export type TopicWorkConfig = z.output<typeof TopicWorkConfig>;
 
 /** What is compared without a broker. */
-export const TopicMatchConfig = z.strictObject({ pattern: shortString('PATTERN'), key: z.array(shortString('KEY')).check(z.minLength(1)) });
+export const TopicMatchConfig = z.strictObject({ pattern: shortString, key: z.array(shortString).check(z.minLength(1)) });
 export type TopicMatchConfig = z.output<typeof TopicMatchConfig>;
 
 /** Of a config for subscribers, what is about their queue. */

@@ -6,6 +6,7 @@ import { ensure, ensureQueue, exchangeExists } from '../../amqp/topology/ensure.
 import { describeQueue, type QueueDescription } from '../../amqp/topology/queue-facts.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import type { QueueSpec, Topology } from '../../model/topology.ts';
 import { hasEnd } from '../consume/config.ts';
 import { retryQueueName } from '../retry-queues.ts';
@@ -48,7 +49,7 @@ export interface WorkPlace {
 export async function prepareWorker(session: Session, config: WorkerConfig, { queue, topology }: WorkPlace): Promise<WorkerSetup> {
   const temporary = queue.exclusive === true;
   if (temporary && config.retries > 0) {
-    throw new Failure('usage', '--retries needs a queue that stays: a message that waits for its next attempt must find its way back');
+    throw new Failure('usage', `${option('retries')} needs a queue that stays: a message that waits for its next attempt must find its way back`);
   }
   // What has no answer ends with the run.
   const deadline = withDeadline(hasEnd(config) ? session : endless(session), config.timeout, () => undefined);
@@ -60,7 +61,7 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
     // The broker drops what comes back from waiting when a full classic queue refuses it.
     if (config.retries > 0 && existing?.type === 'classic' && String(existing.arguments['x-overflow']).startsWith('reject-publish')) {
       throw new Failure('refused', `"${queue.name}" refuses messages when it is full (x-overflow): one that comes back for another attempt would be lost`, {
-        hint: 'leave out --retries, or use a quorum queue: it waits until there is room',
+        hint: `leave out ${option('retries')}, or use a quorum queue: it waits until there is room`,
       });
     }
     // Another connection has it for itself: nobody else works on it.
@@ -115,7 +116,7 @@ async function ensureDeadLetters(session: Session, connection: Connection, queue
   if (await exchangeExists(connection, exchange)) return;
   if (!asked) {
     throw new Failure('missing', `the dead-letter exchange "${exchange}" of the queue "${queue.name}" does not exist`, {
-      hint: `its dead letters would be lost; --dlx ${exchange} declares it, with the queue "${DEAD_QUEUE}" behind it`,
+      hint: `its dead letters would be lost; ${option('dlx')} ${exchange} declares it, with the queue "${DEAD_QUEUE}" behind it`,
     });
   }
   await ensure(connection, deadLetterTopology(exchange, routingKey));
@@ -130,7 +131,8 @@ export function retryTopology(queue: string, levels: readonly RetryLevel[], quor
   return {
     exchanges: [],
     queues: [...distinct.values()].map(({ queue: name, pause }) => {
-      if (Buffer.byteLength(name) > 255) throw new Failure('usage', `the name of the queue is too long for --retries: "${name}" has more than 255 bytes`);
+      if (Buffer.byteLength(name) > 255)
+        throw new Failure('usage', `the name of the queue is too long for ${option('retries')}: "${name}" has more than 255 bytes`);
       return {
         name,
         durable: true,
@@ -153,8 +155,8 @@ function routeFor(queue: QueueSpec, existing: QueueDescription | undefined, { po
   throw new Failure('usage', `the queue "${queue.name}" has no dead-letter exchange: what its handler cannot handle would be lost`, {
     hint:
       existing === undefined
-        ? 'give it one with --dlx EXCHANGE, or drop such messages with --drop-dead'
-        : 'use --policy-dlx when a policy of the broker dead-letters it, or drop such messages with --drop-dead',
+        ? `give it one with ${option('dlx', 'EXCHANGE')}, or drop such messages with ${option('dropDead')}`
+        : `use ${option('policyDlx')} when a policy of the broker dead-letters it, or drop such messages with ${option('dropDead')}`,
   });
 }
 
@@ -165,7 +167,7 @@ function unknownRoute({ name }: QueueSpec, withheld: Failure): Failure {
   return new Failure(
     withheld.kind === 'denied' ? 'denied' : 'refused',
     `it cannot be told whether the queue "${name}" has a dead-letter exchange, to keep what its handler cannot handle: ${why}`,
-    { cause: withheld, hint: `--policy-dlx when you know that it dead-letters what is rejected${allow}` },
+    { cause: withheld, hint: `${option('policyDlx')} when you know that it dead-letters what is rejected${allow}` },
   );
 }
 

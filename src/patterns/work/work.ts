@@ -15,11 +15,11 @@ import { prepareQueue, prepareWorker } from './prepare.ts';
 import { runWorker } from './worker.ts';
 
 /** What `workQueue` takes: the queue, how it is declared when it is missing, and how it is worked on. */
-export const WorkConfig = z.strictObject({ queue: queueName('QUEUE'), ...queueShape, ...workerShape }).check(...queueRules);
+export const WorkConfig = z.strictObject({ queue: queueName, ...queueShape, ...workerShape }).check(...queueRules);
 export type WorkConfig = z.output<typeof WorkConfig>;
 
 /** Of a config for workers, what is about their queue. */
-const WorkQueueConfig = z.object({ queue: queueName('QUEUE'), ...queueShape }).check(...queueRules);
+const WorkQueueConfig = z.object({ queue: queueName, ...queueShape }).check(...queueRules);
 
 /** One durable queue, which any number of workers share. */
 export function workTopology(options: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Topology {
@@ -39,7 +39,7 @@ export async function declareWorkQueue(session: Session, options: Pick<WorkConfi
 
 /** What `publishTasks` takes: the queue, how it is declared when it is missing, and the messages. */
 export const WorkPublishConfig = z
-  .strictObject({ queue: queueName('QUEUE'), ...queueShape, ...messageShape, ...sourceShape, ...sendingShape })
+  .strictObject({ queue: queueName, ...queueShape, ...messageShape, ...sourceShape, ...sendingShape })
   .check(...queueRules, ...sendingRules);
 export type WorkPublishConfig = z.output<typeof WorkPublishConfig>;
 

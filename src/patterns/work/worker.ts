@@ -9,6 +9,7 @@ import { asBeforePutBack } from '../../model/dead-letter/replay.ts';
 import type { WorkCounts } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery, Message } from '../../model/message/message.ts';
+import { option } from '../../model/option.ts';
 import { formatCount, formatDuration, MAX_TIMER } from '../../model/quantity.ts';
 import { thrownText } from '../../model/text.ts';
 import { type Handler, type Judgement, judgementOf, type Labelled, type Settlement, type Verdict } from '../../model/verdict.ts';
@@ -117,7 +118,10 @@ class Worker {
       if (taken.failure !== undefined) throw taken.failure;
       if (failOnDead && counts.dead + counts.dropped > 0) {
         throw new Failure('negative', `${formatCount(counts.dead + counts.dropped, 'message')} failed for good`, {
-          hint: counts.dropped > 0 ? 'they were dropped: --dlx EXCHANGE keeps such messages' : `rmq dlx list shows where the dead letters of "${queue}" are`,
+          hint:
+            counts.dropped > 0
+              ? `they were dropped: ${option('dlx', 'EXCHANGE')} keeps such messages`
+              : `rmq dlx list shows where the dead letters of "${queue}" are`,
         });
       }
       return counts;

@@ -175,9 +175,12 @@ test('a filter that can mean nothing is refused before anything connects', async
     assert.equal(code, 64, stderr);
     return stderr;
   };
-  assert.match(await refusal('--reason', 'reject'), /unknown --reason "reject"; did you mean "rejected"\? It takes rejected, expired, maxlen, delivery_limit/);
-  assert.match(await refusal('--reason', 'expired,Maxlen'), /unknown --reason "Maxlen"; did you mean "maxlen"\?/);
-  assert.match(await refusal('--reason', 'whim'), /unknown --reason "whim"; it takes rejected, /);
+  assert.match(
+    await refusal('--reason', 'reject'),
+    /--reason must be one of rejected, expired, maxlen, delivery_limit, not "reject": did you mean "rejected"\?/,
+  );
+  assert.match(await refusal('--reason', 'expired,Maxlen'), /not "Maxlen": did you mean "maxlen"\?/);
+  assert.match(await refusal('--reason', 'whim'), /--reason must be one of rejected, .*, not "whim"$/m);
   assert.match(await refusal('-H', 'k:=1', '-H', 'k:=2'), /the header "k" is given twice/);
   assert.match(await refusal('--older-than', '2h', '--newer-than', '10m'), /no death is both longer ago than 2 h and not as long ago as 10 min/);
 });

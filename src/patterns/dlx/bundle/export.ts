@@ -14,12 +14,12 @@ export const FILE_SIZE = 64 * 1_048_576;
 /** What `dlx export` takes. */
 export const ExportConfig = z
   .strictObject({
-    queue: queueName('QUEUE'),
+    queue: queueName,
     ...filterShape,
     /** At most as many messages. */
     count: z.optional(z.int().check(z.minimum(1))),
     /** Where the bundle goes: a directory that does not exist, or is empty. */
-    directory: z.optional(z.string().check(z.minLength(1, { error: '--directory must not be empty' }))),
+    directory: z.optional(z.string().check(z.minLength(1))),
     /** Bytes after which the bundle goes on in another file. */
     fileSize: z._default(z.int().check(z.minimum(1_024)), FILE_SIZE),
     /** Reads where that may cost messages. */

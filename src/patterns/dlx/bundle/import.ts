@@ -8,6 +8,7 @@ import type { PublishCounts } from '../../../model/event.ts';
 import { Failure } from '../../../model/failure.ts';
 import { parseEnvelope } from '../../../model/message/envelope.ts';
 import type { Message } from '../../../model/message/message.ts';
+import { option } from '../../../model/option.ts';
 import { formatCount, formatNumber } from '../../../model/quantity.ts';
 import { queueName } from '../../names.ts';
 import { readLines } from '../../publish/input.ts';
@@ -23,7 +24,7 @@ export const ImportConfig = z
     /** The bundle. */
     directory: z.string().check(z.minLength(1, { error: 'DIRECTORY must not be empty' })),
     /** Sends all of them to one queue; absent: each to where it had been published to. */
-    queue: z.optional(queueName('--queue')),
+    queue: z.optional(queueName),
     /** True: also what an earlier import has brought there. */
     again: z._default(z.boolean(), false),
     /** True: what a queue had said of a delivery is published too. */
@@ -73,7 +74,7 @@ function tellOfEarlier({ emit }: Session, { directory, queue }: ImportConfig, { 
   const where = queue === undefined ? 'this broker' : `queue "${queue}" of this broker`;
   if (arrived === messages) {
     throw new Failure('usage', `the bundle in ${directory} is in ${where} already: all of its ${formatCount(messages, 'message')}, since ${begun}`, {
-      hint: `nothing was published; --again publishes them once more (${RECORD} in the bundle is what is known of imports)`,
+      hint: `nothing was published; ${option('again')} publishes them once more (${RECORD} in the bundle is what is known of imports)`,
     });
   }
   const text = `an earlier import, of ${begun}, brought ${formatNumber(arrived)} of ${formatCount(messages, 'message')} to ${where}: going on with the others; what was on its way when it ended may come twice`;

@@ -14,12 +14,12 @@ import { type Manifest, openBundle } from './writer.ts';
 /** What `dlx purge` takes. */
 export const PurgeConfig = z
   .strictObject({
-    queue: queueName('QUEUE'),
+    queue: queueName,
     ...filterShape,
     /** At most as many messages. */
     count: z.optional(z.int().check(z.minimum(1))),
     /** A new bundle that has the messages before they are removed. */
-    exportTo: z.optional(z.string().check(z.minLength(1, { error: '--export-to must not be empty' }))),
+    exportTo: z.optional(z.string().check(z.minLength(1))),
     /** Reads where that may cost messages. */
     force: z._default(z.boolean(), false),
   })

@@ -2,17 +2,18 @@ import * as z from 'zod/mini';
 import { type DeadLetterFilter, deadLetterFilter, REASONS } from '../../../model/dead-letter/death.ts';
 import type { Selection } from '../../../model/dead-letter/selection.ts';
 import type { Emit } from '../../../model/event.ts';
+import { option } from '../../../model/option.ts';
 import { formatDuration } from '../../../model/quantity.ts';
 import { nearest, quote } from '../../../model/text.ts';
 import { fieldTable } from '../../names.ts';
 import type { Where } from './where.ts';
 
-const texts = (flag: string) => z.optional(z.array(z.string().check(z.minLength(1, { error: `${flag} must not be empty` }))));
+const texts = z.optional(z.array(z.string().check(z.minLength(1))));
 const reason = z.string().check(
   z.refine((text) => (REASONS as readonly string[]).includes(text), {
     error: ({ input }) => {
       const meant = nearest(String(input), REASONS);
-      return `unknown --reason ${quote(input)}${meant === undefined ? '; it' : `; did you mean "${meant}"? It`} takes ${REASONS.join(', ')}`;
+      return `must be one of ${REASONS.join(', ')}, not ${quote(input)}${meant === undefined ? '' : `: did you mean "${meant}"?`}`;
     },
   }),
 );
@@ -23,16 +24,16 @@ export const filterShape = {
   /** Why it died last. */
   reason: z.optional(z.array(reason)),
   /** In which queue it died last. */
-  fromQueue: texts('--from-queue'),
+  fromQueue: texts,
   /** Headers with exactly these values. */
-  header: z.optional(fieldTable('header')),
+  header: z.optional(fieldTable),
   /** By the time of its newest death. */
   olderThan: age,
   newerThan: age,
   /** Message ids. */
-  id: texts('--id'),
+  id: texts,
   /** An expression in CEL that is true for those that are meant; it is read where the config is used. */
-  where: z.optional(z.string().check(z.minLength(1, { error: '--where must not be empty' }))),
+  where: z.optional(z.string().check(z.minLength(1))),
 };
 
 const FilterConfig = z.object(filterShape);
@@ -43,7 +44,7 @@ export const filterRules = [
   z.refine<FilterConfig>(({ olderThan, newerThan }) => olderThan === undefined || newerThan === undefined || olderThan < newerThan, {
     error: ({ input }) => {
       const { olderThan = 0, newerThan = 0 } = input as FilterConfig;
-      return `--older-than must be less than --newer-than: no death is both longer ago than ${formatDuration(olderThan)} and not as long ago as ${formatDuration(newerThan)}`;
+      return `${option('olderThan')} must be less than ${option('newerThan')}: no death is both longer ago than ${formatDuration(olderThan)} and not as long ago as ${formatDuration(newerThan)}`;
     },
   }),
 ] as const;

@@ -1,6 +1,7 @@
 import { type ASTNode, Environment, EvaluationError, ParseError, type ParseResult, TypeError as TypeFault } from '@marcbachmann/cel-js';
 import { Failure } from '../../../model/failure.ts';
 import type { Delivery } from '../../../model/message/message.ts';
+import { option } from '../../../model/option.ts';
 import { Scope, VARIABLES } from './where-scope.ts';
 
 /** Why a message cannot be judged. */
@@ -108,7 +109,7 @@ function plain(text: string): string {
 function wrong(expression: string, reason: string, at: number): Failure {
   const from = expression.lastIndexOf('\n', at - 1) + 1;
   const [line = ''] = expression.slice(from).split('\n', 1);
-  return new Failure('usage', `--where: ${reason}, at character ${at + 1}\n${line}\n${' '.repeat(at - from)}^`, {
+  return new Failure('usage', `${option('where')}: ${reason}, at character ${at + 1}\n${line}\n${' '.repeat(at - from)}^`, {
     hint: `an expression in CEL (https://cel.dev) of ${Object.keys(VARIABLES).join(', ')}; for example: ${EXAMPLE}`,
   });
 }

@@ -37,7 +37,7 @@ export const transferShape = {
 
 export const ReplayConfig = z
   .strictObject({
-    queue: queueName('QUEUE'),
+    queue: queueName,
     ...filterShape,
     ...targetShape,
     ...transferShape,
@@ -47,7 +47,7 @@ export const ReplayConfig = z
   .check(...filterRules, ...targetRules);
 export type ReplayConfig = z.output<typeof ReplayConfig>;
 
-export const MoveConfig = z.strictObject({ queue: queueName('FROM'), toQueue: queueName('TO'), ...filterShape, ...transferShape }).check(...filterRules);
+export const MoveConfig = z.strictObject({ queue: queueName, toQueue: queueName, ...filterShape, ...transferShape }).check(...filterRules);
 export type MoveConfig = z.output<typeof MoveConfig>;
 
 /** What a transfer takes that no config holds. */

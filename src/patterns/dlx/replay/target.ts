@@ -6,14 +6,15 @@ import { readyCount } from '../../../amqp/topology/queue-facts.ts';
 import type { Aimless, JudgedOrigin } from '../../../model/dead-letter/origin.ts';
 import type { PublishAddress } from '../../../model/dead-letter/replay.ts';
 import { Failure } from '../../../model/failure.ts';
+import { option } from '../../../model/option.ts';
 import { queueName, shortString } from '../../names.ts';
 
 /** Where messages go; with none of these, each goes back to where it was published to at first. */
 export const targetShape = {
-  toQueue: z.optional(queueName('--to-queue')),
+  toQueue: z.optional(queueName),
   /** With each message's own key, unless one is given. */
-  toExchange: z.optional(shortString('--to-exchange')),
-  routingKey: z.optional(shortString('--routing-key')),
+  toExchange: z.optional(shortString),
+  routingKey: z.optional(shortString),
   /** True: each goes to the queue that it died in first, and to no other that its exchange feeds. */
   toOriginQueue: z._default(z.boolean(), false),
   /** True: messages go back also to an origin that only they claim; see `Origins`. */
@@ -25,16 +26,16 @@ export type TargetConfig = z.output<typeof TargetConfig>;
 
 export const targetRules = [
   z.refine<TargetConfig>(({ toQueue, toExchange }) => toQueue === undefined || toExchange === undefined, {
-    error: '--to-queue and --to-exchange exclude each other',
+    error: () => `${option('toQueue')} and ${option('toExchange')} exclude each other`,
   }),
   z.refine<TargetConfig>(({ toQueue, toExchange, toOriginQueue }) => !toOriginQueue || (toQueue ?? toExchange) === undefined, {
-    error: '--to-origin-queue excludes --to-queue and --to-exchange',
+    error: () => `${option('toOriginQueue')} excludes ${option('toQueue')} and ${option('toExchange')}`,
   }),
   z.refine<TargetConfig>(({ trustOrigin, toQueue, toExchange }) => !trustOrigin || (toQueue ?? toExchange) === undefined, {
-    error: '--trust-origin excludes --to-queue and --to-exchange: they send nothing back to its origin',
+    error: () => `${option('trustOrigin')} excludes ${option('toQueue')} and ${option('toExchange')}: they send nothing back to its origin`,
   }),
   z.refine<TargetConfig>(({ toExchange, routingKey }) => routingKey === undefined || toExchange !== undefined, {
-    error: '--routing-key needs --to-exchange',
+    error: () => `${option('routingKey')} needs ${option('toExchange')}`,
   }),
 ] as const;
 

@@ -13,6 +13,7 @@ import { fingerprintOf } from '../../../model/dead-letter/selection.ts';
 import type { StayReason } from '../../../model/dead-letter/transfer.ts';
 import { abortFailure, Failure } from '../../../model/failure.ts';
 import type { Message } from '../../../model/message/message.ts';
+import { option } from '../../../model/option.ts';
 import { holdable } from '../../look/read.ts';
 import { pacing } from '../../publish/send.ts';
 import type { TransferJob, Transferred } from './job.ts';
@@ -85,7 +86,9 @@ class Transfer {
       let { connection } = first;
       const { messages: atFirst, consumers: others, type, rules } = first.answer;
       if (type === 'stream')
-        throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, { hint: 'rmq consume --offset reads one' });
+        throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, {
+          hint: `consume reads one, from where ${option('offset')} says`,
+        });
       this.#rules = rules;
       this.#putBack = await holdable(this.#session, queue, rules, { force, looks: !all || copy || dryRun });
       if (journal !== undefined) {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { option } from '../../../model/option.ts';
 import { exchangeName, queueName, shortString } from '../../names.ts';
 import { DEAD_KEY } from '../../queue/shape.ts';
 import { DEAD_QUEUE } from '../../work/prepare.ts';
@@ -13,16 +14,14 @@ export const MESSAGE_TTL = 60 * 60 * 1_000;
 export const MAX_LENGTH = 100_000;
 
 const DlxSetupShape = z.strictObject({
-  queue: queueName('QUEUE'),
+  queue: queueName,
   /** The dead-letter exchange, a direct one. */
   dlx: z._default(
-    exchangeName('--dlx').check(
-      z.refine((name) => !name.startsWith('amq.'), { error: '--dlx must not begin with amq.: the broker keeps such names to itself' }),
-    ),
+    exchangeName.check(z.refine((name) => !name.startsWith('amq.'), { error: 'must not begin with amq.: the broker reserves such names' })),
     DEAD_EXCHANGE,
   ),
-  dlxRoutingKey: z._default(shortString('--dlx-routing-key'), DEAD_KEY),
-  deadQueue: z._default(queueName('--dead-queue'), DEAD_QUEUE),
+  dlxRoutingKey: z._default(shortString, DEAD_KEY),
+  deadQueue: z._default(queueName, DEAD_QUEUE),
   /** Milliseconds that dead letters are kept; absent: 7 d, or what the queue has that is there. */
   deadTtl: z.optional(time(1)),
   deadQueueType: z.optional(z.enum(['classic', 'quorum'])),
@@ -55,22 +54,28 @@ const isQuorum = ({ queueType, atLeastOnce }: Pick<Shape, 'queueType' | 'atLeast
 
 /** What `rmq dlx setup` takes. */
 export const DlxSetupConfig = DlxSetupShape.check(
-  z.refine<Shape>(({ queue, deadQueue }) => queue !== deadQueue, { error: 'QUEUE and --dead-queue must not be the same queue' }),
+  z.refine<Shape>(({ queue, deadQueue }) => queue !== deadQueue, { error: () => `${option('queue')} and ${option('deadQueue')} must not be the same queue` }),
   z.refine<Shape>(({ queueType, atLeastOnce }) => !atLeastOnce || queueType !== 'classic', {
-    error: '--at-least-once is for quorum queues: a classic queue lets a dead letter go before its target has it',
+    error: () => `${option('atLeastOnce')} is for quorum queues: a classic queue lets a dead letter go before its target has it`,
   }),
   z.refine<Shape>((config) => config.deliveryLimit === undefined || isQuorum(config) || config.policy, {
-    error: '--delivery-limit is for quorum queues: add --queue-type quorum',
+    error: () => `${option('deliveryLimit')} is for quorum queues: add ${option('queueType', 'quorum')}`,
   }),
-  z.refine<Shape>(({ ttl, messageTtl }) => ttl || messageTtl === undefined, { error: '--no-ttl and --message-ttl exclude each other' }),
-  z.refine<Shape>(({ limit, maxLength }) => limit || maxLength === undefined, { error: '--no-limit and --max-length exclude each other' }),
-  z.refine<Shape>(({ plan, verify }) => !plan || !verify, { error: '--plan touches nothing, and --verify sends a message: give one of them' }),
+  z.refine<Shape>(({ ttl, messageTtl }) => ttl || messageTtl === undefined, {
+    error: () => `${option('ttl', false)} and ${option('messageTtl')} exclude each other`,
+  }),
+  z.refine<Shape>(({ limit, maxLength }) => limit || maxLength === undefined, {
+    error: () => `${option('limit', false)} and ${option('maxLength')} exclude each other`,
+  }),
+  z.refine<Shape>(({ plan, verify }) => !plan || !verify, {
+    error: () => `${option('plan')} touches nothing, and ${option('verify')} sends a message: give one of them`,
+  }),
   z.refine<Shape>(({ retry, messageTtl, maxLength, deliveryLimit }) => retry === undefined || (messageTtl ?? maxLength ?? deliveryLimit) === undefined, {
-    error:
-      '--retry goes with none of --message-ttl, --max-length and --delivery-limit: a message that dies of one of them and comes back from a pause is dropped by the broker, which sees a circle without a rejection',
+    error: () =>
+      `${option('retry')} goes with none of ${option('messageTtl')}, ${option('maxLength')} and ${option('deliveryLimit')}: a message that dies of one of them and comes back from a pause is dropped by the broker, which sees a circle without a rejection`,
   }),
   z.refine<Shape>(({ policy, queueType }) => !policy || queueType === undefined, {
-    error: '--policy is for a queue that is there, whose type stays: leave out --queue-type',
+    error: () => `${option('policy')} is for a queue that is there, whose type stays: leave out ${option('queueType')}`,
   }),
 );
 export type DlxSetupConfig = Shape;

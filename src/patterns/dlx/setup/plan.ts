@@ -8,6 +8,7 @@ import { highest, policiesFor } from '../../../management/policies.ts';
 import { type Difference, describeDifference } from '../../../model/difference.ts';
 import { Failure } from '../../../model/failure.ts';
 import type { FieldTable, FieldValue } from '../../../model/message/message.ts';
+import { option } from '../../../model/option.ts';
 import type { BindingSpec, ExchangeSpec, QueueSpec } from '../../../model/topology.ts';
 import type { DeadLetterSetup } from './topology.ts';
 
@@ -68,7 +69,7 @@ export function conflictFailure({ steps }: Plan): Failure | undefined {
     ({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map(describeInPlan).join('; ')}`,
   );
   return new Failure('refused', told.join('\n'), {
-    hint: 'nothing was declared; --policy sets dead-lettering on a queue that is there; otherwise leave those flags out, or use other names',
+    hint: `nothing was declared; ${option('policy')} sets dead-lettering on a queue that is there; otherwise leave those options out, or use other names`,
   });
 }
 

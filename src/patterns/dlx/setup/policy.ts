@@ -6,6 +6,7 @@ import { highest, policiesFor } from '../../../management/policies.ts';
 import type { Difference } from '../../../model/difference.ts';
 import { Failure } from '../../../model/failure.ts';
 import type { FieldTable } from '../../../model/message/message.ts';
+import { option } from '../../../model/option.ts';
 import { type Plan, type PlanStep, planSetup } from './plan.ts';
 import { type DeadLetterSetup, NO_LIMIT } from './topology.ts';
 
@@ -26,11 +27,11 @@ export async function planPolicy(connection: Connection, api: ManagementApi | un
   const { name } = setup.queue;
   if (api === undefined) {
     throw new Failure('unavailable', 'a policy can only be set through the management API, which does not answer', {
-      hint: '--management-url says where it is; -v says where it was looked for',
+      hint: `${option('managementUrl')} says where it is; ${option('verbose')} says where it was looked for`,
     });
   }
   const queue = await api.queue(name);
-  if (queue === undefined) throw new Failure('missing', `there is no queue "${name}" for a policy`, { hint: 'without --policy it is declared' });
+  if (queue === undefined) throw new Failure('missing', `there is no queue "${name}" for a policy`, { hint: `without ${option('policy')} it is declared` });
   const others = await planSetup(connection, api, setup);
   const steps = others.steps.filter((step) => step.kind !== 'queue' || step.name !== name);
   const wanted = Object.fromEntries(Object.entries(setup.policy).filter(([, value]) => value !== NO_LIMIT || queue.type === 'quorum'));

@@ -1,5 +1,6 @@
 import { Failure } from '../../../model/failure.ts';
 import type { FieldTable } from '../../../model/message/message.ts';
+import { option } from '../../../model/option.ts';
 import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../../../model/topology.ts';
 import { DEAD_TTL } from '../../work/prepare.ts';
 import { type DlxSetupConfig, MAX_LENGTH, MESSAGE_TTL, typeOfQueue } from './config.ts';
@@ -130,7 +131,7 @@ export function ladderOf({
   const [first, back] = [`${exchange}.first`, `${exchange}.back`];
   const rungs = retry.map((pause, index) => ({ pause, name: `${exchange}.${index + 1}` }));
   const longest = Math.max(...[first, back, ...rungs.map(({ name }) => name)].map((name) => Buffer.byteLength(name)));
-  if (longest > 255) throw new Failure('usage', `the names for --retry are too long: "${first}" must have at most 255 bytes`);
+  if (longest > 255) throw new Failure('usage', `the names for ${option('retry')} are too long: "${first}" must have at most 255 bytes`);
   const keyAfter = (index: number): string => rungs[index + 1]?.name ?? dlxRoutingKey;
   const bind = (from: string, to: string, key: string, args = {}): BindingSpec => ({ exchange: from, queue: to, key, arguments: args });
   const died = (reason: string): BindingSpec['arguments'] => ({ 'x-match': 'all-with-x', 'x-first-death-reason': reason });

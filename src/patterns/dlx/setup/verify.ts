@@ -6,6 +6,7 @@ import type { ManagementApi } from '../../../management/api.ts';
 import { type Death, deathHistory } from '../../../model/dead-letter/death.ts';
 import { Failure } from '../../../model/failure.ts';
 import type { FieldTable } from '../../../model/message/message.ts';
+import { option } from '../../../model/option.ts';
 import { formatCount, formatDuration, formatNumber } from '../../../model/quantity.ts';
 import { uniqueId } from '../../names.ts';
 import type { DlxSetupConfig } from './config.ts';
@@ -45,7 +46,7 @@ export async function verifySetup(
   if (climb > LONGEST_LADDER) {
     throw new Failure(
       'later',
-      `--verify would take ${formatDuration(climb)}, as long as the ladder, and keep consumers away from "${config.queue}" meanwhile`,
+      `${option('verify')} would take ${formatDuration(climb)}, as long as the ladder, and keep consumers away from "${config.queue}" meanwhile`,
       {
         hint: 'try a ladder of shorter pauses on another queue; everything is set up',
       },
@@ -57,9 +58,13 @@ export async function verifySetup(
     return messageCount === 0 && consumerCount === 0;
   });
   if (!isFree && config.retry !== undefined) {
-    throw new Failure('later', `"${config.queue}" is in use, and its ladder leads back to it: --verify could not keep the marked message from its consumers`, {
-      hint: 'everything is set up; verify while the queue is empty and has no consumers',
-    });
+    throw new Failure(
+      'later',
+      `"${config.queue}" is in use, and its ladder leads back to it: ${option('verify')} could not keep the marked message from its consumers`,
+      {
+        hint: 'everything is set up; verify while the queue is empty and has no consumers',
+      },
+    );
   }
   const through = isFree ? config.queue : twinName(config.queue);
   const start = performance.now();
@@ -96,7 +101,7 @@ function judged(verified: Verified, death: Death | undefined, config: DlxSetupCo
 async function holdable(connection: Connection, api: ManagementApi | undefined, name: string): Promise<number> {
   const { messageCount, consumerCount } = await onOwnChannel(connection, (channel) => channel.checkQueue(name));
   const no = (why: string): Failure =>
-    new Failure('later', `"${name}" ${why}: --verify could not see its message arrive without disturbing others`, {
+    new Failure('later', `"${name}" ${why}: ${option('verify')} could not see its message arrive without disturbing others`, {
       hint: 'everything is set up, only not verified',
     });
   if (consumerCount > 0) throw no(`has ${formatCount(consumerCount, 'consumer')}`);
