@@ -122,3 +122,33 @@ for (const lost of ['its leader', 'most of its nodes']) {
     assert.ok(code === 75 || code === 69, `${code}: ${stderr}`);
   });
 }
+
+test('a quorum queue without a leader is not taken for empty by a run that begins then', async (t) => {
+  const broker = await ownBroker(t, { nodes: 2 });
+  const [{ url }, other] = broker.nodes;
+  assert.ok(other);
+  for (const args of [
+    ['queue', 'declare', 'q', '--queue-type', 'quorum'],
+    ['publish', '-q', 'q', 'one'],
+  ]) {
+    const { code, stderr } = await rmq([...args, '--url', other.url], { timeout });
+    assert.equal(code, 0, stderr);
+  }
+  assert.equal((await rmq(['queue', 'declare', 'classic', '--url', url], { timeout })).code, 0);
+  await other.kill();
+  for (const line of [
+    ['consume', 'q', '--drain'],
+    ['consume', 'q', '--drain', '--requeue'],
+    ['consume', 'q', '--drain', '--expect', '0'],
+    ['work', 'run', 'q', '--drain', '--drop-dead'],
+    ['dlx', 'inspect', 'q'],
+    ['dlx', 'export', 'q', '-o', 'json'],
+    ['dlx', 'purge', 'q', '-y'],
+    ['dlx', 'replay', 'q', '--to-queue', 'classic', '--dry-run'],
+  ]) {
+    const flags = ['--answer-timeout', '3s', '--max-reconnects', '1', '--reconnect-delay', '0s..100ms', '--url', url];
+    const { code, stdout, stderr } = await rmq([...line, ...flags, ...(line[1] === 'run' ? ['--', 'true'] : [])], { timeout });
+    assert.equal(code, 69, `${line.join(' ')}\n${stdout}\n${stderr}`);
+    if (line[1] !== 'purge') assert.match(stderr, /the leader of the quorum queue "q" does not answer/, line.join(' '));
+  }
+});

@@ -3,7 +3,7 @@ import { numberIn } from '../../model/message/field.ts';
 import type { FieldTable, FieldValue } from '../../model/message/message.ts';
 import { onOwnChannel } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
-import { describeQueue, type QueueType, shownValue, typeWithoutPermission } from '../topology/queue-facts.ts';
+import { certainCounts, describeQueue, type QueueCounts, type QueueType, queueCounts, shownValue, typeWithoutPermission } from '../topology/queue-facts.ts';
 
 /** What a queue does with messages that are given back to it. */
 export interface ReturnRules {
@@ -59,6 +59,22 @@ export async function learnReturnRules(
     .filter((limit) => limit !== undefined);
   const limit = limits.length === 0 && atLeast(connection.version, 4, 0) ? DEFAULT_LIMIT : effective(limits);
   return { type, rules: { limit, isCertain: true, hiddenFor: undefined } };
+}
+
+/**
+ * What is in a queue before anything is taken of it, and what it does with what is returned. A queue that seems empty is asked for a message only where
+ * returning one would cost nothing but a count.
+ *
+ * @throws Failure `missing` when there is no such queue, `unavailable` when it has no leader
+ */
+export async function learnStart(
+  connection: Connection,
+  queue: string,
+  ask?: AskManagement,
+): Promise<QueueCounts & { readonly type: QueueType | undefined; readonly rules: ReturnRules }> {
+  const { type, rules } = await learnReturnRules(connection, queue, ask);
+  const mayReturn = rules.limit !== 0 && rules.hiddenFor === undefined;
+  return { ...(await (mayReturn ? certainCounts(connection, queue, type) : queueCounts(connection, queue))), type, rules };
 }
 
 /** True for a message that the queue drops or dead-letters if it is given back once more. */

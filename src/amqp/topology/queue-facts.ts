@@ -19,14 +19,51 @@ export async function readyCount(connection: Connection, queue: string): Promise
   return onOwnChannel(connection, async (channel) => (await channel.checkQueue(queue)).messageCount);
 }
 
+/** How many messages are ready in a queue, and how many consumers it has. */
+export interface QueueCounts {
+  readonly messages: number;
+  readonly consumers: number;
+}
+
 /**
- * How many messages are ready in the queue, and how many consumers it has.
+ * Asks for the counts of a queue.
  *
  * @throws Failure `missing` when there is no such queue
  */
-export async function queueCounts(connection: Connection, queue: string): Promise<{ readonly messages: number; readonly consumers: number }> {
+export async function queueCounts(connection: Connection, queue: string): Promise<QueueCounts> {
   const { messageCount: messages, consumerCount: consumers } = await onOwnChannel(connection, (channel) => channel.checkQueue(queue));
   return { messages, consumers };
+}
+
+/**
+ * Asks for the counts of a queue that may have lost its leader. Of a quorum queue without a leader the broker says
+ * that it has neither (rabbit_quorum_queue:stat). So one that seems empty is asked for a message: only a leader can answer that there is none. A message
+ * that arrives in this moment is returned, which counts as a return.
+ *
+ * @throws Failure `missing` when there is no such queue, `unavailable` when it has no leader, which another attempt may find
+ */
+export async function certainCounts(connection: Connection, queue: string, type: QueueType | undefined): Promise<QueueCounts> {
+  const counts = await queueCounts(connection, queue);
+  if (type !== 'quorum' || counts.messages > 0 || counts.consumers > 0) return counts;
+  try {
+    const messages = await onOwnChannel(connection, async (channel) => {
+      const message = await channel.get(queue);
+      if (message === false) return 0;
+      channel.nack(message);
+      return message.fields.messageCount + 1;
+    });
+    return { messages, consumers: 0 };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    // A queue with a single active consumer refuses: its leader has answered.
+    if (error.code === RESOURCE_LOCKED) return counts;
+    if (error.code !== INTERNAL_ERROR && connection.open) throw error;
+    throw new Failure('unavailable', `the leader of the quorum queue "${queue}" does not answer: the broker cannot tell what is in the queue`, {
+      cause: error,
+      transient: true,
+      hint: UNTIL_UP,
+    });
+  }
 }
 
 /**
@@ -40,13 +77,17 @@ export async function readyWhileSubscribed(connection: Connection, queue: string
   return consumers === 0 ? undefined : messages;
 }
 
+const UNTIL_UP = 'a quorum queue works once most of its nodes are up; try again then';
+const RESOURCE_LOCKED = 405;
+const INTERNAL_ERROR = 541;
+
 /** Why a quorum queue is given up whose leader could not be reached for so many milliseconds. */
 export function leaderless(queue: string, milliseconds: number): Failure {
   return new Failure(
     'later',
     `the broker has not known for ${formatDuration(milliseconds)} what is left in "${queue}": the leader of the queue does not answer`,
     {
-      hint: 'a quorum queue works once most of its nodes are up; try again then',
+      hint: UNTIL_UP,
     },
   );
 }

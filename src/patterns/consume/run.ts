@@ -6,7 +6,7 @@ import type { Portion } from '../../amqp/consumer/config.ts';
 import { Consumer } from '../../amqp/consumer/consumer.ts';
 import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
 import { untilReleased } from '../../amqp/consumer/queue-depth.ts';
-import { lastOffset, leaderless, queueCounts, queueType, readyCount, readyWhileSubscribed, stuck } from '../../amqp/topology/queue-facts.ts';
+import { certainCounts, lastOffset, leaderless, type QueueType, queueType, readyCount, readyWhileSubscribed, stuck } from '../../amqp/topology/queue-facts.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { thrownText } from '../../model/text.ts';
@@ -25,7 +25,6 @@ const STREAM_SILENCE = 3_000;
 const TELLING = 100;
 /** How long handlers may take to finish once the run is stopped. */
 const STOP_GRACE = 5_000;
-
 /** How long a handler that was told to give up may take to do so. */
 const KILL_GRACE = 10_000;
 
@@ -54,6 +53,8 @@ class Run {
   /** Undefined as long as nobody has asked and no delivery has told. */
   #stream: boolean | undefined;
   #asking: Promise<void> | undefined;
+  /** Known where the queue is asked before anything is taken. */
+  #type: QueueType | undefined;
   readonly #place: StreamPlace;
   /** Of a stream: where to stop, and where the last delivery stood. */
   #lastOffset = Number.POSITIVE_INFINITY;
@@ -153,7 +154,10 @@ class Run {
   async #subscribe(consumer: Consumer): Promise<void> {
     const { count, expect } = this.#config;
     this.#limit = Math.min(count ?? Number.POSITIVE_INFINITY, expect ?? Number.POSITIVE_INFINITY);
-    if (this.#config.drain || expect !== undefined || this.#config.reject) this.#stream = (await consumer.ask(queueType)) === 'stream';
+    if (this.#config.drain || expect !== undefined || this.#config.reject) {
+      this.#type = await consumer.ask(queueType);
+      this.#stream = this.#type === 'stream';
+    }
     if (this.#stream && this.#config.reject) throw new Failure('refused', 'a stream keeps its messages: there is nothing to reject');
     if (this.#config.drain) await this.#limitToDepth(consumer);
     // What a stream has now begins at its beginning, not with what comes next.
@@ -163,7 +167,7 @@ class Run {
       void this.#learnPlace(consumer);
     } else if (expect === 0) {
       // A queue that is missing is silent, too.
-      await consumer.ask(readyCount);
+      await consumer.ask((connection, queue) => certainCounts(connection, queue, this.#type));
       void this.#expectSilence(consumer).catch((error) => this.#end(asFailure(error)));
     } else this.#end('drained');
   }
@@ -176,7 +180,7 @@ class Run {
       else void this.#watchStream(consumer);
       return;
     }
-    const { messages, consumers } = await consumer.ask(queueCounts);
+    const { messages, consumers } = await consumer.ask((connection, queue) => certainCounts(connection, queue, this.#type));
     this.#others = consumers;
     this.#limit = Math.min(this.#limit, messages);
     if (this.#limit > 0) void this.#watchDrain(consumer);
@@ -194,7 +198,9 @@ class Run {
     if (!this.#config.drain) return { most: left, arguments: {} };
     // A queue that is recovering says for a while that it has none. What is ready in the end is all that is left; another consumer may have had some of it.
     const held = { others: this.#others, least: this.#limit - consumer.proven - consumer.counts.unknown };
-    return { most: Math.min(left, await untilReleased(connection, queue, held, this.#session.emit, this.#over.signal)), arguments: {} };
+    const released = await untilReleased(connection, queue, held, this.#session.emit, this.#over.signal);
+    const messages = released || (await certainCounts(connection, queue, this.#type)).messages;
+    return { most: Math.min(left, messages), arguments: {} };
   }
 
   /** Where a stream ends is to be known when the connection is lost before anything has come. */

@@ -4,8 +4,8 @@ import type { Session } from '../../amqp/connection/session.ts';
 import { type HeldDelivery, HeldReader } from '../../amqp/consumer/held-reader.ts';
 import { PutBack } from '../../amqp/consumer/put-back.ts';
 import { untilReleased } from '../../amqp/consumer/queue-depth.ts';
-import { learnReturnRules, type ReturnRules } from '../../amqp/consumer/return-rules.ts';
-import { lastOffset, queueCounts } from '../../amqp/topology/queue-facts.ts';
+import { learnStart, type ReturnRules } from '../../amqp/consumer/return-rules.ts';
+import { lastOffset } from '../../amqp/topology/queue-facts.ts';
 import { fingerprintOf } from '../../model/dead-letter/selection.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
@@ -45,7 +45,7 @@ export async function readHeld(
   try {
     const first = await askOver(link, session.signal, async (on) => {
       await options.prepare?.(on);
-      return { ...(await queueCounts(on, queue)), ...(await learnReturnRules(on, queue, options.ask)) };
+      return learnStart(on, queue, options.ask);
     });
     let { connection } = first;
     const { messages: depth, consumers: others, type, rules } = first.answer;

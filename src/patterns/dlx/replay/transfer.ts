@@ -5,10 +5,9 @@ import type { Session } from '../../../amqp/connection/session.ts';
 import { type HeldDelivery, HeldReader } from '../../../amqp/consumer/held-reader.ts';
 import type { PutBack } from '../../../amqp/consumer/put-back.ts';
 import { settledCount, steadyCount, untilReleased } from '../../../amqp/consumer/queue-depth.ts';
-import { learnReturnRules, type ReturnRules } from '../../../amqp/consumer/return-rules.ts';
+import { learnStart, type ReturnRules } from '../../../amqp/consumer/return-rules.ts';
 import type { Outcome } from '../../../amqp/publisher/outcomes.ts';
 import { Publisher } from '../../../amqp/publisher/publisher.ts';
-import { queueCounts } from '../../../amqp/topology/queue-facts.ts';
 import { fingerprintOf } from '../../../model/dead-letter/selection.ts';
 import type { StayReason } from '../../../model/dead-letter/transfer.ts';
 import { abortFailure, Failure } from '../../../model/failure.ts';
@@ -82,7 +81,7 @@ class Transfer {
     let failure: Failure | undefined;
     const abort = (): void => this.#end(abortFailure(signal));
     try {
-      const first = await askOver(link, signal, async (on) => ({ ...(await queueCounts(on, queue)), ...(await learnReturnRules(on, queue, ask)) }));
+      const first = await askOver(link, signal, (on) => learnStart(on, queue, ask));
       let { connection } = first;
       const { messages: atFirst, consumers: others, type, rules } = first.answer;
       if (type === 'stream')
