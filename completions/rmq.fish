@@ -195,7 +195,7 @@ complete -c rmq -n '__rmq_lacks --max-reconnects' -l max-reconnects -x -d 'attem
 complete -c rmq -n '__rmq_lacks --no-reconnect' -l no-reconnect -d 'give up as soon as the connection is lost'
 complete -c rmq -n '__rmq_lacks --reconnect-delay' -l reconnect-delay -x -d 'shortest and longest pause before connecting again (0s..30s)'
 complete -c rmq -n '__rmq_lacks --heartbeat' -l heartbeat -x -d 'heartbeat interval, 0s for none (60s)'
-complete -c rmq -n '__rmq_lacks --blocked-timeout' -l blocked-timeout -x -d 'give up when an alarm blocks publishing for this long (300s)'
+complete -c rmq -n '__rmq_lacks --blocked-timeout' -l blocked-timeout -x -d 'give up when an alarm blocks publishing for this long (5m)'
 complete -c rmq -n '__rmq_lacks --answer-timeout' -l answer-timeout -x -d 'give a connection up when the broker answers nothing for this long (30s)'
 complete -c rmq -n '__rmq_lacks --max-message-size' -l max-message-size -x -d 'largest message to receive (128mb)'
 complete -c rmq -n '__rmq_lacks --cacert' -l cacert -r -F -d 'CA certificates (PEM) to trust instead of the system\'s'
@@ -696,14 +696,14 @@ complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --select' -l select -d
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq broker run
-complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (default 1)'
-complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --boot-timeout' -l boot-timeout -x -d 'how long the boot may take (default 60s)'
+complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (1)'
+complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --boot-timeout' -l boot-timeout -x -d 'how long the boot may take (1m)'
 complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --install' -l install -d 'install RabbitMQ, with apt-get or brew, when there is nothing to run it with'
 complete -c rmq -n '__rmq_runs "broker run"' -a '(__rmq_complete_command)'
 
 # rmq broker start
-complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (default 1)'
-complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --boot-timeout' -l boot-timeout -x -d 'how long the boot may take (default 60s)'
+complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (1)'
+complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --boot-timeout' -l boot-timeout -x -d 'how long the boot may take (1m)'
 complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --install' -l install -d 'install RabbitMQ, with apt-get or brew, when there is nothing to run it with'
 complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --port' -l port -x -d 'the AMQP port of the first node, the others counting on from it (default: free ones)'
 

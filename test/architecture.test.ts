@@ -34,7 +34,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   '@clack': ['output/checklist.ts'],
   'string-width': ['text/width.ts'],
   '@marcbachmann': ['patterns/dlx/filter/'],
-  zod: ['patterns/', 'broker/', 'commands/command.ts', 'commands/flags/globals.ts', 'commands/completion/index.ts', 'commands/help/config.ts'],
+  zod: ['patterns/', 'broker/', 'commands/command.ts', 'commands/flags/', 'commands/completion/index.ts', 'commands/help/config.ts'],
 };
 
 /** Who may touch the process: the layers that own it, its terminal, and other processes. */

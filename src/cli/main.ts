@@ -42,7 +42,7 @@ export async function main(argv: readonly string[], io: Io = systemIo()): Promis
   return code;
 }
 
-/** Prints what `rmq help` prints about a command, and loads nothing else; returns the exit code. */
+/** Prints what `rmq help` prints about a command, and loads nothing but the configs with its defaults; returns the exit code. */
 async function printHelp(path: readonly string[], globals: Decoded, io: Io): Promise<number> {
   const [{ pageAbout }, { formatPage }, { loadPalette, wantsColor }] = await Promise.all([
     import('../commands/help/page.ts'),

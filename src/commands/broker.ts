@@ -6,8 +6,8 @@ import { duration, integer, rest, toggle } from './flags/flag.ts';
 export const brokerGroup: CommandGroup = { path: ['broker'], summary: 'run a private, real RabbitMQ node for development, tests and CI' };
 
 const shape = {
-  nodes: integer('how many nodes; more than one form a cluster (default 1)'),
-  bootTimeout: duration('how long the boot may take (default 60s)'),
+  nodes: integer('how many nodes; more than one form a cluster'),
+  bootTimeout: duration('how long the boot may take'),
   install: toggle('install RabbitMQ, with apt-get or brew, when there is nothing to run it with'),
 };
 

@@ -70,6 +70,8 @@ export type ExtraValues<X extends Extras> = { readonly [K in keyof X]?: X[K] ext
 /** The part of a command that is loaded only when it runs. */
 export interface Runnable<I extends object, C, X extends Extras> {
   readonly config: z.ZodMiniType<C, I>;
+  /** The config of some extras: the help shows its defaults. */
+  readonly extrasConfig?: z.ZodMiniType;
   /** Checks what only a promise can tell of a config, before the network is touched; throws a Failure. */
   readonly check?: (config: C) => Promise<unknown>;
   /** Resolves when it is done, with an exit code of its own if it has one; throws a Failure otherwise. */
@@ -95,6 +97,8 @@ export interface CommandSpec<I extends object, C, X extends Extras> {
 /** A command whose config type is no longer of interest, as the table holds them. */
 export interface Command extends Pick<CommandSpec<never, never, never>, 'path' | 'summary' | 'examples' | 'readsStdin' | 'connects'> {
   readonly inputs: Readonly<Record<string, Flag<unknown> | Argument<unknown>>>;
+  /** The inputs, with the defaults of the config in their help. */
+  readonly described: () => Promise<Command['inputs']>;
   /** Checks what was decoded and returns what runs it; only a valid config can be run. */
   readonly prepare: (decoded: Readonly<Record<string, unknown>>) => Promise<(context: Context) => Promise<number | undefined>>;
 }
@@ -110,6 +114,10 @@ export function defineCommand<I extends object, C, X extends Extras = Record<nev
     ...(readsStdin === undefined ? {} : { readsStdin }),
     ...(connects === undefined ? {} : { connects }),
     inputs,
+    async described() {
+      const [{ config, extrasConfig }, { withDefaults }] = await Promise.all([spec.load(), import('./flags/defaults.ts')]);
+      return withDefaults(inputs, extrasConfig === undefined ? [config] : [config, extrasConfig]);
+    },
     async prepare(decoded) {
       const { config: schema, check: further, run } = await spec.load();
       const isExtra = ([key]: readonly [string, unknown]): boolean => key in extras;

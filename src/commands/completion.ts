@@ -19,7 +19,7 @@ export const completionCommand = defineCommand({
   },
   load: async () => {
     // The table holds this command: it is there only when this one runs.
-    const [{ CompletionConfig }, { completionScript, writeScripts }, { commands, groups }, { globalFlags }] = await Promise.all([
+    const [{ CompletionConfig }, { completionScript, writeScripts }, { commands, groups }, { describedGlobals }] = await Promise.all([
       import('./completion/index.ts'),
       import('./completion/index.ts'),
       import('./index.ts'),
@@ -28,7 +28,9 @@ export const completionCommand = defineCommand({
     return {
       config: CompletionConfig,
       run: async ({ shell, write }, { results }) => {
-        const scriptFor = (one: (typeof SHELLS)[number]): string => completionScript(one, commands, groups, globalFlags);
+        const described = await Promise.all(commands.map(async (command) => ({ ...command, inputs: await command.described() })));
+        const globals = await describedGlobals();
+        const scriptFor = (one: (typeof SHELLS)[number]): string => completionScript(one, described, groups, globals);
         if (shell !== undefined) await results.report({ shell, script: scriptFor(shell) }, scriptFor(shell));
         if (write !== undefined) {
           const files = await writeScripts(write, scriptFor);

@@ -12,7 +12,7 @@ export const consumeCommand = defineCommand({
     ['rmq consume orders -n 5 --requeue', 'look at five, then give them back'],
     ['rmq consume results --expect 3 --timeout 10s', 'a smoke test: exit 0 if three come, 124 if fewer by then, 1 if more'],
   ],
-  inputs: { queue: argument('the queue'), prefetch: integer('unacknowledged messages at a time (1000)'), ...limitInputs },
+  inputs: { queue: argument('the queue'), prefetch: integer('unacknowledged messages at a time'), ...limitInputs },
   extras: { ...printExtras, ...managementExtras },
   load: async () => {
     const [{ ConsumeConfig }, { consume }, { withSession }] = await Promise.all([

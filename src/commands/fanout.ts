@@ -53,7 +53,7 @@ const fanoutSubscribe: Command = defineCommand({
     exchange,
     service: argument('the service: its durable queue is EXCHANGE.SERVICE; without it, a temporary queue', { optional: true }),
     queueType: queueInputs.queueType,
-    prefetch: integer('unacknowledged messages at a time (10)'),
+    prefetch: integer('unacknowledged messages at a time'),
     ...limitInputs,
   },
   extras: { ...printExtras, ...subscriptionExtras },
@@ -64,6 +64,7 @@ const fanoutSubscribe: Command = defineCommand({
     ]);
     return {
       config: FanoutSubscribeConfig,
+      extrasConfig: FanoutWorkConfig,
       run: async (config, context, extras) => {
         const { connection, emit, signal, results } = context;
         const handling = handlingOf(config, extras, fanoutSubscribe.inputs);

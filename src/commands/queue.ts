@@ -14,7 +14,7 @@ export const declareQueueCommand = defineCommand({
   ],
   inputs: {
     queue: argument('the queue'),
-    queueType: choice(['classic', 'quorum', 'stream'], 'type of the queue (classic)'),
+    queueType: choice(['classic', 'quorum', 'stream'], 'type of the queue'),
     argument: fields('queue argument; K:=JSON for numbers and booleans'),
     bind: texts('bind it to EXCHANGE, with KEY', { value: 'EXCHANGE[:KEY]' }),
   },

@@ -38,8 +38,8 @@ const rpcCall = defineCommand({
   inputs: {
     queue: argument('the queue that is served'),
     body: argument('the body; without it, --file or standard input', { optional: true }),
-    timeout: duration('give a call up after this long (30s)'),
-    concurrency: integer('calls at a time (10)'),
+    timeout: duration('give a call up after this long'),
+    concurrency: integer('calls at a time'),
     idempotent: toggle('send a request again when its reply may be lost with the connection'),
     ...requestInputs,
     ...sourceInputs,
@@ -91,9 +91,9 @@ const rpcServe = defineCommand({
   inputs: {
     queue: argument('the queue, declared when it is missing'),
     queueType: queueInputs.queueType,
-    concurrency: integer('handlers at a time (1)'),
+    concurrency: integer('handlers at a time'),
     handlerTimeout: duration('kill a handler that takes longer, and answer with exit code 124'),
-    grace: duration('how long handlers may go on once the run is stopped (30s)'),
+    grace: duration('how long handlers may go on once the run is stopped'),
     replyContentType: text('MIME type of the replies', { value: 'TYPE' }),
     count: integer('stop after N requests', { short: 'n' }),
     idle: duration('stop after this long without a request'),

@@ -56,7 +56,7 @@ const topicSubscribe: Command = defineCommand({
     pattern: rest('what keys must look like: * is one word, # any number of them'),
     queue: text('a durable queue of this name, declared when it is missing; without it, a temporary one', { value: 'QUEUE' }),
     queueType: queueInputs.queueType,
-    prefetch: integer('unacknowledged messages at a time (10)'),
+    prefetch: integer('unacknowledged messages at a time'),
     ...limitInputs,
   },
   extras: { ...printExtras, ...subscriptionExtras },
@@ -67,6 +67,7 @@ const topicSubscribe: Command = defineCommand({
     ]);
     return {
       config: TopicSubscribeConfig,
+      extrasConfig: TopicWorkConfig,
       run: async (config, context, extras) => {
         const { connection, emit, signal, results } = context;
         const handling = handlingOf(config, extras, topicSubscribe.inputs);

@@ -34,6 +34,21 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>, wa
   return amount;
 }
 
+/** A duration as `parseDuration` reads it: `30s`. */
+export function typedDuration(milliseconds: unknown): string {
+  return typed(Number(milliseconds), DURATION_UNITS) ?? '0s';
+}
+
+/** A size as `parseSize` reads it: `64mb`. */
+export function typedSize(bytes: unknown): string {
+  return typed(Number(bytes), SIZE_UNITS) ?? '0b';
+}
+
+function typed(amount: number, units: Readonly<Record<string, number>>): string | undefined {
+  const unit = Object.entries(units).findLast(([, size]) => amount >= size && amount % size === 0);
+  return unit && `${amount / unit[1]}${unit[0]}`;
+}
+
 /** A duration for people: `340 ms`, `2.5 s`, `4 min 10 s`, `3 h 5 min`, `7 d`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < 1_000) return `${Math.round(milliseconds)} ms`;

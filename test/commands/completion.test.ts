@@ -8,11 +8,13 @@ import { completionScript, writeScripts } from '../../src/commands/completion/in
 import { FILES, SHELLS, type Shell } from '../../src/commands/completion/shell.ts';
 import { completionCommand } from '../../src/commands/completion.ts';
 import { argument, choice, type Flag, fields, path, rest, text, texts, toggle } from '../../src/commands/flags/flag.ts';
-import { globalFlags } from '../../src/commands/flags/globals.ts';
+import { describedGlobals, globalFlags } from '../../src/commands/flags/globals.ts';
 import { commands, groups } from '../../src/commands/index.ts';
 import { complete, isOnPath, type Offer } from '../support/shells.ts';
 
-const scriptOf = (shell: Shell): string => completionScript(shell, commands, groups, globalFlags);
+const described = await Promise.all(commands.map(async (command) => ({ ...command, inputs: await command.described() })));
+const globals = await describedGlobals();
+const scriptOf = (shell: Shell): string => completionScript(shell, described, groups, globals);
 
 for (const shell of SHELLS) {
   test(`completions/${FILES[shell]} is what the command table says; npm run completions writes it anew`, () => {

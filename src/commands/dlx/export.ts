@@ -18,7 +18,7 @@ export const exportCommand = defineCommand({
     ...filterInputs,
     count: integer('export at most N messages', { short: 'n' }),
     directory: path('the bundle: a new or empty directory', { short: 'd', value: 'DIR', completes: 'directory' }),
-    fileSize: size('begin another file of the bundle after this much (64mb)'),
+    fileSize: size('begin another file of the bundle after this much'),
     force: toggle('read even where that may cost messages their last delivery'),
   },
   extras: { ...selectExtras, ...managementExtras },

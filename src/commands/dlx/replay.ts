@@ -22,7 +22,7 @@ export const replayCommand = defineCommand({
     toOriginQueue: toggle('send each to the queue that it died in first, and to no other queue of its exchange'),
     trustOrigin: toggle('send messages back also where only their own headers say that they came from'),
     ...transferInputs,
-    maxReplays: integer('leave what has been replayed N times (3)'),
+    maxReplays: integer('leave what has been replayed N times'),
   },
   extras: transferExtras,
   load: async () => {

@@ -27,9 +27,9 @@ export const dlxSetupCommand: Command = defineCommand({
   ],
   inputs: {
     queue: argument('the queue whose messages may fail, declared when it is missing'),
-    dlx: text('the dead-letter exchange, direct (dlx)', { value: 'EXCHANGE' }),
-    dlxRoutingKey: text('the routing key of its dead letters (failed)', { value: 'KEY' }),
-    deadQueue: text('the queue that keeps dead letters (dead.letters)', { value: 'QUEUE' }),
+    dlx: text('the dead-letter exchange, direct', { value: 'EXCHANGE' }),
+    dlxRoutingKey: text('the routing key of its dead letters', { value: 'KEY' }),
+    deadQueue: text('the queue that keeps dead letters', { value: 'QUEUE' }),
     deadTtl: duration('how long they are kept (7d)'),
     deadQueueType: choice(['classic', 'quorum'], 'the type of that queue (classic)'),
     queueType: choice(['classic', 'quorum'], 'the type of QUEUE (classic)'),

@@ -10,7 +10,7 @@ export const limitInputs = {
   timeout: duration('stop after this long'),
   drain: toggle('stop at the depth that the queue has now'),
   expect: integer('fail unless exactly N messages come'),
-  settle: duration('with --expect: how long to wait for a surplus after the Nth message (200ms; 0s: not at all)'),
+  settle: duration('with --expect: how long to wait for a surplus after the Nth message ({default}; 0s: not at all)'),
   requeue: toggle('look, then give everything back'),
   reject: toggle('reject what was printed: dead-letter it'),
   ack: off('let the queue forget messages as it hands them out'),

@@ -2,7 +2,7 @@ import { Failure } from '../../model/failure.ts';
 import { parseTable } from '../../model/message/field.ts';
 import { jsonLoss } from '../../model/message/json.ts';
 import type { FieldTable, FieldValue } from '../../model/message/message.ts';
-import { parseDuration, parseSize } from '../../model/quantity.ts';
+import { parseDuration, parseSize, typedDuration, typedSize } from '../../model/quantity.ts';
 import { quote } from '../../model/text.ts';
 
 /** What a shell can offer behind a flag or for an argument. */
@@ -20,6 +20,8 @@ interface Input<T> {
   readonly twice?: string;
   /** Text as typed to the value that the config takes; a value that cannot be one throws a usage failure. */
   readonly decode: (texts: readonly string[]) => T;
+  /** A value as it is typed, where that is not just its text. */
+  readonly show?: (value: unknown) => string;
 }
 
 /** `--kebab-case-of-the-config-key`, or `--long` when that is given. */
@@ -90,6 +92,7 @@ export const duration = (help: string, extra: FlagExtra = {}): Flag<number> => (
   value: 'DURATION',
   ...extra,
   decode: (all) => parseDuration(last(all)),
+  show: typedDuration,
 });
 
 /** A flag that takes a shortest and a longest pause, such as `1s..1m`, as milliseconds. */
@@ -102,6 +105,10 @@ export const pauseRange = (help: string): Flag<{ from: number; to: number }> => 
     if (more.length > 0) throw new Failure('usage', `expected pauseRange such as 1s..1m, got "${last(all)}"`);
     return { from: parseDuration(from), to: parseDuration(to) };
   },
+  show: (value) =>
+    Object.values(value as object)
+      .map(typedDuration)
+      .join('..'),
 });
 
 /** A flag that takes a size, as bytes. */
@@ -111,6 +118,7 @@ export const size = (help: string, extra: FlagExtra = {}): Flag<number> => ({
   value: 'SIZE',
   ...extra,
   decode: (all) => parseSize(last(all)),
+  show: typedSize,
 });
 
 /** A flag that takes one of a few words. */

@@ -15,11 +15,11 @@ export const connectionFlags = {
   connectAttempts: integer('rounds over all addresses before the first success (1)'),
   maxReconnects: integer('attempts to reconnect, in a row and each over every URL, before giving up (12; without end for a run that has none)'),
   reconnect: off('give up as soon as the connection is lost'),
-  reconnectDelay: pauseRange('shortest and longest pause before connecting again (0s..30s)'),
+  reconnectDelay: pauseRange('shortest and longest pause before connecting again'),
   heartbeat: duration('heartbeat interval, 0s for none (60s)'),
-  blockedTimeout: duration('give up when an alarm blocks publishing for this long (300s)'),
-  answerTimeout: duration('give a connection up when the broker answers nothing for this long (30s)'),
-  maxMessageSize: size('largest message to receive (128mb)'),
+  blockedTimeout: duration('give up when an alarm blocks publishing for this long'),
+  answerTimeout: duration('give a connection up when the broker answers nothing for this long'),
+  maxMessageSize: size('largest message to receive'),
   cacert: path("CA certificates (PEM) to trust instead of the system's"),
   cert: path('client certificate (PEM)'),
   key: path('private key of the client certificate (PEM)'),
@@ -41,6 +41,12 @@ export const generalFlags = {
 } as const satisfies Record<string, Flag<unknown>>;
 
 export const globalFlags: Readonly<Record<string, Flag<unknown>>> = { ...connectionFlags, ...generalFlags };
+
+/** The flags that every command takes, with the defaults of the connection in their help. */
+export async function describedGlobals(): Promise<typeof globalFlags> {
+  const [{ withDefaults }, { ConnectionConfig: config }] = await Promise.all([import('./defaults.ts'), import('../../patterns/connection.ts')]);
+  return withDefaults(globalFlags, [config]) as typeof globalFlags;
+}
 
 /** For commands that ask the management API. */
 export const managementExtras = {

@@ -16,13 +16,13 @@ export const queueInputs = {
 
 /** How messages are handed to a handler. */
 export const workerInputs = {
-  concurrency: integer('handlers at a time (1)'),
+  concurrency: integer('handlers at a time'),
   prefetch: integer('unanswered messages at a time (as many as handlers; 100 each with --stream)'),
   handlerTimeout: duration('kill a handler that takes longer, and count it as failed'),
-  retries: integer('attempts after the first one (0)'),
-  backoff: pauseRange('pause before the first retry, doubled up to the second (1s..1m)'),
-  requeueDelay: duration('pause before a message is given back (1s)'),
-  grace: duration('how long handlers may go on once the run is stopped (30s)'),
+  retries: integer('attempts after the first one'),
+  backoff: pauseRange('pause before the first retry, doubled up to the second'),
+  requeueDelay: duration('pause before a message is given back'),
+  grace: duration('how long handlers may go on once the run is stopped'),
   dropDead: toggle('drop what failed for good when the queue has no dead-letter exchange'),
   policyDlx: toggle('a policy of the broker dead-letters what is rejected'),
   failOnDead: toggle('exit 1 when a message was dead-lettered or dropped'),

@@ -31,10 +31,10 @@ export const sourceInputs = {
 /** How they are sent. */
 export const sendingInputs = {
   rate: decimal('at most N messages a second'),
-  window: integer('unconfirmed messages in flight (2000)'),
+  window: integer('unconfirmed messages in flight'),
   confirm: off('do not wait for the broker to take responsibility'),
   allowUnroutable: toggle('accept that no queue is bound for the key'),
-  confirmTimeout: duration('connect again after this long without any confirm (30s)'),
+  confirmTimeout: duration('connect again after this long without any confirm'),
   timeout: duration('give up after this long'),
   returned: path('add each message that no queue is bound for to a file, as an envelope for publish --envelopes'),
 } as const;

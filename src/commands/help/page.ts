@@ -5,7 +5,7 @@ import { quote } from '../../model/text.ts';
 import { type Block, parseMarkdown, parseSpans } from '../../text/document.ts';
 import { type Command, longName, spelling } from '../command.ts';
 import type { Argument, Flag } from '../flags/flag.ts';
-import { globalFlags } from '../flags/globals.ts';
+import { describedGlobals } from '../flags/globals.ts';
 import { commands, groups, sections } from '../index.ts';
 import { insteadOf } from './elsewhere.ts';
 
@@ -69,8 +69,8 @@ export function groupPage(word: string, summary: string): Block[] {
 }
 
 /** A command: its examples, what it takes, and its own flags. */
-export function commandPage({ path, summary, examples, inputs }: Command): Block[] {
-  const entries = Object.entries(inputs);
+export async function commandPage({ path, summary, examples, described }: Command): Promise<Block[]> {
+  const entries = Object.entries(await described());
   const taken = entries.filter((entry): entry is [string, Argument<unknown>] => entry[1].kind === 'argument');
   const flags = entries.filter((entry): entry is [string, Flag<unknown>] => entry[1].kind === 'flag');
   return [
@@ -84,11 +84,11 @@ export function commandPage({ path, summary, examples, inputs }: Command): Block
 }
 
 /** What every command takes. */
-export function flagsPage(): Block[] {
+export async function flagsPage(): Promise<Block[]> {
   return [
     title('The flags of every command'),
     paragraph('They stand before or after the command. A command that connects to no broker refuses `--url` and `--url-file`.'),
-    terms(Object.entries(globalFlags).map(flagTerm)),
+    terms(Object.entries(await describedGlobals()).map(flagTerm)),
     terms([
       ['-h, --help', 'the help of the command'],
       ['-V, --version', 'the version'],
