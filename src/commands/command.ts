@@ -91,7 +91,7 @@ export interface CommandSpec<I extends object, C, X extends Extras> {
   readonly connects?: false;
   readonly inputs: InputsFor<I>;
   readonly extras?: X;
-  readonly load: () => Promise<Runnable<I, C, X>>;
+  readonly load: (inputs: Command['inputs']) => Promise<Runnable<I, C, X>>;
 }
 
 /** A command whose config type is no longer of interest, as the table holds them. */
@@ -115,11 +115,11 @@ export function defineCommand<I extends object, C, X extends Extras = Record<nev
     ...(connects === undefined ? {} : { connects }),
     inputs,
     async described() {
-      const [{ config, extrasConfig }, { withDefaults }] = await Promise.all([spec.load(), import('./flags/defaults.ts')]);
+      const [{ config, extrasConfig }, { withDefaults }] = await Promise.all([spec.load(inputs), import('./flags/defaults.ts')]);
       return withDefaults(inputs, extrasConfig === undefined ? [config] : [config, extrasConfig]);
     },
     async prepare(decoded) {
-      const { config: schema, check: further, run } = await spec.load();
+      const { config: schema, check: further, run } = await spec.load(inputs);
       const isExtra = ([key]: readonly [string, unknown]): boolean => key in extras;
       const given = Object.entries(decoded);
       const config = valid(schema.safeParse(Object.fromEntries(given.filter((entry) => !isExtra(entry))), REPORTING), inputs);

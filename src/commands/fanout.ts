@@ -1,8 +1,7 @@
-import { type Command, type CommandGroup, check, defineCommand } from './command.ts';
-import { limitInputs, lookingOptions, printExtras, printing } from './flags/consume-flags.ts';
-import { argument, integer, text } from './flags/flag.ts';
-import { handlingOf, queueInputs, subscriptionExtras, withProgram, workingOptions } from './flags/handler-flags.ts';
-import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './flags/publish-flags.ts';
+import { type Command, type CommandGroup, defineCommand } from './command.ts';
+import { argument, text } from './flags/flag.ts';
+import { publishing, publishingInputs, readsStdin } from './flags/publish-flags.ts';
+import { subscribing, subscriptionExtras, subscriptionInputs } from './flags/subscription-flags.ts';
 
 export const fanoutGroup: CommandGroup = { path: ['fanout'], summary: 'broadcast messages to every service that subscribed' };
 
@@ -18,31 +17,16 @@ const fanoutPublish = defineCommand({
   readsStdin,
   inputs: {
     exchange,
-    body: argument('the body; without it, --file or standard input', { optional: true }),
     routingKey: text('routing key, which routes nothing here', { short: 'r', value: 'KEY' }),
-    ...messageInputs,
-    ...sourceInputs,
-    ...sendingInputs,
+    ...publishingInputs,
   },
-  load: async () => {
-    const [{ FanoutPublishConfig, publishFanout }, { openDrafts }, { withSession }] = await Promise.all([
-      import('../patterns/subscribe/fanout.ts'),
-      import('../patterns/publish/input.ts'),
-      import('../patterns/connection.ts'),
-    ]);
-    return {
-      config: FanoutPublishConfig,
-      run: async (config, context) => {
-        const { connection, emit, signal } = context;
-        const drafts = await openDrafts(config, context, signal);
-        await withSession(connection, (session) => publishFanout(session, config, drafts), emit, signal);
-        return undefined;
-      },
-    };
-  },
+  load: publishing(async () => {
+    const { FanoutPublishConfig, publishFanout } = await import('../patterns/subscribe/fanout.ts');
+    return { config: FanoutPublishConfig, publish: publishFanout };
+  }),
 });
 
-const fanoutSubscribe: Command = defineCommand({
+const fanoutSubscribe = defineCommand({
   path: ['fanout', 'subscribe'],
   summary: 'print every message, as one of the services that get it',
   examples: [
@@ -52,36 +36,19 @@ const fanoutSubscribe: Command = defineCommand({
   inputs: {
     exchange,
     service: argument('the service: its durable queue is EXCHANGE.SERVICE; without it, a temporary queue', { optional: true }),
-    queueType: queueInputs.queueType,
-    prefetch: integer('unacknowledged messages at a time'),
-    ...limitInputs,
+    ...subscriptionInputs,
   },
-  extras: { ...printExtras, ...subscriptionExtras },
-  load: async () => {
-    const [{ FanoutSubscribeConfig, FanoutWorkConfig, subscribeFanout, workFanout }, { withSession }] = await Promise.all([
-      import('../patterns/subscribe/fanout.ts'),
-      import('../patterns/connection.ts'),
-    ]);
+  extras: subscriptionExtras,
+  load: subscribing(async () => {
+    const { FanoutSubscribeConfig, FanoutWorkConfig, subscribeFanout, workFanout } = await import('../patterns/subscribe/fanout.ts');
     return {
       config: FanoutSubscribeConfig,
       extrasConfig: FanoutWorkConfig,
-      run: async (config, context, extras) => {
-        const { connection, emit, signal, results } = context;
-        const handling = handlingOf(config, extras, fanoutSubscribe.inputs);
-        if (handling !== undefined) {
-          const work = check(FanoutWorkConfig, handling.worker, fanoutSubscribe.inputs);
-          await withProgram(work, handling.program, { emit, signal }, (given, handler) =>
-            withSession(connection, (session) => workFanout(session, given, handler, workingOptions(context)), emit, signal),
-          );
-          return undefined;
-        }
-        const handler = await printing(results, extras);
-        const options = config.service === undefined ? {} : await lookingOptions(config, context);
-        await withSession(connection, (session) => subscribeFanout(session, config, handler, options), emit, signal);
-        return undefined;
-      },
+      lasts: ({ service }) => service !== undefined,
+      subscribe: subscribeFanout,
+      work: workFanout,
     };
-  },
+  }),
 });
 
 export const fanoutCommands: readonly Command[] = [fanoutPublish, fanoutSubscribe];

@@ -1,6 +1,6 @@
 import { defineCommand } from './command.ts';
-import { argument, text } from './flags/flag.ts';
-import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './flags/publish-flags.ts';
+import { text } from './flags/flag.ts';
+import { publishing, publishingInputs, readsStdin } from './flags/publish-flags.ts';
 
 export const publishCommand = defineCommand({
   path: ['publish'],
@@ -13,29 +13,13 @@ export const publishCommand = defineCommand({
   ],
   readsStdin,
   inputs: {
-    body: argument('the body; without it, --file or standard input', { optional: true }),
     queue: text('queue to publish to', { short: 'q', value: 'QUEUE' }),
     exchange: text('exchange to publish to', { short: 'e', value: 'EXCHANGE' }),
     routingKey: text('routing key', { short: 'r', value: 'KEY' }),
-    ...messageInputs,
-    ...sourceInputs,
-    ...sendingInputs,
+    ...publishingInputs,
   },
-  load: async () => {
-    const [{ checkDestination, PublishConfig, publish }, { openDrafts }, { withSession }] = await Promise.all([
-      import('../patterns/publish/publish.ts'),
-      import('../patterns/publish/input.ts'),
-      import('../patterns/connection.ts'),
-    ]);
-    return {
-      config: PublishConfig,
-      run: async (config, context) => {
-        const { connection, emit, signal } = context;
-        checkDestination(config);
-        const drafts = await openDrafts(config, context, signal);
-        await withSession(connection, (session) => publish(session, config, drafts), emit, signal);
-        return undefined;
-      },
-    };
-  },
+  load: publishing(async () => {
+    const { checkDestination, PublishConfig, publish } = await import('../patterns/publish/publish.ts');
+    return { config: PublishConfig, check: async (config) => checkDestination(config), publish };
+  }),
 });

@@ -1,9 +1,8 @@
 import { describeMismatch, explainMatch } from '../model/topic-match.ts';
-import { type Command, type CommandGroup, check, defineCommand } from './command.ts';
-import { limitInputs, lookingOptions, printExtras, printing } from './flags/consume-flags.ts';
-import { argument, integer, rest, text, toggle } from './flags/flag.ts';
-import { handlingOf, queueInputs, subscriptionExtras, withProgram, workingOptions } from './flags/handler-flags.ts';
-import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './flags/publish-flags.ts';
+import { type Command, type CommandGroup, defineCommand } from './command.ts';
+import { argument, rest, text, toggle } from './flags/flag.ts';
+import { publishing, publishingInputs, readsStdin } from './flags/publish-flags.ts';
+import { subscribing, subscriptionExtras, subscriptionInputs } from './flags/subscription-flags.ts';
 
 export const topicGroup: CommandGroup = { path: ['topic'], summary: 'route messages by the words of their keys' };
 
@@ -20,30 +19,15 @@ const topicPublish = defineCommand({
   inputs: {
     exchange,
     key: argument('the routing key: words with dots in between'),
-    body: argument('the body; without it, --file or standard input', { optional: true }),
-    ...messageInputs,
-    ...sourceInputs,
-    ...sendingInputs,
+    ...publishingInputs,
   },
-  load: async () => {
-    const [{ publishTopic, TopicPublishConfig }, { openDrafts }, { withSession }] = await Promise.all([
-      import('../patterns/subscribe/topic.ts'),
-      import('../patterns/publish/input.ts'),
-      import('../patterns/connection.ts'),
-    ]);
-    return {
-      config: TopicPublishConfig,
-      run: async (config, context) => {
-        const { connection, emit, signal } = context;
-        const drafts = await openDrafts(config, context, signal);
-        await withSession(connection, (session) => publishTopic(session, config, drafts), emit, signal);
-        return undefined;
-      },
-    };
-  },
+  load: publishing(async () => {
+    const { TopicPublishConfig, publishTopic } = await import('../patterns/subscribe/topic.ts');
+    return { config: TopicPublishConfig, publish: publishTopic };
+  }),
 });
 
-const topicSubscribe: Command = defineCommand({
+const topicSubscribe = defineCommand({
   path: ['topic', 'subscribe'],
   summary: 'print the messages whose key matches a pattern',
   examples: [
@@ -55,36 +39,19 @@ const topicSubscribe: Command = defineCommand({
     exchange,
     pattern: rest('what keys must look like: * is one word, # any number of them'),
     queue: text('a durable queue of this name, declared when it is missing; without it, a temporary one', { value: 'QUEUE' }),
-    queueType: queueInputs.queueType,
-    prefetch: integer('unacknowledged messages at a time'),
-    ...limitInputs,
+    ...subscriptionInputs,
   },
-  extras: { ...printExtras, ...subscriptionExtras },
-  load: async () => {
-    const [{ subscribeTopic, TopicSubscribeConfig, TopicWorkConfig, workTopic }, { withSession }] = await Promise.all([
-      import('../patterns/subscribe/topic.ts'),
-      import('../patterns/connection.ts'),
-    ]);
+  extras: subscriptionExtras,
+  load: subscribing(async () => {
+    const { TopicSubscribeConfig, TopicWorkConfig, subscribeTopic, workTopic } = await import('../patterns/subscribe/topic.ts');
     return {
       config: TopicSubscribeConfig,
       extrasConfig: TopicWorkConfig,
-      run: async (config, context, extras) => {
-        const { connection, emit, signal, results } = context;
-        const handling = handlingOf(config, extras, topicSubscribe.inputs);
-        if (handling !== undefined) {
-          const work = check(TopicWorkConfig, handling.worker, topicSubscribe.inputs);
-          await withProgram(work, handling.program, { emit, signal }, (given, handler) =>
-            withSession(connection, (session) => workTopic(session, given, handler, workingOptions(context)), emit, signal),
-          );
-          return undefined;
-        }
-        const handler = await printing(results, extras);
-        const options = config.queue === undefined ? {} : await lookingOptions(config, context);
-        await withSession(connection, (session) => subscribeTopic(session, config, handler, options), emit, signal);
-        return undefined;
-      },
+      lasts: ({ queue }) => queue !== undefined,
+      subscribe: subscribeTopic,
+      work: workTopic,
     };
-  },
+  }),
 });
 
 const topicMatch = defineCommand({

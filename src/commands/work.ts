@@ -1,7 +1,7 @@
 import { type Command, type CommandGroup, defineCommand } from './command.ts';
 import { argument, rest } from './flags/flag.ts';
 import { programInputs, queueInputs, withProgram, workerInputs, workingOptions } from './flags/handler-flags.ts';
-import { messageInputs, readsStdin, sendingInputs, sourceInputs } from './flags/publish-flags.ts';
+import { publishing, publishingInputs, readsStdin } from './flags/publish-flags.ts';
 
 export const workGroup: CommandGroup = { path: ['work'], summary: 'work queues: send tasks, run a handler for each' };
 
@@ -15,28 +15,13 @@ const workPublish = defineCommand({
   readsStdin,
   inputs: {
     queue: argument('the work queue'),
-    body: argument('the body; without it, --file or standard input', { optional: true }),
     ...queueInputs,
-    ...messageInputs,
-    ...sourceInputs,
-    ...sendingInputs,
+    ...publishingInputs,
   },
-  load: async () => {
-    const [{ WorkPublishConfig, publishTasks }, { openDrafts }, { withSession }] = await Promise.all([
-      import('../patterns/work/work.ts'),
-      import('../patterns/publish/input.ts'),
-      import('../patterns/connection.ts'),
-    ]);
-    return {
-      config: WorkPublishConfig,
-      run: async (config, context) => {
-        const { connection, emit, signal } = context;
-        const drafts = await openDrafts(config, context, signal);
-        await withSession(connection, (session) => publishTasks(session, config, drafts), emit, signal);
-        return undefined;
-      },
-    };
-  },
+  load: publishing(async () => {
+    const { WorkPublishConfig, publishTasks } = await import('../patterns/work/work.ts');
+    return { config: WorkPublishConfig, publish: publishTasks };
+  }),
 });
 
 const workRun = defineCommand({

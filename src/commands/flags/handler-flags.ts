@@ -1,8 +1,8 @@
 import { Failure } from '../../model/failure.ts';
 import { DEFAULT_EXIT_TABLE, type ExitTable, type Handler, parseExitTable } from '../../model/verdict.ts';
 import type { WorkOptions } from '../../patterns/consume/give-back.ts';
-import { type Command, type Context, spelling } from '../command.ts';
-import { choice, duration, type Flag, integer, pauseRange, text, toggle, trailing } from './flag.ts';
+import type { Context } from '../command.ts';
+import { choice, duration, type Flag, integer, pauseRange, text, toggle } from './flag.ts';
 
 /** How a queue is declared when it is missing. */
 export const queueInputs = {
@@ -39,57 +39,6 @@ export const programInputs = {
   stream: toggle('one program for all messages: an envelope a line in, an answer a line out'),
 } as const;
 
-const { count: _count, idle: _idle, drain: _drain, timeout: _timeout, prefetch: _prefetch, ...handlerInputs } = workerInputs;
-const { queueType: _queueType, ...queueExtras } = queueInputs;
-
-/** What a subscription takes only with a handler: with these it works on its queue as on a work queue. */
-export const subscriptionExtras = {
-  ...handlerInputs,
-  ...queueExtras,
-  ...programInputs,
-  cmd: trailing('a handler and its arguments: run for each message, instead of printing it'),
-} as const;
-
-/** What only printing knows. */
-const PRINTING: Readonly<Record<string, unknown>> = {
-  expect: undefined,
-  settle: 200,
-  requeue: false,
-  reject: false,
-  ack: true,
-  exclusive: false,
-  priority: undefined,
-  offset: undefined,
-  nul: undefined,
-  jsonBody: undefined,
-};
-
-/**
- * The program behind `--`, and the worker's part of the config; undefined when messages are printed.
- *
- * @throws Failure `usage` for a flag that belongs to the other of the two
- */
-export function handlingOf(
-  config: object,
-  extras: Readonly<Record<string, unknown>>,
-  inputs: Command['inputs'],
-): { readonly program: ProgramChoice; readonly worker: Readonly<Record<string, unknown>> } | undefined {
-  const all = { ...config, ...extras } as Readonly<Record<string, unknown>>;
-  const named = (key: string): string => spelling(key, inputs[key] as Command['inputs'][string]);
-  if (extras['cmd'] === undefined) {
-    const misplaced = Object.keys(subscriptionExtras).find((key) => extras[key] !== undefined);
-    if (misplaced !== undefined) throw new Failure('usage', `${named(misplaced)} needs a handler: -- CMD`);
-    return undefined;
-  }
-  const misplaced = Object.keys(PRINTING).find((key) => all[key] !== PRINTING[key]);
-  if (misplaced !== undefined) throw new Failure('usage', `${named(misplaced)} is for printing: with a handler, its exit code decides`);
-  const { cmd, onExit, fd3, stream } = extras;
-  const worker = Object.fromEntries(
-    Object.entries(all).filter(([key, value]) => value !== undefined && !(key in PRINTING) && !(key in programInputs) && key !== 'cmd'),
-  );
-  return { program: { cmd, onExit, fd3, stream } as ProgramChoice, worker };
-}
-
 /** What a worker asks beside the broker, and only once a handler gives a message back: the management API knows the policies of a queue. */
 export function workingOptions(context: Context): WorkOptions {
   return {
@@ -113,7 +62,7 @@ const STREAM_PREFETCH = 100;
 
 const MOST_PROGRAMS = 1_000;
 
-interface Places {
+export interface Places {
   readonly grace: number;
   readonly concurrency: number;
   readonly prefetch?: number | undefined;

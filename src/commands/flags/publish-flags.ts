@@ -1,4 +1,7 @@
-import { decimal, duration, fields, integer, off, path, paths, text, toggle } from './flag.ts';
+import type { withSession } from '../../patterns/connection.ts';
+import type { Drafts, SourceConfig } from '../../patterns/publish/input.ts';
+import type { Runnable } from '../command.ts';
+import { argument, decimal, duration, fields, integer, off, path, paths, text, toggle } from './flag.ts';
 
 /** The message flags that every publishing command takes. */
 export const messageInputs = {
@@ -39,5 +42,41 @@ export const sendingInputs = {
   returned: path('add each message that no queue is bound for to a file, as an envelope for publish --envelopes'),
 } as const;
 
+/** The body and everything about it, as every publishing command takes it. */
+export const publishingInputs = {
+  body: argument('the body; without it, --file or standard input', { optional: true }),
+  ...messageInputs,
+  ...sourceInputs,
+  ...sendingInputs,
+} as const;
+
 /** Standard input is the body where no other is given. */
 export const readsStdin = ({ body, file }: Readonly<Record<string, unknown>>): boolean => body === undefined && (!Array.isArray(file) || file.includes('-'));
+
+type Session = Parameters<Parameters<typeof withSession>[1]>[0];
+
+interface Publishing<I extends object, C> extends Pick<Runnable<I, C, Record<never, never>>, 'config' | 'check'> {
+  readonly publish: (session: Session, config: C, drafts: Drafts) => Promise<unknown>;
+}
+
+/** What a publishing command loads: it opens where the bodies come from, and publishes them over a session. */
+export function publishing<I extends object, C extends SourceConfig>(
+  load: () => Promise<Publishing<I, C>>,
+): () => Promise<Runnable<I, C, Record<never, never>>> {
+  return async () => {
+    const [{ publish, ...rest }, { openDrafts }, { withSession }] = await Promise.all([
+      load(),
+      import('../../patterns/publish/input.ts'),
+      import('../../patterns/connection.ts'),
+    ]);
+    return {
+      ...rest,
+      run: async (config, context) => {
+        const { connection, emit, signal } = context;
+        const drafts = await openDrafts(config, context, signal);
+        await withSession(connection, (session) => publish(session, config, drafts), emit, signal);
+        return undefined;
+      },
+    };
+  };
+}

@@ -1,0 +1,107 @@
+import type * as z from 'zod/mini';
+import { Failure } from '../../model/failure.ts';
+import type { Handler } from '../../model/verdict.ts';
+import type { withSession } from '../../patterns/connection.ts';
+import type { WorkOptions } from '../../patterns/consume/give-back.ts';
+import type { ConsumeHandler, TakeOptions } from '../../patterns/consume/limits.ts';
+import { type Command, check, type Runnable, spelling } from '../command.ts';
+import { limitInputs, lookingOptions, printExtras, printing } from './consume-flags.ts';
+import { integer, trailing } from './flag.ts';
+import { type Places, type ProgramChoice, programInputs, queueInputs, withProgram, workerInputs, workingOptions } from './handler-flags.ts';
+
+/** Of what subscribes, the queue and when it ends. */
+export const subscriptionInputs = {
+  queueType: queueInputs.queueType,
+  prefetch: integer('unacknowledged messages at a time'),
+  ...limitInputs,
+} as const;
+
+const { count: _count, idle: _idle, drain: _drain, timeout: _timeout, prefetch: _prefetch, ...handlerInputs } = workerInputs;
+const { queueType: _queueType, ...queueExtras } = queueInputs;
+
+/** What a subscription takes only with a handler: with these it works on its queue as on a work queue. */
+const handlingExtras = {
+  ...handlerInputs,
+  ...queueExtras,
+  ...programInputs,
+  cmd: trailing('a handler and its arguments: run for each message, instead of printing it'),
+} as const;
+
+export const subscriptionExtras = { ...printExtras, ...handlingExtras } as const;
+
+/** What only printing knows. */
+const PRINTING: Readonly<Record<string, unknown>> = {
+  expect: undefined,
+  settle: 200,
+  requeue: false,
+  reject: false,
+  ack: true,
+  exclusive: false,
+  priority: undefined,
+  offset: undefined,
+  nul: undefined,
+  jsonBody: undefined,
+};
+
+/**
+ * The program behind `--`, and the worker's part of the config; undefined when messages are printed.
+ *
+ * @throws Failure `usage` for a flag that belongs to the other of the two
+ */
+function handlingOf(
+  config: object,
+  extras: Readonly<Record<string, unknown>>,
+  inputs: Command['inputs'],
+): { readonly program: ProgramChoice; readonly worker: Readonly<Record<string, unknown>> } | undefined {
+  const all = { ...config, ...extras } as Readonly<Record<string, unknown>>;
+  const named = (key: string): string => spelling(key, inputs[key] as Command['inputs'][string]);
+  if (extras['cmd'] === undefined) {
+    const misplaced = Object.keys(handlingExtras).find((key) => extras[key] !== undefined);
+    if (misplaced !== undefined) throw new Failure('usage', `${named(misplaced)} needs a handler: -- CMD`);
+    return undefined;
+  }
+  const misplaced = Object.keys(PRINTING).find((key) => all[key] !== PRINTING[key]);
+  if (misplaced !== undefined) throw new Failure('usage', `${named(misplaced)} is for printing: with a handler, its exit code decides`);
+  const { cmd, onExit, fd3, stream } = extras;
+  const worker = Object.fromEntries(
+    Object.entries(all).filter(([key, value]) => value !== undefined && !(key in PRINTING) && !(key in programInputs) && key !== 'cmd'),
+  );
+  return { program: { cmd, onExit, fd3, stream } as ProgramChoice, worker };
+}
+
+type Session = Parameters<Parameters<typeof withSession>[1]>[0];
+
+interface Subscribing<I extends object, C, W> extends Pick<Runnable<I, C, typeof subscriptionExtras>, 'config'> {
+  readonly extrasConfig: z.ZodMiniType<W>;
+  /** False for a queue that goes with its connection. */
+  readonly lasts: (config: C) => boolean;
+  readonly subscribe: (session: Session, config: C, handler: ConsumeHandler, options: Pick<TakeOptions, 'ask'>) => Promise<unknown>;
+  readonly work: (session: Session, config: W, handler: Handler, options: WorkOptions) => Promise<unknown>;
+}
+
+/** What a subscribing command loads: it prints what comes, or runs a handler for each. */
+export function subscribing<I extends object, C extends { readonly requeue: boolean; readonly expect?: number | undefined }, W extends Places>(
+  load: () => Promise<Subscribing<I, C, W>>,
+): (inputs: Command['inputs']) => Promise<Runnable<I, C, typeof subscriptionExtras>> {
+  return async (inputs) => {
+    const [{ config, extrasConfig, lasts, subscribe, work }, { withSession }] = await Promise.all([load(), import('../../patterns/connection.ts')]);
+    return {
+      config,
+      extrasConfig,
+      run: async (given, context, extras) => {
+        const { connection, emit, signal, results } = context;
+        const handling = handlingOf(given, extras, inputs);
+        if (handling !== undefined) {
+          await withProgram(check(extrasConfig, handling.worker, inputs), handling.program, context, (worker, handler) =>
+            withSession(connection, (session) => work(session, worker, handler, workingOptions(context)), emit, signal),
+          );
+          return undefined;
+        }
+        const handler = await printing(results, extras);
+        const options = lasts(given) ? await lookingOptions(given, context) : {};
+        await withSession(connection, (session) => subscribe(session, given, handler, options), emit, signal);
+        return undefined;
+      },
+    };
+  };
+}
