@@ -5,7 +5,6 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { brokerTests } from './test-files.mjs';
 
 const RELEASES = new Map([
   ['3.10', 'bookworm'],
@@ -21,8 +20,8 @@ const failed = [];
 for (const version of versions.length > 0 ? versions : RELEASES.keys()) {
   const { name, env } = server(version);
   process.stdout.write(`# RabbitMQ ${name}\n`);
-  const tests = files.length > 0 ? files : brokerTests;
-  const run = ['bin/rmq.js', 'broker', 'run', '--', process.execPath, '--import', 'tsx', '--test', '--test-concurrency=2', ...tests];
+  const tests = files.length > 0 ? files : ['brokers'];
+  const run = ['bin/rmq.js', 'broker', 'run', '--', process.execPath, '--enable-source-maps', '.config/test.mjs', ...tests];
   const { RABBITMQ_URL: _, ...others } = process.env;
   const { status } = spawnSync(process.execPath, run, { stdio: 'inherit', env: { ...others, ...env } });
   if (status !== 0) failed.push(name);

@@ -1,13 +1,12 @@
-// Which tests need what. `node .config/test-files.mjs` prints those that need neither a broker nor the built command.
-import { readdirSync, readFileSync } from 'node:fs';
+// Which tests need what, and which of them take long.
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { argv } from 'node:process';
-import { fileURLToPath } from 'node:url';
 
 const ofBroker = /from '.*support\/(broker|own-broker|session|users|management|faults)\.ts'/;
+const ofNodes = /support\/own-broker\.ts|startBroker|from '\.\/campaign\.ts'/;
 const ofCommand = /from '.*(support\/(rmq|hostile-broker|shells)|commands\/\w+)\.ts'|bin\/rmq\.js/;
 
-const files = readdirSync('test', { recursive: true })
+export const allTests = readdirSync('test', { recursive: true })
   .map((file) => join('test', file))
   .filter((file) => file.endsWith('.test.ts'))
   .sort();
@@ -17,8 +16,12 @@ const imports = (file, what) => what.test(readFileSync(file, 'utf8'));
 const startsNodes = (file) => file.startsWith(join('test', 'broker'));
 
 /** They talk to the broker of RABBITMQ_URL, or import what starts one. */
-export const brokerTests = files.filter((file) => !startsNodes(file) && imports(file, ofBroker));
+export const brokerTests = allTests.filter((file) => !startsNodes(file) && imports(file, ofBroker));
 
-export const unitTests = files.filter((file) => !startsNodes(file) && !imports(file, ofBroker) && !imports(file, ofCommand));
+export const unitTests = allTests.filter((file) => !startsNodes(file) && !imports(file, ofBroker) && !imports(file, ofCommand));
 
-if (argv[1] === fileURLToPath(import.meta.url)) process.stdout.write(`${unitTests.join('\n')}\n`);
+/** The longest tests start or stop nodes; of the others, long files take long. */
+export function longestFirst(files) {
+  const weight = (file) => statSync(file).size + (startsNodes(file) || imports(file, ofNodes) ? 1_000_000 : 0);
+  return files.toSorted((a, b) => weight(b) - weight(a));
+}

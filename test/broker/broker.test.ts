@@ -42,7 +42,7 @@ const KILLED = `
 `;
 
 test('a command that was announced ends with its broker even when nobody had time to name it', { skip: !existsSync('/proc') }, async () => {
-  const module = import.meta.resolve('../../src/broker/broker.ts');
+  const module = new URL('../../src/broker/broker.ts', import.meta.url).href;
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', KILLED, module], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
