@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { globalFlags } from '../src/commands/flags/globals.ts';
 import { commands } from '../src/commands/index.ts';
-import { spellOptions } from '../src/model/option.ts';
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 
@@ -211,12 +211,14 @@ test('each option that a message names is an input of a command', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('no message names an option while its module is loaded: the command line spells options once it knows its command', async () => {
-  const early: string[] = [];
-  spellOptions((key) => {
-    early.push(key);
-    return key;
-  });
-  for (const { path } of files) if (FLAGLESS.includes(layerOf(path))) await import(join(SRC, path));
-  assert.deepEqual(early, []);
+test('no message names an option while its module is loaded: the command line spells options once it knows its command', () => {
+  const script = `
+    const [options, ...paths] = process.argv.slice(1);
+    const early = [];
+    (await import(options)).spellOptions((key) => { early.push(key); return key; });
+    for (const path of paths) await import(path);
+    process.stdout.write(early.join(' '));`;
+  const paths = files.filter(({ path }) => FLAGLESS.includes(layerOf(path))).map(({ path }) => join(SRC, path));
+  const argv = ['--import', 'tsx', '--input-type=module', '--eval', script, join(SRC, 'model/option.ts'), ...paths];
+  assert.equal(execFileSync(process.execPath, argv, { encoding: 'utf8' }), '');
 });
