@@ -277,10 +277,10 @@ test('publish: a broker that returns what was never sent is given up, and nothin
   assert.deepEqual({ published, confirmed, returned, unknown }, { published: 1, confirmed: 0, returned: 0, unknown: 1 });
 });
 
-test('a stream that has messages and hands out none is not taken for an empty one', async (t) => {
+test('a stream that has messages and delivers none is not taken for an empty one', async (t) => {
   const result = await run(t, {}, ['dlx', 'inspect', 'q', '--answer-timeout', '600ms', ...ONCE]);
   assert.equal(result.code, 69);
-  assert.match(result.stderr, /has messages and handed out none/);
+  assert.match(result.stderr, /has messages and delivered none/);
 });
 
 for (const [name, pause] of [

@@ -120,7 +120,7 @@ test('an exchange of another type is refused with 76, and both types are named',
   ]) {
     const result = await rmq(['topic', ...args]);
     assert.equal(result.code, 76, result.stderr);
-    assert.match(result.stderr, /it is direct there, topic is needed/);
+    assert.match(result.stderr, /direct instead of topic/);
   }
   assert.equal(await queueExists(queue), false);
 });

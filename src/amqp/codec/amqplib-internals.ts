@@ -2,15 +2,15 @@ import type { Duplex } from 'node:stream';
 import type { Channel } from 'amqplib';
 import { defuseHeaders } from './frames.ts';
 
-// What amqplib 2.3.1 does not document: the only file that looks inside. Each function checks what it finds and answers
-// undefined when it is something else, and its caller then takes amqplib's public way.
+// The only file that uses what amqplib 2.3.1 does not document. Each function checks what it finds and returns undefined
+// when it finds something else; its caller then uses amqplib's public API.
 
 interface Inside {
   readonly ch?: unknown;
   readonly connection?: { readonly stream?: unknown; readonly frameMax?: unknown; sentSinceLastCheck?: unknown };
 }
 
-/** A way to put ready frames on the socket of a channel's connection. */
+/** Puts ready frames on the socket of a channel's connection. */
 export interface Wire {
   readonly channel: number;
   readonly frameMax: number;
@@ -18,7 +18,7 @@ export interface Wire {
   readonly write: (frames: Buffer, done: () => void) => void;
 }
 
-/** The wire below a channel. Whole frames may be written between those of amqplib: each of its writes is whole frames too. */
+/** The wire below a channel. Whole frames may go between those of amqplib, which also writes whole frames. */
 export function wireOf(channel: Channel): Wire | undefined {
   const { ch, connection } = channel as unknown as Inside;
   if (typeof ch !== 'number' || connection === undefined || typeof connection.frameMax !== 'number') return undefined;
@@ -39,8 +39,8 @@ function isDuplex(value: unknown): value is Duplex {
 }
 
 /**
- * Keeps amqplib from noting the confirms of a channel whose messages it does not see: it makes its list as long as the tag that the broker names,
- * and walks all of it when the channel closes.
+ * Keeps amqplib from recording the confirms of a channel whose messages it does not see: it would make a list as long as the broker's tag,
+ * and walk all of it when the channel closes.
  */
 export function forgetConfirms(channel: Channel): void {
   for (const event of ['ack', 'nack']) {
@@ -72,7 +72,7 @@ const HIGH_WORD = 0x1_0000_0000;
 /** Milliseconds; the shortest heartbeat is a second. */
 const ALIVE = 500;
 
-/** A delivery as it came, and where in the socket's bytes its parts are. */
+/** A delivery, and where its parts are in the socket's bytes. */
 export interface DeliveryFrames {
   readonly bytes: Buffer;
   readonly tag: number;
@@ -86,11 +86,11 @@ export interface DeliveryFrames {
   readonly bodyEnd: number;
 }
 
-/** Reads the content header of the message that amqplib is delivering right now; undefined when it cannot be had. */
+/** Reads the content header of the message that amqplib is delivering; undefined when it is not available. */
 export type HeaderTap = () => Buffer | undefined;
 
 interface Tapped {
-  /** The content header that came last on this channel: that of another one may lie between it and its body. */
+  /** The last content header of this channel: one of another channel may lie between it and its body. */
   header: Buffer | undefined;
   readonly onFrames: (frames: DeliveryFrames) => void;
   /** False once amqplib no longer takes deliveries on this channel. */
@@ -100,12 +100,12 @@ interface Tapped {
 interface Tap {
   readonly channels: Map<number, Tapped>;
   readonly frames: () => number;
-  /** Reads nothing more, or reads on. */
+  /** Stops reading, or reads on. */
   readonly pause: (paused: boolean) => void;
   limit: BodyLimit | undefined;
 }
 
-/** How large a message may be, and what to do when the broker announces a larger one, or sends parts of a body that bring its end no nearer. */
+/** The largest body, and what to do when the broker announces a larger one or sends empty parts of a body. */
 export interface BodyLimit {
   readonly most: number;
   readonly onTooLarge: (size: number) => void;
@@ -115,9 +115,9 @@ export interface BodyLimit {
 const taps = new WeakMap<object, Tap>();
 
 /**
- * Takes the deliveries of a channel as they come off the socket, past amqplib, which allocates some ten objects for each and decodes its headers inexactly.
- * What does not lie in one piece, such as a large body, goes amqplib's way; its content header can then be had from the result, while amqplib delivers
- * it. For a channel with a single consumer.
+ * Takes deliveries off the socket before amqplib, which allocates some ten objects for each and decodes headers inexactly.
+ * A delivery that is not in one piece, such as a large body, goes through amqplib; the result then gives its content header while amqplib
+ * delivers it. For a channel with a single consumer.
  */
 export function tapDeliveries(channel: Channel, onFrames: (frames: DeliveryFrames) => void): HeaderTap {
   const { ch, connection, accept } = channel as unknown as { ch?: unknown; connection?: Receiving; accept?: unknown };
@@ -132,9 +132,9 @@ export function tapDeliveries(channel: Channel, onFrames: (frames: DeliveryFrame
 }
 
 /**
- * Counts the whole frames that a connection receives on its channels: heartbeats, empty frames and notices about the connection answer nothing. From then on only a whole frame
- * is a sign of life for amqplib's heartbeats: heartbeats that fill up a frame whose rest was lost would keep a dead connection open for ever.
- * Nothing is received any more once a message is announced that is larger than the limit. While reading is paused, the broker is not taken for silent.
+ * Counts the whole frames that a connection receives on its channels; heartbeats, empty frames and notices about the connection do not count. From then on only a whole frame
+ * is a sign of life for amqplib: heartbeats that fill up a frame whose rest was lost would keep a dead connection open for ever.
+ * Nothing more is received once the broker announces a message above the limit. A broker is not taken for silent while reading is paused.
  */
 export function watchFrames(model: object, limit: BodyLimit): { readonly frames: () => number; readonly pause: (paused: boolean) => void } {
   const { connection } = model as { connection?: Receiving };
@@ -157,7 +157,7 @@ function tapped(connection: Receiving): Tap | undefined {
     if (paused === (alive !== undefined)) return;
     clearInterval(alive);
     alive = paused ? setInterval(() => (connection.recvSinceLastCheck = true), ALIVE).unref() : undefined;
-    // What was not taken is not announced again.
+    // The socket does not announce again what was not read.
     if (!paused && !stream.destroyed) stream.emit('readable');
   };
   const tap: Tap = { channels, frames: () => frames, pause, limit: undefined };
@@ -185,7 +185,7 @@ function tapped(connection: Receiving): Tap | undefined {
             if (own !== undefined) own.header = original;
           }
           if (rest[0] === BODY_FRAME && size === 0 && tap.limit !== undefined) {
-            // amqplib would keep each of them, without end.
+            // amqplib would keep each of them for ever.
             refused = true;
             tap.limit.onEmptyPart();
             return false;
@@ -204,7 +204,7 @@ function tapped(connection: Receiving): Tap | undefined {
   return tap;
 }
 
-/** Hands out the deliveries that lie at the front of what was received, as long as each is there as a whole. True when there were any. */
+/** Hands out the whole deliveries at the front of what was received; true when there were any. */
 function takeWhole(connection: Receiving, channels: ReadonlyMap<number, Tapped>, most = Number.POSITIVE_INFINITY): boolean {
   const rest = connection.rest as Buffer;
   let at = 0;
@@ -215,7 +215,7 @@ function takeWhole(connection: Receiving, channels: ReadonlyMap<number, Tapped>,
       if (tapped === undefined || !tapped.isOpen()) return at > 0;
       const frames = deliveryAt(rest, at);
       if (frames === undefined || frames.bodyEnd - frames.body > most) return at > 0;
-      // One that cannot be handled is not handed out once more.
+      // A delivery whose handling throws is not handed out again.
       at = frames.bodyEnd + 1;
       tapped.onFrames(frames);
     }

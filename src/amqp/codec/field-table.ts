@@ -102,7 +102,7 @@ function finiteNumber(value: FieldValue): number {
   return number;
 }
 
-/** A writer of a fixed size. The place is taken first: taking it may move the bytes. */
+/** A writer of a fixed size. It takes the place first: taking it may move the bytes. */
 const fixed =
   (letter: string, size: number, write: (bytes: Buffer, at: number, value: FieldValue) => void) =>
   (to: Growing, value: FieldValue): void => {
@@ -153,9 +153,9 @@ function writeTyped(to: Growing, typed: TypedField, name: string, depth: number)
 }
 
 /**
- * Reads a table, exactly: whatever a plain JavaScript value would not be written back as keeps its type.
- * amqplib's own decoding forgets integer widths, whole doubles, digits beyond 2^53 and bytes that are not UTF-8. What nests deeper than `MAX_NESTING`
- * levels, or is no field, stays as the bytes that it is (`raw`).
+ * Reads a table exactly: a value that a plain JavaScript value would change keeps its type.
+ * amqplib's own decoding loses integer widths, whole doubles, digits beyond 2^53 and bytes that are not UTF-8. A value that nests deeper than `MAX_NESTING`
+ * levels, or that is no field, stays bytes (`raw`).
  *
  * @throws RangeError where the name of a field is cut off
  */
@@ -174,7 +174,7 @@ for (const [letter, size] of Object.entries({ b: 1, B: 1, t: 1, s: 2, u: 2, I: 4
   SIZES[letter.charCodeAt(0)] = size;
 for (const letter of 'SxFA') SIZES[letter.charCodeAt(0)] = TELLS_ITS_SIZE;
 
-/** Where the value ends whose type letter stands at `at`; undefined when it does not end within `end`. */
+/** Where the value ends whose type letter is at `at`; undefined when it does not end within `end`. */
 function fieldEnd(bytes: Buffer, at: number, end: number): number | undefined {
   if (at >= end) return undefined;
   const size = SIZES[bytes[at] as number] as number;
@@ -184,7 +184,7 @@ function fieldEnd(bytes: Buffer, at: number, end: number): number | undefined {
   return last <= end ? last : undefined;
 }
 
-/** Walks through encoded fields, without a call of its own for each level. Returns how deep they nest; undefined when they are no fields. */
+/** Walks through encoded fields without recursion. Returns how deep they nest; undefined when they are not fields. */
 function nesting(bytes: Buffer, kind: typeof TABLE | typeof ARRAY): number | undefined {
   const open: { readonly kind: number; readonly end: number }[] = [{ kind, end: bytes.length }];
   let deepest = 1;
@@ -207,13 +207,13 @@ function nesting(bytes: Buffer, kind: typeof TABLE | typeof ARRAY): number | und
   }
 }
 
-/** True when the entries of a table nest deeper than any decoder must bear, or are none. */
+/** True when the entries of a table nest deeper than a decoder must support, or are not fields. */
 export function nestsDeep(entries: Buffer): boolean {
   const depth = nesting(entries, TABLE);
   return depth === undefined || depth > MAX_NESTING;
 }
 
-/** True when the bytes are one encoded field, of whatever depth. */
+/** True when the bytes are one encoded field of any depth. */
 function isField(bytes: Buffer): boolean {
   return bytes.length > 0 && nesting(bytes, ARRAY) !== undefined && fieldEnd(bytes, 0, bytes.length) === bytes.length;
 }
@@ -250,7 +250,7 @@ function readRaw(at: Cursor, end: number): TypedField {
 function readValue(at: Cursor, limit: number, depth: number): FieldValue {
   const { bytes } = at;
   const last = fieldEnd(bytes, at.offset, limit);
-  // What does not end where its table ends takes the rest of that with it.
+  // A value that does not end within its table takes the rest of it.
   if (last === undefined) return readRaw(at, limit);
   const letter = bytes[at.offset] as number;
   if ((letter === TABLE || letter === ARRAY) && depth >= MAX_NESTING) return readRaw(at, last);
@@ -296,14 +296,14 @@ function readValue(at: Cursor, limit: number, depth: number): FieldValue {
   }
 }
 
-/** Steps over a value of a fixed size; the answer is where it begins. */
+/** Steps over a value of a fixed size; returns where it begins. */
 function take(at: Cursor, size: number): number {
   const start = at.offset + 1;
   at.offset = start + size;
   return start;
 }
 
-/** Steps over a value that tells its size; the answer is where it ends. */
+/** Steps over a value that tells its size; returns where it ends. */
 function sized(at: Cursor): number {
   const start = at.offset + 1;
   at.offset = start + 4 + at.bytes.readUInt32BE(start);

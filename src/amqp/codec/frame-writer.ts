@@ -18,7 +18,7 @@ export interface FrameWriter {
   readonly flush: (done?: () => void) => void;
 }
 
-/** Adds a message to a writer, if there is one yet. Why it cannot be encoded; undefined when it leaves with the next flush. */
+/** Adds a message to a writer, if there is one. Returns why the message cannot be encoded; undefined when it leaves with the next flush. */
 export function added(writer: FrameWriter | undefined, message: Message): Failure | undefined {
   try {
     writer?.write(message);
@@ -29,10 +29,10 @@ export function added(writer: FrameWriter | undefined, message: Message): Failur
   }
 }
 
-/** Whether a message has to come back that no queue is bound for: each of them, or as it depends on the message. */
+/** Whether the broker returns a message that no queue is bound for: always, never, or depending on the message. */
 export type Mandatory = boolean | ((message: Message) => boolean);
 
-/** The fast way where amqplib's insides are as expected, its public way where they are not. */
+/** Writes frames itself where amqplib's internals are as expected; uses its public API otherwise. */
 export function frameWriter(channel: Channel, mandatory: Mandatory): FrameWriter {
   const wire = wireOf(channel);
   if (wire === undefined) return publicWriter(channel, mandatory);
@@ -108,9 +108,9 @@ function isMandatory(message: Message, mandatory: Mandatory): boolean {
 const inexact = (what: string): Failure => new Failure('data', `${what} cannot be sent through this version of amqplib without a loss`);
 
 /**
- * A table as amqplib encodes it: it knows no `bytes`, `longstr` and `table`.
+ * A table as amqplib encodes it: it has no `bytes`, `longstr` and `table`.
  *
- * @throws Failure `data` for what it would change
+ * @throws Failure `data` for what amqplib would change
  */
 export function encodable(table: FieldTable): Record<string, unknown> {
   return Object.fromEntries(Object.entries(table).map(([name, value]) => [name, encodableValue(value)]));

@@ -4,20 +4,20 @@ import { option } from '../../model/option.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import type { Connection } from './connection.ts';
 
-/** How long the broker may take to answer what ends a run, or anything once the run is to stop. */
+/** Milliseconds that the broker may take for the answer that ends a run, and for any answer once the run is to stop. */
 export const CLOSING_PATIENCE = 3_000;
 const CHECK = 500;
 
 interface Question {
   readonly reject: (failure: Failure) => void;
   readonly asked: number;
-  /** Milliseconds that the broker may be silent; infinite for what is no question to the broker, and only ends with its connection. */
+  /** Milliseconds that the broker may be silent. Infinity for an operation that only the end of its connection ends. */
   readonly patience: number;
 }
 
 /**
- * What waits for an answer on one connection. A broker that answers nothing and sends nothing else for as long as a question may wait is taken for
- * lost: heartbeats go on when a queue, a node behind it or half of the network has stopped. A connection that an alarm blocks answers when it lifts.
+ * The questions that wait for an answer on one connection. A broker that answers nothing and sends nothing else within a question's time counts as
+ * lost: heartbeats go on when a queue, a node behind it or half of the network has stopped. While an alarm blocks the connection, no time counts.
  */
 export class Questions {
   readonly #connection: Connection;
@@ -26,14 +26,14 @@ export class Questions {
   #timer: NodeJS.Timeout | undefined;
   #frames = 0;
   #backlog = 0;
-  /** When anything last came or went. Times are without those in which an alarm kept the broker from answering: one that comes and goes gives no more than that. */
+  /** When a frame last came or left. Time under an alarm does not count; alarms that come and go do not add time. */
   #since = 0;
   #blockedFor = 0;
   #checked = 0;
 
   private constructor(connection: Connection) {
     this.#connection = connection;
-    // One reaction to its end serves all: a race per question would leave one behind each time.
+    // One listener for all questions: a race for each would leave a listener behind each time.
     void connection.lost.then((failure) => {
       this.#lost = failure;
       for (const { reject } of this.#open) reject(failure);
@@ -106,7 +106,7 @@ interface Handle {
   readonly _parent?: Handle | null;
 }
 
-/** What the operating system has still to take of what was written to a connection: a number that falls with all it takes. */
+/** Bytes written to a connection that the operating system has not taken yet. */
 export function backlog(connection: Connection | undefined): number {
   const stream = (connection?.model.connection as { stream?: Socket & { _handle?: Handle | null } } | undefined)?.stream;
   const handle = stream?._handle;

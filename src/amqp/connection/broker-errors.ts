@@ -40,13 +40,13 @@ const CHANNEL_KINDS: Readonly<Record<number, FailureKind>> = {
   541: 'unavailable',
 };
 
-/** How amqplib hands on what the broker says. */
+/** How amqplib quotes the broker. */
 const BROKERS_WORDS = /^\d+ \(|: \d+ \(|; \d+ \(|with message "/;
 
-/** How the broker says, with the code of what does not exist, that a queue is there and its node is not. */
+/** The broker answers 404 also for a queue that exists and whose node is down. */
 const NODE_DOWN = /is down or inaccessible|stopped by supervisor/;
 
-/** The broker could not read what was sent, or reads something else: frames, syntax, channels and tags that were never sent. */
+/** The broker could not read what was sent: frames, syntax, channels or tags that were never sent. */
 const UNREADABLE: ReadonlySet<number> = new Set([501, 502, 504, 505]);
 const UNREADABLE_WORDS = /^unknown delivery tag/;
 
@@ -68,7 +68,7 @@ export function channelFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   const code = replyCode(error);
   const message = error instanceof Error ? error.message : String(error);
-  // With a code that amqplib chose itself: what came could not be understood.
+  // amqplib sets a code of its own when it cannot decode what it received.
   if (code !== undefined && !BROKERS_WORDS.test(message)) return brokenRule(message);
   if (code !== undefined) {
     const text = brokerText(message);
@@ -89,9 +89,9 @@ export function channelFailure(error: unknown): Failure {
   return lossFailure(error);
 }
 
-/** What the reasons mean that a connection can be lost for; amqplib and Node have only short words for them. */
+/** What amqplib's and Node's short words for a lost connection mean. */
 const LOSSES: readonly (readonly [pattern: RegExp, meaning: string])[] = [
-  [/^Unexpected close$/, 'the other side closed it without a word'],
+  [/^Unexpected close$/, 'the other side closed it without giving a reason'],
   [/^Heartbeat timeout$/, 'nothing was heard from the broker for two heartbeat intervals'],
   [/ECONNRESET|EPIPE/, 'it was reset'],
   [/ETIMEDOUT/, 'the network stopped carrying it'],
@@ -108,15 +108,15 @@ function lossFailure(error: unknown): Failure {
   return new Failure('unavailable', `the connection was lost: ${meaning}`, { transient: true });
 }
 
-/** Why bytes could not be decoded, in words that are not those of JavaScript. */
+/** Why bytes could not be decoded, in words other than JavaScript's. */
 function decoding(message: string): string {
   return /^(Maximum call stack|The value of|Attempt to access)/.test(message) ? 'it sent a frame that cannot be decoded' : message;
 }
 
-/** A rule of the broker that some messages break, over which it closes the channel. */
+/** A rule of the broker that some messages break; the broker closes the channel over it. */
 export interface Refusal {
   readonly concerns: (message: Message) => boolean;
-  /** True when it is about the exchange: no message to it will ever go. */
+  /** True when the rule is about the exchange: no message to it will ever arrive. */
   readonly ofExchange: boolean;
   readonly failure: (message: Message | undefined) => Failure;
 }
@@ -124,7 +124,7 @@ export interface Refusal {
 const INTERNAL_ERROR = 541;
 const MAX_INTERNAL_ERRORS = 3;
 
-/** Tells of each loss whether the next connection would end the same: an internal error that comes again and again is about a message, not the broker. */
+/** Tells whether the next connection would end in the same way: an internal error that repeats is about a message, not about the broker. */
 export function poisonTest(): (failure: Failure) => boolean {
   let internalErrors = 0;
   return ({ code }) => code === INTERNAL_ERROR && ++internalErrors > MAX_INTERNAL_ERRORS;
@@ -137,7 +137,7 @@ export function refusalOf(cause: Failure): Refusal | undefined {
   const user = /user_id property set to '(.*?)' but authenticated user was/.exec(cause.message);
   if (user !== null) return userRefusal(user[1] ?? '', cause);
   const exchange = /(?:no|access to) exchange '(.*?)' in vhost/.exec(cause.message);
-  // The default exchange has a name here that nothing else knows it by.
+  // amq.default is the broker's name for the default exchange in this text only.
   const name = exchange?.[1] === 'amq.default' ? '' : exchange?.[1];
   if (name !== undefined) return { concerns: (message) => message.exchange === name, ofExchange: true, failure: () => cause };
   return undefined;

@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 
 const PATIENCE = 3_000;
 
-/** Listens on a channel from its birth on: a channel error without a listener would kill the connection, and then the process. */
+/** Listens on a channel from its start: a channel error without a listener would kill the connection, and then the process. */
 export interface WatchedChannel<C extends Channel> {
   readonly channel: C;
   /** Resolves with the reason when the channel ends, by itself or with its connection. */
@@ -26,8 +26,8 @@ export function watchChannel<C extends Channel>(channel: C, connection: Connecti
 }
 
 /**
- * The outcome of an operation on a channel, or the reason why the connection ended first. Where the broker is silent for longer than `patience`
- * milliseconds, `answerTimeout` unless told otherwise, the connection is given up.
+ * The outcome of an operation on a channel, or the reason why the connection ended first. The connection is given up when the broker is silent for
+ * longer than `patience` milliseconds (default: `answerTimeout`).
  */
 export async function onChannel<T>(operation: Promise<T>, connection: Connection, patience = connection.answerTimeout): Promise<T> {
   let answered: () => void = () => undefined;
@@ -37,7 +37,7 @@ export async function onChannel<T>(operation: Promise<T>, connection: Connection
       answered = Questions.on(connection).ask(reject, patience);
     });
   } catch (error) {
-    // What a connection takes down with it says nothing of the reason; the connection knows it.
+    // An operation that fails with its connection does not know the reason; the connection does.
     const failure = channelFailure(error);
     throw failure.code === undefined && !connection.open ? await connection.lost : failure;
   } finally {
@@ -45,17 +45,17 @@ export async function onChannel<T>(operation: Promise<T>, connection: Connection
   }
 }
 
-/** Asks something on a channel of its own, which an error may close; everything else goes on. */
+/** Asks on a channel of its own: an error closes only that channel. */
 export async function onOwnChannel<T>(connection: Connection, use: (channel: Channel) => Promise<T>): Promise<T> {
   const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
   watchChannel(channel, connection);
-  // What is done there may take its time; each question to the broker may not.
+  // The whole may take its time; each question to the broker may not.
   const answer = await onChannel(use(asking(channel, connection)), connection, Number.POSITIVE_INFINITY);
   await onChannel(channel.close(), connection);
   return answer;
 }
 
-/** A channel whose questions end with the connection, and are not waited for longer than any other. */
+/** A channel whose questions end with the connection, and time out like any other question. */
 function asking(channel: Channel, connection: Connection): Channel {
   return new Proxy(channel, {
     get: (target, key) => {
@@ -69,13 +69,13 @@ function asking(channel: Channel, connection: Connection): Channel {
   });
 }
 
-/** A connection that is lost between its login and its first channel is lost like any other: it comes back. */
+/** A connection that is lost between login and first channel counts as lost, and comes back. */
 export function afterLogin(error: unknown): { ended: Promise<Failure> } {
   if (error instanceof Failure && error.transient) return { ended: Promise.resolve(error) };
   throw error;
 }
 
-/** What an operation that ends the use of a channel comes to; a peer that has gone silent is not waited for. */
+/** The outcome of an operation that ends the use of a channel; `late` when a silent peer does not answer in time. */
 export async function withinPatience<T>(operation: Promise<T>): Promise<T | 'late'> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'late'>((resolve) => {

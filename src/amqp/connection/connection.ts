@@ -15,9 +15,9 @@ export interface DialConfig extends TlsConfig {
   readonly connectTimeout?: number | undefined;
   readonly heartbeat?: number | undefined;
   readonly blockedTimeout: number;
-  /** Milliseconds that the broker may leave a question without an answer, and send nothing else. */
+  /** Milliseconds that the broker may leave a question unanswered while it sends nothing else. */
   readonly answerTimeout: number;
-  /** Bytes that the body of a message may have that is received. */
+  /** Bytes that a received body may have. */
   readonly maxMessageSize: number;
   readonly name?: string | undefined;
 }
@@ -34,42 +34,42 @@ export interface Connection {
   readonly open: boolean;
   /** Resolves with the reason when the connection ends by itself. */
   readonly lost: Promise<Failure>;
-  /** True while an alarm of the broker keeps it from reading what this connection publishes. */
+  /** True while an alarm of the broker blocks publishing on this connection. */
   readonly blocked: boolean;
   /** Called whenever `blocked` changes. */
   onFlow: (() => void) | undefined;
-  /** Reads nothing more, but for what questions to the broker wait for, or reads on. */
+  /** Stops reading from the socket, or reads on. Answers that questions wait for are still read. */
   readonly holdBack: (held: boolean) => void;
   /** How many questions wait for an answer. */
   questions: number;
   /** See `DialConfig`. */
   readonly answerTimeout: number;
-  /** Aborted when the run is to stop: questions are then not waited for as long. */
+  /** Aborted when the run is to stop: questions then time out sooner. */
   readonly stopping: AbortSignal;
-  /** Whole frames that were received, heartbeats not among them. */
+  /** Whole frames received, without heartbeats. */
   readonly frames: number;
-  /** True when it was given up: what was asked on it had no answer. */
+  /** True when it was given up because the broker did not answer. */
   readonly unanswered: boolean;
-  /** True when it was lost without a word from the broker, which may not know of it yet. */
+  /** True when it was lost without a close from the broker, which may not know of the loss yet. */
   readonly silent: boolean;
-  /** True once something was achieved on it that only a broker that works can do. */
+  /** True once something was achieved on it that needs a working broker. */
   ofUse: boolean;
-  /** Ends it at once, as if it were lost for this reason: the peer no longer answers. */
+  /** Ends it at once, as if it were lost for this reason. */
   readonly giveUp: (failure: Failure) => void;
   /** True once `close` was called. */
   readonly left: boolean;
-  /** Closes it, cleanly where the peer still answers, and never takes longer than a few seconds. */
+  /** Closes it, cleanly where the peer still answers; takes a few seconds at most. */
   readonly close: () => Promise<void>;
 }
 
 const CONNECT_TIMEOUT = 10_000;
 const HEARTBEAT = 60_000;
 const CLOSE_TIMEOUT = 3_000;
-/** An alarm that lifts within so many milliseconds is not told: one that comes and goes for ever would fill the logs. */
+/** An alarm that lifts within this many milliseconds is not reported: one that comes and goes would fill the logs. */
 const SHORT_ALARM = 100;
 /** No broker takes larger messages than this: RabbitMQ limits them to an eighth of it. */
 const LARGEST = 4 * 1_024 ** 3;
-/** Node tries the addresses of a name one after the other; its 250 ms each are too short for a slow link. */
+/** Milliseconds for each address of a host name. Node's 250 ms are too short for a slow link. */
 const ADDRESS_TIMEOUT = 2_000;
 
 /**
@@ -88,7 +88,7 @@ export async function dial(
   if (signal.aborted) throw abortFailure(signal);
   const timeout = config.connectTimeout ?? address.connectTimeout ?? CONNECT_TIMEOUT;
   const tls = await tlsOptions(address, config);
-  // Aborting destroys the socket, in whichever phase it is: otherwise it would keep the process alive until its timeout.
+  // Aborting destroys the socket in whichever phase it is; otherwise it keeps the process alive until its timeout.
   const dialing = new AbortController();
   const abandon = (): void => dialing.abort();
   signal.addEventListener('abort', abandon, { once: true });
@@ -144,9 +144,9 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
     onTooLarge: (size) =>
       connection.giveUp(
         size > LARGEST
-          ? brokenRule(`it announced a message of ${formatSize(size)}, and holds none of more than ${formatSize(LARGEST)}`)
-          : new Failure('refused', `the broker sends a message of ${formatSize(size)}; at most ${formatSize(config.maxMessageSize)} are taken`, {
-              hint: `${option('maxMessageSize')} takes larger ones; they are held in memory`,
+          ? brokenRule(`it announced a message of ${formatSize(size)}, and no broker takes more than ${formatSize(LARGEST)}`)
+          : new Failure('refused', `the broker sends a message of ${formatSize(size)}; at most ${formatSize(config.maxMessageSize)} are accepted`, {
+              hint: `${option('maxMessageSize')} accepts larger ones; they are held in memory`,
             }),
       ),
     onEmptyPart: () => connection.giveUp(brokenRule('it sent a part of a body that is empty')),
@@ -165,7 +165,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
   });
   const ended = new Promise<void>((resolve) => model.once('close', () => resolve()));
   const socket = (model.connection as unknown as { stream?: Socket }).stream;
-  /** When it was blocked last, and for how long before that without anything coming on a channel meanwhile. */
+  /** When the current block began, and the time of earlier blocks since something last arrived on a channel. */
   let since = 0;
   let spent = 0;
   let heard = 0;
@@ -179,7 +179,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
   };
   model.on('error', (error) => {
     reason ??= error;
-    // What amqplib cannot read it answers with a close of its own, and then waits for a peer that may not read that either.
+    // amqplib answers a frame that it cannot read with a close of its own, and then waits for a peer that may not read that either.
     setImmediate(() => open && connection.giveUp(channelFailure(error)));
   });
   // A close by the broker's operator comes without an 'error': everything is driven from 'close'.
@@ -197,7 +197,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
   model.on('blocked', (why) => {
     if (blocked) return;
     flow(true);
-    // A broker that blocks and unblocks in turn, and answers nothing, has no more time than one that stays blocked.
+    // A broker that blocks and unblocks in turn and answers nothing gets no more time than one that stays blocked.
     if (frames() !== heard) spent = 0;
     heard = frames();
     since = performance.now();
@@ -287,7 +287,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
       });
       await Promise.race([Promise.resolve(model.close()).catch(() => undefined), ended, late]);
       clearTimeout(timer);
-      // With an error, because amqplib does not notice otherwise, and its heartbeat timers would keep the process alive.
+      // With an error: amqplib does not notice a destroy otherwise, and its heartbeat timers would keep the process alive.
       socket?.destroy(new Error('closed'));
     },
   };

@@ -4,19 +4,18 @@ import { formatDuration } from '../../model/quantity.ts';
 import type { Address } from './address.ts';
 import { brokerText, errorCode } from './broker-errors.ts';
 
-/** One way in which a login ends, as amqplib words it. */
+/** One way in which a login fails, as amqplib words it. */
 interface Ending {
   readonly pattern: RegExp;
   readonly kind: FailureKind;
   readonly says: (target: string, text: string) => string;
   readonly hint: () => string;
   readonly transient?: boolean;
-  /** True when amqplib's words, or those of the broker in them, add something. */
+  /** True when the words of amqplib or the broker add something. */
   readonly because?: boolean;
 }
 
-const tlsHint = (): string =>
-  `a TLS port needs amqps://, and is usually 5671; a broker that is just starting does this too, and ${option('wait', '60s')} keeps trying`;
+const tlsHint = (): string => `a TLS port needs amqps://, and is usually 5671; a broker that is starting does this too: ${option('wait', '60s')} keeps trying`;
 
 const ENDINGS: readonly Ending[] = [
   {
@@ -176,7 +175,7 @@ const CERTIFICATES: readonly (readonly [code: RegExp, wrong: string, hint: () =>
   [/^CERT_/, 'is not accepted', trustHint],
 ];
 
-/** Characters; some certificates carry a hundred names. */
+/** Characters of names shown; some certificates carry a hundred names. */
 const MOST_NAMES = 200;
 
 function nameFailure(error: unknown, target: string): Failure {
@@ -201,7 +200,7 @@ export function tlsFailure(error: unknown, target: string, certificate: boolean)
   if (wrong !== undefined) {
     return new Failure('unavailable', `the certificate of ${target} ${wrong[1]}`, { hint: wrong[2](), cause: new Error(message) });
   }
-  // OpenSSL's own line has this in the middle of thread ids and source files.
+  // OpenSSL puts its reason between thread ids and source files.
   const reason = /SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] ?? message;
   if (/wrong version number|packet length too long|record layer failure/i.test(reason)) {
     return new Failure('unavailable', `${target} does not speak TLS`, { hint: 'plain AMQP is amqp://, usually on port 5672' });
@@ -212,7 +211,7 @@ export function tlsFailure(error: unknown, target: string, certificate: boolean)
       ? new Failure('denied', `${target} does not accept the client certificate (${alert})`, {
           hint: "is it from an authority that the broker's cacertfile names?",
         })
-      : new Failure('denied', `${target} wants a client certificate (${alert})`, { hint: `${option('cert', 'PATH')} ${option('key', 'PATH')} show one` });
+      : new Failure('denied', `${target} wants a client certificate (${alert})`, { hint: `${option('cert', 'PATH')} ${option('key', 'PATH')} give one` });
   }
   return new Failure('unavailable', `TLS with ${target} failed: ${reason}`, { transient: code === '' });
 }

@@ -3,22 +3,22 @@ import { onOwnChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 
 /** Nobody's login. */
-const NOBODY = 'rmq: nobody';
+const NO_USER = 'rmq: nobody';
 
-/** The name that the broker knows this connection's user by: what it says, or the one of the URL. */
+/** The broker's name for this connection's user: as the broker tells it, or as the URL has it. */
 export async function loginName(connection: Connection): Promise<string> {
-  // One who may publish in anybody's name, or not at all.
+  // Undefined: this user may set any user id, or may not publish at all.
   return (await provenLogin(connection)) ?? connection.address.username;
 }
 
 /**
- * The name that the broker knows this connection's user by. With certificates and tokens it is not the one of the URL, so the broker is asked: it refuses a
- * message with the user id of somebody else, and says whose it should be. Undefined for one who may publish in anybody's name, or not at all.
+ * The broker's name for this connection's user. With certificates and tokens the URL does not know it, so the broker is asked: it refuses a
+ * message with another user id and names the right one. Undefined for a user who may set any user id, or may not publish at all.
  */
 export async function provenLogin(connection: Connection): Promise<string | undefined> {
   try {
     await onOwnChannel(connection, async (channel) => {
-      channel.publish('', NOBODY, Buffer.alloc(0), { userId: NOBODY });
+      channel.publish('', NO_USER, Buffer.alloc(0), { userId: NO_USER });
       await channel.prefetch(1);
     });
   } catch (error) {

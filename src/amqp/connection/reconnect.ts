@@ -9,7 +9,7 @@ import { tlsOptions } from './tls.ts';
 
 export interface LinkConfig extends DialConfig {
   readonly addresses: readonly Address[];
-  /** Milliseconds to go on trying before the first success; absent: as many rounds as `connectAttempts` says. */
+  /** Milliseconds to keep trying before the first success; absent: as many rounds as `connectAttempts` says. */
   readonly wait?: number | undefined;
   /** Rounds over all addresses before the first success; absent: one, or as many as fit into `wait`. */
   readonly connectAttempts?: number | undefined;
@@ -19,23 +19,23 @@ export interface LinkConfig extends DialConfig {
   readonly reconnectDelay: Pauses;
 }
 
-/** Between which the pauses before the next attempt lie, in milliseconds. */
+/** The shortest and the longest pause before an attempt, in milliseconds. */
 export interface Pauses {
   readonly from: number;
   readonly to: number;
 }
 
-/** A connection that comes back: one role, one connection at a time, one owner of the question when to try again. */
+/** A connection that comes back. Each role has one, and only the link decides when to try again. */
 export interface Link {
   /** False when a lost connection is given up at once. */
   readonly comesBack: boolean;
-  /** True when no number of attempts is too many. */
+  /** True when it never gives up. */
   readonly endless: boolean;
   /** True once `close` was called. */
   readonly closed: boolean;
   /**
-   * Connects, or connects again after the last connection was lost, or was of no use: then `because` says why. A loss that is `fresh` was the fault of one
-   * message, and has nothing to do with those before it.
+   * Connects, or connects again after the last connection was lost or of no use: `because` then says why. `fresh`: one message caused the loss,
+   * and the losses before it do not count.
    */
   readonly connect: (signal: AbortSignal, because?: Failure, fresh?: boolean) => Promise<Connection>;
   /** Closes what is open; nothing is connected afterwards. */
@@ -44,15 +44,15 @@ export interface Link {
 
 const BASE_DELAY = 250;
 const MAX_RECONNECTS = 12;
-/** A connection that lived this long has earned a fresh count of attempts, even when nothing was achieved on it. */
+/** A connection that lived for this many milliseconds resets the count of attempts, even when nothing was achieved on it. */
 export const STABLE = 10_000;
-/** One that ended within so many milliseconds, and was made anew at the first attempt, is a sign that connections do not last: pauses grow then. */
+/** Pauses grow when connections that succeed at the first attempt end within this many milliseconds. */
 const SHORT = 2_000;
-/** A run without an end comes back soon after a short outage: no pause is longer than half of the outage so far, or than this many milliseconds. */
+/** A run without an end comes back soon after a short outage: no pause is longer than half of the outage so far, or than this many milliseconds if that is more. */
 const SOON = 1_000;
-/** Refused logins that are tried again once a login has succeeded: a vhost or a user store may just be restarting. */
+/** How often a refused login is tried again after an earlier success: a vhost or a user store may be restarting. */
 const DENIED_ROUNDS = 3;
-/** Attempts that are told one by one; of the further ones, one now and then. */
+/** Attempts that are reported one by one; later ones are reported now and then. */
 const TOLD_ATTEMPTS = 8;
 const TOLD_EVERY = 30_000;
 
@@ -61,7 +61,7 @@ export function backoff(attempt: number, { from, to }: Pauses, random: () => num
   return Math.round(from + random() * Math.min(to - from, BASE_DELAY * 2 ** Math.min(attempt, 20)));
 }
 
-/** What the links of a session share: true once one of them has been connected. The broker is there then, and a later first connection that fails is tried again like a lost one. */
+/** Shared by the links of a session: true once one of them has connected. A first connection that fails after that is tried again like a lost one. */
 export interface Reached {
   any: boolean;
 }
@@ -74,14 +74,14 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
   let since = 0;
   let ended = 0;
   let attempts = 0;
-  /** Connections in a row that were of no use, short, and made at the first attempt. An outage of the broker, in which attempts fail, is none of these. */
+  /** Connections in a row that were short, of no use, and made at the first attempt. */
   let shortLived = 0;
-  /** When the first of these attempts was due, and when one was told. */
+  /** When the first of these attempts was due, and when one was last reported. */
   let troubled = 0;
   let told = 0;
   let reason: Failure | undefined;
   let closed = false;
-  /** Ends whatever is being tried when the link is closed meanwhile. */
+  /** Ends the attempt under way when the link is closed. */
   let trying: AbortController | undefined;
   let stopping: AbortSignal = new AbortController().signal;
 
@@ -101,7 +101,7 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
     }
   };
 
-  /** Says that a connection is tried again; of many attempts not each. */
+  /** Reports an attempt; of many attempts, some. */
   const tell = (attempt: number, pause: number, failure: Failure): void => {
     const now = Date.now();
     if (attempt === 1) troubled = now;
@@ -110,9 +110,9 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
     emit({ kind: 'reconnecting', role, attempt, delay: pause, since: now - troubled, repeated, failure });
   };
 
-  /** Until the first success: as many rounds over all addresses as were asked for, or as fit into `wait`. */
+  /** Connects for the first time: as many rounds over all addresses as were asked for, or as fit into `wait`. */
   const first = async (signal: AbortSignal): Promise<Connection> => {
-    // Files that cannot be read or used are told before the network is touched.
+    // Unusable certificate files are reported before the network is touched.
     for (const address of addresses) await tlsOptions(address, config);
     const again = reached.any && config.reconnect ? 1 + most : 1;
     const rounds = config.connectAttempts ?? (config.wait === undefined ? again : Number.POSITIVE_INFINITY);
@@ -122,7 +122,7 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
       if (connection !== undefined) return connection;
       const failure = combine(failures);
       const left = deadline - Date.now();
-      // A login that was refused is a mistake to correct, whatever the other addresses may still do.
+      // The user has to correct a refused login, whatever the other addresses may do.
       if (round >= rounds || left <= 0 || !failure.transient || failures.some(({ kind }) => kind === 'denied')) throw failure;
       const pause = Math.min(backoff(round - 1, config.reconnectDelay), left);
       tell(round, pause, failure);
@@ -130,20 +130,20 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
     }
   };
 
-  /** The pauses in an outage of so many milliseconds; attempts that are counted are spread over a longer time. */
+  /** The pauses after an outage of this many milliseconds; where attempts are counted, pauses are longer. */
   const within = (outage: number): Pauses => {
     const { from, to } = config.reconnectDelay;
     return most === Number.POSITIVE_INFINITY ? { from, to: Math.max(from, Math.min(to, Math.max(SOON, outage / 2))) } : { from, to };
   };
 
-  /** After a loss, or a connection of no use. */
+  /** Connects again after a loss, or after a connection of no use. */
   const again = async (lost: Connection, because: Failure | undefined, fresh: boolean, signal: AbortSignal): Promise<Connection> => {
-    // One that did not answer, or was of no use, was so for a while before it ended.
+    // The time that it did not answer, or was of no use, does not count as life.
     const fine = STABLE + (lost.unanswered || because !== undefined ? 2 * config.answerTimeout : 0);
     const lived = (lost.open ? Date.now() : ended) - since;
     if (fresh || lost.ofUse || lived > fine) attempts = 0;
     if (fresh || lost.ofUse || lived > SHORT) shortLived = 0;
-    // It may still be open, when only its channel was lost.
+    // The connection may still be open when only its channel was lost.
     await lost.close();
     let failure = because ?? reason ?? new Failure('unavailable', 'the connection was lost', { transient: true });
     if (!config.reconnect) throw lostFailure(failure, `reconnecting is off (${option('reconnect', false)})`);
@@ -223,10 +223,10 @@ async function pauseFor(milliseconds: number, signal: AbortSignal): Promise<void
   }
 }
 
-/** The failure of a round: the only one, or all of them by name, with the kind and the hint of the most telling. */
+/** The failure of a round: its only failure, or all of them by name, with the kind and hint of the most telling one. */
 function combine(failures: readonly Failure[]): Failure {
   const [first] = failures;
-  if (first === undefined) throw new Error('a link without addresses');
+  if (first === undefined) throw new Error('a link needs an address');
   if (failures.length === 1) return first;
   const telling = failures.find(({ kind }) => kind === 'denied') ?? failures.find(({ transient }) => !transient) ?? first;
   return new Failure(telling.kind, `no broker let us in:\n${failures.map(({ message }) => `  ${message}`).join('\n')}`, {
@@ -246,14 +246,14 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map(([, item]) => item);
 }
 
-/** True when another connection may go on. */
+/** True when another connection may succeed. */
 export async function isTemporary(failure: Failure, connection: Connection): Promise<boolean> {
   return connection.open ? failure.transient : (await connection.lost).transient;
 }
 
 /**
- * Connects, and asks what has to be known first. When the connection is lost before it has answered, or the node of a queue is down, all of it is asked
- * once more on the next connection, as often as a lost connection comes back.
+ * Connects, and asks a question first. When the connection is lost before the answer, or the node of the queue is down, the question is asked again on
+ * the next connection, as often as a lost connection comes back.
  */
 export async function askOver<T>(
   link: Link,

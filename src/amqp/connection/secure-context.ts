@@ -3,15 +3,14 @@ import { createSecureContext, type SecureContext, type SecureContextOptions } fr
 import { Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 
-/** A file, and who named it. */
+/** A file, and the option or URL parameter that named it. */
 export interface Pem {
   readonly named: string;
   readonly bytes: Buffer;
 }
 
 /**
- * The certificates of a connection, checked: Node would say only in the handshake, and of a useless CA file never, what is
- * wrong with them.
+ * Checks the certificates of a connection. Node reports a wrong one only in the handshake, and a CA file without certificates never.
  *
  * @throws Failure `config`
  */
@@ -34,7 +33,7 @@ function attempt(options: SecureContextOptions, failure: (error: Error) => Failu
 
 function checkCertificate(pem: Pem): void {
   try {
-    // It would take DER too, which a TLS context does not.
+    // A PEM header is needed: X509Certificate reads DER too, a TLS context does not.
     if (!pem.bytes.includes('-----BEGIN ')) throw new Error('no PEM');
     new X509Certificate(pem.bytes);
   } catch {

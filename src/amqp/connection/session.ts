@@ -4,14 +4,14 @@ import { formatDuration } from '../../model/quantity.ts';
 import { parseAddress } from './address.ts';
 import { type Link, type LinkConfig, openLink } from './reconnect.ts';
 
-/** A broker (or several to fail over between) and how to reach it. */
+/** How to reach a broker, or several to fail over between. */
 export interface SessionConfig extends Omit<LinkConfig, 'addresses'> {
   readonly url: readonly string[];
 }
 
-/** What patterns work on: nothing is connected before a publisher or a consumer asks for it. */
+/** What patterns work on. It connects when a publisher or a consumer asks for a connection. */
 export interface Session {
-  /** A connection of its own for a role; publishing and consuming never share one. It comes back for ever when it is `endless`. */
+  /** Opens a connection for a role; publishing and consuming never share one. An `endless` one never gives up. */
   readonly open: (role: Role, endless?: boolean) => Link;
   readonly emit: Emit;
   /** Aborted when the run is to stop. */
@@ -20,16 +20,17 @@ export interface Session {
 }
 
 /**
- * Opens a session. Its URLs are checked here; the network is touched later.
+ * Opens a session. Its URLs are checked now; it connects later.
  *
  * @throws Failure `usage` for a URL that cannot be read
  */
 export function createSession(config: SessionConfig, emit: Emit = () => undefined, signal: AbortSignal = new AbortController().signal): Session {
   const addresses = config.url.map(parseAddress);
-  for (const name of new Set(addresses.flatMap(({ ignored }) => ignored))) emit({ kind: 'note', text: `the URL's parameter "${name}" means nothing here` });
+  for (const name of new Set(addresses.flatMap(({ ignored }) => ignored)))
+    emit({ kind: 'note', text: `the URL's parameter "${name}" is not supported and has no effect` });
   const { cacert, cert, key, servername, insecure } = config;
   if (addresses.every(({ tls }) => !tls) && (cacert ?? cert ?? key ?? servername ?? (insecure || undefined)) !== undefined) {
-    emit({ kind: 'note', text: 'the TLS flags mean nothing here: every URL is amqp://, none amqps://' });
+    emit({ kind: 'note', text: 'the TLS options have no effect: no URL begins with amqps://' });
   }
   const links = new Set<Link>();
   const reached = { any: false };
@@ -48,12 +49,12 @@ export function createSession(config: SessionConfig, emit: Emit = () => undefine
   };
 }
 
-/** The session for a run that has no end of its own: its connections come back for ever, unless the config says how often. */
+/** The session of a run without an end of its own: its connections never give up, unless the config says so. */
 export function endless(session: Session): Session {
   return { ...session, open: (role) => session.open(role, true) };
 }
 
-/** The session of a run with a deadline: `pass` is called when it passes, and what still waits for the broker then ends soon. */
+/** The session of a run with a deadline. When it passes, `pass` is called, and waits for the broker end soon. */
 export function withDeadline(session: Session, milliseconds: number | undefined, pass: () => void): { readonly session: Session; readonly clear: () => void } {
   if (milliseconds === undefined) return { session, clear: () => undefined };
   const late = new AbortController();

@@ -6,7 +6,7 @@ import { option } from '../../model/option.ts';
 import type { Address } from './address.ts';
 import type { Pem } from './secure-context.ts';
 
-/** Certificate files and checks, as flags give them; what a URL's query says is used where a flag says nothing. */
+/** Certificate files and checks; an option wins over the URL's query. */
 export interface TlsConfig {
   readonly cacert?: string | undefined;
   readonly cert?: string | undefined;
@@ -24,8 +24,8 @@ export interface TlsOptions {
 }
 
 /**
- * Reads and checks the files of a TLS connection; undefined for a plain one. They are read for each connection anew, so
- * that a long run picks up certificates that were renewed.
+ * Reads and checks the files of a TLS connection; undefined for a plain one. They are read for each connection anew: a long
+ * run picks up renewed certificates.
  *
  * @throws Failure `missing` or `io` for a file that cannot be read, `config` for one that does not hold what it should,
  * `usage` for a certificate without its key
@@ -40,9 +40,9 @@ export async function tlsOptions(address: Address, config: TlsConfig): Promise<T
       ?.bytes.toString()
       .replace(/\r?\n$/, '') ?? address.passphrase;
   if ((cert === undefined) !== (key === undefined)) throw new Failure('usage', `${option('cert')} and ${option('key')} go together`);
-  // Loaded here because node:tls costs a plain connection 3 ms.
+  // Loaded here: node:tls costs a plain connection 3 ms.
   const { secureContext } = await import('./secure-context.ts');
-  // An IP address is no name that the broker could choose a certificate by; Node looks for it in the certificate.
+  // An IP address is not a server name; Node looks for it in the certificate.
   const servername = config.servername ?? address.servername ?? (isIP(address.host) === 0 ? address.host : undefined);
   return {
     secureContext: secureContext(ca, cert, key, passphrase),
@@ -68,7 +68,7 @@ function read(name: string, path: string | undefined, parameter?: string, inUrl?
   }
 }
 
-/** What came out of pipes, such as the `<(…)` of a shell: they can be read only once, but connections are opened again. */
+/** Contents of pipes, such as `<(…)` of a shell: a pipe can be read once, but each connection needs its bytes. */
 const pipes = new Map<string, Buffer>();
 
 function readAgain(file: string): Buffer {

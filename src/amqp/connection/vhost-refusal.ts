@@ -4,9 +4,9 @@ import { credentials } from 'amqplib';
 import type { Address } from './address.ts';
 import type { TlsOptions } from './tls.ts';
 
-/** What the broker answered to the wish for a vhost. */
+/** The broker's answer to a request to open a vhost. */
 export interface Reply {
-  /** 200 when it opened it after all. */
+  /** 200 when the broker opened the vhost after all. */
   readonly code: number;
   readonly text: string;
 }
@@ -24,8 +24,8 @@ const CLOSE_OK = 51;
 const HEAD = 7;
 
 /**
- * Logs in once more, by hand, to hear why the broker does not open the vhost: amqplib drops those words. Resolves with
- * undefined when they cannot be had; never rejects, and ends at the latest when the signal aborts.
+ * Logs in once more, by hand, to learn why the broker does not open the vhost: amqplib drops those words. Resolves with
+ * undefined when it cannot learn them; never rejects, and ends at the latest when the signal aborts.
  */
 export async function askAboutVhost(address: Address, tls: TlsOptions | undefined, signal: AbortSignal): Promise<Reply | undefined> {
   const target = { host: address.host, port: address.port, signal };
@@ -49,7 +49,7 @@ export async function askAboutVhost(address: Address, tls: TlsOptions | undefine
       }
     }
   } catch {
-    // Whatever went wrong here, the refusal before it is what is to be told.
+    // A failure here is not reported: the refusal before it is.
   } finally {
     socket.destroySoon();
   }

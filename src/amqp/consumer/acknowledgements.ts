@@ -2,24 +2,24 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import type { Label, Labelled, Settlement } from '../../model/verdict.ts';
 import { atLeast } from './return-rules.ts';
 
-/** What became of the deliveries that were handed to somebody, each counted once, and of those that were not. */
+/** What became of deliveries: each delivery that a handler got counts once; `returned` counts the others. */
 export interface AnswerCounts extends Readonly<Record<Label, number>> {
-  /** Deliveries whose channel was lost before the broker was known to have their answer: it hands them out again, unless it had it. */
+  /** Deliveries whose channel was lost before the broker proved that it had their answer; it delivers them again unless it had. */
   readonly unknown: number;
-  /** Given back without having been handed to anybody. */
+  /** Returned to the queue without having reached a handler. */
   readonly returned: number;
 }
 
 interface Batch {
   readonly settled: ReadonlyMap<Labelled, number>;
-  /** Answers that were sent on the channel when this batch had been. */
+  /** Answers sent on the channel up to and with this batch. */
   readonly upTo: number;
   readonly frames: number;
 }
 
 /**
- * Sends what was decided about the deliveries of a channel, and counts over all channels what became of each delivery. The broker confirms no
- * answer: one counts once something that the broker says later on proves that it has it, and is unknown when its channel is lost before.
+ * Sends the answers to the deliveries of a channel, and counts over all channels what became of each delivery. The broker does not confirm
+ * answers: one counts once a later word of the broker proves that the broker read it, and is unknown when its channel is lost before that.
  */
 export class Answers {
   readonly #counts = { acknowledged: 0, rejected: 0, requeued: 0, retried: 0, dead: 0, dropped: 0, copiedBack: 0, unknown: 0, returned: 0 };
@@ -31,12 +31,12 @@ export class Answers {
     return { ...this.#counts };
   }
 
-  /** Answers that the broker is known to have, over all channels: these messages do not come again. */
+  /** Proven answers, over all channels: these messages do not come again. */
   get proven(): number {
     return this.#proven;
   }
 
-  /** Answers on this channel that were decided and not sent. */
+  /** Answers of this channel that are decided and not sent. */
   get waiting(): number {
     return this.#ledger.decided;
   }
@@ -46,22 +46,22 @@ export class Answers {
     return this.#ledger.told;
   }
 
-  /** Deliveries of this channel of which somebody has decided what becomes of them. */
+  /** Deliveries of this channel whose answer is decided. */
   get settled(): number {
     return this.#ledger.told + this.#ledger.decided + this.#ledger.held;
   }
 
-  /** Frames that were sent on this channel, and of whose answers nothing proves that the broker has them. */
+  /** Frames sent on this channel whose answers are not proven. */
   get unprovenFrames(): number {
     return this.#unproven.reduce((sum, { frames }) => sum + frames, 0);
   }
 
-  /** Begins with a new channel, on which tags count from 1 again; what was not proven on the last one is lost. `withQueue` as for `lose`. */
+  /** Begins with a new channel, on which tags count from 1 again; unproven answers of the last one are lost. `withQueue` as for `lose`. */
   restart(withQueue: boolean): void {
     this.lose(withQueue);
   }
 
-  /** True when a delivery has no answer yet that was sent. */
+  /** True when a delivery is unanswered. */
   get open(): boolean {
     return this.#ledger.open > 0 || this.#ledger.pending.size > 0;
   }
@@ -70,7 +70,7 @@ export class Answers {
     this.#ledger.opened(tag);
   }
 
-  /** The delivery is handed to somebody: from now on it is counted as what becomes of it. */
+  /** A handler gets the delivery: from now on it counts. */
   begin(tag: number): void {
     this.#ledger.begin(tag);
   }
@@ -79,7 +79,7 @@ export class Answers {
     this.#ledger.settle(tag, labelled);
   }
 
-  /** Sends at most so many of the answers that wait. */
+  /** Sends at most this many of the waiting answers. */
   send(channel: Channel, most: number): void {
     const { refused, upTo, single, settled } = this.#ledger.take(Math.max(0, most));
     const frames = refused.length + single.length + (upTo === undefined ? 0 : 1);
@@ -91,7 +91,7 @@ export class Answers {
     });
   }
 
-  /** The broker is known to have the first so many answers that were sent on this channel. */
+  /** The broker has read this many answers of this channel. */
   prove(answers: number): void {
     for (let [batch] = this.#unproven; batch !== undefined && batch.upTo <= answers; [batch] = this.#unproven) {
       this.#unproven.shift();
@@ -103,8 +103,8 @@ export class Answers {
   }
 
   /**
-   * The channel is lost: nothing can prove any more what has not been proven. Returns how many answers that were. `withQueue` is true for a queue that went with its
-   * connection: whatever was decided holds then, for nothing comes again.
+   * The channel is lost, and nothing can be proven any more. Returns how many answers were unproven. `withQueue` is true for a queue that was deleted with its
+   * connection: every decision then holds, because nothing is delivered again.
    */
   lose(withQueue = false): number {
     let lost = 0;
@@ -120,9 +120,9 @@ export class Answers {
   }
 
   /**
-   * Counts everything that the broker has not been told of as given back, and answers it where closing the channel, which gives it back too, would
-   * do harm: from 4.3 on closing counts as a failed attempt on quorum queues and a nack does not. Before, a nack would
-   * send the messages to the tail of a quorum queue, and closing keeps their place.
+   * Counts every unanswered delivery as returned, and returns it now where closing the channel, which returns it too, would
+   * do harm. From 4.3 on closing counts as a failed attempt on quorum queues and a nack does not. Before 4.3 a nack would
+   * send the messages to the end of a quorum queue, and closing keeps their place.
    */
   giveBack(channel: Channel, version: string): void {
     const { open, pending } = this.#ledger;
@@ -134,7 +134,7 @@ export class Answers {
   }
 }
 
-/** A channel that could not understand its broker is closing before anybody hears of it: its answers are lost with it, and are counted then. */
+/** Ignores that the channel is closing already, after a frame that amqplib could not read: its answers are lost with it, and counted then. */
 function unlessClosing(tell: () => void): void {
   try {
     tell();
@@ -143,39 +143,39 @@ function unlessClosing(tell: () => void): void {
   }
 }
 
-/** What amqplib looks at when it answers a message. */
+/** The part of a message that amqplib reads to answer it. */
 export function tagged(deliveryTag: number): ConsumeMessage {
   return { fields: { deliveryTag } } as ConsumeMessage;
 }
 
-/** What to tell the broker: refusals one by one first, then everything up to a tag, then some beyond it one by one. */
+/** What to send: rejections one by one, then everything up to a tag, then some deliveries beyond it one by one. */
 export interface SettlementFrames {
   readonly refused: readonly { readonly tag: number; readonly requeue: boolean }[];
   readonly upTo: number | undefined;
   readonly single: readonly number[];
-  /** How many deliveries all of these settle, by how they were settled. */
+  /** How many deliveries these frames settle, by label. */
   readonly settled: ReadonlyMap<Labelled, number>;
 }
 
 /**
- * A delivery is `open` until it is handed to somebody, then `begun` until it is settled. One that was settled is `told` once the broker is told of it.
+ * A delivery is `open` until a handler gets it, then `begun` until it is settled. A settled one is `told` once the answer is sent.
  */
 type State = Labelled | 'open' | 'begun' | 'told';
 
 /**
- * The deliveries of one channel and what was decided about each. Delivery tags count from 1, so that the longest prefix in
- * which everything is settled can be acknowledged with one frame; what is not decided is never inside it.
+ * The deliveries of one channel and their settlements. Delivery tags count from 1, so that one frame can acknowledge the longest prefix in
+ * which everything is settled. An undecided delivery is never part of it.
  */
 export class Ledger {
   /** One state per tag, from `#low` on. */
   #states: State[] = [];
-  /** The lowest tag that has not been answered. */
+  /** The lowest unanswered tag. */
   #low = 1;
   #decided = 0;
   #held = 0;
   #told = 0;
 
-  /** SettlementFrames that were decided and not yet taken. */
+  /** Answers decided and not taken. */
   get decided(): number {
     return this.#decided;
   }
@@ -185,17 +185,17 @@ export class Ledger {
     return this.#held;
   }
 
-  /** SettlementFrames that were taken. */
+  /** Answers taken. */
   get told(): number {
     return this.#told;
   }
 
-  /** Deliveries that were handed to nobody. */
+  /** Deliveries that no handler got. */
   get open(): number {
     return this.#states.reduce((sum, state) => sum + (state === 'open' ? 1 : 0), 0);
   }
 
-  /** Deliveries that were handed to somebody, and of which the broker has not been told. */
+  /** Deliveries that a handler got, and whose answer was not sent. */
   get pending(): Map<Labelled | 'begun', number> {
     const pending = new Map<Labelled | 'begun', number>();
     for (const state of this.#states) if (state !== 'told' && state !== 'open') pending.set(state, (pending.get(state) ?? 0) + 1);
@@ -206,13 +206,13 @@ export class Ledger {
     this.#states[tag - this.#low] = 'open';
   }
 
-  /** Records that a delivery was handed to somebody. */
+  /** Records that a handler got a delivery. */
   begin(tag: number): void {
     const index = tag - this.#low;
     if (this.#states[index] === 'open') this.#states[index] = 'begun';
   }
 
-  /** Records what was decided; ignored when the delivery has a final settlement already. */
+  /** Records a settlement; ignored when the delivery has a final one already. */
   settle(tag: number, labelled: Labelled): void {
     const index = tag - this.#low;
     const state = this.#states[index];
@@ -223,7 +223,7 @@ export class Ledger {
     else this.#decided++;
   }
 
-  /** Takes at most `most` decided answers, in order, the longest prefix of acks as one. */
+  /** Takes at most `most` answers in order, the longest prefix of acks as one. */
   take(most: number): SettlementFrames {
     const refused: { tag: number; requeue: boolean }[] = [];
     const single: number[] = [];

@@ -5,7 +5,7 @@ import type { WireDelivery } from './delivery.ts';
 
 /** What a subscription may take. */
 export interface Portion {
-  /** Deliveries at most. Not one more is asked of the queue. */
+  /** The most deliveries; the queue is asked for no more. */
   readonly most: number;
   /** Such as `x-stream-offset`. */
   readonly arguments: FieldTable;
@@ -15,22 +15,22 @@ export interface ConsumerConfig {
   readonly queue: string;
   /** Most deliveries without an answer, 1 to 65535. */
   readonly prefetch: number;
-  /** True: the queue forgets a message as soon as it has been sent. Not together with a limit. */
+  /** True: the queue forgets a message once it has sent it. Not together with a limit. */
   readonly noAck: boolean;
   readonly exclusive: boolean;
   readonly priority?: number | undefined;
-  /** Ensured on each connection of the consumer: an exclusive queue belongs to the connection that declares it. */
+  /** Ensured on each connection: an exclusive queue belongs to the connection that declares it. */
   readonly topology?: Topology | undefined;
-  /** Called on each connection after the first, for what may have been lost meanwhile. */
+  /** Called on each connection after the first, to declare again what was lost. */
   readonly restore?: ((connection: Connection) => Promise<void>) | undefined;
-  /** Called before each subscription after the first; absent: as many as the limit less what the broker is known to have the answers for, from the same place. */
+  /** Called before each subscription after the first; absent: take the limit less the proven answers, from the same place. */
   readonly resume?: ((connection: Connection, queue: string) => Promise<Portion>) | undefined;
-  /** Called whenever a subscription stands, with what the queue is called on this connection. */
+  /** Called whenever a subscription begins, with the name of the queue on this connection. */
   readonly onSubscribed?: ((queue: string) => void) | undefined;
-  /** Milliseconds that a message may stay unacknowledged, where a consumer can say so; absent: what the broker or the queue says. */
+  /** Milliseconds that a message may stay unacknowledged, where a consumer can ask for it; absent: as the broker or the queue says. */
   readonly consumerTimeout?: number | undefined;
-  /** Called for a delivery that comes while the consumer stops: it goes back with the channel unless it is settled before. */
+  /** Called for a delivery that arrives while the consumer stops: it returns with the channel unless it is settled before. */
   readonly onLate?: ((delivery: WireDelivery) => void) | undefined;
-  /** Called when the broker took back what was held for too long; deliveries of the channel are no longer current. */
+  /** Called when the broker took messages back because of the consumer timeout; deliveries of the channel are no longer current. */
   readonly onTimedOut?: (() => void) | undefined;
 }

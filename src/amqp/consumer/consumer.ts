@@ -19,18 +19,18 @@ import { isConsumerTimeout, isTimeoutCancel, timeoutArgument } from './consumer-
 import { takeDeliveries, type WireDelivery } from './delivery.ts';
 import { untilSettled } from './queue-depth.ts';
 
-/** Pause before subscribing again on a connection that is still there. */
+/** Milliseconds before subscribing again on a connection that is still open. */
 const RESUBSCRIBE_DELAY = 500;
-/** Milliseconds that an answer may wait for others. */
+/** Milliseconds that an answer may wait for others, to share a write. */
 const FLUSH_DELAY = 2;
 const MAX_PREFETCH = 65_535;
-/** A channel keeps answers to a quorum queue back once 32 frames of them are on their way; it may know of some that we take for settled. */
+/** A channel holds answers to a quorum queue back while 32 frames of them are on their way; half of that is a margin. */
 const KEPT_BACK = 16;
 
 /**
- * Takes messages off a queue. Answers are sent in batches, and only for what was settled. The broker confirms no answer: one counts once a later word of
- * the broker proves that it has it. After a lost connection the consumer subscribes again; answers for deliveries of the old one are dropped, for
- * the broker hands those out again, and those that were sent without a proof are counted as unknown.
+ * Takes messages off a queue. It sends answers in batches, and only for settled deliveries. The broker does not confirm answers: one counts once a later word of
+ * the broker proves it. After a lost connection the consumer subscribes again. Answers for deliveries of the old connection are dropped, because
+ * the broker delivers those again; answers that were sent without a proof count as unknown.
  */
 export class Consumer {
   readonly #session: Session;
@@ -40,7 +40,7 @@ export class Consumer {
   readonly #answers = new Answers();
   #connection: Connection | undefined;
   #prepared: Connection | undefined;
-  /** What the queue is called on this connection, and how many connections have had one of their own. */
+  /** The queue's name on this connection, and how many connections had a name of their own. */
   #queue: string;
   #names = 0;
   #channel: Channel | undefined;
@@ -48,30 +48,30 @@ export class Consumer {
   #generation = 0;
   #limit = Number.POSITIVE_INFINITY;
   #arguments: FieldTable = {};
-  /** How many this channel may take, how many it has, and how many it may have unanswered. */
-  #wanted = Number.POSITIVE_INFINITY;
+  /** For this channel: how many deliveries it may take, how many it took, and how many may be unanswered. */
+  #channelLimit = Number.POSITIVE_INFINITY;
   #delivered = 0;
   #prefetch = 0;
-  /** How many answers are held back so that the queue has nothing to send beyond what is wanted; none once nothing more can come. */
+  /** How many answers are held back so that the queue sends nothing beyond the limit; 0 once nothing more can arrive. */
   #reserve = 0;
   #cancelling: Promise<void> | undefined;
-  /** True once everything that was wanted is settled on this channel. */
+  /** True once everything that this channel may take is settled. */
   #completing = false;
   #flushing: NodeJS.Timeout | undefined;
   #stopping = false;
   #subscribing = false;
   #finish: () => void = () => undefined;
-  /** Resolves once as many as were wanted have been settled, and the broker is known to have every answer that counts. */
+  /** Resolves once as many deliveries as asked for are settled, and every answer that counts is proven. */
   readonly finished: Promise<void> = new Promise((resolve) => {
     this.#finish = resolve;
   });
   #end: (failure: Failure | undefined) => void = () => undefined;
-  /** Resolves when it can go on no longer: with the failure, or with undefined after `close`. */
+  /** Resolves at the end: with the failure, or with undefined after `close`. */
   readonly ended: Promise<Failure | undefined> = new Promise((resolve) => {
     this.#end = resolve;
   });
 
-  /** Nothing is connected before `connect`. Each delivery is answered through `settle`. */
+  /** Connects in `connect`. Each delivery is answered through `settle`. */
   constructor(session: Session, config: ConsumerConfig, onDelivery: (delivery: WireDelivery) => void) {
     this.#session = session;
     this.#config = config;
@@ -81,7 +81,7 @@ export class Consumer {
   }
 
   /**
-   * Connects; nothing is delivered before `subscribe`.
+   * Connects; deliveries begin with `subscribe`.
    *
    * @throws Failure as the connection gives it
    */
@@ -94,17 +94,17 @@ export class Consumer {
     return this.#tag !== undefined;
   }
 
-  /** What became of the deliveries that were begun; of the current channel only what is proven. */
+  /** What became of the deliveries that a handler got; of the current channel only what is proven. */
   get counts(): AnswerCounts {
     return this.#answers.counts;
   }
 
-  /** Answers that the broker is known to have: these messages do not come again. */
+  /** Proven answers: these messages do not come again. */
   get proven(): number {
     return this.#answers.proven;
   }
 
-  /** Asks something about the queue, on the consumer's own connection. Without a subscription, which comes back by itself, it connects again for that. */
+  /** Asks about the queue on the consumer's own connection. When no subscription is being kept alive, it connects again if needed. */
   async ask<T>(question: (connection: Connection, queue: string) => Promise<T>): Promise<T> {
     for (;;) {
       const connection = this.connected();
@@ -118,19 +118,19 @@ export class Consumer {
     }
   }
 
-  /** True for a queue that goes with its connection. */
+  /** True for a queue that is deleted with its connection. */
   get #isTemporary(): boolean {
     const { topology, queue } = this.#config;
     return topology?.queues.some(({ name, exclusive }) => name === queue && exclusive === true) === true;
   }
 
-  /** What is to be there is ensured once on each connection; a queue that is deleted later on stays deleted. */
+  /** Ensures the topology once on each connection: a queue that is deleted later stays deleted. */
   async #prepare(connection: Connection): Promise<void> {
     const { topology, restore, queue } = this.#config;
     if (this.#prepared === connection) return;
     if (this.#prepared !== undefined) await restore?.(connection);
     if (topology !== undefined) {
-      // The broker may not know yet that the connection is lost which holds the last one, and would keep that name locked.
+      // The broker may not know yet that the last connection is lost, and keep that exclusive name locked.
       if (this.#isTemporary && ++this.#names > 1) this.#queue = `${queue}.${this.#names}`;
       await ensure(connection, withQueueName(topology, queue, this.#queue));
     }
@@ -138,9 +138,9 @@ export class Consumer {
   }
 
   /**
-   * Starts the deliveries, with arguments such as `x-stream-offset`, until at most `limit` of them have an answer that the broker is known to have, over all
-   * reconnects. Not one more is asked of the queue, for a message that is delivered and given back is marked as redelivered, and on a quorum queue it has spent one
-   * of its attempts.
+   * Starts the deliveries, with arguments such as `x-stream-offset`, until at most `limit` of them have a proven answer, over all
+   * reconnects. The queue is asked for no more: a message that is delivered and returned is marked as redelivered, and on a quorum queue one
+   * of its attempts is spent.
    *
    * @throws Failure `missing`, `denied` or `refused` as the broker gives it
    */
@@ -153,40 +153,40 @@ export class Consumer {
     void this.#run(connection, ended);
   }
 
-  /** False for a delivery of an earlier channel: the broker hands it out again. */
+  /** False for a delivery of an earlier channel: the broker delivers it again. */
   isCurrent(delivery: WireDelivery): boolean {
     return delivery.generation === this.#generation && this.#channel !== undefined;
   }
 
-  /** Takes a delivery over, to settle it: from now on it counts. False for one that is no longer current. */
+  /** Takes a delivery over: from now on it counts. False for one that is no longer current. */
   begin(delivery: WireDelivery): boolean {
     if (!this.isCurrent(delivery)) return false;
     this.#answers.begin(delivery.tag);
     return true;
   }
 
-  /** Records what becomes of a delivery, and how it counts; one that is no longer current is ignored, and the result is false. */
+  /** Records how a delivery is settled and how it counts. Ignores one that is no longer current, and returns false. */
   settle(delivery: WireDelivery, given: Settlement | Labelled): boolean {
     if (!this.isCurrent(delivery)) return false;
     this.#answers.decide(delivery.tag, typeof given === 'string' ? labelled(given) : given);
     const { waiting } = this.#answers;
-    // A part of the prefetch at a time keeps the queue busy; a frame per message would cost a write each.
+    // Answering a quarter of the prefetch at a time keeps the queue busy; a frame for each message would cost a write each.
     if (waiting >= this.#reserve / 4) this.#flush();
     else if (waiting > 0) this.#flushing ??= setTimeout(() => this.#flush(), FLUSH_DELAY);
     this.#completeIfSettled();
     return true;
   }
 
-  /** Stops the deliveries; those that were made can still be settled. */
+  /** Stops the deliveries; those that arrived can still be settled. */
   async cancel(): Promise<void> {
     this.#stopping = true;
     await this.#cancelSubscription();
   }
 
   /**
-   * Stops, sends the answers that were decided, gives back everything else and closes the connection.
+   * Stops, sends the decided answers, returns everything else to the queue, and closes the connection.
    *
-   * @throws Failure `unavailable` when the connection went before the broker was known to have the answers: it hands those messages out again, unless it had them
+   * @throws Failure `unavailable` when the connection was lost before the answers were proven: the broker delivers those messages again unless it had them
    */
   async close(): Promise<void> {
     await this.cancel();
@@ -199,7 +199,7 @@ export class Consumer {
     if (lost > 0) {
       throw new Failure('unavailable', `the connection was lost before the broker had ${formatCount(lost, 'answer')}`, {
         cause: failure,
-        hint: 'the broker hands those messages out again, unless it had the answer',
+        hint: 'the broker delivers those messages again, unless it had the answer',
       });
     }
   }
@@ -219,10 +219,10 @@ export class Consumer {
     }
   }
 
-  /** Everything that was wanted is settled: it is done once the broker has it. A channel that is lost before is followed by another one. */
+  /** Once everything asked for is settled: it is done when the broker has the answers. A channel that is lost before is followed by another one. */
   #completeIfSettled(): void {
     const [channel, connection] = [this.#channel, this.#connection];
-    if (this.#answers.settled < this.#wanted || this.#tag !== undefined || this.#cancelling === undefined || this.#completing) return;
+    if (this.#answers.settled < this.#channelLimit || this.#tag !== undefined || this.#cancelling === undefined || this.#completing) return;
     if (channel === undefined || connection === undefined) return;
     this.#completing = true;
     void this.#complete(channel, connection, this.#cancelling);
@@ -236,15 +236,15 @@ export class Consumer {
       await this.#prove(channel, connection);
       if (this.#channel === channel) this.#finish();
     } catch {
-      // The channel is lost, and whoever watches over it knows.
+      // The channel is lost; `ended` reports it.
     }
   }
 
-  /** Resolves once the broker is known to have all answers that were sent. Only for a channel that gets nothing more. */
+  /** Resolves once all answers are proven. Only for a channel that takes nothing more. */
   async #prove(channel: Channel, connection: Connection, patience?: number): Promise<void> {
     const { sent, unprovenFrames } = this.#answers;
     if (unprovenFrames === 0) return;
-    // The answer comes after the channel has passed on what came before it.
+    // The channel answers this after it has passed on everything before.
     await onChannel(channel.prefetch(this.#prefetch), connection, patience);
     if (unprovenFrames >= KEPT_BACK) await untilSettled(connection, this.#queue);
     if (this.#channel === channel) this.#answers.prove(sent);
@@ -259,11 +259,11 @@ export class Consumer {
         const failure = await ended;
         if (this.#stopping) return;
         if (this.#answers.proven > proven || (this.#config.noAck && this.#delivered > 0)) connection.ofUse = true;
-        // Once, another subscription on the same connection may fare better.
+        // Another subscription on the same connection may succeed once.
         if (this.#answers.proven > proven || performance.now() - since > STABLE || isConsumerTimeout(failure)) inVain = 0;
         if (connection.open && inVain === 0) await this.#recover(failure);
         else if (failure.transient) {
-          // A queue whose node is down may be back on the next connection, or reached from another node.
+          // A queue whose node is down may be back on the next connection, or be reached through another node.
           connection = await this.#link.connect(this.#session.signal, connection.open ? failure : undefined);
           this.#connection = connection;
         } else throw failure;
@@ -276,7 +276,7 @@ export class Consumer {
     }
   }
 
-  /** Waits before subscribing again, where that can help: the queue moved, or a message was held for too long. */
+  /** Waits before subscribing again, when the queue moved or a message was held for too long. */
   async #recover(failure: Failure): Promise<void> {
     const timedOut = isConsumerTimeout(failure);
     if (!failure.transient && !timedOut) throw failure;
@@ -290,7 +290,7 @@ export class Consumer {
     this.#config.onTimedOut?.();
   }
 
-  /** The broker has ended the subscription, and the channel is still there. */
+  /** The broker ended the subscription, and the channel is still open. */
   async #cancelled(channel: Channel, connection: Connection, queue: string): Promise<Failure> {
     this.#flush();
     const { sent } = this.#answers;
@@ -314,10 +314,10 @@ export class Consumer {
     return this.#connection;
   }
 
-  /** What another subscription may still take. */
+  /** What the next subscription may still take. */
   async #portion(connection: Connection): Promise<Portion> {
     const { resume } = this.#config;
-    // What the last channel had is settled in no other way any more.
+    // The answers of the last channel cannot be proven any more.
     this.#answers.restart(this.#isTemporary);
     return resume === undefined ? { most: this.#limit - this.#answers.proven, arguments: this.#arguments } : resume(connection, this.#queue);
   }
@@ -336,8 +336,8 @@ export class Consumer {
     const { ended } = watchChannel(channel, connection);
     this.#generation++;
     this.#delivered = 0;
-    this.#wanted = most;
-    this.#prefetch = Math.max(1, Math.min(this.#config.prefetch, this.#wanted, MAX_PREFETCH));
+    this.#channelLimit = most;
+    this.#prefetch = Math.max(1, Math.min(this.#config.prefetch, this.#channelLimit, MAX_PREFETCH));
     this.#reserve = this.#prefetch;
     this.#cancelling = undefined;
     this.#completing = false;
@@ -357,7 +357,7 @@ export class Consumer {
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;
     this.#config.onSubscribed?.(queue);
-    if (this.#stopping || this.#delivered >= this.#wanted) void this.#cancelSubscription();
+    if (this.#stopping || this.#delivered >= this.#channelLimit) void this.#cancelSubscription();
     this.#completeIfSettled();
     return { ended: Promise.race([ended, cancelled]) };
   }
@@ -365,13 +365,13 @@ export class Consumer {
   #take(delivery: WireDelivery): void {
     if (delivery.generation !== this.#generation) return;
     if (!this.#config.noAck) this.#answers.opened(delivery.tag);
-    // The queue hands out more than the prefetch only when it has as many answers. (That of a stream counts otherwise, and so do its answers.)
+    // The queue sends more than the prefetch only when it has as many answers. (Streams count otherwise, and so do their answers.)
     this.#answers.prove(delivery.tag - this.#prefetch);
-    // Beyond what was asked for: it stays open and goes back when the channel closes. Streams deliver by the chunk.
+    // A delivery beyond the limit stays open and returns when the channel closes. Streams deliver in chunks.
     if (this.#stopping) this.#config.onLate?.(delivery);
-    if (this.#stopping || this.#delivered >= this.#wanted) return;
+    if (this.#stopping || this.#delivered >= this.#channelLimit) return;
     this.#delivered++;
-    if (this.#delivered >= this.#wanted) void this.#cancelSubscription();
+    if (this.#delivered >= this.#channelLimit) void this.#cancelSubscription();
     this.#onDelivery(delivery);
   }
 
@@ -385,7 +385,7 @@ export class Consumer {
     this.#tag = undefined;
     await onChannel(channel.cancel(tag), connection, this.#stopping ? CLOSING_PATIENCE : undefined).catch(() => undefined);
     if (this.#channel !== channel || !connection.open) return;
-    // Nothing more can come: answers need no longer be held back.
+    // Nothing more can arrive: answers need no longer be held back.
     this.#reserve = 0;
     this.#flush();
   }
@@ -393,7 +393,7 @@ export class Consumer {
   #flush(): void {
     clearTimeout(this.#flushing);
     this.#flushing = undefined;
-    // Answered + prefetch never exceeds what is wanted, so that the queue has nothing to send beyond it.
-    if (this.#channel !== undefined) this.#answers.send(this.#channel, this.#wanted - this.#reserve - this.#answers.sent);
+    // Answered + prefetch never exceeds the limit: the queue has nothing to send beyond it.
+    if (this.#channel !== undefined) this.#answers.send(this.#channel, this.#channelLimit - this.#reserve - this.#answers.sent);
   }
 }

@@ -5,28 +5,28 @@ import { type DeliveryFrames, tapDeliveries } from '../codec/amqplib-internals.t
 import { readProperties } from '../codec/frames.ts';
 import type { Connection } from '../connection/connection.ts';
 
-/** A delivery as it came off the wire. What it is made of is decoded only when somebody looks: printing bodies needs no properties. */
+/** A delivery off the wire. Its parts are decoded when they are read: printing bodies needs no properties. */
 export interface WireDelivery extends Delivery {
-  /** The channel it came on and its place there; both are needed to answer. */
+  /** Its channel and its tag there; an answer needs both. */
   readonly generation: number;
   readonly tag: number;
-  /** The offset in a stream, or undefined where the queue is none. */
+  /** The offset in a stream; undefined for other queues. */
   readonly offset: number | undefined;
 }
 
-/** Where deliveries come from, and on which channel, counted by whoever opens them. */
+/** The connection and channel of deliveries; the caller counts the channels. */
 export interface DeliveryOrigin {
   readonly queue: string;
   readonly generation: number;
-  /** True for deliveries that nobody answers: the broker gives direct replies any tag (tried on 3.10.8). */
+  /** True for deliveries that get no answer: the broker gives direct replies any tag (tried on 3.10.8). */
   readonly unanswered?: boolean;
-  /** How many may have come by now: those that have an answer, and the prefetch. */
+  /** How many may have arrived by now: the answered ones and the prefetch. */
   readonly most?: (() => number) | undefined;
 }
 
 /**
- * Hands out what comes for the one consumer of a channel; the result is for `channel.consume`. Delivery tags count from 1 on each channel: a broker that
- * leaves one out, or sends one twice, cannot be answered, and its connection is given up.
+ * Hands out the deliveries of the one consumer of a channel; the result is for `channel.consume`. Delivery tags count from 1 on each channel. A broker that
+ * omits one, or sends one twice, cannot be answered, and its connection is given up.
  */
 export function takeDeliveries(
   channel: Channel,
@@ -38,7 +38,7 @@ export function takeDeliveries(
   const take = (delivery: WireDelivery): void => {
     if (delivery.tag === last + 1 || origin.unanswered === true) {
       last++;
-      // Streams deliver by the chunk, however many messages that has. Anything else beyond the prefetch would only fill the memory.
+      // Streams deliver in chunks of any size. From other queues, deliveries beyond the prefetch would only fill the memory.
       if (origin.most === undefined || last <= origin.most() || delivery.offset !== undefined) onDelivery(delivery);
       else if (connection.open) connection.giveUp(brokenRule(`it delivered message ${last} although the prefetch ends at ${origin.most()}`));
     } else if (connection.open) connection.giveUp(brokenRule(`it sent the delivery tag ${delivery.tag} where ${last + 1} was due`));
@@ -47,7 +47,7 @@ export function takeDeliveries(
   return (message) => message !== null && take(new DecodedDelivery(origin, message, header()));
 }
 
-/** One that lies in the bytes of the socket, in one piece. */
+/** A delivery in one piece in the bytes of the socket. */
 class FramedDelivery implements WireDelivery {
   readonly queue: string;
   readonly generation: number;
@@ -87,7 +87,7 @@ class FramedDelivery implements WireDelivery {
   }
 }
 
-/** One that amqplib has put together. */
+/** A delivery that amqplib put together. */
 class DecodedDelivery implements WireDelivery {
   readonly queue: string;
   readonly exchange: string;
@@ -133,7 +133,7 @@ function offsetIn(headers: FieldTable | undefined): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
-/** The properties that amqplib found, without the keys that it leaves undefined. */
+/** The properties that amqplib found, without its undefined keys. */
 function present(properties: AmqplibMessage['properties']): Properties {
   return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as Properties;
 }

@@ -10,37 +10,37 @@ import type { PutBack } from './put-back.ts';
 import { readyNow, untilReady } from './queue-depth.ts';
 import { isLastReturn, type ReturnRules } from './return-rules.ts';
 
-/** What AMQP can express. */
+/** AMQP's limit. */
 const MAX_PREFETCH = 65_535;
-/** The first few tell how large messages are. */
+/** How many messages show how large the others are. */
 const SAMPLE = 50;
-/** Fewer leave the broker waiting; more would only wait here. */
+/** Fewer leave the broker waiting; more would wait here. */
 const PREFETCH = 2_000;
-/** Bodies that may have been delivered and wait. */
+/** Bytes of bodies that may be delivered and wait. */
 const PREFETCH_BYTES = 32 * 1_048_576;
 const GROWTH = 4;
 /** A connection has 2,047 channels at most, and each window is one. */
 const MOST_WINDOWS = 1_000;
-/** How often a queue is asked whether it is empty, when messages stopped coming that were there at the start. */
+/** Milliseconds between questions whether the queue is empty, once expected messages stop coming. */
 const EMPTY_CHECK = 500;
-/** A queue that has messages and hands out none for so many milliseconds will not. */
+/** Milliseconds after which a queue that has messages and delivers none is given up. */
 const STUCK = 10_000;
 
 export interface HeldReaderConfig {
   readonly queue: string;
-  /** The most that it takes. */
+  /** The most messages to take. */
   readonly limit: number;
   readonly rules: ReturnRules;
-  /** Absent where no return is counted, or where copies are not permitted. */
+  /** Absent where returns cost nothing, or where copies are not permitted. */
   readonly putBack: PutBack | undefined;
-  /** True: copies are made when it closes. It would take them again where it takes what comes after the start. */
+  /** True: copies are made at the end, in `close`. A reader that takes messages after the start would take earlier copies again. */
   readonly copiesLate?: boolean;
   /** No other consumer beside this one. */
   readonly exclusive?: boolean;
   readonly priority?: number | undefined;
 }
 
-/** A delivery and the channel it is to be answered on. */
+/** A delivery and the channel that answers it. */
 export interface HeldDelivery {
   readonly delivery: WireDelivery;
   readonly window: Window;
@@ -52,32 +52,32 @@ interface Window {
   readonly limit: number;
   delivered: number;
   held: number;
-  /** True once another window goes on. */
+  /** True once the next window has taken over. */
   followed: boolean;
-  /** Acknowledged because a copy is in the queue. */
+  /** Originals acknowledged because a copy is in the queue. */
   replaced: number;
 }
 
-/** What became of the messages that were taken. */
+/** What became of the messages taken. */
 export interface Released {
   /** Acknowledged as asked. */
   readonly acknowledged: number;
   /** Acknowledged once a copy was at the end of the queue: their next return would have been the last. */
   readonly copiedBack: number;
-  /** Given back although that was the last return, for there is no copy: the queue has dropped or dead-lettered them. */
+  /** Returned although that was the last return, because there is no copy: the queue dropped or dead-lettered them. */
   readonly stranded: number;
-  /** Given back and not ready again: another consumer has them by now, or the queue hides them for a while. */
+  /** Returned and not ready again: another consumer has them by now, or the queue hides them for a while. */
   readonly unready: number;
-  /** Why the broker may not have heard of everything. */
+  /** Why the broker may not have received every answer. */
   readonly failure: Failure | undefined;
 }
 
 /**
- * Takes so many messages of a queue, once each and in order, over one connection, and holds those that are to stay until the end. Then they go back in the
- * order of the queue, in the way that costs them nothing where there is one. A message whose next return would be the last is never returned: a copy goes to
+ * Takes messages of a queue, once each and in order, over one connection, and holds those that are to stay until the end. Then it returns them in the
+ * order of the queue, at no cost where the queue allows that. A message whose next return would be its last is never returned: a copy goes to
  * the end of the queue, and then the original is acknowledged.
  *
- * A channel delivers no more than it may have unanswered. When all of these are held, another one goes on, with a larger window.
+ * A channel delivers no more than it may have unanswered. When all of these are held, another channel continues with a larger window.
  */
 export class HeldReader {
   readonly #session: Session;
@@ -85,7 +85,7 @@ export class HeldReader {
   readonly #config: HeldReaderConfig;
   readonly #onTaken: (taken: HeldDelivery) => void;
   readonly #windows: Window[] = [];
-  /** Those whose next return would be the last, in their order; true for one that is to stay. */
+  /** Messages whose next return would be their last, in order; true for one that is to stay. */
   readonly #last = new Map<HeldDelivery, boolean>();
   readonly #copying = new Set<Promise<void>>();
   #opening: Promise<void> = Promise.resolve();
@@ -98,7 +98,7 @@ export class HeldReader {
   #closed = false;
   #lastTaken = performance.now();
   #end: (failure: Failure) => void = () => undefined;
-  /** Resolves with the reason when it can go on no longer; what has no answer then goes back. */
+  /** Resolves with the reason when it cannot go on; unanswered messages then return to the queue. */
   readonly lost: Promise<Failure> = new Promise((resolve) => {
     this.#end = resolve;
   });
@@ -121,7 +121,7 @@ export class HeldReader {
     await this.#opening;
   }
 
-  /** True once it gives its messages back: what has not been acknowledged then comes again. */
+  /** True once it returns its messages: unanswered ones come again. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -132,9 +132,9 @@ export class HeldReader {
   }
 
   /**
-   * Resolves with true once nothing is left to come: another consumer has taken some of what was there at the start. `isIdle` tells whether all that came is done.
+   * Resolves with true once no more messages will come: another consumer took some that were there at the start. `isIdle` tells whether everything delivered is done.
    *
-   * @throws Failure `later` when the queue has messages and hands out none
+   * @throws Failure `later` when the queue has messages and delivers none
    */
   async untilEmpty(isIdle: () => boolean, over: AbortSignal): Promise<boolean> {
     let idle = performance.now();
@@ -152,13 +152,13 @@ export class HeldReader {
     return false;
   }
 
-  /** Makes room for more while a message waits for its answer, which `settle` gives later. */
+  /** Makes room for more while a message waits for its answer. */
   keep({ window }: HeldDelivery): void {
     window.held++;
     this.#goOn(window);
   }
 
-  /** Acknowledges a message, or lets it stay in the queue. False when its connection is lost: then it comes again. */
+  /** Acknowledges a message, or leaves it in the queue. False when its connection is lost: then it comes again. */
   settle(taken: HeldDelivery, settlement: 'ack' | 'hold'): boolean {
     const { delivery, window } = taken;
     if (settlement === 'ack') {
@@ -174,15 +174,15 @@ export class HeldReader {
     return true;
   }
 
-  /** Takes nothing more; what was taken can still be settled. */
+  /** Takes nothing more; messages taken can still be settled. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    // A subscription that is just being made delivers before it can be cancelled.
+    // A subscription that has just begun delivers before it can be cancelled.
     await this.#opening.catch(() => undefined);
     await Promise.all(this.#windows.map(({ consumer }) => consumer.cancel()));
   }
 
-  /** Sends the answers and gives back what is held, the oldest first: the queue takes it back in this order. Resolves once everything is back: who looks next finds it. */
+  /** Sends the answers and returns what is held, the oldest first: the queue takes it back in this order. Resolves once everything is ready again. */
   async close(): Promise<Released> {
     this.#stopped = true;
     this.#closed = true;
@@ -214,7 +214,7 @@ export class HeldReader {
     }
   }
 
-  /** Also on a connection that is lost: the queue then drops the original. */
+  /** Also when its connection is lost: the queue then drops the original. */
   #replace(taken: HeldDelivery): void {
     const { delivery, window } = taken;
     this.#last.delete(taken);
@@ -239,7 +239,7 @@ export class HeldReader {
       exclusive: this.#config.exclusive === true,
       priority: this.#config.priority,
       onLate: (delivery: WireDelivery) => this.#takeLate(delivery, window),
-      // On a second channel everything comes again, also what is held: that is for a new reader.
+      // A second channel would deliver everything again, held messages too: a new reader has to begin.
       onSubscribed: () => ++subscriptions > 1 && this.#fail(new Failure('unavailable', 'the broker took the messages back', { transient: true })),
     };
     const session: Session = { ...this.#session, open: () => oneTime(this.#connection) };
@@ -251,7 +251,7 @@ export class HeldReader {
     await consumer.subscribe(limit);
   }
 
-  /** It is not handed out, and has to go back like the others. */
+  /** Not handed out; returns like the others. */
   #takeLate(delivery: WireDelivery, window: Window): void {
     window.delivered++;
     if (isLastReturn(this.#config.rules, delivery.properties.headers)) this.#last.set({ delivery, window }, true);
@@ -270,7 +270,7 @@ export class HeldReader {
     this.#goOn(window);
   }
 
-  /** Goes on with another channel when this one can deliver no more. */
+  /** Continues on another channel when this one can deliver no more. */
   #goOn(window: Window): void {
     const { held, delivered, limit, prefetch, followed } = window;
     const done = delivered === limit;
@@ -279,7 +279,7 @@ export class HeldReader {
     const fitting = Math.max(1, Math.floor(PREFETCH_BYTES / Math.max(1, this.#bytes / this.#delivered)));
     const most = Math.min(MAX_PREFETCH, Number.isFinite(this.#left) ? Math.max(fitting, Math.ceil(this.#left / MOST_WINDOWS)) : fitting);
     const next = Math.min(most, done ? PREFETCH : Math.max(PREFETCH, prefetch * GROWTH));
-    // It has nothing on its way that would be lost by this: all that it may deliver is held.
+    // Nothing is lost: everything that this channel may deliver is held.
     const goOn = async (): Promise<void> => {
       await window.consumer.cancel();
       if (!this.#stopped) await this.#open(this.#left, next);
@@ -293,7 +293,7 @@ export class HeldReader {
   }
 }
 
-/** A link that hands out a connection that is there already, once, and leaves closing it to its owner. */
+/** A link that hands out an existing connection once, and leaves closing it to its owner. */
 function oneTime(connection: Connection): Link {
   let used = false;
   return {

@@ -10,7 +10,7 @@ import { Publisher } from '../publisher/publisher.ts';
 const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 /** Milliseconds that copies may take once the run is stopped. */
 const STOP_GRACE = 5_000;
-/** What becomes of each copy is told by whoever asked for it. */
+/** The caller reports what becomes of each copy. */
 const UNTOLD: ReadonlySet<string> = new Set(['returned', 'nacked', 'refused']);
 
 /** Puts copies of messages at the end of the queue that they were taken from, over a connection of its own. */
@@ -28,9 +28,9 @@ export class PutBack {
   }
 
   /**
-   * Connects, and finds out whether copies may be published: a message to a queue that does not exist comes back to one who may.
+   * Connects, and checks that copies may be published: the broker returns a message to a queue that does not exist only to a user who may publish.
    *
-   * @throws Failure `denied` for one who may not, or as the connection gives it
+   * @throws Failure `denied` for a user who may not, or as the connection gives it
    */
   async connect(): Promise<void> {
     await this.#publisher.connect();
@@ -42,8 +42,8 @@ export class PutBack {
   }
 
   /**
-   * Sends a copy, after those that were asked for before it. Resolves with true once the broker has confirmed that it is in the queue; with false when
-   * it is not, or nobody knows.
+   * Sends a copy after the earlier ones. Resolves with true once the broker has confirmed that it is in the queue; with false when
+   * it is not, or may not be.
    */
   async copy(delivery: Delivery): Promise<boolean> {
     let outcome: Promise<Outcome> | undefined;
@@ -53,7 +53,7 @@ export class PutBack {
       await this.#publisher.readyFor(copy);
       outcome = new Promise((resolve) => this.#publisher.send(copy, resolve));
     });
-    // One that cannot be encoded again keeps none of the others.
+    // A copy that cannot be encoded does not stop the others.
     this.#sending = sending.catch(() => undefined);
     try {
       await sending;

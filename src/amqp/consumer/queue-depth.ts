@@ -5,16 +5,16 @@ import { withinPatience } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
 import { queueCounts, readyCount } from '../topology/queue-facts.ts';
 
-/** How long a queue may take to put back the next messages; others may have taken them at once, so that nobody sees it. */
+/** Milliseconds that a queue may take to make the next messages ready. Other consumers may take them at once, unseen. */
 const PATIENCE = 1_000;
 const CHECK = 10;
-/** How long a count has to stand still, and how long at the most that is waited for. */
+/** Milliseconds that a count has to stay the same, and the longest wait for that. */
 const SETTLE = 250;
 const MOST_SETTLE = 5_000;
 
 /**
- * Waits until a queue has so many messages ready: it learns a little later that a channel is gone which held some, and then takes its time. Resolves as well when
- * no more come back, or when nobody can be asked any more. Returns how many there are, where that is known.
+ * Waits until a queue has this many messages ready: it learns a little later that the channel that held them is gone, and then takes its time. Also resolves when
+ * no more return, or when the broker cannot be asked. Returns how many are ready, where that is known.
  */
 export async function untilReady(connection: Connection, queue: string, messages: number): Promise<number | undefined> {
   let most = -1;
@@ -27,7 +27,7 @@ export async function untilReady(connection: Connection, queue: string, messages
   return most < 0 ? undefined : most;
 }
 
-/** How many messages are ready; undefined when the broker cannot tell any more. `count` asks for it. */
+/** How many messages are ready; undefined when the broker cannot tell. `count` asks for it. */
 export async function readyNow(
   connection: Connection,
   queue: string,
@@ -38,7 +38,7 @@ export async function readyNow(
   return ready === 'late' ? undefined : ready;
 }
 
-/** How many messages a queue has once the broker has put back what a connection held that is gone; of a queue that others fill, those of some moment. */
+/** How many messages a queue has once it has back what a lost connection held; for a queue that is being published to, the number at some moment. */
 export async function settledCount(connection: Connection, queue: string): Promise<number> {
   const started = performance.now();
   let before = -1;
@@ -51,20 +51,20 @@ export async function settledCount(connection: Connection, queue: string): Promi
   return count;
 }
 
-/** How many messages a queue has. More than a moment ago: somebody fills it, or it is getting back what a run held that was killed. */
+/** How many messages a queue has once the number stays the same: a number that grows is new messages, or the return of what a killed run held. */
 export async function steadyCount(connection: Connection, queue: string, momentAgo: number): Promise<number> {
   const count = await readyCount(connection, queue);
   return count > momentAgo ? settledCount(connection, queue) : count;
 }
 
-/** A quorum queue that is busy takes so long, in milliseconds, to hear of what its channel keeps for it. */
+/** Milliseconds that a busy quorum queue may take to receive the answers that its channel holds back. */
 const SETTLE_PATIENCE = 1_000;
 const MOST_CHECK = 50;
 
 /**
- * Waits until a quorum queue has what was answered on a channel whose consumer is cancelled. Such a channel keeps answers back while 32 of them are on their way to the queue, says nothing of it,
+ * Waits until a quorum queue has all answers of a channel whose consumer is cancelled. Such a channel holds answers back while 32 frames of them are on their way to the queue, does not say so,
  * and forgets them when it is closed (tried on 3.10.8: a drain without any fault left 230 of 20,000 messages). Until the queue has them all, it counts the cancelled consumer too.
- * Other consumers are counted as well: who waits in vain has waited long enough for the channel. Resolves as well when nobody may ask.
+ * It counts other consumers as well: with those, the longest wait is long enough for the channel. Also resolves when the user may not ask.
  */
 export async function untilSettled(connection: Connection, queue: string): Promise<void> {
   const started = performance.now();
@@ -75,26 +75,26 @@ export async function untilSettled(connection: Connection, queue: string): Promi
   }
 }
 
-/** The heartbeat that a broker expects where none was agreed on, in milliseconds, and how many it waits for before it gives a silent connection up. */
+/** The default heartbeat of a broker in milliseconds, and after how many of them it gives a silent connection up. */
 const HEARTBEAT = 60_000;
 const BEATS = 2;
 const GRACE = 5_000;
 const RELEASE_CHECK = 20;
 
-/** What a queue has to have again once a lost connection is gone for the broker. */
+/** What a queue must have again once the broker knows that a connection is lost. */
 export interface Held {
-  /** Consumers of others: they had been there before. */
+  /** Consumers of others. */
   readonly others: number;
-  /** How many messages are ready then at least, where nobody else takes any; and how many if none of the last answers has arrived. */
+  /** The least number of ready messages where nobody else consumes; and the number if none of the last answers arrived. */
   readonly least?: number;
   readonly most?: number;
-  /** True when the connection went without a word: the broker may not know of it, nor have heard the last answers. */
+  /** True when the connection was lost without a close: the broker may not know of it, nor have the last answers. */
   readonly silent?: boolean;
 }
 
 /**
- * Waits until a queue has back what a lost connection held. A connection that was cut by the network is gone for the broker only after its heartbeats have failed to come, and no
- * wait is longer than that. Until then the queue counts its consumers, but not those that were cancelled and hold messages all the same. Returns how many messages are ready then.
+ * Waits until a queue has back what a lost connection held. The broker notices a cut network only by missing heartbeats, and no
+ * wait is longer than that. Until then the queue counts the connection's consumers, except cancelled ones that still hold messages. Returns how many messages are ready then.
  *
  * @throws Failure as the broker gives it
  */
@@ -115,7 +115,7 @@ export async function untilReleased(
     if ((consumers <= others && isBack) || waited > longest || signal.aborted) return messages;
     if (!said && waited > SETTLE_PATIENCE) {
       said = true;
-      emit({ kind: 'note', text: `waiting until "${queue}" has back what the lost connection held, ${formatDuration(longest)} at most` });
+      emit({ kind: 'note', text: `waiting for at most ${formatDuration(longest)} until what the lost connection held is back in "${queue}"` });
     }
     await delay(RELEASE_CHECK, undefined, { signal }).catch(() => undefined);
   }

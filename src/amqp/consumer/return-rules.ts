@@ -5,36 +5,36 @@ import { onOwnChannel } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
 import { certainCounts, describeQueue, type QueueCounts, type QueueType, queueCounts, shownValue, typeWithoutPermission } from '../topology/queue-facts.ts';
 
-/** What a queue does with messages that are given back to it. */
+/** What a queue does with returned messages. */
 export interface ReturnRules {
   /** A message whose `x-delivery-count` has reached this is dropped or dead-lettered by its next return; undefined: returns cost nothing. */
   readonly limit: number | undefined;
-  /** False when the limit could not be learned, and is the lowest that may hold; from 4.3 on when nobody knows whether it hides what is returned. */
+  /** False when the limit is unknown, and the lowest possible one is assumed; from 4.3 on also when it is unknown whether the queue hides returned messages. */
   readonly isCertain: boolean;
-  /** Milliseconds for which the queue hides what is given back, at the least. */
+  /** Milliseconds, at least, for which the queue hides returned messages. */
   readonly hiddenFor: number | undefined;
 }
 
-/** What the management API knows of a queue. */
+/** What the management API tells about a queue. */
 export interface ManagedFacts {
   readonly arguments: FieldTable;
-  /** The definitions of the policies that hold for it: the user's and the operator's. */
+  /** The definitions of its policies: the user's and the operator's. */
   readonly policies: readonly FieldTable[];
 }
 
-/** Asks the management API about a queue; undefined where there is none, or where it does not tell. */
+/** Asks the management API about a queue; undefined without an API, or without an answer. */
 export type AskManagement = (queue: string, connection: Connection) => Promise<ManagedFacts | undefined>;
 
 /** The limit of a quorum queue that sets none, from RabbitMQ 4.0 on. */
 const DEFAULT_LIMIT = 20;
-/** Where a limit may hold that cannot be seen, a message may be returned once. (A limit of 0 drops whatever a consumer returns: it shows only afterwards.) */
+/** Where an unknown limit may hold, a message may be returned once. (A limit of 0 drops the first message that is returned, and shows only then.) */
 const LOWEST_LIMIT = 1;
 const FREE: ReturnRules = { limit: undefined, isCertain: true, hiddenFor: undefined };
 
 /**
- * Learns what a queue does with what is given back to it (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling; each version tried).
+ * Learns what a queue does with returned messages (https://www.rabbitmq.com/docs/quorum-queues#poison-message-handling; each version tried).
  *
- * Quorum queues count returns until 4.3; from then on a nack is not counted, but a queue may hide what it gets back (`x-delayed-retry-type`).
+ * Quorum queues count returns up to 4.2. From 4.3 on they do not count a nack, but a queue may hide returned messages (`x-delayed-retry-type`).
  * The limit is an argument (readable with the configure permission), a policy (readable over the management API), or the default of the version.
  *
  * @throws Failure `missing` when there is no such queue
@@ -87,13 +87,13 @@ export function atLeast(version: string, major: number, minor: number): boolean 
   return a > major || (a === major && b >= minor);
 }
 
-/** The lowest limit holds; one below 0 is none, and gives way to any other (tried on 4.0.5 and 4.3.6). */
+/** The lowest limit wins; one below 0 is no limit, and gives way to any other (tried on 4.0.5 and 4.3.6). */
 function effective(limits: readonly number[]): number | undefined {
   const real = limits.filter((limit) => limit >= 0);
   return real.length === 0 ? undefined : Math.min(...real);
 }
 
-/** A queue that delays what is returned hides it, in whichever way it is given back (tried on 4.3.6). */
+/** A queue that delays returned messages hides them, however they are returned (tried on 4.3.6). */
 function hiddenFor(declared: FieldTable = {}, managed: ManagedFacts | undefined): number | undefined {
   const settings = [...(managed?.policies ?? []), Object.fromEntries(Object.entries(declared).map(([name, value]) => [name.replace(/^x-/, ''), value]))];
   const delaying = settings.filter((one) => one['delayed-retry-type'] === 'all' || one['delayed-retry-type'] === 'returned');
@@ -105,7 +105,7 @@ const NO_LIMIT = 'rmq';
 const MOST_QUESTIONS = 16;
 
 /**
- * All arguments of a quorum queue. The broker names one argument that differs at a time, and compares the delivery limit last: a limit that is no number
+ * All arguments of a quorum queue. The broker names one argument that differs at a time, and compares the delivery limit last: a limit that is not a number
  * never creates a queue.
  */
 async function quorumArguments(connection: Connection, queue: string, known: FieldTable): Promise<FieldTable | undefined> {
@@ -126,7 +126,7 @@ async function refusal(connection: Connection, queue: string, args: FieldTable):
   try {
     await onOwnChannel(connection, async (channel) => {
       await channel.assertQueue(queue, { durable: true, arguments: args });
-      // It was deleted a moment ago, and this has made another one.
+      // The queue was deleted a moment ago, and this declaration made another one.
       await channel.deleteQueue(queue, { ifEmpty: true, ifUnused: true });
     });
     throw new Failure('missing', `there is no queue "${queue}"`);

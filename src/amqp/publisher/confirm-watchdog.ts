@@ -1,25 +1,25 @@
 import { Failure } from '../../model/failure.ts';
 import { formatDuration } from '../../model/quantity.ts';
 
-/** Connections in a row that may bring no confirm at all. */
+/** Connections in a row without any confirm after which it gives up. */
 const MAX_SILENT = 3;
 const CHECK = 500;
 
 interface Consequences {
   /** True while a confirm is due. */
   readonly due: () => boolean;
-  /** True while an alarm keeps the broker from confirming: that time does not count. One that comes and goes gives no more time than that. */
+  /** True while an alarm keeps the broker from confirming: that time does not count. Alarms that come and go do not add time. */
   readonly blocked: () => boolean;
   /** See `backlog`. */
   readonly backlog: () => number;
-  /** False when there is no other connection to try. */
+  /** False when reconnecting is off. */
   readonly comesBack: boolean;
-  /** The connection is to be made anew. */
+  /** Called to replace the connection. */
   readonly again: (what: string) => void;
   readonly fail: (failure: Failure) => void;
 }
 
-/** Watches for a broker that takes messages and confirms none: a quorum queue without its leader does that for ever. */
+/** Watches for a broker that takes messages and confirms none, as a quorum queue without a majority does for ever. */
 export class ConfirmWatchdog {
   readonly #limit: number;
   readonly #consequences: Consequences;
@@ -44,7 +44,7 @@ export class ConfirmWatchdog {
     clearInterval(this.#timer);
   }
 
-  /** A new channel has its full time. */
+  /** A new channel gets the full time. */
   restart(): void {
     this.#since = performance.now();
   }
@@ -62,7 +62,7 @@ export class ConfirmWatchdog {
     this.#checked = now;
     const before = this.#backlog;
     this.#backlog = backlog();
-    // A large message on a slow network is still on its way to the broker.
+    // A large message on a slow network is still on its way.
     if (!due() || this.#backlog < before) this.#since = now;
     if (now - this.#since < this.#limit) return;
     this.#since = now;

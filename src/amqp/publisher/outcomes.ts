@@ -4,19 +4,19 @@ import type { Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
 import type { Refusal } from '../connection/broker-errors.ts';
 
-/** How a message that was handed to a publisher ended. */
+/** What became of a message. */
 export type Outcome =
-  /** The broker took responsibility, and it reached a queue. */
+  /** The broker is responsible for it, and it reached a queue. */
   | { readonly kind: 'confirmed' }
   /** No queue was bound for it. */
   | { readonly kind: 'returned'; readonly reply: string }
   /** A queue refused it, or the broker failed to keep it. */
   | { readonly kind: 'nacked' }
-  /** The broker does not take such a message: too large, or for another user; or it cannot be encoded at all (`data`). */
+  /** The broker accepts no such message: too large, or another user's id; or it cannot be encoded (`data`). */
   | { readonly kind: 'refused'; readonly failure: Failure }
-  /** Handed to the socket without asking for a confirm. */
+  /** Written to the socket without asking for a confirm. */
   | { readonly kind: 'sent' }
-  /** Nobody knows: the connection ended first. */
+  /** Unknown: the connection ended before the confirm. */
   | { readonly kind: 'unknown'; readonly failure: Failure };
 
 /** A message between its sending and its outcome. */
@@ -25,15 +25,15 @@ export interface Entry {
   /** Its number in the run, from 1. */
   readonly record: number;
   readonly settled: ((outcome: Outcome, message: Message) => void) | undefined;
-  /** False once nobody waits for its outcome any more: it is not sent again then. */
+  /** False once its caller no longer waits for its outcome: it is not sent again then. */
   readonly isWanted?: (() => boolean) | undefined;
   returned: string | undefined;
   done: boolean;
 }
 
 /**
- * The messages in flight, in the order they were sent. On a confirm channel the n-th message has the delivery tag n,
- * so that a tag is a position; a new channel starts again at 1 with what is left.
+ * The messages in flight, in the order they were sent. On a confirm channel the n-th message has the delivery tag n: a tag is a
+ * position. A new channel starts again at 1 with the messages that are left.
  */
 export class Unconfirmed {
   #entries: Entry[] = [];
@@ -49,7 +49,7 @@ export class Unconfirmed {
     this.bytes += entry.message.body.length;
   }
 
-  /** The entries that an ack or a nack is about: one, or all up to the tag. */
+  /** The entries of an ack or a nack: one, or all up to the tag. */
   take(tag: number, multiple: boolean, settle: (entry: Entry) => void): void {
     const position = tag - this.#firstTag;
     for (let index = multiple ? this.#head : position; index <= position && index < this.#entries.length; index++) this.#finish(this.#entries[index], settle);
@@ -63,8 +63,8 @@ export class Unconfirmed {
   }
 
   /**
-   * The message that a basic.return is about. It carries no tag, but returns come in the order of publishing: the first
-   * one like it behind the last one that was returned.
+   * The message of a basic.return, which carries no tag. Returns come in the order of publishing: it is the first message
+   * like it after the last returned one.
    */
   returned(like: (message: Message) => boolean): Entry | undefined {
     for (let index = Math.max(this.#head, this.#returns - this.#firstTag); index < this.#entries.length; index++) {
@@ -76,12 +76,12 @@ export class Unconfirmed {
     return undefined;
   }
 
-  /** What has no outcome yet, in order. */
+  /** Entries without an outcome, in order. */
   left(): Entry[] {
     return this.#entries.slice(this.#head).filter((entry) => !entry.done);
   }
 
-  /** Hands out what has no outcome yet, in order, and keeps nothing of it. */
+  /** Hands out the entries without an outcome, in order, and forgets them. */
   withdraw(): Entry[] {
     const left = this.left();
     this.#entries = [];
@@ -91,14 +91,14 @@ export class Unconfirmed {
     return left;
   }
 
-  /** The tag of the message that was pushed last. */
+  /** The tag of the last message. */
   get lastTag(): number {
     return this.#firstTag + this.#entries.length - 1;
   }
 
   /**
-   * Starts over on a new channel, and sends what is left in its order. The answer is what cannot be sent there, and why: it was
-   * queued while there was no channel, and does not fit into the frames of this one.
+   * Starts over on a new channel, and sends the remaining messages in order. Returns those that cannot be sent there, and why: a message that was
+   * queued without a channel may not fit into the frames of this one.
    */
   restart(send: (message: Message) => Failure | undefined): readonly (readonly [Entry, Failure])[] {
     const refused: (readonly [Entry, Failure])[] = [];
@@ -131,19 +131,19 @@ export class Unconfirmed {
   }
 }
 
-/** Counts outcomes, each message once, and tells of those that went wrong. */
+/** Counts outcomes, each message once, and reports failures. */
 export class Tally {
   readonly #emit: Emit;
   readonly #counts = { published: 0, confirmed: 0, returned: 0, nacked: 0, unknown: 0 };
   readonly #exchanges = new Set<string>();
-  /** Messages that went onto the present connection without asking for a confirm. */
+  /** Messages written to the present connection without asking for a confirm. */
   #sent = 0;
 
   constructor(emit: Emit) {
     this.#emit = emit;
   }
 
-  /** What became of a message whose channel was closed over a rule that it breaks. An exchange that was there a moment ago may have taken it. */
+  /** The outcome of a message whose channel was closed over a rule that it breaks. An exchange that existed a moment ago may have taken it. */
   refusedBy({ ofExchange, failure }: Refusal, { message }: Entry): Outcome {
     return { kind: ofExchange && this.#exchanges.has(message.exchange) ? 'unknown' : 'refused', failure: failure(message) };
   }
@@ -152,13 +152,13 @@ export class Tally {
     return { ...this.#counts };
   }
 
-  /** Counts a message that is sent for the first time; the answer is its number. */
+  /** Counts a message that is sent for the first time; returns its number. */
   published(): number {
     return ++this.#counts.published;
   }
 
   /**
-   * A message came back. It says not which it was; its count waits for the confirm that follows. False when none of those that wait for their confirm is like it.
+   * A message was returned. Its count waits for the confirm that follows. False when no message that waits for its confirm is like it.
    */
   returned(message: AmqplibMessage, unconfirmed: Unconfirmed): boolean {
     const { replyText, exchange, routingKey } = returnOf(message);
@@ -172,7 +172,7 @@ export class Tally {
     return true;
   }
 
-  /** A message came back that asked for no confirm, and is not remembered. */
+  /** A message was returned that asked for no confirm, and is not remembered. */
   cameBack(message: AmqplibMessage): void {
     const { replyText, exchange, routingKey } = returnOf(message);
     const { messageId } = message.properties as { messageId?: string };
@@ -214,7 +214,7 @@ export class Tally {
     entry.settled?.(final, entry.message);
   }
 
-  /** A connection ended: what went onto it without asking for a confirm may be lost with it. */
+  /** A connection ended: messages written to it without asking for a confirm may be lost. */
   disconnected(): void {
     this.#counts.unknown += this.#sent;
     this.#sent = 0;

@@ -18,8 +18,8 @@ import { Waiting } from './waiting.ts';
 const SOLO = 1_048_576; // a larger body travels alone
 
 /**
- * Publishes messages and knows what became of each. Messages whose outcome a lost connection left open are sent again, in
- * their order and with the same message id, before any new one: at least once, duplicates only within the window.
+ * Publishes messages and knows what became of each. After a lost connection, messages without an outcome are sent again, in
+ * order and with the same message id, before any new one: at least once, with duplicates only within the window.
  */
 export class Publisher {
   readonly #session: Session;
@@ -38,7 +38,7 @@ export class Publisher {
   #writer: FrameWriter | undefined;
   #flushing = false;
   #resent = 0;
-  /** The last message that went onto a channel, and the last one that was on one that was lost. */
+  /** The last message written to a channel, and the last one written to a channel that was lost. */
   #lastSent = 0;
   #lastLost = 0;
   readonly #isPoisoned = poisonTest();
@@ -47,13 +47,13 @@ export class Publisher {
   #failure: Failure | undefined;
   readonly #waiting = new Waiting(() => this.#failure);
   #stop: (failure: Failure) => void = () => undefined;
-  /** Resolves with the reason when it can go on no longer. */
+  /** Resolves with the reason when it cannot go on. */
   readonly stopped: Promise<Failure> = new Promise((resolve) => {
     this.#stop = resolve;
   });
   #running: Promise<void> = Promise.resolve();
 
-  /** Nothing is connected before `connect`. */
+  /** Connects in `connect`. */
   constructor(session: Session, config: PublisherConfig) {
     this.#session = session;
     this.#config = config;
@@ -66,7 +66,7 @@ export class Publisher {
       comesBack: this.#link.comesBack,
       again: (what) => {
         session.emit({ kind: 'note', text: `${what}; connecting again` });
-        // Not only once it is closed: a broker that has gone silent makes that last.
+        // At once: closing takes long with a broker that is silent.
         this.#channel = undefined;
         this.#writer = undefined;
         void this.#connection?.close();
@@ -84,11 +84,11 @@ export class Publisher {
     const connection = await this.#link.connect(this.#session.signal);
     const { ended } = await this.#start(connection).catch(afterLogin);
     this.#running = this.#run(connection, ended);
-    // It may have been closed while it was connecting.
+    // `close` may have been called while it was connecting.
     if (this.#config.confirm && this.#failure === undefined) this.#silence.watch();
   }
 
-  /** Messages that were sent more than once, for a lost connection left open whether they had arrived. */
+  /** Messages sent more than once, because a lost connection left open whether they had arrived. */
   get resent(): number {
     return this.#resent;
   }
@@ -97,28 +97,28 @@ export class Publisher {
     return this.#tally.counts;
   }
 
-  /** Asks something on the publisher's own connection. */
+  /** Asks on the publisher's own connection. */
   async ask<T>(question: (connection: Connection) => Promise<T>): Promise<T> {
     if (this.#connection === undefined) throw new Error('the publisher is not connected');
     return question(this.#connection);
   }
 
-  /** The version of the broker; empty when it is not known. */
+  /** The version of the broker; empty when unknown. */
   get brokerVersion(): string {
     return this.#connection?.version ?? '';
   }
 
-  /** What stopped the publisher, once something has. */
+  /** What stopped the publisher. */
   get failure(): Failure | undefined {
     return this.#failure;
   }
 
-  /** True when it gives up only for what no other connection would change. */
+  /** True when it gives up only for failures that another connection would repeat. */
   get endless(): boolean {
     return this.#link.endless;
   }
 
-  /** True once its connection was closed on purpose, be it with its session. */
+  /** True once its connection or session was closed on purpose. */
   get closed(): boolean {
     return this.#link.closed;
   }
@@ -133,7 +133,7 @@ export class Publisher {
     return this.#connection?.blocked === true;
   }
 
-  /** True when a message of this size may be sent right away. */
+  /** True when a message of this size may be sent now. */
   isReadyFor(message: Message): boolean {
     return this.#unconfirmed.count < this.#config.window && this.#open && !this.#solo && message.body.length <= SOLO;
   }
@@ -153,7 +153,7 @@ export class Publisher {
     while (!this.#config.confirm && !(await this.#answered()));
   }
 
-  /** Without confirms, only the answer to some request on the channel proves that the broker has read everything before it. */
+  /** Without confirms, only the answer to a request on the channel proves that the broker has read everything before it. */
   async #answered(): Promise<boolean> {
     const [channel, connection] = [this.#channel, this.#connection];
     if (channel === undefined || connection === undefined) return false;
@@ -162,14 +162,14 @@ export class Publisher {
       connection.ofUse = true;
       return true;
     } catch {
-      // The channel is gone; what took it is noticed elsewhere.
+      // The channel is gone; its end is handled elsewhere.
       return false;
     }
   }
 
   /**
-   * Sends a message; its outcome is counted, and told to `settled`. Whoever sends many waits with `readyFor` before each. One that
-   * cannot be encoded is refused, and stops no other. One that is no longer wanted when its connection is lost is not sent again, and counts as unknown.
+   * Sends a message; counts its outcome, and reports it to `settled`. Await `readyFor` before each of many messages. A message that
+   * cannot be encoded is refused, and stops no other. A message that is no longer wanted when its connection is lost is not sent again, and counts as unknown.
    *
    * @throws Failure when the publisher has stopped
    */
@@ -177,7 +177,7 @@ export class Publisher {
     if (this.#failure !== undefined) throw this.#failure;
     const entry: Entry = { message, record: this.#tally.published(), settled, isWanted, returned: undefined, done: false };
     const failure = this.#refusals.find(({ concerns }) => concerns(message))?.failure(message) ?? added(this.#writer, message);
-    // What never goes onto the channel has no delivery tag, and no place among those that have one.
+    // A refused message never goes onto the channel: it has no delivery tag.
     if (failure !== undefined) this.#tally.settle(entry, { kind: 'refused', failure });
     else {
       if (this.#writer !== undefined) this.#lastSent = entry.record;
@@ -192,8 +192,8 @@ export class Publisher {
   }
 
   /**
-   * Waits until this message may be sent: back-pressure for the source. A large one travels alone, so that no other is in
-   * doubt if the broker refuses it.
+   * Waits until this message may be sent: back-pressure for the source. A large one travels alone: the outcome of no other is then
+   * in doubt if the broker refuses it.
    *
    * @throws Failure when the publisher has stopped
    */
@@ -207,20 +207,20 @@ export class Publisher {
     this.#solo = message.body.length > SOLO;
   }
 
-  /** Sends a message when there is room for it, and resolves with its outcome. */
+  /** Sends a message when there is room, and resolves with its outcome. */
   async publish(message: Message): Promise<Outcome> {
     await this.readyFor(message);
     return new Promise((resolve) => this.send(message, resolve));
   }
 
-  /** Gives up what has no outcome yet; it is counted as unknown, and a broker that has not answered is not waited for. */
+  /** Gives up messages without an outcome; counts them as unknown, and does not wait for the broker. */
   abandon(failure: Failure): void {
     const open = this.#unconfirmed.count > 0;
     this.#fail(failure);
     if (open) this.#connection?.giveUp(failure);
   }
 
-  /** Closes the connection; messages without an outcome are counted as unknown. */
+  /** Closes the connection; counts messages without an outcome as unknown. */
   async close(): Promise<void> {
     this.#fail(new Failure('unavailable', 'the publisher was closed'));
     await this.#link.close();
@@ -255,7 +255,7 @@ export class Publisher {
       const settle = (entry: Entry): void => this.#settle(entry, outcome);
       return (fields: { deliveryTag: number; multiple: boolean }): void => {
         const { deliveryTag: tag, multiple } = fields;
-        // One that was given up over a broken rule is not believed any more.
+        // Nothing is believed from a connection that was given up over a broken rule.
         if (!connection.open) return;
         if (!(tag >= 1 && tag <= this.#unconfirmed.lastTag)) {
           connection.giveUp(brokenRule(`it answered the message ${tag} of this channel, which was never sent`));
@@ -263,7 +263,7 @@ export class Publisher {
         }
         const before = this.#unconfirmed.count;
         this.#unconfirmed.take(tag, multiple, settle);
-        // What answers nothing is no sign of life.
+        // A confirm that answers no message is no sign of life.
         if (this.#unconfirmed.count < before) this.#silence.broken();
         this.#trySuspect();
         this.#waiting.wake();
@@ -276,7 +276,7 @@ export class Publisher {
       if (this.#config.confirm) connection.giveUp(brokenRule('it returned a message that does not wait for its confirm'));
       else this.#tally.cameBack(message);
     });
-    // At once, not when `ended` is noticed: a frame on a channel that is closed would cost the connection.
+    // At once, before `ended` resolves: a frame on a closed channel would cost the connection.
     channel.once('close', () => {
       this.#channel = undefined;
       this.#writer = undefined;
@@ -286,7 +286,7 @@ export class Publisher {
     this.#channel = channel;
     this.#writer = (this.#config.writer ?? frameWriter)(channel, this.#config.mandatory);
     this.#silence.restart();
-    for (const entry of this.#unconfirmed.left()) if (isUnwanted(entry)) this.#finish(entry, unwanted());
+    for (const entry of this.#unconfirmed.left()) if (isAbandoned(entry)) this.#finish(entry, abandoned());
     this.#resent += this.#unconfirmed.left().filter(({ record }) => record > this.#lastLost && record <= this.#lastSent).length;
     this.#lastLost = this.#lastSent;
     const refused = this.#unconfirmed.restart((message) => added(this.#writer, message));
@@ -317,13 +317,13 @@ export class Publisher {
 
   #settle(entry: Entry, outcome: Outcome): void {
     if (this.#doubts.hold(entry, outcome)) return;
-    // A message that comes back may only mean that a node is down: that is no progress.
+    // A returned message may only mean that a node is down: that is no progress.
     if (outcome.kind === 'confirmed' && entry.returned === undefined && this.#connection !== undefined) this.#connection.ofUse = true;
     if (outcome.kind === 'nacked' && this.#doubts.recovering) this.#again(entry);
     else this.#tally.settle(entry, outcome);
   }
 
-  /** A message at which the broker fails may be any of those in flight. */
+  /** Any of the messages in flight may be the one at which the broker fails. */
   #singleOut(failure: Failure): void {
     const culprit = this.#suspects.accuse(this.#unconfirmed.withdraw());
     if (culprit !== undefined) this.#tally.settle(culprit, undeliverable(culprit, failure));
@@ -347,10 +347,10 @@ export class Publisher {
     if (refusal.ofExchange && this.#config.oneExchange) throw refusal.failure(undefined);
   }
 
-  /** Sends a message once more on the same channel, where it gets a new tag. */
+  /** Sends a message again on the same channel, with a new tag. */
   #again(entry: Entry): void {
-    if (isUnwanted(entry)) {
-      this.#tally.settle(entry, unwanted());
+    if (isAbandoned(entry)) {
+      this.#tally.settle(entry, abandoned());
       return;
     }
     this.#unconfirmed.push({ ...entry, returned: undefined, done: false });
@@ -370,12 +370,12 @@ export class Publisher {
   }
 }
 
-function isUnwanted({ isWanted }: Entry): boolean {
+function isAbandoned({ isWanted }: Entry): boolean {
   return isWanted?.() === false;
 }
 
-function unwanted(): Outcome {
-  return { kind: 'unknown', failure: new Failure('unavailable', 'nobody waits for its outcome any more') };
+function abandoned(): Outcome {
+  return { kind: 'unknown', failure: new Failure('unavailable', 'its caller no longer waits for its outcome') };
 }
 
 /** How a publisher sends. */
@@ -384,16 +384,16 @@ export interface PublisherConfig {
   readonly window: number;
   /** Most bytes of bodies in flight. */
   readonly windowBytes: number;
-  /** False: the broker is not asked to confirm; a message counts as done when the socket has it. */
+  /** False: the broker is not asked to confirm; a message is done when the socket has it. */
   readonly confirm: boolean;
-  /** True: a message that no queue is bound for comes back. */
+  /** True: the broker returns a message that no queue is bound for. */
   readonly mandatory: Mandatory;
-  /** True when all messages go to one exchange: one that is missing then ends the run, instead of being left out. */
+  /** True when all messages go to one exchange: a missing exchange then ends the run; otherwise only its messages fail. */
   readonly oneExchange: boolean;
-  /** Milliseconds without any confirm, while some are due, after which the connection is made anew and they are sent again. */
+  /** Milliseconds without any confirm, while some are due, after which it connects again and sends their messages again. */
   readonly confirmTimeout: number;
-  /** True: one message at which the broker fails (541) is refused, and costs no other one more than time. */
+  /** True: one message at which the broker fails (541) is refused, and delays the others only. */
   readonly singleOut?: boolean;
-  /** How messages get onto the channel; the default is the fast way. */
+  /** How messages get onto the channel; by default as frames of its own. */
   readonly writer?: (channel: Channel, mandatory: Mandatory) => FrameWriter;
 }

@@ -4,8 +4,8 @@ import type { Entry, Outcome } from './outcomes.ts';
 const INTERNAL_ERROR = 541;
 
 /**
- * Finds the message at which the broker fails. It ends the whole connection then and does not say which message it was, so those that were in flight are
- * sent again one at a time: the one that is in flight alone when it happens again is the culprit.
+ * Finds the message at which the broker fails. The broker then ends the whole connection and does not say which message it was, so the messages in flight are
+ * sent again one at a time: the one that is alone in flight when it happens again is the culprit.
  */
 export class Suspects {
   #entries: Entry[] = [];
@@ -14,7 +14,7 @@ export class Suspects {
     return this.#entries.length;
   }
 
-  /** Takes over what was in flight at a loss that may be the fault of one message; the answer is the culprit, where only one was. */
+  /** Takes over the messages in flight at such a loss; returns the culprit when there was only one. */
   accuse(inFlight: readonly Entry[]): Entry | undefined {
     if (inFlight.length === 1) return inFlight[0];
     this.#entries.push(...inFlight);
@@ -32,13 +32,13 @@ export class Suspects {
   }
 }
 
-/** True for a loss that may be the fault of one message. */
+/** True for a loss that one message may have caused. */
 export function isInternalError({ code }: Failure): boolean {
   return code === INTERNAL_ERROR;
 }
 
-/** What becomes of the message at which the broker failed. */
+/** The outcome of the message at which the broker failed. */
 export function undeliverable({ message: { routingKey } }: Entry, cause: Failure): Outcome {
-  const failure = new Failure('unroutable', `the broker fails to deliver what is sent to "${routingKey}", and ended the connection (541)`, { cause });
+  const failure = new Failure('unroutable', `the broker fails to deliver a message to "${routingKey}", and ended the connection (541)`, { cause });
   return { kind: 'refused', failure };
 }

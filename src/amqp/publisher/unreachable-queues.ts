@@ -4,10 +4,10 @@ import type { Connection } from '../connection/connection.ts';
 import { readyCount } from '../topology/queue-facts.ts';
 import type { Entry, Outcome } from './outcomes.ts';
 
-/** How long it is taken for granted that the node of a queue is there, in milliseconds. */
+/** Milliseconds for which an answer that the node of a queue is up holds. */
 const CERTAIN = 1_000;
 
-/** A queue that recovers with its broker nacks at first: after a reconnect, a nack is not the last word for this many milliseconds. */
+/** After a reconnect, a nack is retried for this many milliseconds: a queue that recovers with its broker nacks at first. */
 const RECOVERY = 10_000;
 
 interface Doubt {
@@ -16,8 +16,8 @@ interface Doubt {
 }
 
 /**
- * Messages straight to a queue that the broker returned or did not take. The node of a classic queue may be down, which the broker tells no publisher: up to 3.13 it
- * returns its messages as if there were no such queue, from 4.0 on it nacks them as if it were full. So it is asked about the queue before that is believed.
+ * Messages straight to a queue that the broker returned or nacked. The node of a classic queue may be down, and no publisher learns that: up to 3.13 the broker
+ * returns its messages as if the queue did not exist, from 4.0 on it nacks them as if the queue were full. So the broker is asked about the queue first.
  */
 export class UnreachableQueues {
   readonly #settle: (entry: Entry, outcome: Outcome) => void;
@@ -29,7 +29,7 @@ export class UnreachableQueues {
   #since = 0;
   #onDown: (failure: Failure) => void = () => undefined;
 
-  /** `settle` is called for a message whose outcome is beyond doubt. */
+  /** `settle` is called for a message whose outcome is certain. */
   constructor(settle: (entry: Entry, outcome: Outcome) => void) {
     this.#settle = settle;
   }
@@ -38,12 +38,12 @@ export class UnreachableQueues {
     return this.#held.length;
   }
 
-  /** True while a nack means that the message is to be sent once more. */
+  /** True while a nacked message is sent again. */
   get recovering(): boolean {
     return this.#starts > 1 && performance.now() - this.#since < RECOVERY;
   }
 
-  /** Begins with a new connection; resolves with the reason when the node of a queue turns out to be down. */
+  /** Begins with a new connection; resolves with the reason when the node of a queue is down. */
   restart(connection: Connection): Promise<Failure> {
     this.#connection = connection;
     this.#starts++;
@@ -64,7 +64,7 @@ export class UnreachableQueues {
     return true;
   }
 
-  /** Hands out what is held, to be sent once more or to be given up. */
+  /** Hands out the messages held, to send again or give up. */
   take(): Entry[] {
     return this.#held.splice(0).map(({ entry }) => entry);
   }
@@ -85,7 +85,7 @@ export class UnreachableQueues {
   }
 }
 
-/** Why a queue cannot be reached for now; undefined when it can, or does not exist, or may not be asked about. */
+/** Why a queue cannot be reached now; undefined when it can, does not exist, or may not be asked about. */
 async function downFailure(queue: string, connection: Connection): Promise<Failure | undefined> {
   try {
     // From 4.0 on the broker waits a minute for the node before it answers.

@@ -1,6 +1,6 @@
 import type { Failure } from '../../model/failure.ts';
 
-/** Waits for conditions that other events bring about; whoever changes something wakes it. */
+/** Waits for conditions. Code that changes a condition calls `wake`. */
 export class Waiting {
   readonly #failure: () => Failure | undefined;
   #resolves: (() => void)[] = [];

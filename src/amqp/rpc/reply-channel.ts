@@ -9,19 +9,19 @@ import type { Session } from '../connection/session.ts';
 import { takeDeliveries, type WireDelivery } from '../consumer/delivery.ts';
 import { isInternalError } from '../publisher/suspects.ts';
 
-/** Not a queue: the broker hands what comes for it to the channel that asked, and keeps nothing. */
+/** Not a queue: the broker hands replies to the channel that sent the request, and keeps none. */
 export const REPLY_TO = 'amq.rabbitmq.reply-to';
 
-/** What comes back on a request channel. */
+/** What arrives on a request channel. */
 export interface RequestListener {
   readonly reply: (delivery: WireDelivery) => void;
   /** No queue took the request with this correlation id. */
   readonly returned: (correlationId: string | undefined) => void;
 }
 
-/** A channel on which requests leave and their replies arrive: replies find no other way. */
+/** A channel that sends requests and receives their replies: the broker delivers a direct reply only on the channel of its request. */
 export interface RequestChannel {
-  /** False when nothing can be sent, for a while or for ever. */
+  /** False when nothing can be sent now. */
   readonly isOpen: () => boolean;
   /**
    * Sends a request.
@@ -33,14 +33,14 @@ export interface RequestChannel {
   readonly ended: Promise<Failure>;
 }
 
-/** Opens one. Requests are not confirmed: the reply is what counts, and a confirm for each would cost more than it tells. */
+/** Opens one. Requests are not confirmed: the reply proves delivery, and a confirm for each would cost more than it tells. */
 export async function openRequestChannel(connection: Connection, listener: RequestListener): Promise<RequestChannel> {
   const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
   const { ended } = watchChannel(channel, connection);
   let flushing = false;
   let writer: FrameWriter | undefined;
   channel.on('return', ({ properties }: AmqplibMessage) => listener.returned(properties.correlationId));
-  // At once, not when `ended` is noticed: a frame on a channel that is closed would cost the connection.
+  // At once, before `ended` resolves: a frame on a closed channel would cost the connection.
   channel.once('close', () => {
     writer = undefined;
   });
@@ -53,7 +53,7 @@ export async function openRequestChannel(connection: Connection, listener: Reque
       writer?.write(message);
       if (flushing) return;
       flushing = true;
-      // What is asked in the same breath leaves in one write.
+      // Requests made in the same tick leave in one write.
       queueMicrotask(() => {
         flushing = false;
         writer?.flush();
@@ -66,16 +66,16 @@ export async function openRequestChannel(connection: Connection, listener: Reque
 const RESOURCE_LOCKED = 405;
 
 /**
- * Checks that somebody consumes from the queue of a service: requests would otherwise wait in it for nobody.
+ * Checks that the queue of a service has a consumer: requests would wait in it unanswered otherwise.
  *
- * @throws Failure `unavailable` when nobody does, or `denied`
+ * @throws Failure `unavailable` when it has none, or `denied`
  */
 export async function checkServed(connection: Connection, queue: string): Promise<void> {
   try {
     const { consumerCount } = await onOwnChannel(connection, (channel) => channel.checkQueue(queue));
     if (consumerCount > 0) return;
   } catch (error) {
-    // The exclusive queue of another connection: it lets nobody look, and takes requests all the same.
+    // The exclusive queue of another connection cannot be looked at, but takes requests.
     if (error instanceof Failure && error.code === RESOURCE_LOCKED) return;
     throw error instanceof Failure && error.kind === 'missing' ? nobodyServes(queue, 'there is no such queue') : error;
   }
@@ -87,17 +87,17 @@ export function nobodyServes(queue: string, why: string): Failure {
 }
 
 const PREFIX = 'amq.rabbitmq.reply-to.';
-/** The pid of a channel in Erlang's external term format: NEW_PID_EXT with an atom of UTF-8. */
+/** The start of a channel's pid in Erlang's external term format: NEW_PID_EXT with an atom of UTF-8. */
 const PID = Buffer.from([131, 88, 118]);
-/** Behind the name of the node: id, serial and creation. */
+/** Bytes after the node name: id, serial and creation. */
 const PID_TAIL = 12;
 
-/** True for the address of a caller that takes its replies without a queue: up to 4.1 the broker says of each that nothing takes it. */
+/** True for a direct reply-to address. Up to 4.1 the broker returns every message to one as unroutable. */
 export function isDirect(replyTo: string): boolean {
   return replyTo.startsWith(PREFIX);
 }
 
-/** False for an address that no broker has made: 3.x to 4.2 fail over a reply to it, and 4.3 over the question whether anybody is there. */
+/** False for an address that no broker made: 3.x to 4.2 fail on a reply to it, and 4.3 on the question whether the caller is there. */
 export function isReplyAddress(replyTo: string): boolean {
   const [pid, key, ...more] = replyTo.slice(PREFIX.length).split('.');
   if (pid === undefined || key === undefined || more.length > 0) return false;
@@ -107,14 +107,14 @@ export function isReplyAddress(replyTo: string): boolean {
   return /@\d+$/.test(bytes.toString('utf8', 5, 5 + length)) && Buffer.from(key, 'base64').toString('base64') === key;
 }
 
-/** True when the form of addresses is known for this version; a later one may have another. */
+/** True when the address form of this broker version is known. */
 export function knowsForm(version: string): boolean {
   return /^(3|4\.[0-3])\./.test(version);
 }
 
 /**
- * Knows which callers are still there, of those that take their replies without a queue. It asks on a connection of its own, for the broker may fail over
- * the question and take the connection along: an address names a node, which may be gone, or be made up.
+ * Knows which callers with a direct reply-to are still connected. It asks on a connection of its own: an address names a node, which may be gone or made up,
+ * and then the broker may fail and close the connection.
  */
 export class Callers {
   readonly #link: Link;
@@ -129,9 +129,9 @@ export class Callers {
     this.#signal = session.signal;
   }
 
-  /** False when the caller at this address has gone; where that cannot be told, it is taken to be there. */
+  /** False when the caller at this address has gone; true when that is unknown. */
   isThere(replyTo: string): Promise<boolean> {
-    // One that has gone takes the channel along.
+    // The question about a caller that has gone closes the channel.
     const answer = this.#last.then(() => this.#look(replyTo));
     this.#last = answer;
     return answer;

@@ -28,7 +28,7 @@ export interface Request {
 /** A request between its making and its end. */
 interface Open {
   readonly request: Request;
-  /** Random, so that whoever gets one request cannot answer another. */
+  /** Random: a program that receives one request cannot answer another. */
   readonly id: string;
   readonly deadline: number;
   readonly timer: NodeJS.Timeout;
@@ -51,7 +51,7 @@ export class Requester {
   #connection: Connection | undefined;
   #channel: RequestChannel | undefined;
   #failure: Failure | undefined;
-  /** True once somebody was seen to serve the queue. */
+  /** True once the queue was seen to have a consumer. */
   #served = false;
   #asking: Promise<Failure> | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -70,7 +70,7 @@ export class Requester {
     session.signal.addEventListener('abort', this.#abort, { once: true });
   }
 
-  /** True once its connection was closed on purpose, be it with its session. */
+  /** True once its connection or session was closed on purpose. */
   get closed(): boolean {
     return this.#link.closed;
   }
@@ -148,7 +148,7 @@ export class Requester {
     }
   }
 
-  /** False when the rule that the channel was closed over is about none of the requests. */
+  /** False when the rule over which the channel was closed concerns none of the requests. */
   #refuse(refusal: Refusal): boolean {
     const sent = [...this.#open.values()].filter((open) => open.sent).map((open) => ({ open, message: this.#message(open) }));
     const concerned = sent.filter(({ message }) => refusal.concerns(message));
@@ -170,7 +170,7 @@ export class Requester {
     return channel;
   }
 
-  /** The broker returns a request without a queue, and one whose queue is there and its node is not; many come back at a time. */
+  /** The broker returns a request without a queue, and one whose queue's node is down; many return at a time. */
   #whyReturned(connection: Connection): Promise<Failure> {
     const { queue } = this.#config;
     this.#asking ??= checkServed(connection, queue)
@@ -204,7 +204,7 @@ export class Requester {
   }
 
   #message({ request: { body, properties }, id, deadline }: Open): Message {
-    // Nobody waits for the reply any more after that.
+    // The caller no longer waits for the reply after that.
     const left = Math.max(1, Math.ceil(deadline - performance.now()));
     const expiration = String(Math.min(left, Number(properties.expiration ?? left)));
     return {
@@ -266,8 +266,8 @@ function asFailure(error: unknown): Failure {
 }
 
 function lostFailure(cause: Failure): Failure {
-  return new Failure('unavailable', 'the connection was lost before the reply came: nobody knows whether the request was served', {
+  return new Failure('unavailable', 'the connection was lost before the reply came: the request may or may not have been served', {
     cause,
-    hint: `a request that may be served twice is sent again with ${option('idempotent')}`,
+    hint: `${option('idempotent')} sends such a request again; use it where serving a request twice does no harm`,
   });
 }

@@ -8,10 +8,10 @@ import { askOver } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
 import { redeclareQueue } from './ensure.ts';
 
-/** What to do where something is not there to be deleted. */
+/** The advice when something to delete does not exist. */
 export const CHECK_NAME = 'check the name, and the vhost of the URL';
 
-/** Hands out a connection of its own, and closes it: what fails there closes nothing that others use. */
+/** Hands out a connection of its own, and closes it: an error there closes nothing that others use. */
 export async function withControlConnection<T>(session: Session, use: (connection: Connection) => Promise<T>): Promise<T> {
   const link = session.open('control');
   try {
@@ -22,7 +22,7 @@ export async function withControlConnection<T>(session: Session, use: (connectio
 }
 
 /**
- * The same for what a run needs before it can begin: when the connection is lost, or the node of a queue is down, all of it is done once more on the
+ * The same for the preparations of a run: when the connection is lost, or the node of a queue is down, everything is done again on the
  * next connection, as often as a lost connection comes back.
  */
 export async function withLastingControl<T>(session: Session, use: (connection: Connection) => Promise<T>): Promise<T> {
@@ -34,7 +34,7 @@ export async function withLastingControl<T>(session: Session, use: (connection: 
   }
 }
 
-/** Runs operations, one after the other, on a channel of a connection of its own. */
+/** Runs operations in turn on a channel of a connection of its own. */
 export async function withControl<T>(session: Session, use: (run: <R>(operation: (channel: Channel) => Promise<R>) => Promise<R>) => Promise<T>): Promise<T> {
   return withControlConnection(session, async (connection) => {
     const channel = await openChannel(connection);
@@ -49,7 +49,7 @@ async function openChannel(connection: Connection): Promise<Channel> {
 }
 
 /**
- * Declares what is missing; declaring what exists with the same arguments changes nothing.
+ * Declares what is missing; declaring again with the same arguments changes nothing.
  *
  * @throws Failure `refused` when something exists with other arguments (AMQP 406), `missing` for an exchange that is only bound to
  */
@@ -57,7 +57,7 @@ export async function declare(session: Session, { exchanges, queues, bindings }:
   const own = new Set(exchanges.map(({ name }) => name));
   await withControlConnection(session, async (connection) => {
     await onOwnChannel(connection, async (channel) => {
-      // What is bound to must be there before anything is declared: half of a topology helps nobody.
+      // Exchanges to bind to must exist before anything is declared: half a topology is of no use.
       for (const { exchange } of bindings) if (!own.has(exchange)) await channel.checkExchange(exchange);
       for (const { name, type, durable, arguments: args } of exchanges) await channel.assertExchange(name, type, { durable, arguments: encodable(args) });
     }).catch(hintWhereMissing('nothing was declared; check the name, or let rmq fanout publish or rmq topic publish declare the exchange'));
@@ -75,7 +75,7 @@ export async function declare(session: Session, { exchanges, queues, bindings }:
  */
 export async function deleteQueue(session: Session, queue: string, options: { readonly ifEmpty: boolean; readonly ifUnused: boolean }): Promise<number> {
   return withControl(session, async (run) => {
-    // RabbitMQ deletes a queue that never was without a word.
+    // RabbitMQ reports success for a queue that does not exist.
     await run((channel) => channel.checkQueue(queue)).catch(hintWhereMissing(CHECK_NAME));
     const { messageCount } = await run((channel) => channel.deleteQueue(queue, options));
     return messageCount;
@@ -83,7 +83,7 @@ export async function deleteQueue(session: Session, queue: string, options: { re
 }
 
 /**
- * Removes everything that is ready in a queue, and resolves with how many messages that were.
+ * Removes every ready message of a queue, and resolves with their number.
  *
  * @throws Failure `missing`, or `refused` by a stream
  */
@@ -98,7 +98,7 @@ export async function purgeQueue(session: Session, queue: string): Promise<numbe
  */
 export async function deleteExchange(session: Session, exchange: string, options: { readonly ifUnused: boolean }): Promise<void> {
   await withControl(session, async (run) => {
-    // As with queues: one that never was is deleted without a word.
+    // As with queues: deleting one that does not exist succeeds.
     await run((channel) => channel.checkExchange(exchange)).catch(hintWhereMissing(CHECK_NAME));
     await run((channel) => channel.deleteExchange(exchange, options));
   });

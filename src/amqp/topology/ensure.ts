@@ -11,10 +11,10 @@ const PRECONDITION_FAILED = 406;
 const ACCESS_REFUSED = 403;
 
 /**
- * Declares what is missing and uses what exists: an exchange of the same type, a queue that has the required arguments. One who
+ * Declares what is missing and uses what exists: an exchange of the same type, a queue with the required arguments. A user who
  * may not declare uses what exists as it is.
  *
- * @throws Failure `refused` that names each difference which matters, `denied`, `missing` for an exchange that is only bound to
+ * @throws Failure `refused` that names each required argument that differs, `denied`, `missing` for an exchange that is only bound to
  */
 export async function ensure(connection: Connection, { exchanges, queues, bindings }: Topology): Promise<void> {
   for (const exchange of exchanges) await ensureExchange(connection, exchange);
@@ -41,10 +41,10 @@ async function ensureExchange(connection: Connection, { name, type, durable, arg
     () => onOwnChannel(connection, (channel) => channel.assertExchange(name, type, { durable, arguments: encodable(args) })),
     () => onOwnChannel(connection, (channel) => channel.checkExchange(name)),
   );
-  // How long it lives and what it does with what it cannot route is its owner's business; how it routes is what a pattern relies on.
+  // A pattern relies on how an exchange routes; its lifetime and its alternate exchange are its owner's business.
   if (difference !== undefined && /inequivalent arg 'type'/.test(difference.message)) {
     const theirs = /but current is '?([\w-]+)/.exec(difference.message)?.[1];
-    throw new Failure('refused', `the exchange "${name}" exists with another type: it is ${theirs ?? 'another one'} there, ${type} is needed`, {
+    throw new Failure('refused', `the exchange "${name}" exists with another type: ${theirs ?? 'another one'} instead of ${type}`, {
       cause: difference,
       code: PRECONDITION_FAILED,
       hint: 'use another exchange name',
@@ -62,7 +62,7 @@ export async function ensureQueue(connection: Connection, spec: QueueSpec): Prom
   );
   if (difference === undefined || required === undefined || required.length === 0) return;
   const existing = await describeQueue(connection, name);
-  // With long names the broker's words are cut off, and only the first difference is known.
+  // With long names the broker's words are cut off, and name only the first difference.
   if (existing?.type === undefined) {
     if (existing === undefined || required.some((key) => difference.message.includes(`'${key}'`))) throw difference;
     return;
@@ -74,12 +74,12 @@ export async function ensureQueue(connection: Connection, spec: QueueSpec): Prom
   if (differences.length > 0) {
     throw new Failure('refused', `the queue "${name}" exists with other arguments: ${differences.join('; ')}`, {
       code: PRECONDITION_FAILED,
-      hint: 'leave those flags out to use the queue as it is, or use another queue',
+      hint: 'leave those options out to use the queue as it is, or use another queue',
     });
   }
 }
 
-/** The failure that says how what exists differs; undefined when nothing does, or when one may only use it. */
+/** The failure that tells how the existing one differs; undefined when nothing differs, or when the user may only use it. */
 async function inequivalence(declare: () => Promise<unknown>, check: () => Promise<unknown>): Promise<Failure | undefined> {
   try {
     await declare();
@@ -99,15 +99,15 @@ async function inequivalence(declare: () => Promise<unknown>, check: () => Promi
 const MOST_QUESTIONS = 32;
 
 /**
- * Declares a queue; declaring one that exists as it stands here changes nothing.
+ * Declares a queue; declaring one that exists with the same arguments changes nothing.
  *
- * @throws Failure `refused` when it exists otherwise: it names every difference
+ * @throws Failure `refused` when it exists with other arguments: names every difference
  */
 export async function redeclareQueue(connection: Connection, spec: QueueSpec): Promise<void> {
   const differences = new Map<string, Difference>();
   let next = spec;
   let first: Failure | undefined;
-  // The broker names the first difference only: the next declaration takes over what it says.
+  // The broker names the first difference only: the next declaration takes over its value.
   while (differences.size < MOST_QUESTIONS) {
     const refusal = await refusalOf(connection, next);
     if (refusal === undefined) break;
@@ -122,7 +122,7 @@ export async function redeclareQueue(connection: Connection, spec: QueueSpec): P
   const told = [...differences.values()].map((difference) => describeDifference(difference));
   throw new Failure('refused', `the queue "${spec.name}" exists with other arguments: ${told.join('; ')}`, {
     code: PRECONDITION_FAILED,
-    hint: 'ask for what is there, or take another name; no argument of a queue can be changed: "rmq queue delete" removes it with its messages',
+    hint: 'use the same arguments, or another name; the arguments of a queue cannot be changed: "rmq queue delete" removes it with its messages',
   });
 }
 

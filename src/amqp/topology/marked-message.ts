@@ -8,11 +8,11 @@ import type { Connection } from '../connection/connection.ts';
 
 /** The way of one marked message. */
 export interface MarkedMessage {
-  /** The queue that it is sent to and rejected from, as often as it comes. */
+  /** The queue that it is published to, and rejected from each time it comes. */
   readonly into: string;
   /** The queue in which it must arrive. */
   readonly outOf: string;
-  /** Messages that are in that queue before it. */
+  /** Messages in that queue before it. */
   readonly held: number;
   readonly id: string;
   /** Milliseconds that it may take. */
@@ -27,18 +27,18 @@ export interface Arrival {
   readonly headers: FieldTable;
 }
 
-/** Marks the message, for whoever meets a copy of it in another queue behind the same exchange. */
+/** Marks the message: a copy of it may reach another queue behind the same exchange. */
 const MARK = 'x-rmq-verify';
-/** Messages that may come in while the queues are listened to. */
+/** Messages that may arrive while the queues are watched. */
 const SPARE = 100;
-/** Where it got stuck, it goes by itself. */
+/** Milliseconds after which it expires wherever it got stuck. */
 const EXPIRATION = '60000';
 
 /**
- * Sends a marked message into a queue, rejects it there, and takes it out of another one. Both are listened to, alone, before it
- * is sent: nobody else gets it. What else comes stays unanswered, and goes back to its place when the channels close.
+ * Sends a marked message into a queue, rejects it there, and takes it out of another one. It is the only consumer of both queues from before it
+ * sends. Other messages stay unanswered, and return to their place when the channels close.
  *
- * @throws Failure `negative` when it does not arrive in time, `denied` when another consumer is there
+ * @throws Failure `negative` when it does not arrive in time, `denied` when another consumer exists
  */
 export async function passThrough(connection: Connection, { into, outOf, held, id, patience, signal }: MarkedMessage): Promise<Arrival> {
   const isOurs = (message: ConsumeMessage | null): message is ConsumeMessage => message?.properties.headers?.[MARK] === id;

@@ -7,11 +7,11 @@ import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { onOwnChannel } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
 
-// What can be learned about a queue without the management API, each on a channel of its own: a question that the broker
-// answers with an error closes the channel it was asked on.
+// What can be learned about a queue without the management API. Each question has a channel of its own: the broker
+// closes a channel when it answers with an error.
 
 /**
- * How many messages are ready in the queue now; for a stream it is a figure of some seconds ago.
+ * How many messages are ready in the queue now; for a stream the figure is some seconds old.
  *
  * @throws Failure `missing` when there is no such queue
  */
@@ -92,33 +92,33 @@ export function leaderless(queue: string, milliseconds: number): Failure {
   );
 }
 
-/** Why a queue that has messages is given up. */
+/** The failure for a queue that has messages and delivers none. */
 export function stuck(queue: string, ready: number): Failure {
-  return new Failure('later', `"${queue}" holds ${formatCount(ready, 'message')} and hands out none`, {
+  return new Failure('later', `"${queue}" holds ${formatCount(ready, 'message')} and delivers none`, {
     hint: 'a queue with a single active consumer serves only that one, and a quorum queue none while most of its nodes are down; try again then',
   });
 }
 
 export type QueueType = 'classic' | 'quorum' | 'stream';
 
-/** What the broker tells about a queue by refusing to declare it differently. */
+/** What the broker tells about a queue when it refuses to declare it differently. */
 export interface QueueDescription {
   /** Undefined when the broker's words were cut off: they have 255 bytes at most. */
   readonly type: QueueType | undefined;
   readonly durable: boolean;
   readonly autoDelete: boolean;
-  /** The arguments that it compares before the type: lifetimes, lengths and dead letters; not the ones of one type alone. */
+  /** The arguments that the broker compares before the type: lifetimes, lengths and dead-letter settings; not those of one type alone. */
   readonly arguments: FieldTable;
-  /** Why it told no more, where it did not: then nothing is known of the arguments that are not here. */
+  /** Why the broker told no more; nothing is known of arguments that are not listed then. */
   readonly withheld?: Failure;
 }
 
-/** A type that no broker has: a declaration with it is refused whether the queue exists or not, and so never creates one. */
+/** No broker has this type: a declaration with it is always refused, and never creates a queue. */
 const NO_TYPE = 'rmq';
 const MOST_QUESTIONS = 32;
 
 /**
- * Describes a queue, or resolves with undefined when there is none. It is declared with a type that does not exist: the broker
+ * Describes a queue; undefined when there is none. It is declared with a type that does not exist: the broker
  * names the first argument that differs and its value, which the next declaration takes over, until only the type is left.
  */
 export async function describeQueue(connection: Connection, queue: string): Promise<QueueDescription | undefined> {
@@ -139,14 +139,14 @@ export async function describeQueue(connection: Connection, queue: string): Prom
   return { type: undefined, durable: flags.durable, autoDelete: flags.autoDelete, arguments: args, ...(withheld !== undefined && { withheld }) };
 }
 
-/** The type of a queue; undefined when there is none, or the broker does not tell. */
+/** The type of a queue; undefined when there is none, or when the broker does not tell. */
 export async function queueType(connection: Connection, queue: string): Promise<QueueType | undefined> {
   const description = await describeQueue(connection, queue);
   return description === undefined ? undefined : (description.type ?? typeWithoutPermission(connection, queue));
 }
 
 /**
- * The type of a queue for one who may read and not declare: queues other than streams refuse a consumer with an offset, and the broker names their type
+ * The type of a queue, for a user who may read and not declare: queues other than streams refuse a consumer with an offset, and the broker names their type
  * (tried on 3.10.8, 4.0.5, 4.3.6). Undefined when it says something else.
  */
 export async function typeWithoutPermission(connection: Connection, queue: string): Promise<QueueType | undefined> {
@@ -176,7 +176,7 @@ function typeOf(value: FieldValue | undefined): QueueType | undefined {
   return value === 'classic' || value === 'quorum' || value === 'stream' ? value : undefined;
 }
 
-/** How the broker refuses; undefined when it does not. It tells nothing of an exclusive queue (405), and nothing to one who may not declare (403). */
+/** The broker's refusal; undefined when it does not refuse. It tells nothing about an exclusive queue (405), and nothing to a user who may not declare (403). */
 async function refused(connection: Connection, use: (channel: Channel) => Promise<unknown>): Promise<Failure | undefined> {
   try {
     await onOwnChannel(connection, use);
@@ -189,24 +189,24 @@ async function refused(connection: Connection, use: (channel: Channel) => Promis
 
 const REFUSALS: ReadonlySet<number | undefined> = new Set([403, 405, 406]);
 
-/** A chunk comes at once; silence after it is its end. */
+/** Milliseconds of silence that end a chunk, which arrives at once. */
 const CHUNK_SILENCE = 200;
-/** A stream that is published to all the time has no silence. */
+/** Milliseconds for the whole: a stream that is always published to is never silent. */
 const CHUNK_PATIENCE = 1_000;
 
-/** Offsets of the first and the last message in a part of a stream. */
+/** The offsets of the first and the last message of a stream's chunk. */
 export interface Chunk {
   readonly first: number;
   readonly last: number;
 }
 
 /**
- * The last part of a stream that was written at once; undefined when the stream has no messages.
+ * The last chunk of a stream; undefined when the stream has no messages.
  *
- * @throws Failure `unavailable` when it has some and hands out none
+ * @throws Failure `unavailable` when the stream has messages and delivers none
  */
 export async function lastChunk(connection: Connection, queue: string): Promise<Chunk | undefined> {
-  // The figure may be late, but not too high: what is there comes.
+  // The figure may be old, but not too high: that many messages exist.
   const some = await readyCount(connection, queue).then(
     (count) => count > 0,
     () => false,
@@ -232,19 +232,19 @@ export async function lastChunk(connection: Connection, queue: string): Promise<
     };
     while (!isOver()) await delay(CHUNK_SILENCE / 4);
     if (chunk !== undefined || !some) return chunk;
-    throw new Failure('unavailable', `the stream "${queue}" has messages and handed out none within ${formatDuration(connection.answerTimeout)}`, {
+    throw new Failure('unavailable', `the stream "${queue}" has messages and delivered none within ${formatDuration(connection.answerTimeout)}`, {
       transient: true,
       hint: `${option('answerTimeout')} gives it longer`,
     });
   });
 }
 
-/** The offset of the last message that a stream has now; -1 when it has none. */
+/** The offset of the last message of a stream; -1 when it has none. */
 export async function lastOffset(connection: Connection, queue: string): Promise<number> {
   return (await lastChunk(connection, queue))?.last ?? -1;
 }
 
-/** The offset of the first message that a stream still has; undefined when it has none. */
+/** The offset of the first message of a stream; undefined when it has none. */
 export async function firstOffset(connection: Connection, queue: string): Promise<number | undefined> {
   return onOwnChannel(connection, async (channel) => {
     let first: number | undefined;

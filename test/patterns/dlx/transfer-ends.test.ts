@@ -83,7 +83,7 @@ test('a queue with a single active consumer that has one is given up, and left a
   await fill(brokerUrl(), dead, idsOf(5));
   const result = await rmq(['dlx', 'move', dead, to, '--json']);
   assert.equal(result.code, 75, result.stderr);
-  assert.match(result.stderr, /hands out none/);
+  assert.match(result.stderr, /delivers none/);
   assert.deepEqual([json<Counts>(result).moved, await depth(to)], [0, 0]);
 });
 
