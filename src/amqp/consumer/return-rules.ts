@@ -62,8 +62,8 @@ export async function learnReturnRules(
 }
 
 /**
- * What is in a queue before anything is taken of it, and what it does with what is returned. A queue that seems empty is asked for a message only where
- * returning one would cost nothing but a count.
+ * What is in a queue at the start, and what it does with returned messages. A queue that seems empty is asked for a message only where a return costs no
+ * more than a count.
  *
  * @throws Failure `missing` when there is no such queue, `unavailable` when it has no leader
  */
@@ -77,7 +77,7 @@ export async function learnStart(
   return { ...(await (mayReturn ? certainCounts(connection, queue, type) : queueCounts(connection, queue))), type, rules };
 }
 
-/** True for a message that the queue drops or dead-letters if it is given back once more. */
+/** True for a message that the queue drops or dead-letters at its next return. */
 export function isLastReturn({ limit }: ReturnRules, headers: FieldTable | undefined): boolean {
   return limit !== undefined && (numberIn(headers?.['x-delivery-count']) ?? 0) >= limit;
 }

@@ -67,8 +67,8 @@ export async function certainCounts(connection: Connection, queue: string, type:
 }
 
 /**
- * How many messages are ready, for somebody who is subscribed to the queue. Undefined while the broker does not know: of a quorum queue whose leader
- * cannot be reached it says that there is no message and no consumer (rabbit_quorum_queue:stat), and there is one.
+ * How many messages are ready, for a subscriber of the queue. Undefined while the broker does not know: of a quorum queue whose leader
+ * is down it reports no message and no consumer (rabbit_quorum_queue:stat), although there is one.
  *
  * @throws Failure `missing` when there is no such queue
  */
@@ -81,7 +81,7 @@ const UNTIL_UP = 'a quorum queue works once most of its nodes are up; try again 
 const RESOURCE_LOCKED = 405;
 const INTERNAL_ERROR = 541;
 
-/** Why a quorum queue is given up whose leader could not be reached for so many milliseconds. */
+/** The failure for a quorum queue whose leader did not answer for this many milliseconds. */
 export function leaderless(queue: string, milliseconds: number): Failure {
   return new Failure(
     'later',
