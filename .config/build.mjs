@@ -1,6 +1,7 @@
-// Builds dist/: one bundle for the command with V8's code cache beside it, and ESM with declarations for the library door.
+// Builds dist/: one bundle for the command, and ESM with declarations for the library door.
 // With --watch it stays and builds again whatever changes.
 import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { build, context } from 'esbuild';
 
@@ -21,8 +22,16 @@ const lazyTls = {
   },
 };
 
+const packageJson = JSON.parse(readFileSync('package.json', 'utf8'));
+const boot = (name) => ({
+  ...shared,
+  entryPoints: ['src/cli/boot.ts'],
+  outfile: 'dist/boot.cjs',
+  format: 'cjs',
+  minify: true,
+  define: { VERSION: JSON.stringify(packageJson.version), BUNDLE: JSON.stringify(name) },
+});
 const bundles = [
-  { ...shared, entryPoints: ['src/cli/boot.ts'], outfile: 'dist/boot.cjs', format: 'cjs', minify: true },
   {
     ...shared,
     entryPoints: ['src/cli/main.ts'],
@@ -42,16 +51,17 @@ const bundles = [
     format: 'esm',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
-    external: Object.keys(JSON.parse(readFileSync('package.json', 'utf8')).dependencies),
+    external: Object.keys(packageJson.dependencies),
   },
 ];
 const declarations = ['-p', '.config/types.json'];
 
 if (process.argv.includes('--watch')) {
-  for (const bundle of bundles) await (await context({ ...bundle, logLevel: 'info' })).watch();
+  // Without a name nothing is kept: the bundle changes all the time.
+  for (const bundle of [boot(''), ...bundles]) await (await context({ ...bundle, logLevel: 'info' })).watch();
   spawn('node_modules/.bin/tsc', [...declarations, '--watch', '--preserveWatchOutput'], { stdio: 'inherit' });
 } else {
   await Promise.all(bundles.map((bundle) => build(bundle)));
+  await build(boot(createHash('sha256').update(readFileSync('dist/rmq.cjs')).digest('hex').slice(0, 16)));
   execFileSync('node_modules/.bin/tsc', declarations, { stdio: 'inherit' });
-  execFileSync(process.execPath, ['dist/boot.cjs'], { stdio: 'ignore' });
 }

@@ -1,43 +1,43 @@
-// The start of the command: loads the bundle beside it with V8's code cache, which halves the time to compile it.
-// V8 refuses a cache of another version or another bundle by itself; the bundle then just starts slower.
-import { readFileSync, writeFileSync } from 'node:fs';
+// The start of the command: loads the bundle beside it, with what V8 compiled of it the last time.
+import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
+import { wasClosed } from '../output/descriptor.ts';
+import { cachePlace, readCache, writeCache } from './code-cache.ts';
+import { EXIT_CODES } from './exit.ts';
 
 type Main = typeof import('./main.ts');
 
-const bundle = join(__dirname, 'rmq.cjs');
-const cache = join(__dirname, 'rmq.cache');
+/** The build says which version this is, and names the bundle by what is in it. */
+declare const VERSION: string;
+declare const BUNDLE: string;
 
-function load(cachedData: Buffer | undefined): { script: Script; exports: Main } {
+/** Microseconds of work after which V8 may have dropped what it compiled at the start. */
+const FRESH = 2_000_000;
+
+/** Runs a command line; resolves with its exit code. */
+export async function run(argv: readonly string[]): Promise<number> {
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V') && printed(`${VERSION}\n`)) return 0;
+  const bundle = join(__dirname, 'rmq.cjs');
+  const place = BUNDLE === '' ? undefined : cachePlace(BUNDLE, argv);
+  const cachedData = place === undefined ? undefined : readCache(place);
   // The build wraps the bundle in a function, and escapes it to ASCII, which is read without decoding.
   const script = new Script(readFileSync(bundle, 'latin1'), { filename: bundle, ...(cachedData && { cachedData }) });
   const module = { exports: {} as Main };
   script.runInThisContext()(module.exports, createRequire(bundle), module, bundle, __dirname);
-  return { script, exports: module.exports };
+  const code = await module.exports.main(argv);
+  const known = cachedData !== undefined && script.cachedDataRejected !== true;
+  // A run that failed has not used all that its command needs.
+  if (place !== undefined && !known && code <= EXIT_CODES.negative && process.cpuUsage().user < FRESH) writeCache(place, () => script.createCachedData());
+  return code;
 }
 
-function readCache(): Buffer | undefined {
+/** False when it could not be written at once: the bundle knows what that comes to. */
+function printed(text: string): boolean {
   try {
-    return readFileSync(cache);
+    return !wasClosed(1) && writeSync(1, text) === text.length;
   } catch {
-    return undefined;
+    return false;
   }
 }
-
-/** Runs a command line; resolves with its exit code. */
-export function run(argv: readonly string[]): Promise<number> {
-  return load(readCache()).exports.main(argv);
-}
-
-/** Runs what every command line runs, then keeps what V8 compiled; called once, by the build. */
-async function writeCache(): Promise<void> {
-  const { script, exports } = load(undefined);
-  await exports.main(['--help']);
-  await exports.main(['publish', '--url', 'amqp://127.0.0.1:1', '--queue', 'q', 'body']);
-  await exports.main(['consume', '--url', 'amqp://127.0.0.1:1', 'q']);
-  writeFileSync(cache, script.createCachedData());
-}
-
-if (require.main === module) void writeCache();
