@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { brokerUrl, peer } from '../support/broker.ts';
+import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { deadPort, proxy } from '../support/faults.ts';
-import { createUser, manage } from '../support/management.ts';
 import { exchangeName, queueExists, queueName } from '../support/names.ts';
-import { ownBroker } from '../support/own-broker.ts';
 import { pika } from '../support/python.ts';
 import { json, jsonLines, type Running, rmq, start } from '../support/rmq.ts';
+import { restrictedUser } from '../support/users.ts';
 
 interface Line {
   readonly queue: string;
@@ -159,23 +158,20 @@ test('an exchange and a queue that exist are used as they are', async (t) => {
 });
 
 test('a user who may use what exists, but declare nothing, publishes and subscribes all the same', async (t) => {
-  const broker = await ownBroker(t);
-  await rmq(['fanout', 'subscribe', 'events', 'email', '--drain', '--url', broker.url]);
-  await createUser(broker, 'user', 'secret', []);
-  await manage(broker, 'PUT', 'permissions/%2F/user', { configure: '^$', write: '.*', read: '.*' });
-  const url = new URL(broker.url);
-  url.username = 'user';
-  url.password = 'secret';
-  const published = await rmq(['fanout', 'publish', 'events', 'hello', '--url', url.href]);
+  const exchange = exchangeName(t);
+  queueName(t, `${exchange}.email`);
+  await rmq(['fanout', 'subscribe', exchange, 'email', '--drain']);
+  const url = await restrictedUser(t, { configure: '^$', write: '.*', read: '.*' });
+  const published = await rmq(['fanout', 'publish', exchange, 'hello', '--url', url]);
   assert.equal(published.code, 0, published.stderr);
-  const result = await rmq(['fanout', 'subscribe', 'events', 'email', '--drain', '--url', url.href]);
+  const result = await rmq(['fanout', 'subscribe', exchange, 'email', '--drain', '--url', url]);
   assert.deepEqual([result.code, result.stdout], [0, 'hello\n'], result.stderr);
   for (const args of [
-    ['publish', 'missing', 'x'],
-    ['subscribe', 'events', 'missing'],
-    ['subscribe', 'events'],
+    ['publish', unique('missing'), 'x'],
+    ['subscribe', exchange, 'missing'],
+    ['subscribe', exchange],
   ]) {
-    const denied = await rmq(['fanout', ...args, '--url', url.href]);
+    const denied = await rmq(['fanout', ...args, '--url', url]);
     assert.equal(denied.code, 77, denied.stderr);
   }
 });

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { peer } from '../support/broker.ts';
-import { manage } from '../support/management.ts';
 import { ownBroker, untilKept } from '../support/own-broker.ts';
 import { linesOf, scratchDirectory } from '../support/programs.ts';
 import { json, rmq, start } from '../support/rmq.ts';
+import { policyFor } from '../support/users.ts';
 
 test('a broker that is killed while handlers run, and started again, costs no task, and none is done more than twice', async (t) => {
   const broker = await ownBroker(t);
@@ -17,7 +17,7 @@ test('a broker that is killed while handlers run, and started again, costs no ta
   assert.equal((await rmq(['work', 'publish', 'q', '--lines', ...dlx, '--url', broker.url], { input })).code, 0);
   await untilKept(broker);
   const handler = ['sh', '-c', `echo "$(cat)" >> ${log}; echo handled >&2`];
-  const run = start(['work', 'run', 'q', '--concurrency', '4', '--idle', '15s', '--url', broker.url, '--', ...handler], { timeout: 180_000 });
+  const run = start(['work', 'run', 'q', '--concurrency', '4', '--idle', '5s', '--url', broker.url, '--', ...handler], { timeout: 180_000 });
   while ((await linesOf(log)).length < 40) await run.until('stderr', 'handled');
   await node.kill();
   await run.until('stderr', 'attempt 1');
@@ -35,19 +35,16 @@ test('a broker that is killed while handlers run, and started again, costs no ta
 });
 
 test('a queue that only a policy dead-letters is worked on with --policy-dlx', async (t) => {
-  const broker = await ownBroker(t);
-  const other = await peer(t, broker.url);
-  await other.channel.assertQueue('q', { durable: true });
-  await other.channel.assertQueue('dead', { durable: true });
-  const definition = { 'dead-letter-exchange': '', 'dead-letter-routing-key': 'dead' };
-  await manage(broker, 'PUT', 'policies/%2F/dead-letters', { pattern: '^q$', definition, 'apply-to': 'queues' });
-  await other.publish('q', ['a']);
-  const refused = await rmq(['work', 'run', 'q', '--url', broker.url, '--', 'false']);
+  const { queue, publish, take } = await peer(t);
+  const [q, dead] = [await queue(), await queue()];
+  await policyFor(t, q, { 'dead-letter-exchange': '', 'dead-letter-routing-key': dead });
+  await publish(q, ['a']);
+  const refused = await rmq(['work', 'run', q, '--', 'false']);
   assert.equal(refused.code, 64, refused.stderr);
   assert.match(refused.stderr, /--policy-dlx/);
-  const worked = await rmq(['work', 'run', 'q', '-n', '1', '--policy-dlx', '--json', '--url', broker.url, '--', 'false']);
+  const worked = await rmq(['work', 'run', q, '-n', '1', '--policy-dlx', '--json', '--', 'false']);
   assert.equal(worked.code, 0, worked.stderr);
   assert.equal(json<{ dead: number }>(worked).dead, 1);
-  const [letter] = await other.take('dead');
+  const [letter] = await take(dead);
   assert.equal(letter?.properties.headers?.['x-death']?.[0]?.reason, 'rejected');
 });

@@ -8,9 +8,14 @@ import type { Running } from './rmq.ts';
 
 const BOOT_TIMEOUT = 300_000;
 
+/** A broker for the tests of one file, which stops it: each boot costs some four seconds of a core. */
+export function bootBroker(options: BrokerOptions = {}): Promise<Broker> {
+  return startBroker({ bootTimeout: BOOT_TIMEOUT, ...options });
+}
+
 /** A broker of the test's own, for what would disturb others: kills, alarms, limits. */
 export async function ownBroker(t: TestContext, options: BrokerOptions = {}): Promise<Broker> {
-  const broker = await startBroker({ bootTimeout: BOOT_TIMEOUT, ...options });
+  const broker = await bootBroker(options);
   t.after(() => broker.stop());
   return broker;
 }

@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { childrenOf } from '../../src/handlers/process-group.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
 
@@ -47,7 +48,9 @@ export function start(args: readonly string[], { input, env = {}, timeout = 60_0
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    child.kill('SIGKILL');
+    for (const pid of child.pid === undefined ? [] : treeOf(child.pid)) kill(pid);
+    // What has left the tree may hold them open.
+    for (const pipe of [child.stdout, child.stderr]) pipe.destroy();
   }, timeout);
   const result = once(child, 'close').then(([code, signal]: unknown[]) => {
     clearTimeout(timer);
@@ -75,6 +78,19 @@ export function start(args: readonly string[], { input, env = {}, timeout = 60_0
     await Promise.race([seen, ended]);
   };
   return { child, result, until };
+}
+
+/** A process with everything below it: what a handler has started lives on when only the run is killed. */
+function treeOf(pid: number): number[] {
+  return [pid, ...childrenOf(pid).flatMap(treeOf)];
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 function onTerminal(args: readonly string[], columns: number): string[] {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { connect } from 'amqplib';
 import { type Broker, startBroker } from '../../../src/broker/broker.ts';
-import { peer } from '../../support/broker.ts';
+import { brokerUrl, peer } from '../../support/broker.ts';
 import { CONNECTION_CLOSE, closingPort, deadPort, type FaultyProxy, httpPort, proxy, silentPort } from '../../support/faults.ts';
 import { createUser, manage } from '../../support/management.ts';
 import { json, type Result, type Running, rmq, start } from '../../support/rmq.ts';
@@ -203,25 +203,24 @@ test('a refused login among several addresses is what the exit code says', async
 });
 
 test('a run that loses its broker goes on with the other one', async (t) => {
-  const other = await startBroker();
-  t.after(() => other.stop());
+  const other = await proxy(t, brokerUrl());
   const { channel, take } = await peer(t, broker.url);
-  await channel.assertQueue('failover');
-  assert.equal((await rmq(['queue', 'declare', 'failover', '--url', other.url])).code, 0);
-  // The proxy that refuses makes sure that the run begins with the broker that will be killed.
+  const there = await peer(t);
+  const name = await there.queue({}, 'failover');
+  await channel.assertQueue(name);
+  // The proxy that refuses makes sure that the run begins with the broker that it will lose.
   const spare = await proxy(t, broker.url, { admitting: false });
-  const run = start(['publish', '-q', 'failover', '--lines', '--json', '-v', '--url', other.url, '--url', spare.url]);
+  const run = start(['publish', '-q', name, '--lines', '--json', '-v', '--url', other.url, '--url', spare.url]);
   await run.until('stderr', 'connected to');
   run.child.stdin.write('before\n');
-  const there = await peer(t, other.url);
-  while ((await there.depth('failover')) === 0);
+  while ((await there.depth(name)) === 0);
   await spare.admit();
-  await other.nodes[0].kill();
+  await other.refuse();
   run.child.stdin.end('after\n');
   const result = await run.result;
   assert.equal(result.code, 0, result.stderr);
   assert.equal(json<Summary>(result).confirmed, 2);
-  assert.ok((await take('failover')).some(({ content }) => String(content) === 'after'));
+  assert.ok((await take(name)).some(({ content }) => String(content) === 'after'));
 });
 
 // Waiting for the first success

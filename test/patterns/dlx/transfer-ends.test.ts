@@ -9,11 +9,11 @@ import type { Event } from '../../../src/model/event.ts';
 import { MoveConfig, move } from '../../../src/patterns/dlx/replay/replay.ts';
 import { fill } from '../../campaign/stage.ts';
 import { brokerUrl, peer } from '../../support/broker.ts';
-import { createUser, manage } from '../../support/management.ts';
 import { ownBroker } from '../../support/own-broker.ts';
 import { scratchDirectory } from '../../support/programs.ts';
 import { json, rmq, start } from '../../support/rmq.ts';
 import { testSession } from '../../support/session.ts';
+import { restrictedUser } from '../../support/users.ts';
 
 interface Counts {
   readonly depth: number;
@@ -99,21 +99,16 @@ test('progress counts what is done, not what has only been fetched', async (t) =
   assert.equal((await running).counts.moved, 500);
 });
 
-test('without the permission to write, nothing is in doubt: everything stays, and it is exit 77', { timeout: 300_000 }, async (t) => {
-  const broker = await ownBroker(t);
-  const { channel, depth } = await peer(t, broker.url);
-  for (const name of ['dead', 'to']) await channel.assertQueue(name, { durable: true });
-  await fill(broker.url, 'dead', idsOf(3));
-  await createUser(broker, 'reader', 'secret', ['/']);
-  await manage(broker, 'PUT', 'permissions/%2F/reader', { configure: '', write: '', read: '.*' });
-  const url = new URL(broker.url);
-  url.username = 'reader';
-  url.password = 'secret';
-  const result = await rmq(['dlx', 'move', 'dead', 'to', '--json', '-u', url.href]);
+test('without the permission to write, nothing is in doubt: everything stays, and it is exit 77', async (t) => {
+  const { queue, depth } = await peer(t);
+  const [dead, to] = [await queue({}, 'dead'), await queue()];
+  await fill(brokerUrl(), dead, idsOf(3));
+  const url = await restrictedUser(t, { configure: '', write: '', read: '.*' });
+  const result = await rmq(['dlx', 'move', dead, to, '--json', '-u', url]);
   assert.equal(result.code, 77, result.stderr);
   const { unknown, stayed } = json<Counts>(result);
   assert.deepEqual([unknown, stayed], [0, { refused: 3 }]);
-  assert.deepEqual([await depth('dead'), await depth('to')], [3, 0]);
+  assert.deepEqual([await depth(dead), await depth(to)], [3, 0]);
 });
 
 test('TERM ends a run whose broker is frozen', { timeout: 300_000 }, async (t) => {

@@ -1,18 +1,29 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
+import type { Broker } from '../../../src/broker/broker.ts';
 import type { Event } from '../../../src/model/event.ts';
 import { ReplayConfig, replay } from '../../../src/patterns/dlx/replay/replay.ts';
 import { fill } from '../../campaign/stage.ts';
 import { brokerUrl, peer } from '../../support/broker.ts';
 import { proxy } from '../../support/faults.ts';
-import { ownBroker, untilHeld, untilKept } from '../../support/own-broker.ts';
+import { bootBroker, untilHeld, untilKept } from '../../support/own-broker.ts';
 import { linesOf, scratchDirectory } from '../../support/programs.ts';
 import { json, rmq, start } from '../../support/rmq.ts';
 import { testSession } from '../../support/session.ts';
 
 const idsOf = (count: number): string[] => Array.from({ length: count }, (_, index) => `m${index}`);
 const isFar = (event: Event): event is Extract<Event, { kind: 'transferring' }> => event.kind === 'transferring' && event.moved > 0;
+
+/** Is killed, and started again. */
+let another: Broker;
+/** Blocks whoever publishes. */
+let alarmed: Broker;
+
+before(async () => {
+  [another, alarmed] = await Promise.all([bootBroker(), bootBroker({ config: ['vm_memory_high_watermark.absolute = 1MB'] })]);
+});
+after(() => Promise.all([another, alarmed].map((one) => one?.stop())));
 
 test('a source connection that is lost comes back: everything arrives, and what is in both places is told', async (t) => {
   const { queue, take, depth } = await peer(t);
@@ -86,15 +97,14 @@ test('a target connection that is lost comes back: nothing is missing, and the o
 });
 
 test('the broker is killed in the middle: nothing is gone, and the run goes on with it', { timeout: 300_000 }, async (t) => {
-  const broker = await ownBroker(t);
-  const [node] = broker.nodes;
+  const [node] = another.nodes;
   const { channel } = await peer(t, node.url);
   const ids = idsOf(5_000);
   for (const name of ['dead', 'target']) await channel.assertQueue(name, { durable: true });
   await fill(node.url, 'dead', ids);
-  await untilKept(broker);
+  await untilKept(another);
   const running = start(['dlx', 'replay', 'dead', '--to-queue', 'target', '--rate', '2000', '--json', '-u', node.url], { timeout: 200_000 });
-  await untilHeld(broker, 'target', 500, running);
+  await untilHeld(another, 'target', 500, running);
   await node.kill();
   await node.restart();
   const result = await running.result;
@@ -107,26 +117,24 @@ test('the broker is killed in the middle: nothing is gone, and the run goes on w
 });
 
 test('to another broker, which may have a queue of the same name', { timeout: 300_000 }, async (t) => {
-  const other = await ownBroker(t);
   const { queue, depth } = await peer(t);
   const dead = await queue({}, 'dead');
-  const there = await peer(t, other.nodes[0].url);
+  const there = await peer(t, another.url);
   await there.channel.assertQueue(dead, { durable: true });
   await fill(brokerUrl(), dead, idsOf(10));
-  const moved = await rmq(['dlx', 'move', dead, dead, '--to-url', other.nodes[0].url, '--json']);
+  const moved = await rmq(['dlx', 'move', dead, dead, '--to-url', another.url, '--json']);
   assert.equal(moved.code, 0, moved.stderr);
   assert.equal(json<{ moved: number }>(moved).moved, 10);
   assert.deepEqual([await depth(dead), await there.depth(dead)], [0, 10]);
 });
 
 test('a target that blocks its publishers holds up nothing else: TERM ends the run, and all is where it was', { timeout: 300_000 }, async (t) => {
-  const other = await ownBroker(t, { config: ['vm_memory_high_watermark.absolute = 1MB'] });
   const { queue, take, depth } = await peer(t);
   const dead = await queue({}, 'dead');
-  const { channel } = await peer(t, other.nodes[0].url);
+  const { channel } = await peer(t, alarmed.url);
   await channel.assertQueue('target', { durable: true });
   await fill(brokerUrl(), dead, idsOf(100));
-  const running = start(['dlx', 'move', dead, 'target', '--to-url', other.nodes[0].url, '--json']);
+  const running = start(['dlx', 'move', dead, 'target', '--to-url', alarmed.url, '--json']);
   await running.until('stderr', 'the broker blocks publishers');
   running.child.kill('SIGTERM');
   const result = await running.result;
@@ -140,13 +148,12 @@ test('a target that blocks its publishers holds up nothing else: TERM ends the r
 });
 
 test('a target that blocks its publishers for longer than --blocked-timeout is exit 75, and all is where it was', { timeout: 300_000 }, async (t) => {
-  const other = await ownBroker(t, { config: ['disk_free_limit.absolute = 100000GB'] });
   const { queue, take, depth } = await peer(t);
   const dead = await queue({}, 'dead');
-  const { channel } = await peer(t, other.nodes[0].url);
+  const { channel } = await peer(t, alarmed.url);
   await channel.assertQueue('target', { durable: true });
   await fill(brokerUrl(), dead, idsOf(100));
-  const result = await rmq(['dlx', 'move', dead, 'target', '--to-url', other.nodes[0].url, '--blocked-timeout', '1s', '--json']);
+  const result = await rmq(['dlx', 'move', dead, 'target', '--to-url', alarmed.url, '--blocked-timeout', '1s', '--json']);
   assert.equal(result.code, 75, result.stderr);
   assert.equal(json<{ moved: number }>(result).moved, 0);
   assert.equal(await depth(dead), 100);
