@@ -8,6 +8,20 @@ export interface Topic {
 
 /** The pages, in the order in which they are read; each but `flags` is a file beside this one. */
 export const topics: readonly Topic[] = [
+  { name: 'recipes', summary: 'one-liners for every command, which run as they stand', about: [] },
+  { name: 'publishing', summary: 'where bodies come from, what is confirmed, what becomes of the rest', about: ['publish', 'work', 'fanout', 'topic', 'rpc'] },
+  { name: 'consuming', summary: 'when a run ends, what counts as acknowledged, streams', about: ['consume', 'fanout', 'topic'] },
+  { name: 'envelopes', summary: 'a message as a line of JSON, without loss', about: ['publish', 'consume'] },
+  { name: 'output', summary: 'what goes to standard output, and its JSON', about: ['publish', 'consume', 'rpc'] },
+  { name: 'patterns', summary: 'work queues, fanout, topics, request and reply', about: ['work', 'fanout', 'topic', 'rpc'] },
+  { name: 'handlers', summary: 'a program for each message: exit codes, retries, --stream', about: ['work', 'fanout', 'topic', 'rpc'] },
+  { name: 'dead-letters', summary: 'from the alarm to the empty queue', about: ['dlx'] },
+  { name: 'looking', summary: 'what a look at a queue costs', about: ['consume', 'dlx'] },
+  { name: 'queues', summary: 'declare, look at and delete queues', about: ['queue', 'exchange'] },
+  { name: 'connections', summary: 'which broker, TLS, what is tried again and how often', about: [] },
+  { name: 'ci', summary: 'a broker for a job, expectations, smoke tests', about: ['broker', 'consume'] },
+  { name: 'other-tools', summary: 'from pika, amqp-publish, rabbitmqadmin and their kind', about: [] },
+  { name: 'library', summary: 'the same from TypeScript', about: [] },
   { name: 'flags', summary: 'the flags of every command', about: [] },
   { name: 'exit-codes', summary: 'what each exit code means', about: [] },
 ];

@@ -141,14 +141,14 @@ interface Word {
 function wordsOf(spans: readonly Span[], ink: Ink | undefined): readonly Word[] {
   const words: Word[] = [];
   let isOpen = false;
-  for (const span of spans) {
-    const target = linkTarget(span);
+  for (const [index, span] of spans.entries()) {
+    const target = spans[index + 1]?.link === span.link ? undefined : linkTarget(span);
     const quoted = span.code === true && ink === undefined ? `\`${span.text}\`` : span.text;
     const whole = target === undefined ? quoted : `${quoted} (${target})`;
     const paint = ink === undefined ? undefined : span.code === true ? ink.name : span.strong === true ? ink.title : undefined;
     const pieces = span.code === true && target === undefined && whole.length <= WHOLE_CODE ? [whole] : whole.split(/\s/);
-    pieces.forEach((piece, index) => {
-      if (index > 0) isOpen = false;
+    pieces.forEach((piece, position) => {
+      if (position > 0) isOpen = false;
       if (piece === '') return;
       const before = isOpen ? words.pop() : undefined;
       words.push({ painted: `${before?.painted ?? ''}${paint === undefined ? piece : paint(piece)}`, length: (before?.length ?? 0) + textWidth(piece) });

@@ -35,6 +35,17 @@ async function ask(method: 'PUT' | 'DELETE', path: string, body?: unknown): Prom
   assert.ok(response.ok, `${method} ${path}: ${response.status} ${await response.text()}`);
 }
 
+/** A vhost of the shared broker, for as long as the test runs. Resolves with the broker's URL for it. */
+export async function ownVhost(t: Cleanup): Promise<string> {
+  const url = new URL(brokerUrl());
+  const name = unique('vhost');
+  await ask('PUT', `vhosts/${name}`);
+  t.after(() => ask('DELETE', `vhosts/${name}`));
+  await ask('PUT', `permissions/${name}/${url.username}`, { configure: '.*', write: '.*', read: '.*' });
+  url.pathname = name;
+  return url.href;
+}
+
 /** A policy for one queue of the shared broker, for as long as the test runs. */
 export async function policyFor(t: Cleanup, queue: string, definition: Readonly<Record<string, unknown>>): Promise<void> {
   const path = `policies/%2F/${encodeURIComponent(queue)}`;

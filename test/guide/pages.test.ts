@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { EXIT_CODES } from '../../src/cli/exit.ts';
+import { longName } from '../../src/commands/command.ts';
+import { globalFlags } from '../../src/commands/flags/globals.ts';
+import { commands, groups } from '../../src/commands/index.ts';
+import { topics } from '../../src/guide/topics.ts';
+import { parseMarkdown, type Span } from '../../src/text/document.ts';
+import { formatPage } from '../../src/text/page.ts';
+import { ownVhost } from '../support/users.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const GUIDE = join(ROOT, 'src/guide');
+const pages = await Promise.all(
+  topics
+    .filter(({ name }) => name !== 'flags')
+    .map(async ({ name }) => ({ name, file: join(GUIDE, `${name}.md`), text: await readFile(join(GUIDE, `${name}.md`), 'utf8') })),
+);
+const readme = { name: 'README', file: join(ROOT, 'README.md'), text: await readFile(join(ROOT, 'README.md'), 'utf8') };
+
+test('every page is a topic', async () => {
+  const files = (await readdir(GUIDE)).filter((name) => name.endsWith('.md'));
+  assert.deepEqual(files.sort(), pages.map(({ name }) => `${name}.md`).sort());
+});
+
+for (const { name, text } of pages) {
+  const lines = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block]) => block).join('\n');
+  if (lines !== '') test(`the command lines of ${name} work as they stand, one after the other`, (t) => runLines(t, lines));
+}
+
+async function runLines(t: TestContext, lines: string): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'rmq-guide-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  await symlink(join(ROOT, 'bin/rmq.js'), join(directory, 'rmq'));
+  const env = { ...process.env, PATH: `${directory}:${process.env['PATH']}`, RABBITMQ_URL: await ownVhost(t), RMQ_URL: '' };
+  await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines], { env, cwd: directory, maxBuffer: 10_000_000, timeout: 120_000 });
+}
+
+const flagsOf = (inputs: (typeof commands)[number]['inputs']): string[] =>
+  Object.entries(inputs).flatMap(([key, input]) => (input.kind === 'flag' ? [longName(key, input), `-${input.short}`] : []));
+const globals = [...flagsOf(globalFlags), '--uri', '--help', '-h'];
+
+for (const { name, file, text } of [...pages, readme]) {
+  test(`what ${name} quotes in its sentences exists: commands, their flags, files and pages`, () => {
+    const prose = text.replace(/^```[\s\S]*?^```/gm, '');
+    const quoted = [...prose.matchAll(/`rmq ([^`]+)`/g)].flatMap(([, line = '']) => line.replaceAll('\\|', '|').split(/ && rmq |; rmq /));
+    const all = commands.flatMap(({ inputs }) => flagsOf(inputs));
+    for (const line of quoted) {
+      const own = (line.split(' -- ')[0] ?? '').replaceAll(/'[^']*'/g, '');
+      if (/^[A-Z[]/.test(own)) continue;
+      const command = commands.find(({ path }) => `${own} `.startsWith(`${path.join(' ')} `));
+      assert.ok(command !== undefined || groups.some(({ path }) => own === path.join(' ')), `rmq ${line}`);
+      for (const [flag] of own.matchAll(/(?<= )--?[a-zA-Z0-9-]+/g))
+        assert.ok([...flagsOf(command?.inputs ?? {}), ...globals].includes(flag), `${flag} of rmq ${line}`);
+    }
+    for (const [, flag = ''] of prose.matchAll(/`(--[a-z][a-z0-9-]+)[^`]*`/g)) assert.ok([...all, ...globals].includes(flag), flag);
+    for (const [, target = ''] of prose.matchAll(/\]\(([^)#]+)\)/g)) if (!target.startsWith('http')) assert.ok(existsSync(join(dirname(file), target)), target);
+  });
+}
+
+test('a page loses no word on its way to the terminal', () => {
+  for (const { name, text } of pages) {
+    const shown = formatPage(parseMarkdown(text), { columns: 80 }).replace(/\s+\((rmq\s+help\s+[\w-]+|https?:[^)]*)\)|[\s─`]+/g, '');
+    const words = text
+      .replace(/^```\w*$/gm, '')
+      .replace(/\*\*|\\(?=\|)/g, '')
+      .replace(/\]\([^)]*\)/g, '')
+      .split(/[\s[\]`|#]+|^-+$|^\d+\.$/);
+    for (const word of words) assert.ok(shown.includes(word.replace(/^-{3,}$|^\d+\.$/, '')), `${name}: ${word}`);
+  }
+});
+
+test('every exit code is in its table', () => {
+  const [page] = pages.filter(({ name }) => name === 'exit-codes');
+  for (const [kind, code] of Object.entries({ ...EXIT_CODES, bug: 70 })) assert.match(page?.text ?? '', new RegExp(`^\\|[^|]*\\b${code}\\b`, 'm'), kind);
+});
+
+test('links, code and lists of a page are told apart', () => {
+  const [list] = parseMarkdown('- see [a `b`](c.md), **d `e`**\n  f\n\n  ```sh\n  g\n  ```\n- h');
+  assert.deepEqual(list, {
+    kind: 'list',
+    ordered: false,
+    items: [
+      [
+        {
+          kind: 'paragraph',
+          spans: [
+            { text: 'see ' },
+            { text: 'a ', link: 'c.md' },
+            { text: 'b', code: true, link: 'c.md' },
+            { text: ', ' },
+            { text: 'd ', strong: true },
+            { text: 'e', code: true, strong: true },
+            { text: ' f' },
+          ] satisfies Span[],
+        },
+        { kind: 'code', lines: ['g'] },
+      ],
+      [{ kind: 'paragraph', spans: [{ text: 'h' }] }],
+    ],
+  });
+});
