@@ -6,16 +6,16 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { EXIT_CODES } from '../src/cli/exit.ts';
 import { commands } from '../src/commands/index.ts';
 import { brokerUrl, peer } from './support/broker.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
 
-test('the one-liners work as they stand, one after the other', async (t) => {
-  const block = /## One-liners[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme)?.[1];
-  assert.ok(block);
+/** The command lines below a heading. */
+const linesOf = (heading: string): string => new RegExp(`## ${heading}[\\s\\S]*?\`\`\`sh\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1] ?? assert.fail(heading);
+
+test('the two commands, the one-liners, the lines for the night and those for CI work as they stand, one after the other', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'rmq-readme-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   await symlink(join(ROOT, 'bin/rmq.js'), join(directory, 'rmq'));
@@ -31,21 +31,16 @@ test('the one-liners work as they stand, one after the other', async (t) => {
     CLOUDAMQP_URL: '',
   };
   t.after(() => promisify(execFile)('rmq', ['broker', 'stop'], { env, cwd: directory }).catch(() => undefined));
-  const { stdout, stderr } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', block], {
-    env,
-    cwd: directory,
-    maxBuffer: 10_000_000,
-    timeout: 120_000,
-  });
-  assert.match(stdout, /^an event$/m, stderr);
-  assert.match(stdout, /exit 67: no queue has that name/);
-  assert.match(stdout, /a throwaway broker at amqp:/);
-  assert.match(stdout, /processing task 10/);
-  assert.match(stdout, /"x-rmq-stderr":"no such file"/);
-  assert.match(stdout, /an email for \{"event": "order.placed"/);
-  assert.match(stdout, /exit 1: it does not match/);
-  assert.match(stdout, /^42$/m);
-  assert.equal((await readFile(join(directory, 'copy.txt'), 'utf8')).split('\n').length, 1_002);
+  const run = (lines: string): Promise<{ readonly stdout: string; readonly stderr: string }> =>
+    promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines], { env, cwd: directory, maxBuffer: 10_000_000, timeout: 120_000 });
+  assert.equal((await run(linesOf('The two commands'))).stdout.split('\n').at(-2), 'hello');
+  const teaching = await run(linesOf('Six one-liners that teach'));
+  for (const shown of [/^5$/m, /^did 10$/m, /^exit 67: no such queue$/m, /matches/]) assert.match(teaching.stdout, shown, teaching.stderr);
+  await run(`rmq work publish jobs '{"id": 7}'; rmq work run jobs -n 1 -- sh -c 'echo "unknown customer" >&2; exit 65'`);
+  const night = await run(linesOf('At night'));
+  for (const shown of [/unknown customer/, /dead\.letters/]) assert.match(night.stdout, shown, night.stderr);
+  assert.equal((await run('rmq consume jobs --expect 1 --timeout 10s')).stdout, '{"id": 7}\n', night.stderr);
+  assert.match((await run(linesOf('In CI'))).stdout, /^order 3$/m);
 });
 
 test('every command is in its table', () => {
@@ -54,11 +49,6 @@ test('every command is in its table', () => {
       path.every((word) => new RegExp(`\`[^\`]*\\b${word}\\b`).test(readme)),
       path.join(' '),
     );
-});
-
-test('every exit code is in its table', () => {
-  const table = /## Exit codes([\s\S]*?)\n## /.exec(readme)?.[1] ?? '';
-  for (const [kind, code] of Object.entries(EXIT_CODES)) if (kind !== 'config') assert.match(table, new RegExp(`^\\|[^|]*\\b${code}\\b`, 'm'), kind);
 });
 
 test('the TypeScript example runs as it stands', async (t) => {
