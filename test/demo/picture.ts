@@ -99,6 +99,7 @@ function svg(rows: readonly (readonly Run[])[]): string {
   });
   const [width, height] = [COLUMNS * WIDTH + 2 * MARGIN, rows.length * HEIGHT + 2 * MARGIN].map(Math.ceil);
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" xml:space="preserve">
+<title>rmq in a terminal: publish, consume, work, and a dead letter that is replayed</title>
 <style>text{font:13.5px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:#d6deeb;white-space:pre}.typed{fill:#fff;font-weight:bold}.strong{font-weight:bold}.faint{fill:#8b98a9}.error{fill:#ff6b6b}.warning{fill:#f0c674}.name{fill:#7fdbca}</style>
 <rect width="100%" height="100%" rx="8" fill="#11161f"/>
 ${lines.filter((line) => line !== '').join('\n')}
