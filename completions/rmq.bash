@@ -191,7 +191,7 @@ _rmq_values() {
     'broker run 1') source=command ;;
     'completion --write') source=directory ;;
     'completion 1') choices=('bash' 'zsh' 'fish') ;;
-    'help 1') choices=('flags' 'exit-codes') ;;
+    'help 1') choices=('recipes' 'publishing' 'consuming' 'envelopes' 'output' 'patterns' 'handlers' 'dead-letters' 'looking' 'queues' 'connections' 'ci' 'other-tools' 'library' 'flags' 'exit-codes') ;;
     *' --cacert') source=file ;;
     *' --cert') source=file ;;
     *' --key') source=file ;;

@@ -716,4 +716,4 @@ complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --write' -l write -x 
 complete -c rmq -n '__rmq_argument "completion" 1' -a 'bash zsh fish'
 
 # rmq help
-complete -c rmq -n '__rmq_argument "help" 1 rest' -a 'flags exit-codes'
+complete -c rmq -n '__rmq_argument "help" 1 rest' -a 'recipes publishing consuming envelopes output patterns handlers dead-letters looking queues connections ci other-tools library flags exit-codes'
