@@ -193,7 +193,7 @@ test('nobody outside amqp touches a connection or a channel of amqplib', () => {
 });
 
 /** The library: its messages are read in programs too. */
-const FLAGLESS = ['patterns', 'model', 'amqp'];
+const FLAGLESS = ['patterns', 'model', 'amqp', 'management'];
 
 test('the library names options by their keys: flag words stand above it only', () => {
   const wrong = files.filter(({ path, text }) => FLAGLESS.includes(layerOf(path)) && /--[a-z]/.test(text));

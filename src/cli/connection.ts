@@ -11,14 +11,14 @@ import type { Io } from './io.ts';
 import type { Decoded } from './program.ts';
 
 const VARIABLES = ['RMQ_URL', 'RABBITMQ_URL', 'AMQP_URL', 'CLOUDAMQP_URL'] as const;
-/** Between URLs; a comma elsewhere belongs to one of them. */
+/** Separates URLs; other commas belong to a URL. */
 const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
 const DEFAULT_URL = 'amqp://guest:guest@localhost:5672/';
 
 interface Surroundings {
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** Milliseconds that the whole run may take, where the command line says so. */
+  /** Milliseconds for the whole run, where the command line limits it. */
   readonly timeout: unknown;
   readonly stdinIsTaken: boolean;
 }
@@ -31,14 +31,14 @@ interface Surroundings {
 export async function connectionOf(globals: Decoded, io: Io, { emit, signal, timeout, stdinIsTaken }: Surroundings): Promise<ConnectionConfig> {
   const { env } = io;
   if (globals['urlFile'] === '-' && stdinIsTaken) throw new Failure('usage', '--url-file - reads standard input, which is the body here');
-  // A program that is run for a message has all of them.
+  // A handler's program inherits all of these variables.
   for (const variable of [...VARIABLES, 'RABBITMQ_MANAGEMENT_URL']) for (const url of (env[variable] ?? '').split(NEXT_URL)) keepSecret(url);
   const file = globals['urlFile'] as string | undefined;
   if (globals['url'] !== undefined && file !== undefined) throw new Failure('usage', '--url and --url-file exclude each other');
   const { urls, origin } = file === undefined ? findUrls(globals, env) : { urls: [await readUrl(file, io, signal, timeout)], origin: file };
   emit({ kind: 'detail', text: `broker URL from ${origin}` });
   if (origin === '--url' && urls.some(hasSecret)) {
-    emit({ kind: 'note', text: 'the password in --url is shown to everybody on this machine by ps: --url-file PATH, or RMQ_URL, keeps it' });
+    emit({ kind: 'note', text: 'ps shows the password in --url to every user of this machine: --url-file PATH or RMQ_URL hides it' });
   }
   const own = Object.entries(globals).filter(([key]) => key in connectionFlags);
   return check(ConnectionConfig, { ...Object.fromEntries(own), url: urls.flatMap((url) => url.trim().split(NEXT_URL)) }, connectionFlags);
@@ -56,10 +56,10 @@ function findUrls(globals: Decoded, env: Readonly<Record<string, string | undefi
   return node === undefined ? { urls: [DEFAULT_URL], origin: 'the default' } : { urls: [node.url], origin: 'the node started by rmq broker start' };
 }
 
-/** Nobody may ever write to a pipe: the signal ends the wait for it, and so does the time of the run. */
+/** A pipe may never be written to: the signal and the deadline of the run end the wait. */
 async function readUrl(file: string, io: Io, signal: AbortSignal, timeout: unknown): Promise<string> {
   const late = new AbortController();
-  const pass = (): void => late.abort(new Failure('deadline', `--url-file: nothing came from ${file} before the deadline (--timeout)`));
+  const pass = (): void => late.abort(new Failure('deadline', `--url-file: nothing arrived from ${file} before the deadline (--timeout)`));
   const timer = typeof timeout === 'number' && timeout <= MAX_TIMER ? setTimeout(pass, timeout) : undefined;
   try {
     const chunks: Buffer[] = [];

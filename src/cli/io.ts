@@ -3,26 +3,26 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { isatty, ReadStream } from 'node:tty';
 
-/** The process, reduced to what is used of it. */
+/** The parts of the process that the program uses. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdinIsTerminal: boolean;
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
   readonly stderrColumns: number;
-  /** Undefined where standard output is no terminal, or one that does not know its width. */
+  /** Undefined where standard output is not a terminal, or does not know its width. */
   readonly stdoutColumns: number | undefined;
   readonly stdoutFd: number;
   readonly stderrFd: number;
-  /** Opens standard input; it is never read before this is called. */
+  /** Opens standard input, which is not read before. */
   readonly stdin: () => Readable;
   /**
-   * Opens a file. A pipe that nobody writes to keeps nobody waiting before its stream is read, and neither the process from ending.
+   * Opens a file. A pipe without a writer blocks neither this call nor the end of the process.
    *
-   * @throws what the system says
+   * @throws the system's error
    */
   readonly open: (path: string) => Readable;
-  /** Lets go of every input, so that a writer which never ends cannot keep the process alive. */
+  /** Closes every input: a writer that never ends cannot keep the process alive then. */
   readonly release: () => void;
 }
 
@@ -40,7 +40,7 @@ export function systemIo(): Io {
     stdoutIsTerminal: isatty(1),
     stderrIsTerminal: isatty(2),
     get stderrColumns() {
-      // Looking at process.stderr makes a pipe non-blocking, also for whoever shares it.
+      // Reading process.stderr makes a pipe non-blocking, for all processes that share it.
       return (isatty(2) ? process.stderr.columns : undefined) ?? 80;
     },
     get stdoutColumns() {
@@ -60,7 +60,7 @@ export function systemIo(): Io {
 }
 
 /**
- * Reading a pipe or a terminal in the thread pool could not be given up, and neither could opening a pipe without a writer: both are left to the event loop.
+ * Reads of a pipe or a terminal in the thread pool cannot be cancelled, nor can the opening of a pipe without a writer: the event loop does both.
  */
 function openFile(path: string): Readable {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -68,13 +68,13 @@ function openFile(path: string): Readable {
   return isatty(fd) ? new ReadStream(fd) : createReadStream('', { fd });
 }
 
-/** Node turns a standard input that it does not know how to read, such as a directory, into an empty one. */
+/** Node silently turns a standard input that it cannot read, such as a directory, into an empty one. */
 function openStdin(): Readable {
   const stats = fstatSync(0);
   return stats.isFile() || stats.isDirectory() ? createReadStream('', { fd: 0, autoClose: false }) : process.stdin;
 }
 
-/** Writes a short text, such as a help page, whole; returns why that could not be done. */
+/** Writes a short text, such as a help page, as a whole; returns the error, if any. */
 export function writeText(fd: number, text: string): NodeJS.ErrnoException | undefined {
   let bytes: Uint8Array = Buffer.from(text);
   while (bytes.length > 0) {

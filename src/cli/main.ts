@@ -8,7 +8,7 @@ import { BUG, EXIT_CODES } from './exit.ts';
 import { type Io, systemIo, writeText } from './io.ts';
 import type { Decoded } from './program.ts';
 
-/** Milliseconds that standard output gets for what is under way when a run has failed. */
+/** Milliseconds for pending standard output once a run has failed. */
 const OUTPUT_PATIENCE = 1_000;
 
 /** Runs a command line and resolves with its exit code; it never rejects and never ends the process itself. */
@@ -83,7 +83,7 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
       stdin: io.stdin,
       open: io.open,
       stdinIsTerminal: io.stdinIsTerminal,
-      tick: canTick(io) ? (list) => output.tick(list, io.stdin(), stop.signal) : undefined,
+      select: canSelect(io) ? (list) => output.select(list, io.stdin(), stop.signal) : undefined,
       results: output.results,
       json: formatOf(globals) === 'json',
       yes: globals['yes'] === true,
@@ -94,7 +94,7 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   } catch (error) {
     code = report(output, error);
   }
-  // What was not acknowledged need not be written: a reader that has stopped reading must not hold up a run that has failed.
+  // Unacknowledged messages need not be written: a stalled reader must not hold up a run that has failed.
   const broken = await output.close(code === 0 ? undefined : OUTPUT_PATIENCE);
   io.release();
   stop.release();
@@ -103,15 +103,15 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   return EXIT_CODES[broken.kind];
 }
 
-/** A URL that nobody looks at would be a mistake that nobody notices. */
+/** A URL without effect would be a mistake without a message. */
 function refuseUrl({ path }: Command, { url, urlFile }: Decoded): void {
   if (url === undefined && urlFile === undefined) return;
   const flag = url === undefined ? '--url-file' : '--url';
-  throw new Failure('usage', `${flag} means nothing to rmq ${path.join(' ')}, which connects to no broker that is named`, { hint: `leave out ${flag}` });
+  throw new Failure('usage', `${flag} has no effect on rmq ${path.join(' ')}, which connects to no given broker`, { hint: `leave out ${flag}` });
 }
 
-/** A list is shown on standard error and ticked with keys. */
-function canTick({ stdinIsTerminal, stderrIsTerminal, env }: Io): boolean {
+/** The user selects lines of a list, on standard error, with keys. */
+function canSelect({ stdinIsTerminal, stderrIsTerminal, env }: Io): boolean {
   return stdinIsTerminal && stderrIsTerminal && env['TERM'] !== 'dumb';
 }
 

@@ -4,7 +4,7 @@ import type { Argument, Flag } from '../commands/flags/flag.ts';
 import { Failure } from '../model/failure.ts';
 import { spellOptions } from '../model/option.ts';
 
-/** Values as their flags decoded them; one that was not given is absent. */
+/** Decoded flag values; a flag that was not given is absent. */
 export type Decoded = Readonly<Record<string, unknown>>;
 
 export interface Program {
@@ -23,7 +23,7 @@ export interface Program {
 /**
  * Parses a command line and runs the command that it names.
  *
- * @throws Failure `usage` for a line that makes no sense
+ * @throws Failure `usage` for a line that cannot be understood
  */
 export async function runLine(argv: readonly string[], program: Program): Promise<void> {
   let asked: readonly string[] = [];
@@ -56,7 +56,7 @@ export async function runLine(argv: readonly string[], program: Program): Promis
   }
 }
 
-/** A command line, without what stands behind `--` where that is an argument of its own. */
+/** A command line, and separately what stands behind `--` where that is an argument. */
 interface Line {
   readonly words: readonly string[];
   readonly trailing: readonly string[];
@@ -91,7 +91,7 @@ function groupCommand(command: CommanderCommand, { print }: Program, onHelp: () 
 }
 
 function addCommand(child: CommanderCommand, command: Command, { words, trailing }: Line, program: Program): void {
-  // Options are built only for commands whose name stands on the line: most of the start-up would go into the others.
+  // Options are built only for commands named on the line: the others would cost most of the start-up.
   if (!words.includes(command.path.at(-1) ?? '')) return;
   const inputs = Object.entries(command.inputs);
   const positionals = inputs.filter((entry): entry is [string, Argument<unknown>] => entry[1].kind === 'argument');

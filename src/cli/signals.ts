@@ -4,14 +4,14 @@ import { BUG } from './exit.ts';
 /** Turns the process' signals into an abort: the first one drains, the second one leaves at once. */
 export interface Stop {
   readonly signal: AbortSignal;
-  /** Stops the run for another reason, such as a reader of standard output that went away. */
+  /** Stops the run for another reason, such as a closed standard output. */
   readonly because: (failure: Failure) => void;
-  /** Gives the signals back to the process. */
+  /** Restores the process' signal handling. */
   readonly release: () => void;
 }
 
 /**
- * Takes over the process' signals, and what no part of the program caught: that is a bug, and nothing can be relied on any more.
+ * Handles the process' signals, and uncaught errors, which are bugs: nothing can be relied on after one.
  */
 export function untilSignalled(onBug: (error: unknown) => void): Stop {
   const controller = new AbortController();

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type * as z from 'zod/mini';
-import type { Tick } from '../model/checklist.ts';
+import type { SelectLines } from '../model/checklist.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message/message.ts';
@@ -52,7 +52,7 @@ export interface Context {
   readonly open: (path: string) => Readable;
   readonly stdinIsTerminal: boolean;
   /** Undefined where there is no terminal to ask on. */
-  readonly tick: Tick | undefined;
+  readonly select: SelectLines | undefined;
   readonly results: Results;
   readonly json: boolean;
   readonly yes: boolean;

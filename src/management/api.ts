@@ -1,4 +1,5 @@
 import { Failure } from '../model/failure.ts';
+import { option } from '../model/option.ts';
 import {
   type BindingFacts,
   bindingFacts,
@@ -16,14 +17,14 @@ import { type Ask, type ManagementConfig, openRequests } from './http.ts';
 
 /** One vhost, as RabbitMQ's management API shows it (https://www.rabbitmq.com/docs/http-api-reference). */
 export interface ManagementApi {
-  /** Where it is, without a password. */
+  /** Its address, without a password. */
   readonly root: string;
   readonly vhost: string;
   /** The version of the broker and the name of its cluster. */
   readonly overview: () => Promise<{ readonly version: string; readonly cluster: string }>;
   readonly queues: () => Promise<readonly QueueFacts[]>;
   readonly queue: (name: string) => Promise<QueueFacts | undefined>;
-  /** What a queue holds that AMQP does not tell of; undefined when there is no such queue. */
+  /** What AMQP does not tell about the content of a queue; undefined when there is no such queue. */
   readonly held: (name: string) => Promise<HeldFacts | undefined>;
   readonly exchanges: () => Promise<readonly ExchangeFacts[]>;
   readonly exchange: (name: string) => Promise<ExchangeFacts | undefined>;
@@ -36,24 +37,24 @@ export interface ManagementApi {
   readonly setPolicy: (policy: Policy) => Promise<void>;
 }
 
-/** The most that the API gives at a time. */
+/** The largest page that the API returns. */
 const PAGE = 500;
 
 /**
- * Opens the management API. Nothing is asked yet; every question may throw a Failure.
+ * Opens the management API. It asks nothing yet; every question may throw a Failure.
  *
  * @throws Failure `usage` for a URL that cannot be read; later `denied` (401, 403), `missing` (404), `unavailable`
  */
 export function openManagementApi(config: ManagementConfig): ManagementApi {
   const { root, ask } = openRequests(config);
   const vhost = encodeURIComponent(config.vhost);
-  /** Asks about the vhost as a whole. From 4.3 on, a user who may not see it is told that it does not exist; an administrator sees all. */
+  /** Asks about the vhost as a whole. From 4.3 on, a user who may not see it gets "not found"; an administrator sees all. */
   const askAll: Ask = async (method, path) => {
     try {
       return await ask(method, path);
     } catch (error) {
       if (!(error instanceof Failure && error.kind === 'missing') || (await isAdministrator(ask))) throw error;
-      throw new Failure('denied', `there is no vhost "${config.vhost}" that this user may see, says the management API at ${root}`, {
+      throw new Failure('denied', `the management API at ${root} shows this user no vhost "${config.vhost}"`, {
         cause: error,
         hint: 'check the vhost of the URL (/ is written %2F); a user needs permissions for it (rabbitmqctl set_permissions)',
       });
@@ -70,7 +71,7 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
       >;
       return { version: String(version ?? ''), cluster: String(cluster ?? '') };
     },
-    // Without statistics, which cost the broker most of the answer, but with the depths.
+    // With the depths, and without statistics, which are most of the work for the broker.
     queues: async () => (await pages(askAll, root, `queues/${vhost}?disable_stats=true&enable_queue_totals=true`)).map(queueFacts),
     queue: async (name) => {
       const answer = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
@@ -120,8 +121,8 @@ async function pages(ask: Ask, root: string, path: string): Promise<readonly Rea
 function itemsOf(answer: unknown, root: string): readonly Readonly<Record<string, unknown>>[] {
   const items = Array.isArray(answer) ? answer : (answer as { items?: unknown } | undefined)?.items;
   if (Array.isArray(items)) return items as readonly Readonly<Record<string, unknown>>[];
-  throw new Failure('unavailable', `what answers at ${root} is not RabbitMQ's management API`, {
-    hint: 'the management plugin usually listens on port 15672; --management-url names another place',
+  throw new Failure('unavailable', `the server at ${root} is not RabbitMQ's management API`, {
+    hint: `the management plugin usually listens on port 15672; ${option('managementUrl')} names another place`,
   });
 }
 

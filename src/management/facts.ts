@@ -6,33 +6,33 @@ export interface QueueFacts {
   readonly type: string;
   readonly durable: boolean;
   readonly autoDelete: boolean;
-  /** True: it goes with the connection that declared it. */
+  /** True: it is deleted with the connection that declared it. */
   readonly exclusive: boolean;
   readonly arguments: FieldTable;
-  /** The name of the policy that holds for it; a queue has one at most. */
+  /** The name of its policy; a queue has one at most. */
   readonly policy: string | undefined;
   readonly operatorPolicy: string | undefined;
-  /** What its policies come to, some seconds after they were set; told of a single queue only. */
+  /** The effective definition of its policies, some seconds after they were set; only when one queue is asked for. */
   readonly effectivePolicy: FieldTable | undefined;
   /** Ready and unacknowledged; some seconds old, and undefined before the broker has counted. */
   readonly messages: number | undefined;
-  /** Those of them that count for a maximum length. */
+  /** The messages that count for a maximum length. */
   readonly ready: number | undefined;
-  /** The bytes of these; told of a single queue only. */
+  /** The bytes of these; only when one queue is asked for. */
   readonly readyBytes: number | undefined;
 }
 
-/** Messages of a queue that AMQP does not tell of. */
+/** Messages of a queue that AMQP does not count. */
 export interface HeldFacts {
-  /** Delivered, and neither acknowledged nor given back; undefined before the broker has counted. */
+  /** Delivered and unanswered; undefined before the broker has counted. */
   readonly unacknowledged: number | undefined;
-  /** True for a queue that hides what is given back, for a while: a quorum queue with `x-delayed-retry-type`, from 4.3 on. */
+  /** True for a queue that hides returned messages for a while: a quorum queue with `x-delayed-retry-type`, from 4.3 on. */
   readonly delays: boolean;
-  /** What it hides; undefined before the broker has counted. */
+  /** The number of hidden messages; undefined before the broker has counted. */
   readonly delayed: number | undefined;
-  /** The messages that were ready when these were counted. */
+  /** The messages that were ready at the same time. */
   readonly ready: number | undefined;
-  /** True: counted when it was asked. False: some seconds before. */
+  /** True: counted for this question. False: counted some seconds before. */
   readonly current: boolean;
 }
 
@@ -70,10 +70,10 @@ type Item = Readonly<Record<string, unknown>>;
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const named = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
 const count = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
-/** The API writes an empty table as `[]` at times. */
+/** The API sometimes writes an empty table as `[]`. */
 const table = (value: unknown): FieldTable => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as FieldTable) : {});
 
-/** What the API has said of a queue, as far as it makes sense: versions differ in what they tell. */
+/** The API's answer about a queue, as far as it is valid: versions differ. */
 export function queueFacts(item: Item): QueueFacts {
   const args = table(item['arguments']);
   return {
@@ -94,15 +94,15 @@ export function queueFacts(item: Item): QueueFacts {
 }
 
 /**
- * What is held, by the totals of a queue and its statistics. A classic queue counts when it is asked for totals; a quorum queue says 0 there until its
- * first statistics, and has them every five seconds (tried on 3.10.8, 4.0.5, 4.3.6).
+ * Held messages, from the totals of a queue and its statistics. A classic queue counts when it is asked for totals; a quorum queue reports 0 there until its
+ * first statistics, which come every five seconds (tried on 3.10.8, 4.0.5, 4.3.6).
  */
 export function heldFacts(totals: Item, statistics: Item): HeldFacts {
   const current = isCounted(totals);
   const from = current ? totals : statistics;
   return {
     unacknowledged: count(from['messages_unacknowledged']),
-    // Versions before 4.3 take the argument x-delayed-retry-type too, and do nothing about it.
+    // Versions before 4.3 accept the argument x-delayed-retry-type, and ignore it.
     delays: /^(all|failed|returned)/.test(text(statistics['delayed_retry'])),
     delayed: count(statistics['messages_delayed']),
     ready: count(from['messages_ready']),
@@ -110,12 +110,12 @@ export function heldFacts(totals: Item, statistics: Item): HeldFacts {
   };
 }
 
-/** True for totals that are those of now. */
+/** True for current totals. */
 export function isCounted(totals: Item): boolean {
   return totals['type'] === 'classic' && count(totals['messages_unacknowledged']) !== undefined;
 }
 
-/** The same for an exchange. */
+/** The API's answer about an exchange. */
 export function exchangeFacts(item: Item): ExchangeFacts {
   return {
     name: text(item['name']),
@@ -128,7 +128,7 @@ export function exchangeFacts(item: Item): ExchangeFacts {
   };
 }
 
-/** The same for a binding. */
+/** The API's answer about a binding. */
 export function bindingFacts(item: Item): BindingFacts {
   return {
     source: text(item['source']),
@@ -139,7 +139,7 @@ export function bindingFacts(item: Item): BindingFacts {
   };
 }
 
-/** The same for a policy. */
+/** The API's answer about a policy. */
 export function policyFacts(item: Item): Policy {
   return {
     name: text(item['name']),

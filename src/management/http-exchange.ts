@@ -3,7 +3,7 @@ import { request as secureRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { SecureContext } from 'node:tls';
 
-/** How the API's certificate is checked, and which one is shown to it. */
+/** How the API's certificate is checked, and the client's certificate. */
 export interface ManagementTls {
   readonly secureContext?: SecureContext;
   readonly servername?: string;
@@ -21,7 +21,7 @@ export interface HttpResponse {
   readonly text: string;
 }
 
-/** Asks once over HTTP; a redirection is not followed, which would carry the password elsewhere. */
+/** Makes one HTTP request. It follows no redirection, which would carry the password elsewhere. */
 export async function exchange(
   url: string,
   { method, headers, body }: HttpRequest,

@@ -1,10 +1,11 @@
 import { abortFailure, Failure } from '../model/failure.ts';
+import { option } from '../model/option.ts';
 import { formatDuration } from '../model/quantity.ts';
 import type { HttpRequest, HttpResponse, ManagementTls } from './http-exchange.ts';
 
-/** Where a management API is, and who asks. */
+/** The address of a management API, and the user. */
 export interface ManagementConfig {
-  /** Such as `http://localhost:15672`; a user and a password in it are not those of the broker's URL. */
+  /** Such as `http://localhost:15672`; a user and password in it win over those of the broker's URL. */
   readonly url: string;
   readonly username: string;
   readonly password: string;
@@ -12,24 +13,24 @@ export interface ManagementConfig {
   /** Milliseconds for one answer. */
   readonly timeout: number;
   readonly signal: AbortSignal;
-  /** What an https URL is asked with; read when it is needed, so that a run without one needs no certificates. */
+  /** TLS options for an https URL; read when needed, so that other runs need no certificates. */
   readonly tls?: ((host: string) => Promise<ManagementTls>) | undefined;
 }
 
-/** A request to the API; undefined stands for an answer without content. */
+/** A request to the API; undefined for an answer without content. */
 export type Ask = (method: 'GET' | 'PUT' | 'DELETE', path: string, body?: object) => Promise<unknown>;
 
-/** The root of the API, and the user that the URL names. */
+/** The root of the API, and the user in its URL. */
 interface Place {
   readonly root: string;
   readonly username: string | undefined;
   readonly password: string | undefined;
 }
 
-const PORT_HINT = 'the management plugin usually listens on port 15672; --management-url names another place';
+const portHint = (): string => `the management plugin usually listens on port 15672; ${option('managementUrl')} names another place`;
 
 /**
- * Opens a way to ask the API. Nothing is asked yet.
+ * Opens access to the API. It asks nothing yet.
  *
  * @throws Failure `usage` for a URL that cannot be read; no message holds a password
  */
@@ -83,7 +84,7 @@ async function send(url: string, root: string, config: ManagementConfig, questio
   } catch (error) {
     if (signal.aborted) throw abortFailure(signal);
     if (deadline.aborted) {
-      throw new Failure('unavailable', `the management API at ${root} did not answer within ${formatDuration(timeout)}`, { hint: PORT_HINT });
+      throw new Failure('unavailable', `the management API at ${root} did not answer within ${formatDuration(timeout)}`, { hint: portHint() });
     }
     throw networkFailure(error, root);
   }
@@ -101,7 +102,7 @@ function networkFailure(error: unknown, root: string): Failure {
   if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
     const asked = /ALTNAME/.test(code) ? 'is not for that name' : 'is not trusted';
     return new Failure('unavailable', `${what}: its certificate ${asked} (${code})`, {
-      hint: '--cacert FILE names the authority that has signed it, --servername the name in it; --insecure accepts any certificate',
+      hint: `${option('cacert', 'FILE')} trusts the authority that signed it, ${option('servername', 'NAME')} expects the name in it; ${option('insecure')} accepts any certificate`,
     });
   }
   const reasons: Readonly<Record<string, string>> = {
@@ -111,7 +112,7 @@ function networkFailure(error: unknown, root: string): Failure {
   };
   const reason = reasons[code] ?? (inner instanceof Error ? inner.message : String(inner));
   return new Failure('unavailable', `${what}: ${reason}`, {
-    hint: `is the management plugin enabled (rabbitmq-plugins enable rabbitmq_management)? ${PORT_HINT}`,
+    hint: `is the management plugin enabled (rabbitmq-plugins enable rabbitmq_management)? ${portHint()}`,
   });
 }
 
@@ -120,7 +121,7 @@ function statusFailure(status: number, root: string, username: string, vhost: st
   switch (status) {
     case 401:
     case 403:
-      // The API says 401 to all who may not, too; only the reason tells them from those who are not known.
+      // The API also answers 401 to known users without permission; only the reason tells them apart.
       if (/management user/i.test(reason)) {
         return new Failure('denied', `the user "${username}" may not use the management API at ${root}`, {
           ...cause,
@@ -128,19 +129,19 @@ function statusFailure(status: number, root: string, username: string, vhost: st
         });
       }
       if (status === 403 || /access/i.test(reason)) {
-        return new Failure('denied', `the user "${username}" may not do that in the vhost "${vhost}", says the management API at ${root}`, {
+        return new Failure('denied', `the user "${username}" may not do that in the vhost "${vhost}" (management API at ${root})`, {
           ...cause,
           hint: 'it needs permissions for the vhost (rabbitmqctl set_permissions), and the tag policymaker to set policies',
         });
       }
       return new Failure('denied', `the management API at ${root} refused the user "${username}" or the password`, {
         ...cause,
-        hint: "without a user in --management-url, the one of the broker's URL is taken; guest may log in only from the broker's own machine",
+        hint: `without a user in ${option('managementUrl')}, the user of the broker's URL logs in; guest may log in only from the broker's own machine`,
       });
     case 404:
-      return new Failure('missing', `the management API at ${root} knows no such thing in the vhost "${vhost}"`, {
+      return new Failure('missing', `the management API at ${root} has no such object in the vhost "${vhost}"`, {
         ...cause,
-        hint: 'check the vhost of the URL (/ is written %2F), and that --management-url leads to a RabbitMQ of version 3.10 or later',
+        hint: `check the vhost of the URL (/ is written %2F), and that ${option('managementUrl')} leads to a RabbitMQ of version 3.10 or later`,
       });
     default:
       return new Failure(status >= 500 ? 'unavailable' : 'refused', `the management API at ${root} answered with ${status}`, cause);
@@ -160,6 +161,6 @@ function parse(text: string, root: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Failure('unavailable', `what answers at ${root} is not RabbitMQ's management API`, { hint: PORT_HINT });
+    throw new Failure('unavailable', `the server at ${root} is not RabbitMQ's management API`, { hint: portHint() });
   }
 }

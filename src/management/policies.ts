@@ -6,12 +6,12 @@ interface PolicyTarget {
   readonly type: string;
 }
 
-/** What `apply-to` may say for each type of queue. */
+/** The values of `apply-to` for each type of queue. */
 const APPLIES: Readonly<Record<string, string>> = { classic: 'classic_queues', quorum: 'quorum_queues', stream: 'streams' };
-/** A policy that says one of these does not hold for queues of other types at all. */
+/** A policy with one of these settings applies to no queue of another type. */
 const ONLY_QUORUM = ['dead-letter-strategy', 'delivery-limit'];
 
-/** The policies that may hold for a queue, the highest priority first. Only the first one holds; the API itself tells which one only some seconds after it was set. */
+/** The policies that match a queue, the highest priority first. Only the first one applies; the API itself tells which one some seconds after it was set. */
 export function policiesFor(policies: readonly Policy[], { name, type }: PolicyTarget): readonly Policy[] {
   return policies
     .filter(({ applyTo }) => applyTo === 'all' || applyTo === 'queues' || applyTo === APPLIES[type])
@@ -20,12 +20,12 @@ export function policiesFor(policies: readonly Policy[], { name, type }: PolicyT
     .sort((one, other) => other.priority - one.priority);
 }
 
-/** Those of them that share the highest priority: nobody but the broker knows which one of these it takes. */
+/** The policies that share the highest priority: only the broker knows which one of them it applies. */
 export function highest(policies: readonly Policy[]): readonly Policy[] {
   return policies.filter(({ priority }) => priority === policies[0]?.priority);
 }
 
-/** Erlang's regular expressions are Perl's, which JavaScript does not know all of; one that it does not know is taken to match. */
+/** Erlang's regular expressions are Perl's, which JavaScript supports in part; one that it does not support counts as a match. */
 function matches(pattern: string, name: string): boolean {
   try {
     return new RegExp(pattern).test(name);

@@ -1,22 +1,22 @@
-/** A table, some of whose lines a person is to tick; all of it is safe to show. */
+/** A table whose lines can be selected; all of it is safe to show. */
 export interface Checklist {
   readonly title: string;
-  /** How many lines there are to tick. */
+  /** The number of lines to select from. */
   readonly size: number;
-  /** Lays it out for so many columns of a terminal. */
+  /** Lays the table out for a terminal of this width. */
   readonly layOut: (columns: number) => ChecklistLayout;
 }
 
 export interface ChecklistLayout {
   readonly head: string;
   readonly lines: readonly string[];
-  /** What holds for all lines. */
+  /** What all lines have in common. */
   readonly same: string | undefined;
 }
 
 /**
- * Has lines of a list ticked on the terminal, and resolves with their indexes: at least one.
+ * Lets the user select lines of a list on the terminal, and resolves with their indexes: at least one.
  *
- * @throws Failure `interrupted` when the list was left
+ * @throws Failure `interrupted` when the user leaves the list
  */
-export type Tick = (list: Checklist) => Promise<readonly number[]>;
+export type SelectLines = (list: Checklist) => Promise<readonly number[]>;

@@ -1,16 +1,16 @@
 /**
- * Why a run did not end as asked. The thrower says what happened; `cli/exit.ts` alone decides which number that is.
+ * Why a run failed. The thrower says what happened; `cli/exit.ts` alone maps kinds to exit codes.
  *
  * - `negative`: a check, a match or an expectation is false
- * - `partial`: some of it was done
- * - `usage`: an unknown flag, a value out of range
+ * - `partial`: some of the work was done
+ * - `usage`: an unknown option, a value out of range
  * - `data`: an envelope or a body that cannot be read
  * - `missing`: a file, queue or exchange that does not exist
  * - `unroutable`: no queue is bound for that key
  * - `unavailable`: no broker answers, or it was lost for good
  * - `io`: reading input or writing output failed
  * - `later`: nacked, or blocked by an alarm; the same may succeed later
- * - `refused`: the broker does not do that (AMQP 405, 406, 540 …)
+ * - `refused`: the broker does not support or allow it (AMQP 405, 406, 540 …)
  * - `denied`: wrong password, no permission, vhost not allowed
  * - `config`: a configuration file is invalid
  * - `deadline`: a deadline passed
@@ -39,13 +39,13 @@ export type FailureKind =
   | 'closed';
 
 export interface FailureDetail {
-  /** What to do next, as a sentence for the person at the shell. */
+  /** What to do next. */
   readonly hint?: string;
   /** The AMQP reply code, when the broker gave one. */
   readonly code?: number;
-  /** True when the same attempt may succeed a little later, so that a reconnect loop goes on. */
+  /** True when the same attempt may succeed later: a reconnect loop goes on. */
   readonly transient?: boolean;
-  /** The exit code of a program at the other end, which is then the exit code of the run. */
+  /** The exit code of the program that failed; the run exits with it. */
   readonly exitCode?: number;
   readonly cause?: unknown;
 }
@@ -72,7 +72,7 @@ export class Failure extends Error {
   }
 }
 
-/** For `catch`: rejects with what is missing, and with what to do about it here; with anything else as it is. */
+/** For `catch`: adds the advice to a failure of kind `missing`; rethrows any other error. */
 export function hintWhereMissing(hint: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof Failure && error.kind === 'missing')) throw error;
@@ -81,15 +81,15 @@ export function hintWhereMissing(hint: string): (error: unknown) => never {
   };
 }
 
-/** The failure that an aborted signal carries, or an interruption when it carries something else. */
+/** The failure that the signal was aborted with; an interruption when it carries something else. */
 export function abortFailure(signal: AbortSignal): Failure {
   return signal.reason instanceof Failure ? signal.reason : new Failure('interrupted', 'stopped');
 }
 
-/** The broker, or whatever is in its place, sent what AMQP does not allow, or what nobody can decode. */
+/** The peer sent something that AMQP does not allow, or that cannot be decoded. */
 export function brokenRule(what: string): Failure {
   return new Failure('unavailable', `the broker broke the rules of AMQP 0-9-1: ${what}`, {
     transient: true,
-    hint: 'is there a proxy between, or another kind of server?',
+    hint: 'is a proxy in between, or is it another kind of server?',
   });
 }

@@ -3,7 +3,7 @@ type Spell = (key: string, value?: string | false) => string;
 
 let spell: Spell = (key, value) => (value === false ? `${key}: false` : key);
 
-/** Spells options in another way from now on: the command line as the flags of the command that runs. */
+/** Spells options in another way from now on: the command line spells them as flags of the command that runs. */
 export function spellOptions(as: Spell): void {
   spell = as;
 }

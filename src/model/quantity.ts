@@ -8,7 +8,7 @@ export const MAX_TIMER = 2_147_483_647;
 
 /**
  * Milliseconds of a duration such as `250ms`, `1.5s`, `5m`, `1h` or `7d`. A number without a unit is refused:
- * it would be guessed as seconds by some and as milliseconds by others.
+ * some would read it as seconds, others as milliseconds.
  *
  * @throws Failure `usage`
  */

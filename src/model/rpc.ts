@@ -5,26 +5,26 @@ import { plainHeaders } from './message/field-json.ts';
 import type { Body, Delivery, Properties } from './message/message.ts';
 import { masked } from './secrets.ts';
 
-/** What a server answers: a body, or a body with properties. The correlation id is not its business. */
+/** A server's answer: a body, or a body with properties. The server sets the correlation id. */
 export type RpcAnswer = Body | { readonly body: Body; readonly properties?: Properties };
 
-/** A reply, and how many milliseconds after its request it came. */
+/** A reply, and the milliseconds since its request. */
 export interface RpcReply extends Delivery {
   readonly roundTrip: number;
 }
 
 export interface RpcErrorDetail {
-  /** 1 to 255; 1 unless told otherwise. */
+  /** 1 to 255; default 1. */
   readonly exitCode?: number;
-  /** The last lines of what the handler has to say about it. */
+  /** The last lines of the handler's standard error. */
   readonly stderr?: string;
-  /** What it had to answer all the same. */
+  /** The body of the error reply. */
   readonly body?: Body;
-  /** The reply that said so, where there was one. */
+  /** The error reply, where there was one. */
   readonly reply?: RpcReply;
 }
 
-/** A request that its handler could not serve: thrown by a handler to say so, and by a call that gets this for an answer. */
+/** A request that its handler could not serve: a handler throws it, and a call that gets an error reply rejects with it. */
 export class RpcError extends Failure {
   override readonly exitCode: number;
   readonly stderr: string;
@@ -40,10 +40,10 @@ export class RpcError extends Failure {
   }
 }
 
-/** Text in headers must fit into a frame with everything else. */
+/** Headers must fit into one frame. */
 const LONGEST_TEXT = 4_096;
 
-/** The reply that tells of an error: its headers carry the reason, the exit code and the last lines of standard error. */
+/** An error reply: its headers carry the reason, the exit code and the last lines of standard error. */
 export function errorReply({ message, exitCode, stderr, body }: RpcError): { readonly body: Buffer; readonly properties: Properties } {
   const headers = {
     [REASON_HEADER]: masked(message).slice(0, LONGEST_TEXT),
@@ -53,7 +53,7 @@ export function errorReply({ message, exitCode, stderr, body }: RpcError): { rea
   return { body, properties: { headers } };
 }
 
-/** The error that a reply tells of; undefined when it is an answer. An exit code in the headers makes the difference. */
+/** The error in a reply; undefined for an answer. An exit code in the headers makes it an error. */
 export function errorIn(reply: RpcReply, queue: string): RpcError | undefined {
   const { headers } = reply.properties;
   if (headers?.[EXIT_CODE_HEADER] === undefined) return undefined;
@@ -71,20 +71,20 @@ function isExitCode(code: number): boolean {
   return Number.isInteger(code) && code >= 1 && code <= 255;
 }
 
-/** What an RPC server did with the requests that were delivered to it. */
+/** What became of the requests of an RPC server. */
 export interface ServeCounts {
   /** Requests handed to the handler. */
   readonly received: number;
   readonly replied: number;
   /** Error replies. */
   readonly failed: number;
-  /** Requests that were handled and had no address for a reply. */
+  /** Requests handled without an address for a reply. */
   readonly unaddressed: number;
-  /** Replies and error replies that reached nobody: their caller had gone. */
+  /** Replies and error replies whose caller had gone. */
   readonly unheard: number;
-  /** Requests that went back to the queue. */
+  /** Requests returned to the queue. */
   readonly returned: number;
-  /** Requests whose connection was lost before they were answered: they come again, and are received once more. */
+  /** Requests whose connection was lost before they were answered: they come again, and count again. */
   readonly unknown: number;
 }
 

@@ -1,9 +1,9 @@
-/** Passwords that must never be told, as they are and as URLs write them. */
+/** Passwords to mask, in plain text and percent-encoded. */
 const secrets = new Set<string>();
-/** A shorter one stands in many words that are none. */
+/** Shorter passwords are part of many harmless words. */
 const SHORTEST = 4;
 
-/** Remembers the password of a URL, so that `masked` finds it wherever it stands. One that is also the user's name, such as guest, is no secret. */
+/** Remembers the password of a URL for `masked`. A password that equals the user's name, such as guest, is not secret. */
 export function keepSecret(url: string): void {
   const [, user = '', written = ''] = /^[a-z][a-z0-9+.-]*:\/\/([^\s:@/]*):(\S*)@/i.exec(url.trim()) ?? [];
   const password = decoded(written);
@@ -17,14 +17,14 @@ export function hasSecret(url: string): boolean {
   return password !== '' && decoded(password) !== decoded(user);
 }
 
-/** A text without the passwords of URLs in it, and without those that are known, however they got there. */
+/** The text without passwords: those in URLs, and those that `keepSecret` knows. */
 export function masked(text: string): string {
   let safe = text.replace(/(amqps?:\/\/[^\s:@/]*:)(?:(?!,amqps?:)\S)*@/gi, '$1***@').replace(/(https?:\/\/[^\s:@/]*:)[^\s@/]*@/gi, '$1***@');
   for (const secret of secrets) if (safe.includes(secret)) safe = safe.replaceAll(secret, '***');
   return safe;
 }
 
-/** The same for bytes, which stay as they are where there is nothing to hide. */
+/** The same for bytes; bytes without a secret stay as they are. */
 export function maskedBytes(bytes: Buffer): Buffer {
   const text = bytes.toString('utf8');
   const safe = masked(text);

@@ -7,13 +7,13 @@ export function isWellFormed(text: string): boolean {
   return !ANY_SURROGATE.test(text) || !LONE_SURROGATE.test(text);
 }
 
-/** The bytes of standard base64 with its padding; undefined for anything that decoding would have to guess at. */
+/** The bytes of standard base64 with padding; undefined for any other text. */
 export function decodeBase64(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   return bytes.toString('base64') === text ? bytes : undefined;
 }
 
-/** A value as it stands in a message for people: JSON, shortened. */
+/** A value in a message for people: JSON, shortened. */
 export function quote(value: unknown): string {
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : `an object${classOf(value)}`;
@@ -21,7 +21,7 @@ export function quote(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
-/** True for what a table of AMQP or an object of JSON stands for; not for a date, a map, bytes, a promise and their kind, whose content is elsewhere. */
+/** True for an object that is an AMQP table or a JSON object; false for dates, maps, bytes, promises and the like. */
 export function isPlainObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Object]';
 }
@@ -30,7 +30,7 @@ function classOf(value: object): string {
   return isPlainObject(value) ? '' : ` of type ${Object.prototype.toString.call(value).slice('[object '.length, -1)}`;
 }
 
-/** The one among a few names that was probably meant. */
+/** The name that was probably meant, among a few; undefined when none is near. */
 export function nearest(given: string, names: readonly string[]): string | undefined {
   const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '');
   const typed = plain(given.slice(0, 40));
@@ -39,7 +39,7 @@ export function nearest(given: string, names: readonly string[]): string | undef
   return best !== undefined && best.distance <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
 }
 
-/** How many letters must be changed, added or left out to make one text of the other (Levenshtein). */
+/** The edit distance of two texts (Levenshtein). */
 function editDistance(from: string, to: string): number {
   let above = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let row = 1; row <= from.length; row++) {
@@ -53,11 +53,11 @@ function editDistance(from: string, to: string): number {
   return above[to.length] ?? 0;
 }
 
-/** What was thrown, as text for people; anything may be. */
+/** A thrown value as text for people; any value can be thrown. */
 export function thrownText(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error);
   } catch {
-    return 'something was thrown that is no text';
+    return 'a value was thrown that cannot be shown as text';
   }
 }

@@ -4,29 +4,29 @@ import { quote } from './text.ts';
 
 /** Why a routing key does not match a binding pattern. Words are counted from 1. */
 export type Mismatch =
-  /** A word of the key is another one than the pattern has in its place. */
+  /** A word of the key differs from the pattern's word in its place. */
   | { readonly kind: 'differs'; readonly word: number; readonly found: string; readonly wanted: string }
-  /** The key ends before the pattern, which wants these words too. */
+  /** The key ends before the pattern, which has these words too. */
   | { readonly kind: 'short'; readonly words: number; readonly wanted: readonly string[] }
-  /** The pattern ends before the key; what is left of it begins with that word. */
+  /** The pattern ends before the key; the rest of the key begins with that word. */
   | { readonly kind: 'long'; readonly word: number; readonly left: readonly string[] }
-  /** Words that have to stand behind a `#` stand nowhere behind that word. */
+  /** The words after a `#` are nowhere after that word. */
   | { readonly kind: 'absent'; readonly after: number; readonly wanted: readonly string[] };
 
 /**
  * Tells whether a topic exchange routes a key to a queue that is bound with the pattern: `*` is one word, `#` any number of
- * them, none too. Dots separate words, which may be empty, so that `a.` has two; only empty text has none at all.
+ * words, including none. Dots separate words, and words may be empty: `a.` has two words. The empty text has no word.
  *
- * @throws Failure `usage` for what is no text
+ * @throws Failure `usage` for values that are not text
  */
 export function matchTopic(pattern: string, key: string): boolean {
-  for (const text of [pattern, key]) if (typeof text !== 'string') throw new Failure('usage', `a pattern and a key are text, got ${quote(text)}`);
+  for (const text of [pattern, key]) if (typeof text !== 'string') throw new Failure('usage', `a pattern and a key must be text, got ${quote(text)}`);
   return explainMatch(pattern, key) === undefined;
 }
 
 /**
- * The first thing that keeps a key from matching a pattern; undefined when it does match. The words before the first `#` have
- * their places from the front, those after the last one from the end, and those in between stand where they first fit.
+ * The first mismatch of a key with a pattern; undefined when the key matches. Words before the first `#` have their places from
+ * the front, those after the last `#` from the end, and those in between match where they first fit.
  */
 export function explainMatch(pattern: string, key: string): Mismatch | undefined {
   const words = wordsOf(key);
@@ -59,11 +59,11 @@ export function describeMismatch(mismatch: Mismatch): string {
     case 'differs':
       return `word ${mismatch.word}: "${mismatch.found}" is not "${mismatch.wanted}"`;
     case 'short':
-      return `the key has ${formatCount(mismatch.words, 'word')}; the pattern wants ${mismatch.wanted.length} more: "${mismatch.wanted.join('.')}"`;
+      return `the key has ${formatCount(mismatch.words, 'word')}; the pattern has ${mismatch.wanted.length} more: "${mismatch.wanted.join('.')}"`;
     case 'long':
       return `word ${mismatch.word}: the pattern ends before "${mismatch.left.join('.')}"`;
     case 'absent':
-      return `"${mismatch.wanted.join('.')}" is nowhere ${mismatch.after === 0 ? 'in the key' : `behind word ${mismatch.after}`}`;
+      return `"${mismatch.wanted.join('.')}" is nowhere ${mismatch.after === 0 ? 'in the key' : `after word ${mismatch.after}`}`;
   }
 }
 
@@ -71,7 +71,7 @@ function wordsOf(text: string): readonly string[] {
   return text === '' ? [] : text.split('.');
 }
 
-/** The runs of words between the `#`s of a pattern, empty ones too: one more than there are `#`s. */
+/** The runs of words between the `#`s of a pattern, including empty ones. */
 function runsOf(pattern: string): readonly string[][] {
   const runs: string[][] = [[]];
   for (const word of wordsOf(pattern)) {
@@ -85,7 +85,7 @@ function fits(wanted: string, found: string): boolean {
   return wanted === '*' || wanted === found;
 }
 
-/** Where the run first stands, at the place or behind it. */
+/** Where the run first matches, at `from` or after it. */
 function find(run: readonly string[], words: readonly string[], place: number): number | undefined {
   for (let at = place; at + run.length <= words.length; at++) {
     if (run.every((wanted, index) => fits(wanted, words[at + index] ?? ''))) return at;

@@ -6,7 +6,7 @@ export interface QueueSpec {
   readonly exclusive?: boolean;
   readonly autoDelete?: boolean;
   readonly arguments: FieldTable;
-  /** Names of the arguments that a queue which exists already must have as they stand here; in everything else it is used as it is. */
+  /** Arguments that an existing queue must have as given here; it is used as it is in everything else. */
   readonly required?: readonly string[];
 }
 
@@ -24,7 +24,7 @@ export interface BindingSpec {
   readonly arguments: FieldTable;
 }
 
-/** What must exist on the broker for a pattern to work: a value that can be printed, compared and declared again. */
+/** What a pattern needs on the broker: a value that can be printed, compared and declared again. */
 export interface Topology {
   readonly exchanges: readonly ExchangeSpec[];
   readonly queues: readonly QueueSpec[];

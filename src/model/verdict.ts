@@ -3,7 +3,7 @@ import type { Delivery } from './message/message.ts';
 import { isPlainObject, quote } from './text.ts';
 
 /**
- * What is told to the broker about a delivery; each gets exactly one.
+ * The answer to the broker about a delivery; each delivery gets exactly one.
  *
  * - `ack`: done, the queue may forget it
  * - `requeue`: back to the queue
@@ -15,11 +15,11 @@ export type Settlement = 'ack' | 'requeue' | 'dead' | 'hold';
 /** What a settled delivery is counted as, once the broker is known to have the settlement. */
 export type Label = 'acknowledged' | 'rejected' | 'requeued' | 'retried' | 'dead' | 'dropped' | 'copiedBack';
 
-/** A settlement and how it counts. */
+/** A settlement and its label. */
 export interface Labelled {
   readonly settlement: Settlement;
   readonly label: Label;
-  /** True when the label holds even if the settlement is lost: what it says has happened elsewhere, such as a confirmed copy. */
+  /** True when the label holds even if the settlement is lost: it has happened elsewhere, such as a confirmed copy. */
   readonly certain?: boolean;
 }
 
@@ -30,7 +30,7 @@ const LABELLED: Readonly<Record<Settlement, Labelled>> = {
   hold: { settlement: 'hold', label: 'requeued' },
 };
 
-/** A settlement with the label that it has where nobody gives it another one. */
+/** A settlement with its default label. */
 export function labelled(settlement: Settlement): Labelled {
   return LABELLED[settlement];
 }
@@ -39,12 +39,12 @@ const LABELS: ReadonlySet<unknown> = new Set<Label>(['acknowledged', 'rejected',
 
 const isSettlement = (given: unknown): given is Settlement => typeof given === 'string' && Object.hasOwn(LABELLED, given);
 
-/** What a handler has returned as a settlement: nothing is an acknowledgement. A failure for what is none: types are gone when a program runs. */
+/** The settlement that a handler returned; undefined is `ack`. Returns a Failure for any other value, since types do not hold at run time. */
 export function settlementOf(given: unknown): Settlement | Labelled | Failure {
   if (given === undefined || given === 'ack') return 'ack';
   if (isSettlement(given)) return given;
   if (isPlainObject(given) && 'settlement' in given && 'label' in given && isSettlement(given.settlement) && LABELS.has(given.label)) return given as Labelled;
-  return new Failure('data', `the handler returned ${quote(given)}; it returns "ack", "requeue", "dead" or "hold", or nothing for "ack"`);
+  return new Failure('data', `the handler returned ${quote(given)}; it must return "ack", "requeue", "dead" or "hold", or nothing for "ack"`);
 }
 
 /**
@@ -57,7 +57,7 @@ export function settlementOf(given: unknown): Settlement | Labelled | Failure {
  */
 export type Verdict = 'ack' | 'retry' | 'requeue' | 'dead';
 
-/** A verdict and why; what is known travels in the headers of a dead letter. */
+/** A verdict with its reason; the headers of a dead letter carry both. */
 export interface Judgement {
   readonly verdict: Verdict;
   /** One line for people, such as `exit code 3`. */
@@ -70,22 +70,22 @@ export interface Judgement {
 
 const VERDICTS: ReadonlySet<unknown> = new Set<Verdict>(['ack', 'retry', 'requeue', 'dead']);
 
-/** True for one of the verdicts, whatever the types promised. */
+/** True for one of the verdicts. */
 export const isVerdict = (given: unknown): given is Verdict => VERDICTS.has(given);
 
 /**
- * What a handler has returned as a judgement: nothing is `ack`.
+ * The judgement that a handler returned; undefined is `ack`.
  *
- * @throws Failure `data` for what is none
+ * @throws Failure `data` for any other value
  */
 export function judgementOf(given: unknown): Judgement {
   if (given === undefined) return { verdict: 'ack' };
   if (isVerdict(given)) return { verdict: given };
   const { verdict, reason, exitCode, stderr } = (isPlainObject(given) ? given : {}) as Partial<Record<keyof Judgement, unknown>>;
   if (!isVerdict(verdict))
-    throw new Failure('data', `the handler returned ${quote(given)}; it returns "ack", "retry", "requeue" or "dead", or nothing for "ack"`);
+    throw new Failure('data', `the handler returned ${quote(given)}; it must return "ack", "retry", "requeue" or "dead", or nothing for "ack"`);
   if (![reason, stderr].every((text) => text === undefined || typeof text === 'string') || !(exitCode === undefined || Number.isSafeInteger(exitCode))) {
-    throw new Failure('data', 'the handler returned a verdict whose reason or stderr is no text, or whose exitCode is no whole number');
+    throw new Failure('data', 'the handler returned a verdict whose reason or stderr is not text, or whose exitCode is not a whole number');
   }
   return given as Judgement;
 }
@@ -135,21 +135,21 @@ export function parseExitTable(text: string): ExitTable {
   return { codes, other };
 }
 
-/** The verdict on an exit code; undefined for 126 and 127 that no rule names: the program cannot be run. */
+/** The verdict on an exit code; undefined for 126 and 127 without a rule of their own: the program cannot be run. */
 export function verdictOn(code: number, { codes, other }: ExitTable): Verdict | undefined {
   return codes.get(code) ?? (code === 126 || code === 127 ? undefined : other);
 }
 
-/** What a handler is told beside the message. */
+/** What a handler gets beside the message. */
 export interface HandlerContext {
-  /** Aborted when the handler has to give up: its time is over, or the run is. What it resolves to afterwards no longer counts. */
+  /** Aborted when the handler has to stop: at its time limit, or at the end of the run. Its result no longer counts then. */
   readonly signal: AbortSignal;
   /** 1 for the first attempt at this message. */
   readonly attempt: number;
 }
 
 /**
- * Does the work of one message, and decides what becomes of it; nothing is `ack`. A rejection, and anything else that it returns, counts as `retry`, except for a Failure of the kinds `unfound` and `unexecutable`:
- * the handler cannot work at all, and the run stops.
+ * Handles one message and returns its verdict; undefined is `ack`. A rejection, or any other value, counts as `retry`, except for a Failure of the kinds `unfound` and `unexecutable`:
+ * the handler cannot run at all, and the worker stops.
  */
 export type Handler = (delivery: Delivery, context: HandlerContext) => Promise<Verdict | Judgement | undefined> | Promise<void>;

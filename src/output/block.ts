@@ -8,7 +8,7 @@ import type { Palette } from './color.ts';
 
 type Row = readonly [label: string, value: string];
 
-/** A delivery for a person at a terminal: where it comes from, what it carries, then the body. */
+/** A delivery for a terminal: where it comes from, its properties, then the body. */
 export function formatBlock(delivery: Delivery, palette: Palette): string {
   const { queue, exchange, routingKey, redelivered, properties, body } = delivery;
   const { headers = {}, ...others } = properties;
@@ -45,7 +45,7 @@ function formatBody(body: Buffer): string {
 
 const LARGEST_JSON = 1_048_576;
 
-/** JSON as people lay it out; undefined for anything else, and where laying it out would change it. */
+/** Indented JSON; undefined for other text, and where indenting would change it. */
 function indentJson(text: string): string | undefined {
   if (text.length > LARGEST_JSON || !/^\s*[[{]/.test(text)) return undefined;
   try {

@@ -14,11 +14,11 @@ const FEWEST = 3;
 const MARK = 6;
 
 /**
- * Shows a list on standard error, which is a terminal, and resolves with the indexes of the lines that were ticked.
+ * Shows a list on standard error, which is a terminal, and resolves with the indexes of the selected lines.
  *
- * @throws Failure `interrupted` when the list was left, or what the signal was aborted with
+ * @throws Failure `interrupted` when the user leaves the list, or what the signal was aborted with
  */
-export async function tickLines(
+export async function selectLines(
   { title, size, layOut }: Checklist,
   input: Readable,
   { name, faint, warning }: Palette,
@@ -29,24 +29,24 @@ export async function tickLines(
   const page = (): number => Math.max(FEWEST, (process.stderr.rows || 24) - AROUND);
   const width = (): number => Math.max(1, (process.stderr.columns || 80) - 1);
   const fit = (text: string): string => cutToWidth(text, width());
-  // Terminals change their size.
+  // The terminal's size may change.
   let laidOut: (ChecklistLayout & { readonly width: number }) | undefined;
   const layout = (): ChecklistLayout => {
     if (laidOut?.width !== width()) laidOut = { ...layOut(Math.max(1, width() - MARK)), width: width() };
     return laidOut;
   };
   let top = 0;
-  // End of file, Ctrl-D; Ctrl-C and Escape are there.
+  // End of file counts as Ctrl-D; Ctrl-C and Escape work already.
   updateSettings({ aliases: { '\x04': 'cancel' } });
   const prompt = new MultiSelectPrompt<{ readonly value: number }>({
     options: Array.from({ length: size }, (_, value) => ({ value })),
     input,
     output: process.stderr,
     signal: left.signal,
-    validate: (ticked) => (ticked === undefined || ticked.length === 0 ? 'nothing is ticked: space ticks the line, Esc leaves' : undefined),
+    validate: (selected) => (selected === undefined || selected.length === 0 ? 'nothing is selected: space selects the line, Esc leaves' : undefined),
     render() {
-      const ticked = new Set(this.value);
-      const count = `${formatNumber(ticked.size)} of ${formatNumber(size)} ticked`;
+      const selected = new Set(this.value);
+      const count = `${formatNumber(selected.size)} of ${formatNumber(size)} selected`;
       if (this.state === 'submit') return fit(count);
       if (this.state === 'cancel') return fit('left');
       const { head, lines, same } = layout();
@@ -54,10 +54,10 @@ export async function tickLines(
       top = Math.min(Math.max(top, this.cursor - most + 1), this.cursor, Math.max(0, size - most));
       const shown = lines.slice(top, top + most).map((line, index) => {
         const at = top + index;
-        const text = fit(`${at === this.cursor ? '>' : ' '} ${ticked.has(at) ? '[x]' : '[ ]'} ${line}`);
+        const text = fit(`${at === this.cursor ? '>' : ' '} ${selected.has(at) ? '[x]' : '[ ]'} ${line}`);
         return at === this.cursor ? name(text) : text;
       });
-      const keys = 'space ticks, a all or none, i the others, enter goes on, Esc leaves everything as it is';
+      const keys = 'space selects, a all or none, i inverts, enter continues, Esc cancels';
       const below = this.state === 'error' ? warning(fit(this.error)) : fit(`${count}; ${formatNumber(top + 1)} to ${formatNumber(top + shown.length)} shown`);
       const all = same === undefined ? [] : [faint(fit(same))];
       return [fit(title), faint(fit(keys)), ...all, faint(fit(`${' '.repeat(MARK)}${head}`)), ...shown, below].join('\n');
@@ -72,10 +72,10 @@ export async function tickLines(
   const restored = restoring(input as Readable & Partial<Pick<ReadStream, 'setRawMode'>>);
   if (signal.aborted) leave();
   try {
-    const ticked = await prompt.prompt();
+    const selected = await prompt.prompt();
     if (signal.aborted) throw abortFailure(signal);
-    if (isCancel(ticked) || ticked === undefined) throw new Failure('interrupted', 'the list was left: everything is as it was');
-    return [...ticked].sort((a, b) => a - b);
+    if (isCancel(selected) || selected === undefined) throw new Failure('interrupted', 'cancelled: nothing was changed');
+    return [...selected].sort((a, b) => a - b);
   } finally {
     signal.removeEventListener('abort', leave);
     input.off('end', leave);
@@ -87,7 +87,7 @@ export async function tickLines(
 const ENDING = ['SIGHUP', 'SIGQUIT'] as const;
 const SHOW_CURSOR = '\x1b[?25h';
 
-/** Gives the terminal its cursor and its keyboard back should the process leave while the list is shown; returns what calls that off. */
+/** Restores the cursor and the keyboard should the process exit while the list is shown; returns a function that calls this off. */
 function restoring(keyboard: Partial<Pick<ReadStream, 'setRawMode'>>): () => void {
   const restore = (): void => {
     try {
@@ -97,7 +97,7 @@ function restoring(keyboard: Partial<Pick<ReadStream, 'setRawMode'>>): () => voi
       // The terminal is gone.
     }
   };
-  // The process then ends by the same signal, as it would have.
+  // The process then ends by the same signal.
   const leave = (name: NodeJS.Signals): void => {
     restore();
     process.kill(process.pid, name);

@@ -20,7 +20,7 @@ export async function loadPalette(): Promise<Palette> {
   return { error: chalk.red.bold, warning: chalk.yellow, title: chalk.bold, name: chalk.cyan, faint: chalk.dim };
 }
 
-/** Whether a stream gets colours. An explicit `--no-color` wins; then FORCE_COLOR, NO_COLOR and what the stream is. */
+/** Whether a stream gets colours: an explicit `--no-color` wins, then FORCE_COLOR, NO_COLOR, and whether it is a terminal. */
 export function wantsColor(env: Readonly<Record<string, string | undefined>>, allowed: boolean, isTerminal: boolean): boolean {
   const { FORCE_COLOR: forced, NO_COLOR: refused, TERM: terminal } = env;
   if (!allowed) return false;

@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync, writeSync } from 'node:fs';
 
 /**
- * Opens the pipe behind a descriptor a second time, without blocking; undefined where that is not a pipe or cannot be
- * done. A new open file description has flags of its own: whoever else shares the old one keeps a blocking pipe.
+ * Opens the pipe behind a descriptor a second time, non-blocking; undefined where that is not a pipe or not
+ * possible. A new open file description has flags of its own: programs that share the old one keep a blocking pipe.
  * Only Linux makes one here; elsewhere `/dev/fd` duplicates the old.
  */
 export function reopenPipe(fd: number): number | undefined {
@@ -13,7 +13,7 @@ export function reopenPipe(fd: number): number | undefined {
     opened = openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK);
     if (fstatSync(opened).ino === fstatSync(fd).ino) return opened;
   } catch {
-    // A closed descriptor, no /proc, or a pipe that belongs to another user.
+    // A closed descriptor, no /proc, or a pipe of another user.
   }
   if (opened !== undefined) closeSync(opened);
   return undefined;
@@ -22,15 +22,15 @@ export function reopenPipe(fd: number): number | undefined {
 /** Programs that can start another one with a descriptor closed, as in `>&-`. */
 const SHELLS: ReadonlySet<string> = new Set(['sh', 'ash', 'bash', 'busybox', 'dash', 'fish', 'ksh', 'mksh', 'zsh']);
 
-/** What the system says of a descriptor that is closed. */
+/** The system's error for a closed descriptor. */
 export function closedDescriptor(): NodeJS.ErrnoException {
   return Object.assign(new Error('closed'), { code: 'EBADF' });
 }
 
 /**
- * True where a descriptor was closed when the process began (`>&-`). Node opens `/dev/null` in its place, for reading and writing, and everything that is
- * written there is gone. Programs that start another one without output (`stdio: 'ignore'` of Node, `DEVNULL` of Python) open it in the same way, so whoever
- * started this process decides: it has no such descriptor itself, or is a shell with another one.
+ * True where a descriptor was closed when the process began (`>&-`). Node then opens `/dev/null` in its place, for reading and writing, and everything
+ * written there is lost. Programs that start another one without output (`stdio: 'ignore'` of Node, `DEVNULL` of Python) open it in the same way. The parent
+ * process tells them apart: the descriptor was closed if the parent lacks it too, or is a shell whose own one is another.
  */
 export function wasClosed(fd: number): boolean {
   try {

@@ -3,7 +3,7 @@ import { COLORLESS, loadPalette, type Palette } from './color.ts';
 
 /** Lines for people on standard error. */
 export interface Diagnostics {
-  /** Writes a text, or bytes as they are, at once or as soon as the colours are there, always in order. */
+  /** Writes text, or bytes as they are, now or once the colours are loaded, always in order. */
   print(paint: (palette: Palette) => string | Uint8Array): void;
   /** Resolves when everything has been written. */
   close(): Promise<void>;
@@ -21,7 +21,7 @@ export function openDiagnostics(fd: number, colored: boolean): Diagnostics {
     for (const paint of waiting.splice(0)) writeFully(fd, paint(colors));
   }
 
-  /** Leaving in a hurry: colours come too late. */
+  /** On exit: colours would come too late. */
   function leave(): void {
     release(COLORLESS);
   }
@@ -44,10 +44,10 @@ export function openDiagnostics(fd: number, colored: boolean): Diagnostics {
 }
 
 const PAUSE = 5;
-/** A reader of standard error that has stalled for so long must not stall us. */
+/** Milliseconds after which a reader of standard error that has stalled is given up. */
 const PATIENCE = 2_000;
 
-/** Writes all of it; a standard error that is closed, full or gone is nobody's failure. */
+/** Writes all of it; ignores a standard error that is closed, full or gone. */
 export function writeFully(fd: number, text: string | Uint8Array): void {
   let bytes = typeof text === 'string' ? Buffer.from(text) : text;
   for (let paused = 0; bytes.length > 0 && paused < PATIENCE; ) {

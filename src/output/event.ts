@@ -4,7 +4,7 @@ import { type Place, placeOf } from '../model/message/message.ts';
 import { formatCount, formatDuration, formatNumber } from '../model/quantity.ts';
 import type { CallCounts, RoundTrips, ServeCounts } from '../model/rpc.ts';
 
-/** Something to say on standard error, and how much it matters. */
+/** A line for standard error, and how much it matters. */
 export interface Remark {
   readonly weight: 'warning' | 'note' | 'detail';
   readonly text: string;
@@ -17,7 +17,7 @@ const warning = (text: string): Remark => ({ weight: 'warning', text });
 const note = (text: string): Remark => ({ weight: 'note', text });
 const detail = (text: string): Remark => ({ weight: 'detail', text });
 
-/** An outage that need not be told how long it has been. */
+/** Milliseconds of an outage without its duration in the report. */
 const SHORT_OUTAGE = 5_000;
 
 const REMARKS: Remarks = {
@@ -42,7 +42,7 @@ const REMARKS: Remarks = {
   cancelled: ({ queue, timedOut }) =>
     warning(
       timedOut === true
-        ? `the broker took back what this consumer of "${queue}" held unacknowledged for too long: its limit is consumer_timeout, or x-consumer-timeout of the queue; subscribing again`
+        ? `the broker took back messages that this consumer of "${queue}" held unacknowledged for too long (consumer_timeout, or x-consumer-timeout of the queue); subscribing again`
         : `the broker cancelled the consumer of "${queue}": the queue was deleted or its node went away`,
     ),
   publishing: () => undefined,
@@ -75,14 +75,14 @@ const REMARKS: Remarks = {
   transferred: ({ counts, seconds, queue, verb }) => note(`${describeTransfer(counts, queue, verb)}, in ${formatSeconds(seconds)}`),
   unjudged: ({ messages, all, reason }) =>
     warning(
-      `--where ${all ? 'could judge none of' : 'could not judge'} ${formatCount(messages, 'message')}, left out: ${reason}${messages === 1 ? '' : ' (the first)'}`,
+      `--where ${all ? 'could judge none of' : 'could not judge'} ${formatCount(messages, 'message')}, which count as not matching: ${reason}${messages === 1 ? '' : ' (the first)'}`,
     ),
   'handler-output': () => undefined,
   note: ({ text }) => note(text),
   detail: ({ text }) => detail(text),
 };
 
-/** What to say about an event. */
+/** The line for an event. */
 export function remarkOn<K extends Event['kind']>(event: Extract<Event, { readonly kind: K }>): Remark | undefined {
   return REMARKS[event.kind as K](event);
 }
@@ -126,19 +126,19 @@ function published({ confirmed, returned, nacked, unknown }: PublishCounts, refu
   return parts.length === 0 ? 'none confirmed' : parts.join(', ');
 }
 
-/** Of messages that come again, unless the answer arrived after all. */
+/** These messages come again, unless the answer arrived after all. */
 const LOST = 'unknown (the connection was lost first: they come again unless the broker had the answer)';
 
 function worked({ acknowledged, retried, dead, dropped, requeued, copiedBack, unknown, returned, waiting = 0 }: WorkCounts): string {
   const parts = list([
     [acknowledged, 'acknowledged'],
-    [retried, 'sent off for another attempt'],
+    [retried, 'retried'],
     [dead, 'dead-lettered'],
     [dropped, 'dropped'],
-    [requeued, 'given back'],
+    [requeued, 'requeued'],
     [copiedBack, 'put back as a copy'],
     [unknown, LOST],
-    [returned, 'given back unseen'],
+    [returned, 'returned unseen'],
   ]);
   const later = waiting === 0 ? '' : `; ${formatCount(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'} for another attempt`;
   return `${parts.length === 0 ? '' : `: ${parts.join(', ')}`}${later}`;
@@ -148,9 +148,9 @@ function served({ replied, failed, unaddressed, unheard, returned, unknown }: Se
   const parts = list([
     [replied, 'answered'],
     [failed, 'answered with an error'],
-    [unaddressed, 'without an address for the reply'],
+    [unaddressed, 'without a reply address'],
     [unheard, 'answered when the caller had gone'],
-    [returned, 'given back'],
+    [returned, 'returned to the queue'],
     [unknown, LOST],
   ]);
   return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
@@ -171,9 +171,9 @@ function consumed({ acknowledged, rejected, requeued, unknown, returned, copiedB
   const parts = list([
     [acknowledged, 'acknowledged'],
     [rejected, 'rejected'],
-    [requeued, 'given back'],
+    [requeued, 'requeued'],
     [unknown, LOST],
-    [returned, 'given back unseen'],
+    [returned, 'returned unseen'],
     [copiedBack, 'of them as copies at the end of the queue'],
   ]);
   return parts.length === 0 ? '' : `: ${parts.join(', ')}`;

@@ -6,7 +6,7 @@ import type { Palette } from './color.ts';
 const MOST_CAUSES = 5;
 
 /**
- * What is said about an error: the stack where one is wanted, what happened, why, and last what to do next.
+ * The text for an error: the stack where one is wanted, what happened, why, and last what to do next.
  */
 export function describeFailure(error: unknown, isBug: boolean, verbose: boolean): (palette: Palette) => string {
   const safe = (text: string): string => visibleText(masked(text));
@@ -30,7 +30,7 @@ function indent(text: string): string {
   return text.trimEnd().replaceAll('\n', '\n  ');
 }
 
-/** The error and what led to it, the outermost first; an error may be its own cause. */
+/** The error and its causes, the outermost first; an error may be its own cause. */
 function causes(error: unknown): unknown[] {
   const chain: unknown[] = [];
   for (let next = error; next !== undefined && chain.length < MOST_CAUSES; next = next instanceof Error ? next.cause : undefined) {
@@ -39,7 +39,7 @@ function causes(error: unknown): unknown[] {
   return chain;
 }
 
-/** The messages along the chain that say more than those before them. */
+/** The messages of the chain that add something to those before them. */
 function reasons(chain: readonly unknown[]): string[] {
   const said: string[] = [];
   for (const error of chain) {
@@ -49,7 +49,7 @@ function reasons(chain: readonly unknown[]): string[] {
   return said;
 }
 
-/** Where an error was thrown, without its message, which is said anyway. */
+/** Where an error was thrown, without its message. */
 function framesOf(error: unknown): string {
   return error instanceof Error ? (/^ {4}at .*/ms.exec(error.stack ?? '')?.[0] ?? '') : '';
 }

@@ -19,7 +19,7 @@ import { openWriter, outputFailure, type Writer } from './writer.ts';
 /** How to print, and where to. */
 export interface OutputOptions {
   readonly format: 'text' | 'json' | 'raw';
-  /** Nothing but failures on standard error. */
+  /** Only failures on standard error. */
   readonly quiet: boolean;
   readonly verbose: boolean;
   /** False after `--no-color`. */
@@ -30,9 +30,9 @@ export interface OutputOptions {
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
   readonly stderrColumns: number;
-  /** Asked only when it matters; undefined where standard output is no terminal, or one that does not know its width. */
+  /** Read when needed; undefined where standard output is not a terminal, or does not know its width. */
   readonly stdoutColumns?: () => number | undefined;
-  /** Hears once, as soon as it is known, that standard output takes nothing any more. */
+  /** Called once, as soon as standard output accepts no more. */
   readonly onBroken: (failure: Failure) => void;
 }
 
@@ -53,11 +53,11 @@ export interface Output {
     readonly columns: number | undefined;
   };
   readonly emit: Emit;
-  /** Has lines of a list ticked on standard error; see `tickLines`. */
-  tick(list: Checklist, input: Readable, signal: AbortSignal): Promise<readonly number[]>;
-  /** Says why a run failed; `isBug` adds the stack and where to report it. */
+  /** Lets the user select lines on standard error; see `selectLines`. */
+  select(list: Checklist, input: Readable, signal: AbortSignal): Promise<readonly number[]>;
+  /** Prints why a run failed; `isBug` adds the stack and where to report it. */
   failure(error: unknown, isBug: boolean): void;
-  /** Resolves when everything has been written; with what ended standard output, if anything did. */
+  /** Resolves when everything has been written; with the failure of standard output, if any. */
   close(patience?: number): Promise<Failure | undefined>;
 }
 
@@ -107,7 +107,7 @@ export function createOutput(options: OutputOptions): Output {
     return open().write(formatPage(blocks, { columns: options.stdoutColumns?.(), ink }));
   }
 
-  /** What a handler's program says is its own business, and no remark of ours. */
+  /** Bytes of a handler's program pass as they are, without a prefix. */
   function pass(bytes: Buffer): void {
     progress.clear();
     const safe = maskedBytes(bytes);
@@ -132,14 +132,14 @@ export function createOutput(options: OutputOptions): Output {
       else if (event.kind === 'handler-output') pass(event.bytes);
       else if (!quiet) remark(event);
     },
-    async tick(list, input, signal) {
-      const [{ tickLines }, palette] = await Promise.all([import('./checklist.ts'), stderrColored ? loadPalette() : COLORLESS]);
-      // What was said before stands above the list.
+    async select(list, input, signal) {
+      const [{ selectLines }, palette] = await Promise.all([import('./checklist.ts'), stderrColored ? loadPalette() : COLORLESS]);
+      // Earlier lines stand above the list.
       await diagnostics.close();
       progress.clear();
-      const ticked = tickLines(list, input, palette, signal);
-      progress.giveWay(ticked);
-      return ticked;
+      const selected = selectLines(list, input, palette, signal);
+      progress.giveWay(selected);
+      return selected;
     },
     failure(error, isBug) {
       progress.stop();
@@ -154,7 +154,7 @@ export function createOutput(options: OutputOptions): Output {
   };
 }
 
-/** A narrower terminal has no room for a progress line. */
+/** A terminal with fewer columns has no room for a progress line. */
 const NARROWEST = 40;
 
 function wantsProgress({ quiet, env, stderrIsTerminal, stderrFd, stderrColumns }: OutputOptions): boolean {

@@ -5,22 +5,22 @@ import { formatBlock } from './block.ts';
 import { COLORLESS, loadPalette } from './color.ts';
 import type { Writer } from './writer.ts';
 
-/** What decides how a delivery is printed. */
+/** How a delivery is printed. */
 export interface PrintOptions {
   readonly format: 'text' | 'json' | 'raw';
   readonly nul: boolean;
   readonly jsonBody: boolean;
-  /** Bodies are lines where newlines end them: one that has a newline gets no second one, and one of several lines is told of. */
+  /** For bodies that are lines: a final newline is not doubled, and `onSeveral` hears of a body of several lines. */
   readonly asLine?: { readonly onSeveral: () => void } | undefined;
-  /** All of the message as on a terminal, wherever it goes, for people who read about it. */
+  /** The whole message as on a terminal, wherever it goes. */
   readonly whole?: boolean;
   readonly toTerminal: boolean;
   readonly colored: boolean;
 }
 
 /**
- * Prints a delivery; resolves when the operating system has taken all of it. Without one, what comes after the next keeps its place.
- * `beside` stands in front of the envelope, or alone, in JSON.
+ * Prints a delivery; resolves when the operating system has taken all of it. Without a delivery, it keeps the order of what is written later.
+ * `beside` stands before the envelope, or alone, in JSON.
  */
 export type Print = (delivery: Delivery | undefined, beside?: object) => Promise<void>;
 
@@ -28,13 +28,13 @@ const NEWLINE = 0x0a;
 const NUL = 0x00;
 
 /**
- * The one way to print deliveries that the options ask for.
+ * The printer for these options.
  *
  * @throws Failure `usage` for options that exclude each other
  */
 export function openPrinter(writer: Writer, { format, nul, jsonBody, asLine, whole = false, toTerminal, colored }: PrintOptions): Print {
   if (nul && format !== 'text') {
-    const ends = format === 'raw' ? 'raw puts nothing behind a body' : 'an envelope ends with its line';
+    const ends = format === 'raw' ? 'raw writes nothing after a body' : 'an envelope ends with its line';
     throw new Failure('usage', `--null (-0) and -o ${format} exclude each other: ${ends}`);
   }
   if (format === 'raw') return async (delivery) => delivery && writer.write(delivery.body);

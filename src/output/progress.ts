@@ -1,12 +1,12 @@
 import type { Ora } from 'ora';
 
-/** What is going on, on the last line of a terminal. */
+/** The progress line, the last line of a terminal. */
 export interface Progress {
-  /** Says what is going on; it is shown once the run has lasted half a second. */
+  /** Sets the text; it is shown once the run has lasted half a second. */
   show(text: string): void;
-  /** Takes the line away so that something else can be written there; it comes back by itself. */
+  /** Clears the line for other output; it comes back by itself. */
   clear(): void;
-  /** Keeps the line away until something has been written to the same terminal. */
+  /** Keeps the line away until this output has been written to the same terminal. */
   giveWay(until: Promise<unknown>): void;
   stop(): void;
 }
@@ -17,8 +17,8 @@ const INTERVAL = 80;
 export const NO_PROGRESS: Progress = { show: () => undefined, clear: () => undefined, giveWay: () => undefined, stop: () => undefined };
 
 /**
- * Opens the progress line of the process' own standard error. It never keeps the process alive, hides no cursor and
- * leaves standard input alone: that is where messages come from.
+ * Opens the progress line on the process' own standard error. It never keeps the process alive, hides no cursor and
+ * leaves standard input alone, where messages come from.
  */
 export function openProgress(color: boolean): Progress {
   let text = '';
@@ -31,7 +31,7 @@ export function openProgress(color: boolean): Progress {
   async function start(): Promise<void> {
     const { default: ora } = await import('ora');
     if (stopped) return;
-    // Never started, only rendered: starting keeps the process alive, takes standard input and patches process.stdout.
+    // Only rendered, never started: starting keeps the process alive, takes standard input and patches process.stdout.
     spinner = ora({ stream: process.stderr, color: color ? 'cyan' : false, isEnabled: true });
     timer = setInterval(render, INTERVAL).unref();
     process.once('exit', clear);
@@ -39,7 +39,7 @@ export function openProgress(color: boolean): Progress {
   }
 
   function render(): void {
-    // A terminal that does not know its width has 0 columns, on which ora would count endless lines.
+    // A terminal of unknown width has 0 columns, for which ora would count endless lines.
     if (spinner === undefined || writing > 0 || !process.stderr.columns) return;
     spinner.text = text;
     spinner.render();

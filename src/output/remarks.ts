@@ -4,11 +4,11 @@ import { visibleText } from '../text/escape.ts';
 import type { Palette } from './color.ts';
 import { type Remark, remarkOn } from './event.ts';
 
-/** How many messages are complained about one by one, of each kind. */
+/** How many messages of a kind are reported one by one. */
 const ONE_BY_ONE = 10;
 const OF_ONE_MESSAGE: ReadonlySet<Event['kind']> = new Set<Event['kind']>(['returned', 'nacked', 'refused', 'retried', 'requeued', 'dead']);
 
-/** Comments on events for people; of many alike, only the first few. */
+/** Prints events for people; of many events of one kind, only the first few. */
 export function openRemarks(verbose: boolean, print: (paint: (palette: Palette) => string) => void): (event: Event) => void {
   const seen = new Map<Event['kind'], number>();
   return (event) => {
@@ -23,7 +23,7 @@ export function openRemarks(verbose: boolean, print: (paint: (palette: Palette) 
   };
 }
 
-/** Everything in a remark may come from a stranger, so it is made safe here, once; the colours come after. */
+/** Any part of a remark may be untrusted text: it is made safe here, once, before colours are added. */
 function paint({ weight, text }: Remark): (palette: Palette) => string {
   const safe = visibleText(masked(text).trimEnd()).replaceAll('\n', '\n  ');
   return ({ warning, faint }) => `${weight === 'warning' ? `${warning('warning:')} ${safe}` : weight === 'detail' ? faint(safe) : safe}\n`;

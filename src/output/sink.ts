@@ -11,7 +11,7 @@ export interface Sink {
 }
 
 /**
- * Opens what writes to a descriptor without ever blocking the event loop, which would starve AMQP's heartbeats.
+ * Opens a writer to a descriptor that never blocks the event loop, which would starve AMQP's heartbeats.
  *
  * A pipe is written through a socket of its own: a write that waits for its reader in the thread pool would also keep
  * `process.exit` waiting. Everything else is written in the thread pool.
@@ -37,7 +37,7 @@ async function writeAll(fd: number, bytes: Buffer): Promise<void> {
     offset += written;
     if (written > 0) pause = 1;
     else {
-      // Somebody made the descriptor non-blocking, and its reader is slow.
+      // Another process made the descriptor non-blocking, and its reader is slow.
       await sleep(pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }

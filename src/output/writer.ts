@@ -5,13 +5,13 @@ import { openSink, type Sink } from './sink.ts';
 
 /** Results on their way to standard output. */
 export interface Writer {
-  /** Queues text or bytes, and one more byte behind them; resolves when the operating system has taken all of it. */
+  /** Queues text or bytes, and one more byte after them; resolves when the operating system has taken all of it. */
   write(content: Buffer | string, end?: number): Promise<void>;
-  /** Resolves when nothing is under way any more, or when the patience (milliseconds), if any, is over: the rest is not written then. */
+  /** Resolves when everything is written, or when the patience (milliseconds) is over: the rest is then dropped. */
   close(patience?: number): Promise<void>;
 }
 
-/** What arrived in the same tick, or while a write was under way; its messages share one promise. */
+/** What arrived in the same tick, or during a write; its messages share one promise. */
 interface Batch {
   readonly parts: (Buffer | string | number)[];
   readonly written: Promise<void>;
@@ -28,8 +28,8 @@ const LARGE = 64 * 1_024;
 const UTF8_UNIT = 3;
 
 /**
- * Opens the way to standard output. Nothing is written after the first error: everything pending rejects with it, and
- * `onBroken` hears of it once.
+ * Opens the way to standard output. After the first error nothing more is written: everything pending rejects with it, and
+ * `onBroken` is called once.
  */
 export function openWriter(fd: number, onBroken: (failure: Failure) => void): Writer {
   const sink = openSink(fd);
@@ -58,7 +58,7 @@ export function openWriter(fd: number, onBroken: (failure: Failure) => void): Wr
   }
 
   async function flush(): Promise<void> {
-    // The rest of what this tick brings joins the batch; in a stream of messages, what the next moment brings does too.
+    // More of this tick joins the batch; in a stream of messages, the next moment does too.
     await (performance.now() - lastWrite < STREAMING ? sleep(GATHERING) : new Promise((resolve) => setImmediate(resolve)));
     stage ??= Buffer.allocUnsafeSlow(STAGE);
     for (let current = batch; current !== undefined && broken === undefined; current = batch) {
@@ -89,7 +89,7 @@ export function openWriter(fd: number, onBroken: (failure: Failure) => void): Wr
       return batch.written;
     },
     async close(patience) {
-      // A reader that has stopped reading would keep the process alive.
+      // A stalled reader would keep the process alive.
       const late = (): void => fail(new Failure('io', 'standard output did not take everything in time'));
       const timer = patience === undefined ? undefined : setTimeout(late, patience);
       while (flushing !== undefined && broken === undefined) await Promise.race([flushing, gone]);
@@ -107,7 +107,7 @@ function openBatch(): Batch {
     resolve = onTaken;
     reject = onFailed;
   });
-  // A caller that does not look is no unhandled rejection: onBroken has been told.
+  // A caller that ignores the promise causes no unhandled rejection: onBroken was called.
   written.catch(() => undefined);
   return { parts: [], written, resolve, reject };
 }
@@ -118,7 +118,7 @@ function rejected(failure: Failure): Promise<void> {
   return never;
 }
 
-/** Copies small parts together, so that many messages cost one write; what is large goes out as it is. */
+/** Joins small parts, so that many messages cost one write; large parts go out as they are. */
 async function drain(parts: Batch['parts'], stage: Buffer, sink: Sink): Promise<void> {
   let used = 0;
   for (const part of parts) {

@@ -7,13 +7,13 @@ import type { Delivery } from '../model/message/message.ts';
 import { formatCount, formatDuration } from '../model/quantity.ts';
 import { visibleLine } from './escape.ts';
 
-/** What the headers of a dead letter tell, for programs: the `death` of an envelope. */
+/** The `death` of an envelope: what the headers of a dead letter tell, for programs. */
 export interface DecodedDeath {
   /** The newest first. */
   readonly deaths: readonly (Omit<Death, 'time' | 'originalExpiration'> & { readonly time?: string; readonly originalExpiration?: string })[];
-  /** Where it died first, and where it had been published to. */
+  /** The queue of its first death, and where it had been published to. */
   readonly first?: { readonly queue: string; readonly reason: string; readonly exchange: string; readonly routingKey: string };
-  /** Where it was published to, if nobody but its own headers says so: whoever published it may have written that. */
+  /** Where it was published to, where only its own headers say so: any publisher may have written them. */
   readonly claimedOrigin?: { readonly queue: string } | { readonly exchange: string; readonly routingKey: string };
   /** How often it was replayed before. */
   readonly replays: number;
@@ -21,7 +21,7 @@ export interface DecodedDeath {
   readonly malformed: number;
 }
 
-/** Decodes the death of a message; whatever its headers hold. */
+/** Reads the death of a message, whatever its headers hold. */
 export function decodeDeath({ properties }: Delivery, origin?: JudgedOrigin): DecodedDeath {
   const { deaths, first, malformed } = deathHistory(properties.headers);
   return {
@@ -43,7 +43,7 @@ function claimOf({ address: { exchange, routingKey } }: JudgedOrigin): NonNullab
   return exchange === '' ? { queue: routingKey } : { exchange, routingKey };
 }
 
-/** The way of a dead letter from its first death to where it is now, for people. `now` is in milliseconds since 1970. */
+/** The way of a dead letter from its first death to its present queue, for people. `now` is in milliseconds since 1970. */
 export function deathStory(delivery: Delivery, now: number, origin?: JudgedOrigin): string {
   const { queue, exchange, routingKey, properties } = delivery;
   const { deaths, first, malformed } = deathHistory(properties.headers);
@@ -54,20 +54,22 @@ export function deathStory(delivery: Delivery, now: number, origin?: JudgedOrigi
     ...(origin?.claimed === true ? [claim(origin)] : []),
     ...worker(delivery),
     ...replayed(replaysOf(properties)),
-    ...(malformed > 0 ? [`${formatCount(malformed, 'entry', 'entries')} of x-death ${malformed === 1 ? 'is' : 'are'} not what a broker writes: forged?`] : []),
+    ...(malformed > 0
+      ? [`${formatCount(malformed, 'entry', 'entries')} of x-death ${malformed === 1 ? 'is' : 'are'} not as a broker writes them, and may be forged`]
+      : []),
   ];
   return `${lines.join('\n')}\n`;
 }
 
 function claim({ address: { exchange, routingKey } }: JudgedOrigin): string {
-  return `That it was published to ${describeAddress(exchange, routingKey)} at first is claimed: only its own headers say so.`;
+  return `Only its own headers say that it was first published to ${describeAddress(exchange, routingKey)}.`;
 }
 
-/** The oldest first. Where a message died several times, its newest entry may be the oldest: what counts is the first time. */
+/** The oldest first, by the first time: where a message died several times, its newest entry may be the oldest. */
 function inTime(deaths: readonly Death[], first: Death | undefined): readonly Death[] {
   const oldest = [...deaths].reverse();
   if (oldest.some(({ time }) => time === undefined)) return oldest;
-  // Within one second, the order of the entries is all there is, and what the broker says was first.
+  // Within one second, the order of the entries decides, and the broker's headers say which death was first.
   return oldest.sort((one, other) => (one.time ?? 0) - (other.time ?? 0) || Number(other === first) - Number(one === first));
 }
 
@@ -94,7 +96,7 @@ function times(count: number): string {
   return count === 1 ? '' : count === 2 ? ' twice' : ` ${formatCount(count, 'time')}`;
 }
 
-/** What a worker of ours has left in the headers. */
+/** What a worker left in the headers. */
 function worker({ properties: { headers = {} } }: Delivery): string[] {
   const plain = plainHeaders(headers);
   const { [ATTEMPT_HEADER]: attempt, [REASON_HEADER]: reason, [EXIT_CODE_HEADER]: code, [STDERR_HEADER]: stderr } = plain;
@@ -102,7 +104,7 @@ function worker({ properties: { headers = {} } }: Delivery): string[] {
   const which = typeof attempt === 'number' ? ` on attempt ${attempt}` : '';
   const exit = typeof code === 'number' && !reason.includes(`exit code ${code}`) ? ` (exit code ${code})` : '';
   const said = typeof stderr === 'string' ? [`  ${stderr.trimEnd().split('\n').map(visibleLine).join('\n  ')}`] : [];
-  return [`Its worker gave up${which}: ${visibleLine(reason)}${exit}${said.length > 0 ? '; its last words:' : '.'}`, ...said];
+  return [`Its worker gave up${which}: ${visibleLine(reason)}${exit}${said.length > 0 ? '; its last lines:' : '.'}`, ...said];
 }
 
 function replayed(replays: number): string[] {

@@ -13,13 +13,13 @@ export const LETTER_HEADS: Cells = ['#', 'AGE', 'DIED', 'IN QUEUE', 'EXCHANGE', 
 const NAME = 32;
 const WHY = 40;
 const PREVIEW = 60;
-/** Kinds of death that a table shows of one message. */
+/** Kinds of death shown for one message. */
 const KINDS = 3;
 
-/** What stands behind an origin that nobody but the message tells of. */
+/** Marks an origin that only the message itself claims. */
 export const CLAIMED = ' (claimed)';
 
-/** A dead letter as a line of a table; `now` is in milliseconds since 1970. Without its `origin`, what the headers say is taken for it. */
+/** A dead letter as a line of a table; `now` is in milliseconds since 1970. Without `origin`, its headers give it. */
 export function letterCells(delivery: Delivery, number: number, now: number, origin?: JudgedOrigin): Cells {
   const { exchange, routingKey, properties, body } = delivery;
   const { deaths, first } = deathHistory(properties.headers);
@@ -45,23 +45,23 @@ export function letterCells(delivery: Delivery, number: number, now: number, ori
 
 /** How a table is laid out. */
 export interface TableLayout {
-  /** The columns of numbers, which stand to the right. */
+  /** Columns of numbers, aligned right. */
   readonly right: ReadonlySet<number>;
   /** Columns that are never cut, beside those of numbers. */
   readonly firm?: ReadonlySet<number>;
-  /** What columns keep that are cut, where it is not 6; less only on a terminal that has no room even so. */
+  /** The least width of columns that may be cut, where it is not 6; less on a terminal too narrow even for that. */
   readonly least?: ReadonlyMap<number, number>;
-  /** Wider where a cell is; kept for the next page of the same table. */
+  /** Least widths; updated for the next page of the same table. */
   readonly widths: number[];
-  /** The width of the terminal, into which every line is fitted; undefined: lines are as long as they are. */
+  /** The width of the terminal, into which every line is fitted; undefined: lines have their full length. */
   readonly columns?: number | undefined;
 }
 
 const GAP = 2;
-/** A column that is cut keeps so much. */
+/** The least width of a column that is cut. */
 const LEAST = 6;
 
-/** Lines with their columns below each other. */
+/** Lines with aligned columns. */
 export function formatTable(rows: readonly Cells[], { right, firm, least, widths, columns }: TableLayout): string {
   for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, textWidth(cell));
   if (columns !== undefined) {
@@ -83,7 +83,7 @@ export function formatTable(rows: readonly Cells[], { right, firm, least, widths
   return rows.map((row) => `${line(row)}\n`).join('');
 }
 
-/** Takes what is too much off the widest columns that have more than they keep; on a terminal that is narrower still, lines wrap. */
+/** Shortens the widest columns until the lines fit; on a terminal narrower still, lines wrap. */
 function fit(widths: number[], keeps: (column: number) => number, columns: number): void {
   let over = widths.reduce((sum, width) => sum + (width === 0 ? 0 : width + GAP), -GAP) - columns;
   while (over > 0) {
@@ -94,7 +94,7 @@ function fit(widths: number[], keeps: (column: number) => number, columns: numbe
   }
 }
 
-/** What may be left out where every row has the same, the least telling first, and how it is said instead. */
+/** Columns to leave out where all rows have the same value, the least telling first, and how their value is told instead. */
 const SAID: readonly (readonly [string, string])[] = [
   ['IN QUEUE', 'in queue'],
   ['EXCHANGE', 'exchange'],
@@ -102,20 +102,20 @@ const SAID: readonly (readonly [string, string])[] = [
   ['WHY', 'why'],
 ];
 
-/** Empties a column, so that it takes no room in a table. */
+/** Empties a column, which then takes no room in a table. */
 export function withoutColumn(rows: readonly Cells[], column: number): Cells[] {
   return rows.map((row) => row.map((cell, at) => (at === column ? '' : cell)));
 }
 
-/** Empties a column that has nothing but its head. */
+/** Empties a column without values. */
 export function withoutBlank(rows: readonly Cells[], head: string): readonly Cells[] {
   const column = rows[0]?.indexOf(head) ?? -1;
   return rows.slice(1).some((row) => row[column] !== '') ? rows : withoutColumn(rows, column);
 }
 
 /**
- * Empties columns that are the same in every row below the head, one after the other until the rows fit into a terminal: they would
- * take the room of what differs. `same` says what they held.
+ * Empties columns that are the same in every row, one after the other until the rows fit into a terminal: they would
+ * take the room of columns that differ. `same` tells their values.
  */
 export function withoutSame(rows: readonly Cells[], columns: number): { readonly rows: readonly Cells[]; readonly same: string | undefined } {
   const [heads = [], ...letters] = rows;
@@ -134,10 +134,10 @@ export function withoutSame(rows: readonly Cells[], columns: number): { readonly
   return { rows: left, same: said.length === 0 ? undefined : `all: ${said.join(', ')}` };
 }
 
-/** A body that is cut keeps so much, for it is what tells messages apart. */
+/** The least width of a body, which tells messages apart. */
 const BODY = 20;
 
-/** What the column of bodies keeps in a table that has these heads. */
+/** The least width of bodies in a table with these heads. */
 export function roomForBody(heads: Cells = LETTER_HEADS): ReadonlyMap<number, number> {
   return new Map([[heads.indexOf('BODY'), BODY]]);
 }

@@ -1,5 +1,5 @@
 /**
- * What a terminal would obey, or hide, rather than show: C0, DEL and C1, what reorders text, what has no width, what separates lines, annotations and tags.
+ * What a terminal would obey or hide instead of show: C0, DEL and C1, what reorders text, what has no width, what separates lines, annotations and tags.
  * The joiners U+200C and U+200D stay: scripts and emoji need them.
  */
 const UNSEEN = '\\x7f-\\x9f\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{e0000}-\\u{e007f}';
@@ -14,7 +14,7 @@ function spell(control: string): string {
   return hex.length <= 2 ? `\\x${hex.padStart(2, '0')}` : hex.length <= 4 ? `\\u${hex.padStart(4, '0')}` : `\\u{${hex}}`;
 }
 
-/** Text that anybody may have chosen, safe to show on one line of a terminal. */
+/** Untrusted text, safe to show on one line of a terminal. */
 export function visibleLine(text: string): string {
   return text.replace(CONTROLS, spell);
 }

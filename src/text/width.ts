@@ -5,12 +5,12 @@ const PLAIN = /^[\x20-\x7e]*$/;
 const ELLIPSIS = '…';
 const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
-/** How many columns of a terminal a line takes. */
+/** The number of terminal columns of a line. */
 export function textWidth(text: string): number {
   return PLAIN.test(text) ? text.length : stringWidth(text);
 }
 
-/** A line cut to so many columns, with an ellipsis where something is missing. */
+/** A line cut to this many columns, with an ellipsis where something is missing. */
 export function cutToWidth(text: string, most: number): string {
   if (textWidth(text) <= most) return text;
   let cut = '';
@@ -23,16 +23,16 @@ export function cutToWidth(text: string, most: number): string {
   return `${cut}${ELLIPSIS}`;
 }
 
-/** Text that anybody may have chosen, on one line and cut to so many columns of a terminal. */
+/** Untrusted text, on one line and cut to this many columns of a terminal. */
 export function shortLine(text: string, most: number): string {
-  // A megabyte of text is not looked through for the sake of a few characters.
+  // A megabyte of text is not searched for a few characters.
   const start = visibleLine(text.slice(0, most * 4));
   return cutToWidth(text.length <= most * 4 ? start : `${start}${' '.repeat(most)}`, most);
 }
 
 const BYTES_SHOWN = 16;
 
-/** How a body begins: its text, or its bytes where it is none. */
+/** The start of a body: text, or bytes. */
 export function previewOf(body: Buffer, most: number): string {
   const start = body.subarray(0, most * 4);
   const cut = start.length < body.length;

@@ -75,7 +75,7 @@ test('a command that ignores --url refuses it', async () => {
       const { code, stdout, stderr } = await rmq([flag, value, ...name.split(' '), ...more]);
       assert.equal(code, 64, `${name}: ${stderr}`);
       assert.equal(stdout, '');
-      assert.ok(stderr.includes(`${flag === '--url-file' ? flag : '--url'} means nothing to rmq ${name}`), stderr);
+      assert.ok(stderr.includes(`${flag === '--url-file' ? flag : '--url'} has no effect on rmq ${name}`), stderr);
     }
   }
 });

@@ -432,7 +432,7 @@ test('a handler that outlives the grace is killed, and its request goes to the n
   server.child.kill('SIGTERM');
   const ended = await server.result;
   assert.equal(ended.code, 143, ended.stderr);
-  assert.match(ended.stderr, /served 1 request from ".*" in .* s: 1 given back/);
+  assert.match(ended.stderr, /served 1 request from ".*" in .* s: 1 returned to the queue/);
   await serve(t, queue, ['echo', 'from the next']);
   assert.equal((await run.result).stdout, 'from the next\n');
 });
@@ -456,7 +456,7 @@ test('a request without an address for the reply is handled all the same; the en
   const ended = await server.result;
   assert.equal(ended.code, 0, ended.stderr);
   assert.match(ended.stderr, /"body":"just do it"/);
-  assert.match(ended.stderr, /served 1 request from ".*" in .* s: 1 without an address for the reply/);
+  assert.match(ended.stderr, /served 1 request from ".*" in .* s: 1 without a reply address/);
   assert.deepEqual(JSON.parse(ended.stdout), { received: 1, replied: 0, failed: 0, unaddressed: 1, unheard: 0, returned: 0, unknown: 0 });
   assert.equal(await other.depth(queue), 0);
 });

@@ -211,7 +211,7 @@ test('topic match says which word does not match, and as JSON too', async () => 
     [text.code, text.stdout],
     [
       1,
-      'order.europe.placed: matches\norder.asia.placed: does not match: word 2: "asia" is not "europe"\norder.europe: does not match: the key has 2 words; the pattern wants 1 more: "*"\n',
+      'order.europe.placed: matches\norder.asia.placed: does not match: word 2: "asia" is not "europe"\norder.europe: does not match: the key has 2 words; the pattern has 1 more: "*"\n',
     ],
   );
   const pattern = 'order.europe.*';

@@ -159,7 +159,7 @@ test('a message that no copy can be made of is dead-lettered by the broker, and 
   assert.equal(worked.code, 0, worked.stderr);
   const { dead: buried, retried, dropped } = json<Summary>(worked);
   assert.deepEqual([buried, retried, dropped], [2, 1, 0]);
-  assert.match(worked.stderr, /the message "full" cannot be sent off for another attempt: .* at most \d+ fit/);
+  assert.match(worked.stderr, /the message "full" cannot be retried: .* at most \d+ fit/);
   assert.match(worked.stderr, /the message "full" is dead-lettered without what is known of its failure/);
   assert.equal(await depth(name), 0);
   const letters = await take(dead);
@@ -176,7 +176,7 @@ test('a run that ends while messages wait for another attempt says how many', as
   const run = (...more: readonly string[]) => rmq(['work', 'run', name, '--drain', '--retries', '1', '--backoff', '1m', ...more, '--', 'false']);
   const drained = await run();
   assert.equal(drained.code, 0, drained.stderr);
-  assert.match(drained.stderr, /handled 2 messages .*: 2 sent off for another attempt; 2 messages wait for another attempt/);
+  assert.match(drained.stderr, /handled 2 messages .*: 2 retried; 2 messages wait for another attempt/);
   assert.equal(json<{ waiting: number }>(await run('--json')).waiting, 2);
 });
 

@@ -119,16 +119,16 @@ test('a pattern with many wildcards takes no longer than others', () => {
 
 const explained: readonly (readonly [pattern: string, key: string, why: string])[] = [
   ['order.europe.*', 'order.asia.placed', 'word 2: "asia" is not "europe"'],
-  ['order.europe.*', 'order.europe', 'the key has 2 words; the pattern wants 1 more: "*"'],
-  ['order.europe.*', '', 'the key has 0 words; the pattern wants 3 more: "order.europe.*"'],
+  ['order.europe.*', 'order.europe', 'the key has 2 words; the pattern has 1 more: "*"'],
+  ['order.europe.*', '', 'the key has 0 words; the pattern has 3 more: "order.europe.*"'],
   ['order.*', 'order.europe.placed', 'word 3: the pattern ends before "placed"'],
   ['', 'order', 'word 1: the pattern ends before "order"'],
   ['*.*.placed', 'order.asia.cancelled', 'word 3: "cancelled" is not "placed"'],
   ['order.#.placed', 'order.a.b.cancelled', 'word 4: "cancelled" is not "placed"'],
-  ['order.#.placed', 'order', '"placed" is nowhere behind word 1'],
+  ['order.#.placed', 'order', '"placed" is nowhere after word 1'],
   ['#.a.*.#', 'b.a', '"a.*" is nowhere in the key'],
-  ['a.#.b.#.c', 'a.x.c', '"b" is nowhere behind word 1'],
-  ['a.', 'a', 'the key has 1 word; the pattern wants 1 more: ""'],
+  ['a.#.b.#.c', 'a.x.c', '"b" is nowhere after word 1'],
+  ['a.', 'a', 'the key has 1 word; the pattern has 1 more: ""'],
 ];
 for (const [pattern, key, why] of explained) {
   test(`"${key}" does not match "${pattern}": ${why}`, () => {

@@ -93,7 +93,7 @@ first
   });
 
   it('sums up what was consumed', async () => {
-    assert.equal(await said(emit(consumed)), 'consumed 7 messages from "orders" in 0.1 s: 5 acknowledged, 1 rejected, 1 given back, 2 given back unseen\n');
+    assert.equal(await said(emit(consumed)), 'consumed 7 messages from "orders" in 0.1 s: 5 acknowledged, 1 rejected, 1 requeued, 2 returned unseen\n');
   });
 
   it('leaves the summary of publishing to standard output as JSON', async () => {

@@ -133,5 +133,5 @@ test('SIGTERM ends a worker soon whose copy for the next attempt has no confirm'
   // Its handlers have ended, and their message is back: nothing was lost.
   const { code, stderr } = await run.result;
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /1 given back/);
+  assert.match(stderr, /1 requeued/);
 });

@@ -50,8 +50,8 @@ export const purgeCommand = defineCommand({
             if (!yes) {
               const filters = Object.keys(filterShape).filter((name) => config[name as keyof typeof filterShape] !== undefined);
               const chosen = isSelective(config) ? describeChosen(filters, config.count, `${depth} in "${queue}"`) : `the ${depth} in "${queue}"`;
-              const ticked = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} ticked`;
-              await askForName(context, { queue, loss: `This removes ${ticked ?? chosen}`, kept: `nothing was removed from "${queue}"` });
+              const selected = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} selected`;
+              await askForName(context, { queue, loss: `This removes ${selected ?? chosen}`, kept: `nothing was removed from "${queue}"` });
             }
             return purge(session, config, Date.now(), ask, only);
           },

@@ -10,7 +10,7 @@ export const replayCommand = defineCommand({
     ['rmq dlx replay dead.letters --dry-run', 'what would go where; nothing is sent'],
     ['rmq dlx replay dead.letters --reason rejected --journal replay.ndjson', 'what was rejected, with a line of JSON for each'],
     ['rmq dlx replay dead.letters -n 10 --rate 1', 'the first ten, slowly: does the worker take them now?'],
-    ['rmq dlx replay dead.letters --newer-than 1h --select', 'those that are ticked in a list, on a terminal'],
+    ['rmq dlx replay dead.letters --newer-than 1h --select', 'those that are selected in a list, on a terminal'],
     ['rmq dlx replay dead.letters --id order-7 --edit -- jq .amount=0', 'one message, repaired'],
   ],
   inputs: {

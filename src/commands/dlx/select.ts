@@ -10,19 +10,19 @@ import { toggle } from '../flags/flag.ts';
 import { managementBeside, managementPlace } from '../flags/globals.ts';
 
 /** For commands that can be told message by message what they are about. */
-export const selectExtras = { select: toggle('tick the messages in a list, on a terminal; of what the filters let through') };
+export const selectExtras = { select: toggle('select the messages in a list, on a terminal; of what the filters let through') };
 
 /** What a command has to know to list dead letters. */
 export type Selectable = FilterConfig & { readonly queue: string; readonly count?: number | undefined; readonly force: boolean };
 
 /**
- * Lists the dead letters that are meant, and has them ticked; `what` is what will become of them, as in "replayed".
+ * Lists the dead letters that are meant, and has them selected; `what` is what will become of them, as in "replayed".
  *
  * @throws Failure `usage` where there is no terminal, `negative` when there is nothing to list, `interrupted` when the list was left
  */
 export async function selecting(context: Context, config: Selectable, what: string, managementUrl?: string): Promise<Selection> {
-  const { tick, connection, emit, signal } = context;
-  if (tick === undefined) {
+  const { select, connection, emit, signal } = context;
+  if (select === undefined) {
     throw new Failure('usage', '--select needs somebody at a terminal: standard input and standard error must be one', {
       hint: 'the filters choose without one: --reason, --from-queue, -H, --older-than, --newer-than, --id, --where',
     });
@@ -40,11 +40,11 @@ export async function selecting(context: Context, config: Selectable, what: stri
   const listed = await withSession(connection, (session) => listLetters(session, config, Date.now(), { ask, api }), emit, signal);
   const gone = strandedFailure(config.queue, listed);
   if (gone !== undefined) throw gone;
-  if (listed.rows.length === 0) throw new Failure('negative', `there is nothing to tick: no message in "${config.queue}" is meant`);
-  const ticked = await tick(await checklistOf(listed, config.queue, what));
+  if (listed.rows.length === 0) throw new Failure('negative', `there is nothing to select: no message in "${config.queue}" is meant`);
+  const selected = await select(await checklistOf(listed, config.queue, what));
   return selectionOf(
     listed.rows.map(({ fingerprint }) => fingerprint),
-    ticked,
+    selected,
   );
 }
 
@@ -68,10 +68,10 @@ async function checklistOf({ rows: letters, more }: Listed, queue: string, what:
   };
 }
 
-/** What a command says when some that were ticked were not there any more; undefined when all were. */
+/** What a command says when some that were selected were not there any more; undefined when all were. */
 export function vanished(selection: Selection | undefined, found: number): Failure | undefined {
   if (selection === undefined || found >= selection.size) return undefined;
-  return new Failure('partial', `${formatCount(selection.size - found, 'message')} of the ${selection.size} that were ticked did not come again`, {
+  return new Failure('partial', `${formatCount(selection.size - found, 'message')} of the ${selection.size} that were selected did not come again`, {
     hint: 'another consumer may have taken what is missing; rmq dlx inspect shows what is there',
   });
 }

@@ -4,33 +4,33 @@ import type { Delivery, FieldTable, FieldValue, Message, Properties } from '../m
 import { masked } from '../secrets.ts';
 import type { Judgement } from '../verdict.ts';
 
-/** The number of the attempt that a message is on, where it is not the first. */
+/** The number of the attempt, from the second one on. */
 export const ATTEMPT_HEADER = 'x-rmq-attempt';
-/** What a copy that waits for its next attempt cannot carry in its place, and gets back when it is delivered. */
+/** What a retry copy cannot carry in its place; restored when it is delivered. */
 export const ORIGIN_HEADER = 'x-rmq-origin';
 /** What a message that was moved or put back could not carry in its place. */
 export const MOVED_HEADER = 'x-rmq-moved';
-/** Why a message was dead-lettered: the reason, and the exit code and last words of the program that handled it. */
+/** Why a message was dead-lettered: the reason, and the exit code and last lines of its program. */
 export const REASON_HEADER = 'x-rmq-reason';
 export const EXIT_CODE_HEADER = 'x-rmq-exit-code';
 export const STDERR_HEADER = 'x-rmq-stderr';
 
-/** It has to fit into a frame, with everything else that is said about a message. */
+/** All headers must fit into one frame. */
 const LONGEST_REASON = 4_096;
 
-/** The broker routes a message to these as well. */
+/** Headers that make the broker route a message to more queues. */
 const CARBON_COPIES = ['CC', 'BCC'];
 
-/** A delivery as it was before any retry, and which attempt at it this is. */
+/** A delivery as it was before any retry, and the number of this attempt. */
 export interface Attempt {
   readonly number: number;
   readonly original: Delivery;
 }
 
 /**
- * Undoes what `retryCopy` did for this user. Only what has just come out of a retry queue of its own queue is on a further attempt: the headers
- * also travel on dead letters, and on copies of them that somebody publishes, which are messages like any other. Anybody who may publish to the
- * queue can write all of that, but for the user id: the broker takes no message with another one than the publisher's own.
+ * Undoes what `retryCopy` of this user did. Only a message that just came out of a retry queue of its own queue is on a further attempt: the headers
+ * also travel on dead letters and on published copies of them, which are messages like any other. Any publisher can write all of these
+ * headers, but not the user id: the broker refuses a message with another one than the publisher's own.
  */
 export function attemptOf(delivery: Delivery, user: string): Attempt {
   const { [ATTEMPT_HEADER]: attempt, [ORIGIN_HEADER]: origin, ...headers } = delivery.properties.headers ?? {};
@@ -62,7 +62,7 @@ export function attemptOf(delivery: Delivery, user: string): Attempt {
   };
 }
 
-/** Where a message has waited that has just come back: in a retry queue, or on a ladder that `dlx setup` has made. */
+/** Where a message waited that has just come back: in a retry queue, or on a ladder of `dlx setup`. */
 function pauseOf({ queue, properties }: Delivery): 'retry' | 'ladder' | undefined {
   const deaths = properties.headers?.['x-death'];
   const last = Array.isArray(deaths) ? (deaths[0] as FieldValue | undefined) : undefined;
@@ -72,7 +72,7 @@ function pauseOf({ queue, properties }: Delivery): 'retry' | 'ladder' | undefine
   return /^\d+$/.test(last['queue'].slice(prefix.length)) ? 'retry' : 'ladder';
 }
 
-/** What has come back from a ladder, with the history that it went there with: RabbitMQ 4 writes its own over one that was published. Its key is the ladder's memory, and stays. */
+/** A message that came back from a ladder, with the history that it went there with: RabbitMQ 4 replaces a published history with its own. The routing key counts the ladder's steps, and stays. */
 function fromLadder(
   { queue, redelivered, body, exchange, routingKey, properties }: Delivery,
   { userId, headers: kept }: FieldTable,
@@ -103,16 +103,16 @@ function isSameDeath(one: FieldValue, other: FieldValue): boolean {
   return isTable(one) && isTable(other) && one['queue'] === other['queue'] && one['reason'] === other['reason'];
 }
 
-/** Where a message of a queue waits for so many milliseconds. */
+/** The retry queue of a queue for this pause in milliseconds. */
 export function retryQueue(queue: string, pause: number | ''): string {
   return `${queue}.retry.${pause}`;
 }
 
-/** The copy of a message that waits in a queue for its next attempt. Its user id, which may be another's login, its expiration and what would route it elsewhere wait in a header. The user id is the worker's own: it proves that a worker made the copy. */
+/** The copy of a message that waits for its next attempt. A header keeps its user id, which may be another's, its expiration and headers that would route it elsewhere. The copy's user id is the worker's own, and proves who made it. */
 export function retryCopy(original: Delivery, next: number, waitingIn: string, user: string): Message {
   const { userId, expiration, ...properties } = original.properties;
   const [, published] = partition(original.properties.headers ?? {}, isOfDelivery);
-  // What the next worker would take for the word of one who may publish as this user is kept inside.
+  // Headers that the next worker would believe, coming from this user, are kept inside.
   const [kept, own] = partition(published, (name) => isOfDeath(name) || CARBON_COPIES.includes(name) || name === MOVED_HEADER);
   const origin: FieldTable = {
     exchange: original.exchange,
@@ -134,9 +134,9 @@ export function retryCopy(original: Delivery, next: number, waitingIn: string, u
 }
 
 /**
- * A message as a dead letter: with the history that the broker would have written if it had been rejected, and with what is
- * known of the reason. Where the worker had it from, and what cannot be published again in its place, such as another's user id, is kept in the
- * origin header. The user id is the worker's own: it proves that a worker wrote that, whatever history the message came with.
+ * A message as a dead letter, with the history that the broker would have written for a rejection and with the
+ * reason. The origin header keeps where the message came from, and what cannot be published again, such as another's user id.
+ * The user id is the worker's own: it proves who wrote this, whatever history the message arrived with.
  */
 export function deadLetter(
   attempt: Attempt,
@@ -146,12 +146,12 @@ export function deadLetter(
 ): Message {
   const { original, number } = attempt;
   const { userId, expiration, ...properties } = original.properties;
-  // What is said of an earlier failure, or of this delivery, is not true of the dead letter.
+  // Statements about an earlier failure, or about this delivery, are not true of the dead letter.
   const [, said] = partition(
     original.properties.headers ?? {},
     (name) => name === EXIT_CODE_HEADER || name === STDERR_HEADER || isOfDelivery(name) || isOfLastDeath(name),
   );
-  // What would be taken for the word of one who may publish as this user is kept inside, as what would route it elsewhere.
+  // Headers that would be believed, coming from this user, are kept inside, like those that would route it elsewhere.
   const [copies, headers] = partition(said, (name) => CARBON_COPIES.includes(name) || name === MOVED_HEADER);
   const history = died(original, expiration, seconds);
   const isLadder = to.exchange.startsWith(retryQueue(original.queue, ''));
@@ -183,14 +183,14 @@ export function deadLetter(
   };
 }
 
-/** A dead letter without the user id of its worker, which nobody else could publish. */
+/** A dead letter without the user id of its worker, which no other user could publish. */
 export function withoutSignature(properties: Properties): Properties {
   const { userId, ...others } = properties;
   const { headers = {} } = properties;
   return userId !== undefined && headers[ORIGIN_HEADER] !== undefined && headers[ATTEMPT_HEADER] !== undefined ? others : properties;
 }
 
-/** The death headers after a rejection: newest first, one entry for each queue and reason. As with the broker, one that is there tells of the first time, and counts on. */
+/** The death headers after a rejection: newest first, one entry for each queue and reason. As with the broker, an existing entry keeps its first time and counts on. */
 function died({ queue, exchange, routingKey, properties }: Delivery, expiration: string | undefined, seconds: number): FieldTable {
   const { headers = {} } = properties;
   const before = entriesOf(headers);
@@ -225,12 +225,12 @@ function isTable(value: FieldValue | undefined): value is FieldTable {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What a worker says that knows no more than how its program ended. */
+/** The reason that a worker gives when it knows only how its program ended. */
 const ONLY_EXIT_CODE = /^exit code \d+$/;
 
 /**
- * Why a worker of ours gave a message up: its reason; where that is only an exit code, which programs use for any error, the last line that the program wrote to
- * its standard error. Undefined when neither is told.
+ * Why a worker gave a message up: its reason or, where that is only an exit code, the last line that the program wrote to
+ * its standard error. Undefined when the headers have neither.
  */
 export function whyOf({ headers = {} }: Properties): string | undefined {
   const { [REASON_HEADER]: reason, [STDERR_HEADER]: stderr } = headers;

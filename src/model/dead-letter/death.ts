@@ -3,40 +3,40 @@ import { numberIn } from '../message/field.ts';
 import { type PlainValue, plainHeaders } from '../message/field-json.ts';
 import type { Delivery, FieldTable, FieldValue } from '../message/message.ts';
 
-/** Why messages die, as the broker names it. */
+/** Why messages die, in the broker's words. */
 export const REASONS = ['rejected', 'expired', 'maxlen', 'delivery_limit'] as const;
 
-/** One way in which a message died: of one reason in one queue, once or several times. */
+/** Deaths of a message in one queue for one reason. */
 export interface Death {
   readonly queue: string;
   /** One of `REASONS`, unless it is forged. */
   readonly reason: string;
   readonly count: number;
-  /** When it died so for the first time, in seconds since 1970; undefined where that is not told. */
+  /** The first of these deaths, in seconds since 1970; undefined where unknown. */
   readonly time: number | undefined;
   /** Where it had been published to when it came into the queue, and with which keys (the first one is its routing key). */
   readonly exchange: string;
   readonly routingKeys: readonly string[];
-  /** The expiration, in milliseconds as digits, that the broker took off. */
+  /** The expiration that the broker removed, in milliseconds as digits. */
   readonly originalExpiration: string | undefined;
 }
 
-/** What the headers of a message tell about its deaths. */
+/** The deaths that the headers of a message report. */
 export interface DeathHistory {
   /** The newest first. */
   readonly deaths: readonly Death[];
-  /** Where it died first: in the queue that it was meant for. Undefined when nothing is told. */
+  /** The first death, in the queue that the message was published to. Undefined without any. */
   readonly first: Death | undefined;
-  /** How many entries are not what a broker writes: anybody can put such headers on a message. */
+  /** The number of entries that no broker writes: any publisher can set such headers. */
   readonly malformed: number;
 }
 
-/** More entries than any broker writes; what is beyond is not looked at. */
+/** More entries than any broker writes; further ones are ignored. */
 const MOST_ENTRIES = 1_000;
 /** The year 10000, in seconds. */
 const END_OF_TIME = 253_402_300_800;
 
-/** Reads the `x-death` headers. They may be forged: nothing in them is taken for granted, and nothing makes this throw. */
+/** Reads the `x-death` headers. They may be forged: everything in them is checked, and nothing makes this throw. */
 export function deathHistory(given?: FieldTable): DeathHistory {
   const headers = given ?? {};
   const { 'x-death': entries } = headers;
@@ -76,13 +76,13 @@ function isShort(text: string): boolean {
   return text.length <= 63 || (text.length <= 255 && Buffer.byteLength(text) <= 255);
 }
 
-/** Which dead letters are meant. All that is said must hold; of several values for one thing, one must. */
+/** Criteria for dead letters. All must hold; of several values for one criterion, one must. */
 export interface DeadLetterCriteria {
-  /** Why it died last. */
+  /** The reason of its last death. */
   readonly reason?: readonly string[] | undefined;
-  /** In which queue it died last. */
+  /** The queue of its last death. */
   readonly fromQueue?: readonly string[] | undefined;
-  /** Headers with exactly these values; a text also means the number or the truth value that is written so. */
+  /** Headers with exactly these values; a text also matches the number or boolean that is written the same. */
   readonly header?: FieldTable | undefined;
   /** Milliseconds since its newest death. */
   readonly olderThan?: number | undefined;
@@ -91,10 +91,10 @@ export interface DeadLetterCriteria {
   readonly id?: readonly string[] | undefined;
 }
 
-/** True for a dead letter, at a time in milliseconds since 1970. */
+/** True for a matching dead letter, at a time in milliseconds since 1970. */
 export type DeadLetterFilter = (delivery: Delivery, now: number) => boolean;
 
-/** Turns criteria into a test. A message that does not tell what is asked for, such as when it died, is not meant. */
+/** Turns criteria into a test. A message without the information, such as when it died, does not match. */
 export function deadLetterFilter({ reason, fromQueue, header, olderThan, newerThan, id }: DeadLetterCriteria): DeadLetterFilter {
   const tests: DeadLetterFilter[] = [];
   if (id !== undefined) tests.push(({ properties }) => properties.messageId !== undefined && id.includes(properties.messageId));

@@ -10,20 +10,20 @@ export type GroupKey = (typeof GROUP_KEYS)[number] | `header:${string}`;
 
 /** Dead letters that have something in common. */
 export interface DeathGroup {
-  /** In the order of the keys; undefined where a message does not tell. */
+  /** The values of the keys, in order; undefined where a message has none. */
   readonly values: readonly (string | undefined)[];
-  /** True where nobody but the messages themselves says that they came from this exchange or with this key. */
+  /** True where only the messages themselves claim that they came from this exchange or with this key. */
   readonly claimed: boolean;
   count: number;
-  /** The newest deaths of its messages: of the oldest and of the newest message, in seconds since 1970. */
+  /** The newest deaths of its oldest and its newest message, in seconds since 1970. */
   oldest: number | undefined;
   newest: number | undefined;
 }
 
-/** Groups beyond these are only counted: grouping a million messages by their id is a mistake that must not cost the memory. */
+/** Further groups are only counted: grouping a million messages by their id must not fill the memory. */
 const MOST_GROUPS = 10_000;
 
-/** Counts dead letters by what they have in common; `queue` and `reason` are those of the newest death, `why` is what a worker of ours said, `exchange` and `routingKey` the original ones. */
+/** Counts dead letters by what they have in common: `queue` and `reason` of the newest death, `why` as a worker gave it, `exchange` and `routingKey` of the origin. */
 export class DeathGroups {
   readonly #keys: readonly GroupKey[];
   readonly #groups = new Map<string, DeathGroup>();

@@ -3,35 +3,35 @@ import { ATTEMPT_HEADER, ORIGIN_HEADER } from './attempt.ts';
 import { type Death, deathHistory } from './death.ts';
 import type { PublishAddress } from './replay.ts';
 
-/** Why it cannot be told where a message was published to. */
+/** Why the origin of a message is unknown. */
 export type Aimless = 'originless' | 'malformed';
 
-/** Where a dead letter is said to have been published to before anything became of it. */
+/** Where a dead letter was first published to, according to its headers. */
 export interface Origin {
   readonly address: PublishAddress;
-  /** The queue that it is said to have died in first; undefined where only the address is told. */
+  /** The queue of its first death; undefined where only the address is known. */
   readonly queue: string | undefined;
-  /** The queue of its newest death, as far as that is told. */
+  /** The queue of its newest death, where known. */
   readonly newest: string | undefined;
   /**
-   * Who has written that down: a worker, in a header that only its user id makes credible; the broker in `x-death`, or somebody who may publish to a queue;
+   * Who wrote that: a worker, in a header that only its user id makes credible; the broker in `x-death`, or any publisher in its name;
    * or a framework, in a header of its own.
    */
   readonly by: 'worker' | 'death' | 'framework';
 }
 
-/** Where a dead letter came from, and whether that is more than a claim. */
+/** Where a dead letter came from, and whether that is proven. */
 export interface JudgedOrigin {
   readonly address: PublishAddress;
-  /** The queue that it died in first. */
+  /** The queue of its first death. */
   readonly queue: string | undefined;
-  /** True: nobody but the message says so, and whoever published it may have written that. */
+  /** True: only the message itself says so, and its publisher may have written that. */
   readonly claimed: boolean;
-  /** The same of the queue alone: what was forged may be the address, and not where it died. */
+  /** The same for the queue alone: the address may be forged while the queue is true. */
   readonly queueClaimed: boolean;
 }
 
-/** What the headers of a message tell of its origin, the most credible first; nothing of it is checked. With a part of its history unreadable, that part may have been the first. */
+/** The origin in the headers of a message, the most credible first; unchecked. Where part of the history is unreadable, that part may have been the first. */
 export function originsIn({ properties }: Delivery): readonly Origin[] | Aimless {
   const { headers = {} } = properties;
   const { deaths, first, malformed } = deathHistory(headers);
@@ -47,11 +47,11 @@ export function originsIn({ properties }: Delivery): readonly Origin[] | Aimless
     return told.length > 0 ? told : first === undefined ? 'originless' : 'malformed';
   }
   const death: Origin = { address: { exchange: first.exchange, routingKey }, queue: first.queue, newest, by: 'death' };
-  // What died while it waited for its next attempt was published to its retry queue by a worker.
+  // A message that died while it waited for its next attempt was published to its retry queue by a worker.
   return isRetryQueue(first) ? [...worker, death] : [death, ...worker];
 }
 
-/** Where a worker has taken a message from; see `retryCopy` and `deadLetter`. */
+/** Where a worker took a message from; see `retryCopy` and `deadLetter`. */
 export function notedBy({ headers = {} }: Properties, diedIn?: string): Pick<Origin, 'address' | 'queue'> | undefined {
   const origin = headers[ORIGIN_HEADER];
   if (headers[ATTEMPT_HEADER] === undefined || !isTable(origin)) return undefined;
@@ -67,8 +67,8 @@ function isRetryQueue({ queue }: Death): boolean {
 }
 
 /**
- * Where other frameworks note that a message which failed came from. Sources: NServiceBus, messaging/headers; Rebus, rbs2-source-queue;
- * Spring AMQP, RepublishMessageRecoverer. Whoever publishes can write the same.
+ * Headers in which other frameworks note the origin of a failed message. Sources: NServiceBus, messaging/headers; Rebus, rbs2-source-queue;
+ * Spring AMQP, RepublishMessageRecoverer. Any publisher can write the same.
  */
 function claimOf(headers: FieldTable): PublishAddress | undefined {
   for (const name of ['NServiceBus.FailedQ', 'rbs2-source-queue']) {

@@ -3,19 +3,19 @@ import { numberIn } from '../message/field.ts';
 import type { Delivery, FieldTable, FieldValue, Message, Properties } from '../message/message.ts';
 import { ATTEMPT_HEADER, EXIT_CODE_HEADER, MOVED_HEADER, ORIGIN_HEADER, REASON_HEADER, STDERR_HEADER, withoutSignature } from './attempt.ts';
 
-/** How often a message has been replayed. */
+/** Counts the replays of a message. */
 export const REPLAYS_HEADER = 'x-rmq-replays';
-/** Which run replayed a message last, out of which queue, and what it had that its copy could not carry in its place. */
+/** The last replay of a message: its run, its source queue, and what its copy could not carry in its place. */
 export const REPLAYED_HEADER = 'x-rmq-replayed';
 
-/** The broker routes a message to these as well. */
+/** Headers that make the broker route a message to more queues. */
 const CARBON_COPIES: ReadonlySet<string> = new Set(['CC', 'BCC']);
-/** What a worker of ours adds to a message that fails. */
+/** Headers that a worker adds to a failed message. */
 const OF_ATTEMPT: ReadonlySet<string> = new Set([ATTEMPT_HEADER, ORIGIN_HEADER, REASON_HEADER, EXIT_CODE_HEADER, STDERR_HEADER]);
 
 export type PublishAddress = Pick<Message, 'exchange' | 'routingKey'>;
 
-/** How often a message has been replayed; what is no count is none. */
+/** How often a message was replayed; 0 for anything but a count. */
 export function replaysOf({ headers = {} }: Properties): number {
   const replays = numberIn(headers[REPLAYS_HEADER]);
   return replays !== undefined && Number.isSafeInteger(replays) && replays > 0 ? replays : 0;
@@ -28,8 +28,8 @@ export function replayedBy({ headers = {} }: Properties): FieldValue | undefined
 }
 
 /**
- * A dead letter as a message that begins anew: at its first attempt, without a history unless that is asked for. What would make the
- * broker drop it, refuse it or route it elsewhere, and an expiration that would begin again, is kept in a header.
+ * A dead letter as a new message: at its first attempt, and without a history unless that is asked for. A header keeps what would make the
+ * broker drop, refuse or reroute it, and an expiration that would begin again.
  */
 export function replayCopy(delivery: Delivery, to: PublishAddress, run: string, keepBrokerHeaders = false): Message {
   const { userId, expiration, headers = {}, ...properties } = delivery.properties;
@@ -42,8 +42,8 @@ export function replayCopy(delivery: Delivery, to: PublishAddress, run: string, 
 }
 
 /**
- * The same message for another queue, with its history: a dead letter that was moved has still died where it died. What a queue said of its
- * delivery is left out unless it is asked for; what the broker would refuse or route elsewhere is kept in a header.
+ * The same message for another queue, with its history: a moved dead letter has still died where it died. What the queue wrote about its
+ * delivery is removed unless it is asked for; a header keeps what the broker would refuse, or route elsewhere.
  */
 export function movedCopy(delivery: Delivery, to: PublishAddress, keepBrokerHeaders = false): Message {
   return copyTo(to, delivery.body, withoutSignature(delivery.properties), keepBrokerHeaders);
@@ -59,8 +59,8 @@ function copyTo(to: PublishAddress, body: Buffer, published: Properties, keepBro
 }
 
 /**
- * The same message for the end of the queue that it came from. The copy is published to the queue by name: the exchange and the routing key
- * that the message came with are kept in a header. The user id says whose copy it is, and that what the header tells is no forgery.
+ * The same message for the end of its own queue. The copy is published to the queue by name: a header keeps the exchange and the routing key
+ * that the message came with. The user id proves whose copy it is.
  */
 export function putBackCopy(delivery: Delivery, user: string | undefined): Message {
   const { queue, exchange, routingKey, body } = delivery;
@@ -72,7 +72,7 @@ export function putBackCopy(delivery: Delivery, user: string | undefined): Messa
     const copy = copyOf(isOwn ? others : delivery.properties);
     return isOwn ? { ...copy, properties: { ...copy.properties, userId: user } } : copy;
   }
-  // What somebody else has put there must not become ours: it is kept inside.
+  // Headers that another publisher put there must not become ours: they are kept inside.
   const { [MOVED_HEADER]: earlier, ...published } = delivery.properties.headers ?? {};
   const { properties, ...copy } = copyOf({ ...delivery.properties, headers: published });
   const { [MOVED_HEADER]: left, ...headers } = properties.headers ?? {};
@@ -82,7 +82,7 @@ export function putBackCopy(delivery: Delivery, user: string | undefined): Messa
   return { ...copy, properties: { ...properties, ...(user !== undefined && { userId: user }), headers: { ...headers, [MOVED_HEADER]: marks } } };
 }
 
-/** A message that this user has put back, as it was before: undoes `putBackCopy`. What anybody else says of it is not believed. */
+/** A message that this user put back, as it was before: undoes `putBackCopy`. A copy by another user is not believed. */
 export function asBeforePutBack(delivery: Delivery, user: string | undefined): Delivery {
   const { queue, exchange: from, routingKey: key, redelivered, body, properties } = delivery;
   const { [MOVED_HEADER]: moved, ...headers } = properties.headers ?? {};
@@ -107,7 +107,7 @@ function kept(userId: string | undefined, expiration: string | undefined, header
   };
 }
 
-/** What an earlier replay has kept and this one does not find any more. */
+/** What an earlier replay kept, and this one no longer finds. */
 function before(headers: FieldTable): FieldTable {
   const replayed = headers[REPLAYED_HEADER];
   if (!isTable(replayed)) return {};

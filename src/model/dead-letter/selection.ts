@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isOfDelivery } from '../message/broker-headers.ts';
 import type { Message } from '../message/message.ts';
 
-/** What a message is known by when it is delivered once more; copies that nobody can tell apart have the same. */
+/** Identifies a message when it is delivered again; equal copies have the same fingerprint. */
 export function fingerprintOf({ exchange, routingKey, properties, body }: Message): string {
   const { headers = {}, ...others } = properties;
   const own = Object.entries(headers).filter(([name]) => !isOfDelivery(name));
@@ -12,16 +12,16 @@ export function fingerprintOf({ exchange, routingKey, properties, body }: Messag
     .digest('base64');
 }
 
-/** Messages that were chosen one by one. */
+/** Messages that were selected one by one. */
 export interface Selection {
   readonly size: number;
-  /** True for a message that was chosen, for as many copies of it as were. */
+  /** True for a selected message, for as many equal copies as were selected. */
   readonly takes: (message: Message) => boolean;
-  /** What was taken and not acknowledged is about to come again. */
+  /** Unacknowledged messages are about to come again. */
   readonly again: () => void;
 }
 
-/** The chosen ones among messages that were listed, by their fingerprints. */
+/** The selected messages of a list, by their fingerprints. */
 export function selectionOf(listed: readonly string[], chosen: readonly number[]): Selection {
   const copies = new Map<string, { listed: number; chosen: number; left: number }>();
   const copyOf = (fingerprint: string): { listed: number; chosen: number; left: number } => {
@@ -44,7 +44,7 @@ export function selectionOf(listed: readonly string[], chosen: readonly number[]
       return true;
     },
     again: () => {
-      // Where only some of several equal copies were chosen, nobody knows whether these are the ones that come again.
+      // Where only some of several equal copies were selected, the ones that come again may be others.
       for (const copy of copies.values()) if (copy.chosen === copy.listed) copy.left = copy.chosen;
     },
   };

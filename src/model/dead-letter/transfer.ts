@@ -2,21 +2,21 @@ import { Failure, type FailureKind } from '../failure.ts';
 import { option } from '../option.ts';
 import { formatCount, formatDuration, formatNumber } from '../quantity.ts';
 
-/** Why a message that was chosen stays where it is. */
+/** Why a chosen message stays where it is. */
 export type StayReason =
-  /** No queue is bound for where it would go. */
+  /** No queue is bound for its destination. */
   | 'unroutable'
   /** The broker refused it: its queue is full. */
   | 'nacked'
   /** The exchange is missing or forbidden, or the message is too large. */
   | 'refused'
-  /** It does not tell where it was published to. */
+  /** Its headers do not say where it was published to. */
   | 'originless'
-  /** Where it was published to is only claimed in its headers. */
+  /** Only its own headers say where it was published to. */
   | 'claimed'
-  /** What it tells of its deaths cannot be read. */
+  /** Its death headers cannot be read. */
   | 'malformed'
-  /** It would go to the queue that it is in. */
+  /** Its destination is the queue that it is in. */
   | 'circular'
   /** It has been replayed too often. */
   | 'exhausted'
@@ -25,59 +25,59 @@ export type StayReason =
   /** The program that was to edit it failed. */
   | 'unedited';
 
-/** What became of the messages of a queue that were to go elsewhere. */
+/** What became of the messages of a transfer. */
 export interface TransferCounts {
   /** Messages in the queue at the start: no other is touched. */
   readonly depth: number;
-  /** Of these, those that were looked at. */
+  /** Messages looked at. */
   readonly seen: number;
   readonly chosen: number;
-  /** Chosen, and given back without having been sent. */
+  /** Chosen, and returned to the queue without having been sent. */
   readonly unsent: number;
-  /** Confirmed by the target, and acknowledged unless the originals were to stay. */
+  /** Confirmed by the target, and acknowledged unless the originals stay. */
   readonly moved: number;
-  /** Confirmed by the target, and come again, for a connection was lost before their originals were off the queue: sent once more, so that the target has them twice. */
+  /** Confirmed by the target, and delivered again because a connection was lost before the originals were off the queue: sent once more, and twice in the target. */
   readonly doubled: number;
-  /** Confirmed by the target when the run ended, without the originals being known to be off the queue: these may be in both places. */
+  /** Confirmed by the target when the run ended, while the originals may still be in the queue: possibly in both places. */
   readonly inBoth: number;
-  /** Sent again over a new connection, for it was not known whether they had arrived: the target may have them twice. Part of the other counts. */
+  /** Sent again over a new connection, because it was unknown whether they had arrived: the target may have them twice. Part of the other counts. */
   readonly resent: number;
-  /** Nobody knows whether the target has them; the originals stay. */
+  /** It is unknown whether the target has them; the originals stay. */
   readonly unknown: number;
   readonly stayed: Readonly<Partial<Record<StayReason, number>>>;
-  /** Messages that stay and could not be returned once more: a copy of each is at the end of their queue. Part of what was not chosen, not sent or stays. */
+  /** Messages that stay and could not be returned once more: a copy of each is at the end of their queue. Part of those not chosen, not sent, or staying. */
   readonly copiedBack: number;
-  /** Messages that stay and could be neither returned nor copied: their queue has dropped or dead-lettered them. */
+  /** Messages that stay and could be neither returned nor copied: their queue dropped or dead-lettered them. */
   readonly stranded: number;
 }
 
 const WORDS: Readonly<Record<StayReason, () => string>> = {
   unroutable: () => 'no queue is bound for it',
   nacked: () => 'refused by the broker (nack)',
-  refused: () => 'not taken by the broker',
-  originless: () => 'without an origin in its headers',
-  claimed: () => 'only their own headers say where they were published to, and a publisher can write that',
-  malformed: () => 'with death headers that cannot be read',
-  circular: () => 'it came from this very queue',
+  refused: () => 'not accepted by the broker',
+  originless: () => 'the headers name no origin',
+  claimed: () => 'only their own headers say where they were published to, and any publisher can write those',
+  malformed: () => 'the death headers cannot be read',
+  circular: () => 'the destination is this same queue',
   exhausted: () => `replayed too often already (${option('maxReplays')})`,
-  again: () => 'replayed by this run already, and back',
+  again: () => 'replayed by this run already, and dead-lettered again',
   unedited: () => 'the program that edits it failed or printed nothing',
 };
 
-/** The failure kind when nothing else kept messages where they are. */
+/** The kind of the failure when there is only this reason. */
 const KINDS: Readonly<Partial<Record<StayReason, FailureKind>>> = { unroutable: 'unroutable', nacked: 'later', circular: 'usage' };
 const HINTS: Readonly<Partial<Record<StayReason, () => string>>> = {
-  unroutable: () => `bind a queue there, or say where to with ${option('toQueue')}`,
+  unroutable: () => `bind a queue there, or name a destination with ${option('toQueue')}`,
   nacked: () => 'the target queue is full and refuses more (overflow=reject-publish): try again later',
-  originless: () => `say where to with ${option('toQueue')}, or ${option('toExchange')} and ${option('routingKey')}`,
+  originless: () => `name a destination with ${option('toQueue')}, or ${option('toExchange')} and ${option('routingKey')}`,
   claimed: () =>
-    `${option('dryRun')} shows what they claim; the management API (${option('managementUrl')}) may confirm it; ${option('trustOrigin')} sends them there all the same, ${option('toQueue')} where you say`,
-  malformed: () => `say where to with ${option('toQueue')}, or ${option('toExchange')} and ${option('routingKey')}`,
+    `${option('dryRun')} shows what they claim; the management API (${option('managementUrl')}) may confirm it; ${option('trustOrigin')} sends them there without proof, ${option('toQueue')} to a queue that you name`,
+  malformed: () => `name a destination with ${option('toQueue')}, or ${option('toExchange')} and ${option('routingKey')}`,
   exhausted: () => `find out why they come back; ${option('maxReplays', 'N')} raises the limit`,
-  circular: () => `say where to with ${option('toQueue')}, or ${option('toExchange')} and ${option('routingKey')}`,
+  circular: () => `name a destination with ${option('toQueue')}, or ${option('toExchange')} and ${option('routingKey')}`,
 };
 
-/** What kept messages where they are, the most frequent first, in words. */
+/** The reasons in words, the most frequent first. */
 export function describeStayed(stayed: TransferCounts['stayed']): string[] {
   return reasonsOf(stayed).map(([reason, count]) => `${formatNumber(count)} ${count === 1 ? 'stays' : 'stay'}: ${WORDS[reason]()}`);
 }
@@ -92,8 +92,8 @@ export function describeTransfer(
     ...(chosen < seen ? [`${formatNumber(seen - chosen)} not chosen`] : []),
     ...describeStayed(stayed),
     ...(unsent > 0 ? [`${formatNumber(unsent)} not sent`] : []),
-    ...(inBoth > 0 ? [`${formatNumber(inBoth)} arrived and may still be here as well, for they could not be taken off`] : []),
-    ...(unknown > 0 ? [`${formatNumber(unknown)} of which nobody knows whether they arrived`] : []),
+    ...(inBoth > 0 ? [`${formatNumber(inBoth)} arrived, and may still be here as well: they could not be removed`] : []),
+    ...(unknown > 0 ? [`${formatNumber(unknown)} may or may not have arrived`] : []),
     ...(seen < depth ? [`${formatNumber(depth - seen)} not looked at`] : []),
   ];
   // These are counted above already.
@@ -108,7 +108,7 @@ export function describeTransfer(
   return `${verb} ${formatNumber(moved)} of ${formatCount(depth, 'message')} in "${queue}"${told === '' ? '' : `: ${told}`}`;
 }
 
-/** How far a transfer has come, how fast, and how long it will take at that rate. More may be seen than there were at the start: what came in between. */
+/** How far a transfer has come, how fast, and how long it will take at that rate. More may be seen than there were at the start: messages that came later. */
 export function describeProgress({ moved, seen, total }: { readonly moved: number; readonly seen: number; readonly total: number }, seconds: number): string {
   const left = Math.max(0, total - seen);
   const far = `moved ${formatNumber(moved)}, seen ${formatNumber(seen)} of ${formatNumber(seen + left)}`;
@@ -117,14 +117,14 @@ export function describeProgress({ moved, seen, total }: { readonly moved: numbe
   return `${far}, ${formatNumber(Math.round(rate))}/s, ${formatDuration((left / rate) * 1_000)} left`;
 }
 
-/** The failure that messages which were chosen and stay come to; undefined when there are none. The first one that the broker refused tells why. */
+/** The failure for chosen messages that stay; undefined when there are none. The first refusal of the broker tells why. */
 export function transferFailure({ moved, unknown, stayed }: TransferCounts, refusal: Failure | undefined): Failure | undefined {
   const reasons = reasonsOf(stayed);
   const [first] = reasons;
   if (first === undefined) return unknown === 0 ? undefined : inDoubt(unknown, refusal);
   const [reason] = first;
   const all = reasons.reduce((sum, [, count]) => sum + count, 0);
-  const told = refusal === undefined ? '' : `; the first one that the broker did not take: ${refusal.message}`;
+  const told = refusal === undefined ? '' : `; the first one that the broker did not accept: ${refusal.message}`;
   const message = `${formatCount(all, 'message')} that ${all === 1 ? 'was' : 'were'} chosen ${all === 1 ? 'is' : 'are'} still there: ${describeStayed(stayed).join(', ')}${told}`;
   const hint = HINTS[reason]?.() ?? refusal?.hint;
   const detail = { ...(hint !== undefined && { hint }), ...(refusal !== undefined && { cause: refusal }) };

@@ -2,9 +2,9 @@ import { Failure } from '../failure.ts';
 import { isWellFormed, quote } from '../text.ts';
 
 /**
- * The bytes of a body (see `Body`); those of a view are not copied.
+ * The bytes of a body (see `Body`); a view is not copied.
  *
- * @throws Failure `data` for anything else, and for text that UTF-8 cannot hold
+ * @throws Failure `data` for other values, and for text that UTF-8 cannot hold
  */
 export function bytesOf(body: unknown): Buffer {
   if (typeof body === 'string') {

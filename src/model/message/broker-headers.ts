@@ -1,8 +1,8 @@
 import type { FieldTable, FieldValue, Properties } from './message.ts';
 
-// What RabbitMQ writes into the headers of what it hands out, read from its source (3.10.8, 4.0.5, 4.3.6) by the module that writes it.
+// Headers that RabbitMQ writes into what it delivers, read from its source (3.10.8, 4.0.5, 4.3.6), with the module that writes each.
 
-/** What a queue says of one delivery. The next queue says it anew, or does not; published again, it would be taken for that. */
+/** What a queue writes about one delivery. Published again, it would be taken for a statement of the next queue. */
 const OF_DELIVERY: ReadonlySet<string> = new Set([
   'x-delivery-count', // rabbit_fifo_client, rabbit_quorum_queue
   'x-acquired-count', // rabbit_fifo_client, from 4.3
@@ -11,16 +11,16 @@ const OF_DELIVERY: ReadonlySet<string> = new Set([
 
 /**
  * Annotations of AMQP 1.0, which RabbitMQ 4 hands out as headers: `x-opt-deaths`, `x-opt-rabbitmq-received-time` (mc_amqp), `x-opt-rabbitmq-sent-time`
- * (rabbit_msg_interceptor_timestamp), `x-opt-delivery-time`, `x-opt-deferral-token` (rabbit_fifo) and whatever a consumer adds when it gives a message back.
+ * (rabbit_msg_interceptor_timestamp), `x-opt-delivery-time`, `x-opt-deferral-token` (rabbit_fifo) and what a consumer adds when it returns a message.
  */
 const ANNOTATION = 'x-opt-';
-/** Without these, which its clients write, a JMS consumer would take a message for one of another type. */
+/** Written by JMS clients: without these, a JMS consumer would take a message for one of another type. */
 const OF_JMS = 'x-opt-jms-';
 
-/** How a message died (rabbit_dead_letter, rabbit_fifo_dlx_worker; mc from 4.0). RabbitMQ 3 takes a published history for its own, and drops what seems to go in a circle. */
+/** How a message died (rabbit_dead_letter, rabbit_fifo_dlx_worker; mc from 4.0). RabbitMQ 3 believes a published history, and drops a message that seems to go in a circle. */
 const DEATH = /^x-(death|first-death-\w+|last-death-\w+)$/;
 
-/** True for what a queue writes about one delivery, which says nothing about the message. */
+/** True for headers about one delivery, which say nothing about the message. */
 export function isOfDelivery(name: string): boolean {
   return OF_DELIVERY.has(name) || (name.startsWith(ANNOTATION) && !name.startsWith(OF_JMS));
 }
@@ -30,12 +30,12 @@ export function isOfDeath(name: string): boolean {
   return DEATH.test(name);
 }
 
-/** True for what only the broker that dead-letters a message may say (from 3.13 on): it is what tells its dead letters from those of a worker. */
+/** True for a header that only the dead-lettering broker may write (from 3.13 on): it tells the broker's dead letters from those of a worker. */
 export function isOfLastDeath(name: string): boolean {
   return name.startsWith('x-last-death-');
 }
 
-/** Whatever of a message's headers the broker has written is left out; they are the publisher's then. */
+/** The headers without those that the broker wrote. */
 export function withoutBrokerHeaders(properties: Properties): Properties {
   const { headers, ...others } = properties;
   if (headers === undefined || !Object.keys(headers).some(isOfBroker)) return properties;
@@ -47,7 +47,7 @@ function isOfBroker(name: string): boolean {
   return isOfDelivery(name) || isOfDeath(name);
 }
 
-/** A table in two: the fields whose names are meant, and the others. */
+/** Splits a table: the fields whose names match, and the others. */
 export function partition(table: FieldTable, isMeant: (name: string) => boolean): readonly [meant: FieldTable, others: FieldTable] {
   const entries: readonly (readonly [string, FieldValue])[] = Object.entries(table);
   return [Object.fromEntries(entries.filter(([name]) => isMeant(name))), Object.fromEntries(entries.filter(([name]) => !isMeant(name)))];

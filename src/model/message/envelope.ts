@@ -8,14 +8,14 @@ import { jsonDepth, jsonLoss, members } from './json.ts';
 import type { Delivery, Message, Properties } from './message.ts';
 import { checkName, PROPERTY_NAMES, parseProperties, shortText } from './properties.ts';
 
-/** A message read from a line; where it goes is the caller's to say when the line does not. */
+/** A message read from a line; the caller decides where it goes when the line does not say. */
 export interface Envelope extends Pick<Message, 'properties' | 'body'> {
   readonly exchange?: string;
   readonly routingKey?: string;
 }
 
 const BODY_KEYS = ['body', 'bodyBase64', 'bodyJson'] as const;
-/** Passed over here: `death` is what `dlx inspect` has read from the headers; `call` and `error` say of a reply what it belongs to. */
+/** Information only: `death` is what `dlx inspect` read from the headers; `call` and `error` belong to a reply. */
 const KEYS = ['queue', 'exchange', 'routingKey', 'redelivered', 'properties', 'types', ...BODY_KEYS, 'death', 'call', 'error'] as const;
 
 const wrong = (what: string, hint?: string): Failure => new Failure('data', what, hint === undefined ? {} : { hint });
@@ -31,7 +31,7 @@ export function formatEnvelope(delivery: Delivery, { jsonBody }: { jsonBody: boo
 }
 
 /**
- * One line of JSON for a message that came back: an envelope that tells why, and in which line of the input it stood.
+ * One line of JSON for a returned message: an envelope with the reason, and with its line in the input.
  *
  * @throws Failure `data` as `formatEnvelope` does
  */
@@ -59,7 +59,7 @@ function formatProperties(properties: Properties): string {
   let json = '';
   let types = '';
   for (const name of PROPERTY_NAMES) {
-    // A message without a delivery mode is transient; said aloud, since publishing makes persistent what says nothing.
+    // A message without a delivery mode is transient; written out, because publishing makes messages persistent by default.
     const value = properties[name] ?? (name === 'deliveryMode' ? 1 : undefined);
     if (value === undefined) continue;
     json += `${json === '' ? '' : ','}"${name}":`;
@@ -82,14 +82,14 @@ function formatBody(given: Buffer, jsonBody: boolean): string {
   return json === undefined ? `"body":${JSON.stringify(text)}` : `"bodyJson":${json}`;
 }
 
-/** Other programs that read lines of JSON refuse to go deeper, and some versions of Node cannot write it: older ones of jq stop here. */
+/** The depth at which older versions of jq stop, and which some versions of Node cannot write. */
 const MAX_DEPTH = 256;
 
 /** JSON on one line; undefined for text that is not JSON, that JavaScript cannot hold exactly, or that nests too deep. */
 function compactJson(text: string): string | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
-    // What opens and closes that often is longer; the envelope around it is one level.
+    // A text that nests this deep is at least this long; the envelope around it is one level.
     if (text.length >= 2 * MAX_DEPTH && jsonDepth(text) >= MAX_DEPTH) return undefined;
     const json = JSON.stringify(parsed);
     return json === text || jsonLoss(text) === undefined ? json : undefined;
@@ -99,9 +99,9 @@ function compactJson(text: string): string | undefined {
 }
 
 /**
- * Reads one line. Nothing is guessed at or corrected: unknown keys, repeated keys and values that AMQP cannot hold are refused.
+ * Reads one line. It guesses and corrects nothing: it refuses unknown keys, repeated keys and values that AMQP cannot hold.
  *
- * @throws Failure `data` saying what is wrong; the line number is the caller's to add
+ * @throws Failure `data`; the caller adds the line number
  */
 export function parseEnvelope(line: string): Envelope {
   const { queue, exchange, routingKey, redelivered, properties, types, ...bodies } = parseLine(line);
@@ -117,7 +117,7 @@ export function parseEnvelope(line: string): Envelope {
 
 type Line = { [K in (typeof KEYS)[number]]?: unknown };
 
-/** The line as an object of known keys; `bodyJson` is still spelled as on the line, since parsing it might lose digits. */
+/** The line as an object of known keys; `bodyJson` keeps its spelling, since parsing it might lose digits. */
 function parseLine(line: string): Line {
   if (typeof line !== 'string') throw wrong(`an envelope is a line of text, got ${quote(line)}`);
   let parsed: unknown;

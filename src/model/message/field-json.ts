@@ -2,7 +2,7 @@ import { Failure } from '../failure.ts';
 import { defaultIntegerType, escapePointer, isIntegerType, isTyped, MAX_NESTING, secondsOf } from './field.ts';
 import type { FieldTable, FieldValue, TypedField } from './message.ts';
 
-/** A table as JSON, and the integer types that its plain numbers do not tell, by JSON pointer. */
+/** A table as JSON, and by JSON pointer the integer types that plain numbers do not show. */
 export interface TableJson {
   readonly json: string;
   readonly types: readonly (readonly [pointer: string, type: string])[];
@@ -19,7 +19,7 @@ export function tableToJson(table: FieldTable): TableJson {
 }
 
 function checkNesting(depth: number): void {
-  if (depth >= MAX_NESTING) throw new Failure('data', `headers nest deeper than ${MAX_NESTING} levels`, { hint: 'the bodies alone can be had with -o raw' });
+  if (depth >= MAX_NESTING) throw new Failure('data', `headers nest deeper than ${MAX_NESTING} levels`, { hint: '-o raw prints the bodies alone' });
 }
 
 function writeTable(table: FieldTable, pointer: string, depth: number, types: [string, string][]): string {
@@ -48,7 +48,7 @@ function writeField(value: FieldValue, above: string, key: string | number, dept
   return isTyped(object) ? writeTyped(object, pointer, depth, types) : writeTable(object, pointer, depth, types);
 }
 
-/** Plain numbers that JSON or the envelope would read as something else are doubles on the wire. */
+/** Plain numbers that JSON or the envelope would read as another type are doubles on the wire. */
 function writeNumber(value: number): string {
   const plain = Number.isInteger(value) ? Number.isSafeInteger(value) && !Object.is(value, -0) : Number.isFinite(value);
   return plain ? String(value) : `{"!":"double","value":${writeFloating(value)}}`;
@@ -73,8 +73,8 @@ function writeTyped({ '!': type, value }: TypedField, pointer: string, depth: nu
 export type PlainValue = string | number | boolean | null | readonly PlainValue[] | { readonly [name: string]: PlainValue };
 
 /**
- * A table as people read it: numbers of every width are numbers, timestamps ISO 8601, decimals numbers, bytes base64.
- * What JavaScript has no number for stays text, as do 64-bit integers beyond 2^53.
+ * A table for people: numbers of every width are numbers, timestamps ISO 8601, decimals numbers, bytes base64.
+ * Values without a JavaScript number stay text, as do 64-bit integers beyond 2^53.
  */
 export function plainHeaders(table: FieldTable): { readonly [name: string]: PlainValue } {
   return plainTable(table, 1);

@@ -4,10 +4,10 @@ import type { FieldTable, FieldType, FieldValue, TypedField } from './message.ts
 
 const MAX_UINT64 = 0xffff_ffff_ffff_ffffn;
 
-/** How deep headers may nest; every step takes stack, here and in every other client. */
+/** How deep headers may nest; each level takes stack, here and in every other client. */
 export const MAX_NESTING = 64;
 
-/** The whole numbers that each integer type holds; those of `int64` beyond 2^53 are written as digits. */
+/** The range of each integer type; values of `int64` beyond 2^53 are written as digits. */
 const INTEGERS: Readonly<Partial<Record<string, readonly [min: number, max: number]>>> = {
   int8: [-0x80, 0x7f],
   uint8: [0, 0xff],
@@ -23,7 +23,7 @@ const TYPES: readonly FieldType[] = [
   ...(['float', 'double', 'decimal', 'timestamp', 'bytes', 'longstr', 'table', 'raw'] as const),
 ];
 
-/** The integer types of some fields, by JSON pointer below the headers. */
+/** The integer types of fields, by JSON pointer below the headers. */
 export type IntegerTypes = Map<string, unknown>;
 
 interface Place {
@@ -40,7 +40,7 @@ export function escapePointer(key: string | number): string {
   return typeof key === 'number' ? String(key) : key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-/** True for `{ '!': type, value }`; a table that has a key `!` travels wrapped in one. */
+/** True for `{ '!': type, value }`; a table that has a key `!` is wrapped in one. */
 export function isTyped(value: FieldTable | TypedField): value is TypedField {
   return Object.hasOwn(value, '!');
 }
@@ -56,13 +56,13 @@ export function isIntegerType(type: string): boolean {
   return Object.hasOwn(INTEGERS, type);
 }
 
-/** The type of a whole number that stands there without one. */
+/** The type of a whole number without a written type. */
 export function defaultIntegerType(value: number): 'int32' | 'int64' {
   return value >= -0x80000000 && value <= 0x7fffffff ? 'int32' : 'int64';
 }
 
 /**
- * The exact table that parsed JSON stands for. Each value has one form in the result, whichever way it was spelled.
+ * The exact table that parsed JSON stands for. Each value has one form in the result, however it was spelled.
  *
  * @throws Failure `data`, naming the header and what is wrong with it
  */
@@ -99,7 +99,7 @@ function readField(value: unknown, place: Place, types: IntegerTypes): FieldValu
   }
   if (Array.isArray(value)) {
     if (place.depth >= MAX_NESTING) throw new Failure('data', `headers nest deeper than ${MAX_NESTING} levels`);
-    // A hole in the array is no value either.
+    // A hole in the array is not a value.
     return Array.from(value, (item, index) => readField(item, below(place, index), types));
   }
   if (!isPlainObject(value)) throw wrong(place, `cannot be ${quote(value)}`, UNPLAIN);
@@ -162,7 +162,7 @@ const TAKES: Readonly<Partial<Record<FieldType, string>>> = {
 
 const isWhole = (value: unknown, max: number): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max;
 
-/** Seconds in their one exact form: a number, or digits for what a number does not hold. Undefined when no timestamp of AMQP is that. */
+/** Seconds in their one exact form: a number, or digits where a number does not hold them. Undefined when no AMQP timestamp is that value. */
 export function parseTimestamp(value: unknown): number | string | undefined {
   if (isWhole(value, Number.MAX_SAFE_INTEGER)) return value;
   return typeof value === 'string' && /^\d{1,20}$/.test(value) && BigInt(value) <= MAX_UINT64 ? exactUnsigned(BigInt(value)) : undefined;
@@ -174,7 +174,7 @@ export function exactUnsigned(value: bigint): number | string {
   return Number.isSafeInteger(plain) ? plain : value.toString();
 }
 
-/** The time that a timestamp means, in seconds. AMQP has no negative ones: clients write times before 1970 as the same 64 bits. */
+/** The time of a timestamp in seconds. AMQP has no negative ones: clients write times before 1970 as the same 64 bits. */
 export function secondsOf(timestamp: FieldValue): number {
   return typeof timestamp === 'string' && /^\d{1,20}$/.test(timestamp) ? Number(BigInt.asIntN(64, BigInt(timestamp))) : Number(timestamp);
 }

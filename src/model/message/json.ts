@@ -8,13 +8,13 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** A member of a JSON object, with its value as it is spelled. */
+/** A member of a JSON object; its value as spelled. */
 export interface Member {
   readonly name: string;
   readonly text: string;
 }
 
-/** The members of the object in a text that `JSON.parse` has accepted as an object, repeated ones too. */
+/** The members of an object in a text that `JSON.parse` accepts, including repeated ones. */
 export function members(json: string): Member[] {
   const found: Member[] = [];
   let name = '';
@@ -40,8 +40,8 @@ export function members(json: string): Member[] {
 }
 
 /**
- * What `JSON.parse` would silently drop of a text that it accepts: a repeated key, or digits that a double does not
- * hold. Undefined when the parsed value is the whole truth. Nesting of any depth costs no stack.
+ * What `JSON.parse` would silently lose of a text: a repeated key, or digits that a double does not
+ * hold. Undefined when it loses nothing. Needs no stack for nesting.
  */
 export function jsonLoss(json: string): string | undefined {
   const open: (Set<string> | undefined)[] = [];
@@ -86,13 +86,13 @@ const LONG_NUMBER = /\d{16}/;
 const INT64 = /^\0-?\d+$/;
 
 /**
- * What JSON stands for: maps for objects, and bigints for whole numbers of 64 bits that a double does not hold.
+ * Parsed JSON: maps for objects, and bigints for whole numbers of 64 bits that a double does not hold.
  *
  * @throws SyntaxError
  */
 export function exactJson(json: string): unknown {
   if (!LONG_NUMBER.test(json)) return JSON.parse(json, withMaps);
-  // Only in JSON can numbers be told from texts.
+  // Numbers and texts differ only in the JSON.
   JSON.parse(json);
   return JSON.parse(markIntegers(json), (key, value) => (typeof value === 'string' && INT64.test(value) ? BigInt(value.slice(1)) : withMaps(key, value)));
 }
@@ -101,7 +101,7 @@ function withMaps(_key: string, value: unknown): unknown {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? new Map(Object.entries(value)) : value;
 }
 
-/** The same JSON, with texts in the place of whole numbers that a double does not hold. */
+/** The same JSON, with texts instead of whole numbers that a double does not hold. */
 function markIntegers(json: string): string {
   const parts: string[] = [];
   let from = 0;
@@ -154,7 +154,7 @@ function isExact(digits: string): boolean {
   return read === digits || normalize(read) === normalize(digits);
 }
 
-/** A decimal number in one spelling only: sign, digits without zeros around them, exponent. */
+/** A decimal number in one spelling: sign, digits without zeros around them, exponent. */
 function normalize(number: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
   const digits = `${whole}${fraction}`.replace(/^0+/, '');

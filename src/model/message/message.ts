@@ -1,4 +1,4 @@
-/** The AMQP field types that a JSON value does not tell apart, by the name they carry in an envelope. */
+/** The AMQP field types that JSON does not distinguish, as an envelope names them. */
 export type FieldType =
   | 'int8'
   | 'uint8'
@@ -19,7 +19,7 @@ export type FieldType =
 /**
  * A field value with its AMQP type written out. `bytes` and `longstr` (a string that is not UTF-8) hold base64,
  * `int64` beyond 2^53 holds decimal digits, `decimal` holds `{ places, digits }`, `timestamp` holds seconds, beyond 2^53 as digits,
- * `table` wraps a table that has a key named `!`, and `raw` holds the base64 of an encoded field, its type letter first: of what nests too deep to be shown.
+ * `table` wraps a table that has a key named `!`, and `raw` holds the base64 of an encoded field, type letter first, that nests too deep to be shown.
  */
 export interface TypedField {
   readonly '!': FieldType;
@@ -28,7 +28,7 @@ export interface TypedField {
 
 /**
  * A value in a headers or arguments table. A plain whole number is an AMQP int32 when it fits and an int64 when it does
- * not; a plain fraction is a double; everything else that JSON cannot tell apart is a {@link TypedField}.
+ * not; a plain fraction is a double; a {@link TypedField} is anything that JSON does not distinguish.
  */
 export type FieldValue = string | number | boolean | null | readonly FieldValue[] | FieldTable | TypedField;
 
@@ -57,26 +57,26 @@ export interface Properties {
 
 /** Where a message was read. */
 export interface Place {
-  /** Undefined where there is only one input. */
+  /** Undefined where there is one input. */
   readonly file: string | undefined;
   /** From 1; undefined where an input is one message. */
   readonly line: number | undefined;
 }
 
-/** A message on its way to an exchange. The empty exchange name is the default exchange: the key is then a queue name. */
+/** A message to publish to an exchange. The empty exchange name is the default exchange: the key is then a queue name. */
 export interface Message {
   readonly exchange: string;
   readonly routingKey: string;
   readonly properties: Properties;
   readonly body: Buffer;
-  /** For those who are told what became of it. */
+  /** For reports about it. */
   readonly from?: Place;
 }
 
-/** What a program gives as a body: text, which is sent as UTF-8, or bytes in any view, such as a Buffer, a Uint8Array or a DataView. */
+/** A body: text, which is sent as UTF-8, or bytes in any view, such as a Buffer, a Uint8Array or a DataView. */
 export type Body = string | NodeJS.ArrayBufferView;
 
-/** A message as a queue handed it out. */
+/** A message as a queue delivered it. */
 export interface Delivery extends Message {
   readonly queue: string;
   readonly redelivered: boolean;

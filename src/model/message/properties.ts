@@ -26,7 +26,7 @@ const PROPERTIES = {
 export const PROPERTY_NAMES = Object.keys(PROPERTIES) as readonly (keyof Properties)[];
 const wrong = (what: string, hint?: string): Failure => new Failure('data', what, hint === undefined ? {} : { hint });
 
-/** Refuses a name that is not among the known ones, with the one that was probably meant. */
+/** Refuses an unknown name, and suggests the nearest known one. */
 export function checkName(name: string, names: readonly string[], what: string): void {
   if (names.includes(name)) return;
   const meant = nearest(name, names);
@@ -34,7 +34,7 @@ export function checkName(name: string, names: readonly string[], what: string):
 }
 
 /**
- * Properties as they stand in an envelope, checked against what AMQP can hold.
+ * Properties of an envelope, checked against what AMQP can hold.
  *
  * @throws Failure `data`, naming the property
  */
@@ -64,7 +64,7 @@ function parseProperty(name: string, kind: Exclude<PropertyKind, 'table'>, value
     case 'timestamp':
       return timestamp(value);
     case 'expiration':
-      // RabbitMQ 3.10 takes a sign, and hands it out.
+      // RabbitMQ 3.10 accepts a sign, and delivers it.
       if (typeof value === 'string' && /^\+?\d+$/.test(value)) return shortText(name, value);
       throw wrong(`expiration must be milliseconds as digits in quotes, as in "60000", got ${quote(value)}`);
   }
@@ -77,7 +77,7 @@ function timestamp(value: unknown): number | string {
   return seconds;
 }
 
-/** Text that fits into one of AMQP's short strings. */
+/** Text for one of AMQP's short strings. */
 export function shortText(name: string, value: unknown): string {
   if (typeof value !== 'string') throw wrong(`${name} must be text, got ${quote(value)}`);
   if (!isWellFormed(value)) throw wrong(`${name} holds half of a surrogate pair, which UTF-8 cannot hold`);

@@ -198,7 +198,7 @@ class Worker {
     if (level === undefined) return this.#bury(attempt, judgement, context);
     const outcome = await this.#publish(retryCopy(attempt.original, attempt.number + 1, level.queue, this.#setup.user), context);
     if (isTooMuch(outcome)) {
-      this.#session.emit({ kind: 'note', text: `${named(attempt)} cannot be sent off for another attempt: ${outcome.failure.message}` });
+      this.#session.emit({ kind: 'note', text: `${named(attempt)} cannot be retried: ${outcome.failure.message}` });
       return this.#bury(attempt, judgement, context);
     }
     if (outcome?.kind !== 'confirmed') return this.#unplaced(attempt, outcome, `the queue "${level.queue}"`, context);

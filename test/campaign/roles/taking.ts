@@ -63,7 +63,7 @@ export function consumedOf({ stderr }: Ended): Told | undefined {
     received: counted(line.replace(/^consumed /, ''), 'messages?'),
     acknowledged: counted(line, 'acknowledged'),
     unknown: counted(line, 'unknown'),
-    others: counted(line, 'given back(?! unseen)') + counted(line, 'rejected') + counted(line, 'put back'),
+    others: counted(line, 'requeued') + counted(line, 'rejected') + counted(line, 'put back'),
   };
 }
 

@@ -91,7 +91,7 @@ test('what the filters leave out, and what has no origin or a forged one, stays 
   for (const death of forged) await publish(dead, ['forged'], { headers: { tenant: 'acme', 'x-death': death } });
   const replayed = await rmq(['dlx', 'replay', dead, '-H', 'tenant=acme', '--json']);
   assert.equal(replayed.code, 3, replayed.stderr);
-  assert.match(replayed.stderr, /1 stays: without an origin/);
+  assert.match(replayed.stderr, /1 stays: the headers name no origin/);
   const { seconds: _, ...summary } = json<Summary & { seconds: number }>(replayed);
   assert.deepEqual(summary, {
     queue: dead,
@@ -194,7 +194,7 @@ test('a dry run says what would go where and changes nothing', async (t) => {
   await publish(dead, ['3']);
   const dry = await rmq(['dlx', 'replay', dead, '--dry-run']);
   assert.equal(dry.code, 0, dry.stderr);
-  assert.match(dry.stdout, new RegExp(`2 {2}queue "${work}"\n {2}1 stays: without an origin`));
+  assert.match(dry.stdout, new RegExp(`2 {2}queue "${work}"\n {2}1 stays: the headers name no origin`));
   const told = json<{ would: number; destinations: unknown }>(await rmq(['dlx', 'replay', dead, '--dry-run', '-o', 'json']));
   assert.deepEqual([told.would, told.destinations], [2, [{ exchange: '', routingKey: work, messages: 2 }]]);
   assert.deepEqual(bodies(await take(dead)), ['1', '2', '3']);
@@ -274,7 +274,7 @@ test('the same queue as source and target is refused, also through the origin of
   await publish(dead, ['a'], { headers: { 'x-death': [{ queue: dead, reason: 'expired', exchange: '', 'routing-keys': [dead], count: 1 }] } });
   const origin = await rmq(['dlx', 'replay', dead]);
   assert.equal(origin.code, 64, origin.stderr);
-  assert.match(origin.stderr, /1 stays: it came from this very queue/);
+  assert.match(origin.stderr, /1 stays: the destination is this same queue/);
   assert.deepEqual(bodies(await take(dead)), ['a']);
 });
 

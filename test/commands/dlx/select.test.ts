@@ -33,13 +33,13 @@ function at(args: readonly string[], options: Options = {}): Person {
 }
 
 for (const type of ['classic', 'quorum']) {
-  test(`dlx replay --select sends what is ticked of a ${type} queue, and the rest stays in order`, async (t) => {
+  test(`dlx replay --select sends what is selected of a ${type} queue, and the rest stays in order`, async (t) => {
     const { queue, publish, take } = await peer(t);
     const [dead, target] = [await queue({ arguments: { 'x-queue-type': type } }), await queue()];
     for (const body of ['one', 'two', 'three', 'four', 'five']) await publish(dead, [body], { messageId: body, headers: { body } });
     const { type: press, result } = at(['dlx', 'replay', dead, '--to-queue', target, '--select', '--where', 'body != "four"']);
-    await press('0 of 4 ticked; 1 to 4 shown', `${DOWN} ${END} ${UP}`);
-    await press('2 of 4 ticked', ENTER);
+    await press('0 of 4 selected; 1 to 4 shown', `${DOWN} ${END} ${UP}`);
+    await press('2 of 4 selected', ENTER);
     const { code, stdout } = await result;
     assert.equal(code, 0, stdout);
     assert.match(stdout, new RegExp(`Which messages of "${dead}" are to be replayed\\? \\(4 messages\\)`));
@@ -69,19 +69,19 @@ test('on a narrow terminal the bodies can be told apart', async (t) => {
   }
   while ((await channel.checkQueue(dead)).messageCount < 2);
   const { type: press, result } = at(['dlx', 'replay', dead, '--select'], { columns: 80 });
-  await press('0 of 2 ticked', ESCAPE);
+  await press('0 of 2 selected', ESCAPE);
   const { stdout } = await result;
   assert.match(stdout, /1 .* {2}\{"order":"number 1"\}[\s\S]*2 .* {2}\{"order":"number 2"\}/);
   assert.match(stdout, new RegExp(`all: in queue ${work.slice(0, 31)}`));
 });
 
-test('of equal messages as many go as are ticked', async (t) => {
+test('of equal messages as many go as are selected', async (t) => {
   const { queue, publish, take } = await peer(t);
   const [from, to] = [await queue(), await queue()];
   await publish(from, ['same', 'same', 'other', 'same']);
   const { type, result } = at(['dlx', 'move', from, to, '--select']);
-  await type('0 of 4 ticked', ` ${END} `);
-  await type('2 of 4 ticked', ENTER);
+  await type('0 of 4 selected', ` ${END} `);
+  await type('2 of 4 selected', ENTER);
   assert.equal((await result).code, 0);
   assert.deepEqual(
     [bodies(await take(to)), bodies(await take(from))],
@@ -92,18 +92,18 @@ test('of equal messages as many go as are ticked', async (t) => {
   );
 });
 
-test('Esc, Ctrl-C and Ctrl-D leave everything as it is; enter needs a tick', async (t) => {
+test('Esc, Ctrl-C and Ctrl-D leave everything as it is; enter needs a select', async (t) => {
   const { queue, publish, depth } = await peer(t);
   const dead = await queue();
   await publish(dead, ['one', 'two']);
   for (const key of [ESCAPE, INTERRUPT, END_OF_FILE]) {
     const { type, result } = at(['dlx', 'purge', dead, '--select', '--yes']);
-    await type('0 of 2 ticked', ENTER);
-    await type('nothing is ticked', 'a');
-    await type('2 of 2 ticked', key);
+    await type('0 of 2 selected', ENTER);
+    await type('nothing is selected', 'a');
+    await type('2 of 2 selected', key);
     const { code, stdout } = await result;
     assert.equal(code, 130, stdout);
-    assert.match(stdout, /the list was left: everything is as it was/);
+    assert.match(stdout, /cancelled: nothing was changed/);
     assert.equal(await depth(dead), 2);
   }
 });
@@ -120,7 +120,7 @@ for (const signal of ['SIGHUP', 'SIGQUIT', 'SIGTERM'] as const) {
     for await (const chunk of shell.stdout) {
       shown += String(chunk);
       const [, pid] = /pid (\d+)/.exec(shown) ?? [];
-      if (sent || pid === undefined || !shown.includes('0 of 2 ticked; 1 to 2 shown')) continue;
+      if (sent || pid === undefined || !shown.includes('0 of 2 selected; 1 to 2 shown')) continue;
       sent = true;
       process.kill(Number(pid), signal);
     }
@@ -134,49 +134,49 @@ for (const signal of ['SIGHUP', 'SIGQUIT', 'SIGTERM'] as const) {
   });
 }
 
-test('what is ticked can be exported, and purged once the name of the queue was typed', async (t) => {
+test('what is selected can be exported, and purged once the name of the queue was typed', async (t) => {
   const { queue, publish, take } = await peer(t);
   const dead = await queue();
   await publish(dead, ['one', 'two', 'three']);
   const directory = join(await scratchDirectory(t), 'bundle');
   const exporting = at(['dlx', 'export', dead, '-d', directory, '--select']);
-  await exporting.type('0 of 3 ticked', ' i');
-  await exporting.type('2 of 3 ticked', ENTER);
+  await exporting.type('0 of 3 selected', ' i');
+  await exporting.type('2 of 3 selected', ENTER);
   assert.equal((await exporting.result).code, 0);
   assert.match(await readFile(join(directory, 'messages-00001.ndjson'), 'utf8'), /^.*"body":"two".*\n.*"body":"three".*\n$/);
   const purging = at(['dlx', 'purge', dead, '--select']);
-  await purging.type('0 of 3 ticked', `${DOWN} `);
-  await purging.type('1 of 3 ticked', ENTER);
-  await purging.type('This removes the 1 message that was ticked for good.', `${dead}\n`);
+  await purging.type('0 of 3 selected', `${DOWN} `);
+  await purging.type('1 of 3 selected', ENTER);
+  await purging.type('This removes the 1 message that was selected for good.', `${dead}\n`);
   assert.equal((await purging.result).code, 0);
   assert.deepEqual(bodies(await take(dead)), ['one', 'three']);
 });
 
-test('a message that was ticked and is taken by somebody else meanwhile is told of', async (t) => {
+test('a message that was selected and is taken by somebody else meanwhile is told of', async (t) => {
   const { channel, queue, publish, take } = await peer(t);
   const [dead, target] = [await queue(), await queue()];
   await publish(dead, ['one', 'two']);
   const { type, until, result } = at(['dlx', 'replay', dead, '--to-queue', target, '--select']);
-  await type('0 of 2 ticked', 'a');
-  await until('stdout', '2 of 2 ticked');
+  await type('0 of 2 selected', 'a');
+  await until('stdout', '2 of 2 selected');
   await channel.get(dead, { noAck: true });
   await publish(dead, ['three']);
-  await type('2 of 2 ticked', ENTER);
+  await type('2 of 2 selected', ENTER);
   const { code, stdout } = await result;
   assert.equal(code, 3, stdout);
-  assert.match(stdout, /1 message of the 2 that were ticked did not come again/);
+  assert.match(stdout, /1 message of the 2 that were selected did not come again/);
   assert.deepEqual([bodies(await take(target)), bodies(await take(dead))], [['two'], ['three']]);
 });
 
-test('what is ticked goes on when the connection is lost', async (t) => {
+test('what is selected goes on when the connection is lost', async (t) => {
   const { queue, publish, take, depth } = await peer(t);
   const [dead, target] = [await queue(), await queue()];
   const all = Array.from({ length: 30 }, (_, index) => String(index));
   await publish(dead, [...all, 'stays']);
   const { url, cut } = await proxy(t, brokerUrl());
   const { type, result } = at(['dlx', 'replay', dead, '--to-queue', target, '--select', '--rate', '20', '--url', url]);
-  await type('0 of 31 ticked', `a${END} `);
-  await type('30 of 31 ticked', ENTER);
+  await type('0 of 31 selected', `a${END} `);
+  await type('30 of 31 selected', ENTER);
   while ((await depth(target)) < 3);
   cut();
   const { code, stdout } = await result;
@@ -215,5 +215,5 @@ test('nothing is listed where there is nothing', async (t) => {
   const { queue } = await peer(t);
   const empty = await at(['dlx', 'replay', await queue(), '--select']).result;
   assert.equal(empty.code, 1);
-  assert.match(empty.stdout, /there is nothing to tick/);
+  assert.match(empty.stdout, /there is nothing to select/);
 });

@@ -85,7 +85,7 @@ for (const type of ['classic', 'quorum']) {
     while ((await depth(dead)) < 1);
     for (const order of ['good-1', 'bad-1', 'stock-1', 'stock-2', 'bad-2', 'good-2', 'stock-3']) await ends(0, 'publish', '-q', work, order);
     const worked = await run(10);
-    assert.match(worked.stderr, /handled 10 messages .*: 2 acknowledged, 3 sent off for another attempt, 5 dead-lettered/);
+    assert.match(worked.stderr, /handled 10 messages .*: 2 acknowledged, 3 retried, 5 dead-lettered/);
     assert.deepEqual(await shipped(), ['good-1', 'good-2']);
 
     // The alarm: there is no problem, and yet there are dead letters.

@@ -55,11 +55,14 @@ test('messages that --where cannot judge stay, and are told of', async (t) => {
   const purge = (expression: string): ReturnType<typeof rmq> => rmq(['dlx', 'purge', dead, '--yes', '--where', expression]);
   const some = await purge('json.total > 100');
   assert.equal(some.code, 0);
-  assert.match(some.stderr, /warning: --where could not judge 3 messages, left out: there is no operation "string > int" \(the first\)/);
+  assert.match(some.stderr, /warning: --where could not judge 3 messages, which count as not matching: there is no operation "string > int" \(the first\)/);
   const none = await purge('headers.tenant > 3');
-  assert.match(none.stderr, /warning: --where could judge none of 4 messages, left out: there is no operation "string > int" \(the first\)/);
+  assert.match(none.stderr, /warning: --where could judge none of 4 messages, which count as not matching: there is no operation "string > int" \(the first\)/);
   // A key that only some lack is nothing to tell of; one that all lack is misspelt.
-  assert.match((await purge('headers.tenat == "acme"')).stderr, /warning: --where could judge none of 4 messages, left out: No such key: tenat/);
+  assert.match(
+    (await purge('headers.tenat == "acme"')).stderr,
+    /warning: --where could judge none of 4 messages, which count as not matching: No such key: tenat/,
+  );
   assert.doesNotMatch((await purge('headers.attempt == 0 ? headers.none == 1 : false')).stderr, /judge/);
   assert.equal(await depth(dead), 4);
 });
