@@ -626,7 +626,7 @@ complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --force' -l force -d 
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --keep-broker-headers' -l keep-broker-headers -d 'publish the headers that a broker has written too'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --journal' -l journal -r -F -d 'append lines of JSON: a message is "confirmed" before its original is acknowledged, "moved" once that is known; one without a line is still in its queue, and of a run that was killed some of these have arrived as well'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --max-replays' -l max-replays -x -d 'leave what has been replayed N times (3)'
-complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --select' -l select -d 'select the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'
@@ -647,7 +647,7 @@ complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --copy' -l copy -d 'lea
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --force' -l force -d 'give messages of a quorum queue back even near its delivery limit'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --keep-broker-headers' -l keep-broker-headers -d 'publish the headers that a broker has written too'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --journal' -l journal -r -F -d 'append lines of JSON: a message is "confirmed" before its original is acknowledged, "moved" once that is known; one without a line is still in its queue, and of a run that was killed some of these have arrived as well'
-complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --select' -l select -d 'select the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'
@@ -665,7 +665,7 @@ complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -n --count' -l count 
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -d --directory' -l directory -s d -x -a '(__fish_complete_directories)' -d 'the bundle: a new or empty directory'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --file-size' -l file-size -x -d 'begin another file of the bundle after this much (64mb)'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
-complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --select' -l select -d 'select the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq dlx import
@@ -692,7 +692,7 @@ complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --where' -l where -x -
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks -n --count' -l count -s n -x -d 'remove at most N messages'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --export-to' -l export-to -x -a '(__fish_complete_directories)' -d 'a new bundle that has them before they are removed'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
-complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --select' -l select -d 'tick the messages in a list, on a terminal; of what the filters let through'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --select' -l select -d 'select the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq broker run
