@@ -1,9 +1,10 @@
-// Builds dist/: one bundle for the command, and ESM with declarations for the library door.
+// Builds dist/: one bundle for the command, and ESM with declarations for the library. Both have in them whatever they need.
 // With --watch it stays and builds again whatever changes.
-import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { build, context } from 'esbuild';
+import { watchDeclarations, writeDeclarations } from './declarations.mjs';
+import { writeNotices } from './notices.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 const shared = { bundle: true, platform: 'node', target: 'node20', legalComments: 'none', logLevel: 'warning' };
@@ -31,6 +32,9 @@ const boot = (name) => ({
   minify: true,
   define: { VERSION: JSON.stringify(packageJson.version), BUNDLE: JSON.stringify(name) },
 });
+/** What the library can be imported as. */
+const doors = ['index'];
+
 const bundles = [
   {
     ...shared,
@@ -43,25 +47,29 @@ const bundles = [
     plugins: [lazyTls],
     define: { 'import.meta.dirname': '__dirname' },
   },
-  // What the package depends on stays outside; the language of expressions is in a file of its own, loaded when one is used.
+  // The language of expressions is in a file of its own, loaded when one is used.
   {
     ...shared,
-    entryPoints: ['src/index.ts'],
+    entryPoints: doors.map((door) => `src/${door}.ts`),
     outdir: 'dist',
     format: 'esm',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
-    external: Object.keys(packageJson.dependencies),
+    minifySyntax: true,
+    minifyWhitespace: true,
+    // Packages in CommonJS ask for Node's own modules.
+    banner: { js: "import{createRequire as nodeRequire}from'node:module';const require=nodeRequire(import.meta.url);" },
+    plugins: [lazyTls],
   },
 ];
-const declarations = ['-p', '.config/types.json'];
 
 if (process.argv.includes('--watch')) {
   // Without a name nothing is kept: the bundle changes all the time.
   for (const bundle of [boot(''), ...bundles]) await (await context({ ...bundle, logLevel: 'info' })).watch();
-  spawn('node_modules/.bin/tsc', [...declarations, '--watch', '--preserveWatchOutput'], { stdio: 'inherit' });
+  watchDeclarations();
 } else {
-  await Promise.all(bundles.map((bundle) => build(bundle)));
+  const results = await Promise.all(bundles.map((bundle) => build({ ...bundle, metafile: true })));
   await build(boot(createHash('sha256').update(readFileSync('dist/rmq.cjs')).digest('hex').slice(0, 16)));
-  execFileSync('node_modules/.bin/tsc', declarations, { stdio: 'inherit' });
+  writeNotices(results, 'dist/THIRD-PARTY-NOTICES.txt');
+  await writeDeclarations(doors);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { test } from 'node:test';
 import * as rmq from 'rmq';
 import { brokerUrl, peer, unique } from './support/broker.ts';
@@ -93,14 +94,23 @@ test('a program that imports the package serves requests and makes them, and an 
   assert.deepEqual(counts, { received: 4, replied: 3, failed: 1, unaddressed: 0, unheard: 0, returned: 0, unknown: 0 });
 });
 
-test('the library imports only packages that are installed with it', () => {
+test('the library and the command import nothing that has to be installed with them', () => {
   const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
-  const files = ['dist/index.js', ...readdirSync('dist/chunks').map((name) => `dist/chunks/${name}`)];
-  const packages = files
-    .flatMap((file) => [...read(file).matchAll(/^(?:import|\}) [^;\n]*?from "((?:@[^/"]+\/)?[^/"]+)|\bimport\("((?:@[^/"]+\/)?[^/"]+)/gm)])
-    .map(([, eager, lazy]) => eager ?? lazy ?? '');
-  const { dependencies } = JSON.parse(read('package.json')) as { readonly dependencies: object };
-  const outside = packages.filter((name) => !name.startsWith('node:') && !name.startsWith('.') && !(name in dependencies));
-  assert.ok(packages.includes('amqplib'));
-  assert.deepEqual(outside, []);
+  const files = ['dist/rmq.cjs', 'dist/index.js', ...readdirSync('dist/chunks').map((name) => `dist/chunks/${name}`)];
+  const imported = files.flatMap((file) =>
+    [...read(file).matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\()["']([@a-z][^"'\s]*)["']/g)].map(([, name = '']) => name),
+  );
+  assert.ok(imported.includes('node:net'));
+  assert.deepEqual(
+    imported.filter((name) => !isBuiltin(name)),
+    [],
+  );
+  assert.equal(JSON.parse(read('package.json')).dependencies, undefined);
+});
+
+test('the licences of all that is bundled go along with it', () => {
+  const notices = readFileSync(new URL('../dist/THIRD-PARTY-NOTICES.txt', import.meta.url), 'utf8');
+  for (const name of ['amqplib', 'zod', 'commander', 'chalk', 'ora', '@marcbachmann/cel-js'])
+    assert.match(notices, new RegExp(`^${name} \\d\\S+ \\(MIT\\)\n\n`, 'm'));
+  assert.match(notices, /copyright/i);
 });

@@ -1,0 +1,96 @@
+// Whether the package can be given to people: packs it, installs it into an empty place as another user, and uses it there as they would.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join, resolve } from 'node:path';
+
+const MOST = 4_500_000;
+/** The user nobody, where there is a choice. */
+const USER = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+const PROGRAM = `import { ConnectionConfig, Failure, publishMessages, type PublishCounts, SendingConfig, type Session, withSession } from 'rmq';
+
+const connection: ConnectionConfig = ConnectionConfig.parse({ url: ['amqp://localhost'] });
+export const run = (): Promise<PublishCounts> =>
+  withSession(connection, (session: Session) => publishMessages(session, SendingConfig.parse({}), [{ routingKey: 'q', body: 'b' }]));
+// @ts-expect-error a config is not any
+export const wrong: number = SendingConfig.parse({});
+console.log(new Failure('usage', 'it can be imported') instanceof Error);
+`;
+/** How programs are compiled: each finds the door in its own way. */
+const COMPILERS = [
+  { module: 'esnext', moduleResolution: 'bundler' },
+  { module: 'node16', moduleResolution: 'node16' },
+  { module: 'nodenext', moduleResolution: 'nodenext' },
+];
+
+const place = mkdtempSync(join(tmpdir(), 'rmq-release-'));
+const [home, prefix, project] = ['home', 'prefix', 'project'].map((name) => join(place, name));
+const env = {
+  HOME: home,
+  LANG: 'C.UTF-8',
+  PATH: [join(prefix, 'bin'), dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin'].join(delimiter),
+};
+
+try {
+  check();
+} finally {
+  run(home, 'sh', ['-c', 'command -v rmq >/dev/null && rmq broker stop >/dev/null 2>&1 || :']);
+  rmSync(place, { recursive: true, force: true });
+}
+
+function check() {
+  const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', place], { encoding: 'utf8' }));
+  const tarball = join(place, filename);
+  for (const directory of [home, prefix, project]) mkdirSync(directory);
+  chmodSync(place, 0o755);
+  for (const path of [home, prefix, tarball]) if (USER.uid !== undefined) chownSync(path, USER.uid, USER.gid);
+
+  run(home, 'npm', ['install', '--offline', '--no-audit', '--no-fund', '--global', '--prefix', prefix, tarball]);
+  const installed = join(prefix, 'lib', 'node_modules');
+  const size = bytesIn(installed);
+  ok(size <= MOST, `${(size / 1e6).toFixed(2)} MB are installed, of ${MOST / 1e6} at most`);
+  ok(readdirSync(installed).join() === 'rmq' && !readdirSync(join(installed, 'rmq')).includes('node_modules'), 'nothing else is installed with it');
+  const files = readdirSync(join(installed, 'rmq'), { recursive: true });
+  for (const file of ['LICENSE', 'README.md', 'CHANGELOG.md', 'dist/THIRD-PARTY-NOTICES.txt']) ok(files.includes(file), `it has ${file}`);
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  ok(run(home, 'rmq', ['--version']) === `${version}\n`, `rmq --version is ${version}`);
+  for (const block of oneLiners()) run(home, 'bash', ['-euo', 'pipefail', '-c', block]);
+  ok(true, "the README's one-liners work");
+
+  writeFileSync(join(project, 'package.json'), '{"name":"project","private":true}\n');
+  execFileSync('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball], { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] });
+  for (const path of ['@types/node', 'undici-types']) cpSync(join('node_modules', path), join(project, 'node_modules', path), { recursive: true });
+  for (const extension of ['mts', 'cts']) writeFileSync(join(project, `program.${extension}`), PROGRAM);
+  for (const compiler of COMPILERS) {
+    const options = { ...compiler, target: 'es2022', lib: ['es2023'], types: ['node'], strict: true, skipLibCheck: false, rootDir: '.', outDir: 'out' };
+    const programs = compiler.moduleResolution === 'bundler' ? ['program.mts'] : ['program.mts', 'program.cts'];
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: programs }));
+    execFileSync(resolve('node_modules/.bin/tsc'), ['-p', project], { stdio: 'inherit' });
+    ok(true, `types under ${compiler.moduleResolution}: ${programs.join(' and ')}`);
+  }
+  for (const file of ['program.mjs', 'program.cjs']) ok(run(project, 'node', [join('out', file)]) === 'true\n', `${file} runs`);
+}
+
+/** The blocks of the README by which somebody gets to know rmq. */
+function oneLiners() {
+  const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```sh\n([\s\S]*?)```/g)].map(([, lines]) => lines);
+  const found = blocks.filter((lines) => /rmq publish -q orders ("hello"|--lines)/.test(lines));
+  ok(found.length > 0, 'the README has one-liners');
+  return found;
+}
+
+/** Runs a program as the user who has installed it; what it prints. */
+function run(cwd, program, args) {
+  return execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 100_000_000, timeout: 180_000, ...USER });
+}
+
+function bytesIn(directory) {
+  return readdirSync(directory, { recursive: true })
+    .map((file) => statSync(join(directory, file)))
+    .reduce((sum, stats) => sum + (stats.isFile() ? stats.size : 0), 0);
+}
+
+function ok(holds, what) {
+  if (!holds) throw new Error(`it is not true that ${what}`);
+  process.stdout.write(`ok: ${what}\n`);
+}
