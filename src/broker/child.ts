@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { onAbort, within } from '../model/async.ts';
 import { Failure } from '../model/failure.ts';
 import { type Environment, findProgram, isExecutable } from './node/find.ts';
-import { membersOf, within } from './node/process.ts';
+import { membersOf } from './node/process.ts';
 
 /** How long a command that was told to end may take, in milliseconds, before it is killed. */
 const GRACE = 10_000;
@@ -65,17 +66,14 @@ export async function runCommand(
   if (child.pid === undefined) return { code: await ended, stopped: false };
   const target = leads ? -child.pid : child.pid;
   own(target);
-  const aborted = new Promise<'aborted'>((resolve) => {
-    if (signal.aborted) resolve('aborted');
-    signal.addEventListener('abort', () => resolve('aborted'), { once: true });
-  });
+  const aborted = new Promise<'aborted'>((resolve) => onAbort(signal, () => resolve('aborted')));
   const first = await Promise.race([ended, aborted]);
   const stopped = first === 'aborted';
   const interrupted = stopped && !(signal.reason instanceof Failure && signal.reason.kind === 'terminated');
   const deadline = Date.now() + GRACE;
   if (stopped) {
     if (leads || !interrupted) send(target, interrupted ? 'SIGINT' : 'SIGTERM');
-    if (!(await within(GRACE, ended))) send(target, 'SIGKILL');
+    if ((await within(GRACE, ended)) === undefined) send(target, 'SIGKILL');
   }
   const left = (): readonly number[] => leftBehind(leads ? child.pid : undefined, mark);
   if (!stopped || interrupted || !leads) for (const one of left()) send(one, 'SIGTERM');

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onAbort } from '../model/async.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message/message.ts';
@@ -127,17 +128,15 @@ export class Runner {
   async run(input: RunnerInput): Promise<ProgramRun> {
     const { signal } = input;
     const stop = new AbortController();
-    const abort = (): void => stop.abort();
     setMaxListeners(0, signal);
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
+    const ignore = onAbort(signal, () => stop.abort());
     const run = this.#run({ ...input, signal: stop.signal });
     this.#running.set(stop, run);
     try {
       return await run;
     } finally {
       this.#running.delete(stop);
-      signal.removeEventListener('abort', abort);
+      ignore();
     }
   }
 

@@ -4,6 +4,7 @@ import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
+import { onAbort } from '../model/async.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { formatEnvelope } from '../model/message/envelope.ts';
@@ -82,15 +83,14 @@ export async function runProgram(input: ProgramInput): Promise<ProgramRun> {
   });
   // As many programs as there are messages may have to do with it.
   setMaxListeners(0, signal);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
+  const ignore = onAbort(signal, abort);
   // It need not read any of it.
   stdin?.end(delivery.body);
   described?.end(envelope);
   const [code, endedBy] = await new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) => {
     child.once('exit', (exitCode, exitSignal) => resolve([exitCode, exitSignal]));
   });
-  signal.removeEventListener('abort', abort);
+  ignore();
   group.over();
   stdin?.destroy();
   described?.destroy();

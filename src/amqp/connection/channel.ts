@@ -1,4 +1,5 @@
 import type { Channel } from 'amqplib';
+import { within } from '../../model/async.ts';
 import { Failure } from '../../model/failure.ts';
 import { Questions } from './answer-timeout.ts';
 import { channelFailure } from './broker-errors.ts';
@@ -75,11 +76,7 @@ export function afterLogin(error: unknown): { ended: Promise<Failure> } {
   throw error;
 }
 
-/** The outcome of an operation that ends the use of a channel; `late` when a silent peer does not answer in time. */
-export async function withinPatience<T>(operation: Promise<T>): Promise<T | 'late'> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), PATIENCE);
-  });
-  return Promise.race([operation, late]).finally(() => clearTimeout(timer));
+/** The outcome of an operation that ends the use of a channel; undefined when a silent peer does not answer in time. */
+export async function withinPatience<T>(operation: Promise<T>): Promise<T | undefined> {
+  return within(PATIENCE, operation);
 }

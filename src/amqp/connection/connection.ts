@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type ChannelModel, connect, credentials } from 'amqplib';
+import { deferred, onAbort, within } from '../../model/async.ts';
 import type { Emit, Role } from '../../model/event.ts';
 import { abortFailure, brokenRule, Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
@@ -91,7 +92,7 @@ export async function dial(
   // Aborting destroys the socket in whichever phase it is; otherwise it keeps the process alive until its timeout.
   const dialing = new AbortController();
   const abandon = (): void => dialing.abort();
-  signal.addEventListener('abort', abandon, { once: true });
+  const ignore = onAbort(signal, abandon);
   const timer = setTimeout(abandon, timeout);
   try {
     const model = await open(address, config, role, tls, dialing.signal);
@@ -105,7 +106,7 @@ export async function dial(
     throw dialing.signal.aborted && !vhostRefused ? timeoutFailure(address, timeout) : failure;
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', abandon);
+    ignore();
   }
 }
 
@@ -159,10 +160,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
   let questions = 0;
   let reason: unknown;
   let alarm: NodeJS.Timeout | undefined;
-  let lose: (failure: Failure) => void = () => undefined;
-  const lost = new Promise<Failure>((resolve) => {
-    lose = resolve;
-  });
+  const { promise: lost, resolve: lose } = deferred<Failure>();
   const ended = new Promise<void>((resolve) => model.once('close', () => resolve()));
   const socket = (model.connection as unknown as { stream?: Socket }).stream;
   /** When the current block began, and the time of earlier blocks since something last arrived on a channel. */
@@ -281,12 +279,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
       clearTimeout(telling);
       pause(false);
       // close() never settles when the peer dies before it answers.
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, CLOSE_TIMEOUT);
-      });
-      await Promise.race([Promise.resolve(model.close()).catch(() => undefined), ended, late]);
-      clearTimeout(timer);
+      await within(CLOSE_TIMEOUT, Promise.race([Promise.resolve(model.close()).catch(() => undefined), ended]));
       // With an error: amqplib does not notice a destroy otherwise, and its heartbeat timers would keep the process alive.
       socket?.destroy(new Error('closed'));
     },

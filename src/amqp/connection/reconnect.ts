@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { onAbort } from '../../model/async.ts';
 import type { Emit, Role } from '../../model/event.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
@@ -90,14 +91,13 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
     if (closed) throw closedFailure();
     if (signal.aborted) throw abortFailure(signal);
     const controller = new AbortController();
-    const forward = (): void => controller.abort(abortFailure(signal));
-    signal.addEventListener('abort', forward, { once: true });
+    const ignore = onAbort(signal, () => controller.abort(abortFailure(signal)));
     trying = controller;
     try {
       return current === undefined ? await first(controller.signal) : await again(current, because, fresh, controller.signal);
     } finally {
       trying = undefined;
-      signal.removeEventListener('abort', forward);
+      ignore();
     }
   };
 

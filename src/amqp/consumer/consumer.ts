@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
+import { deferred } from '../../model/async.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message/message.ts';
 import { formatCount } from '../../model/quantity.ts';
@@ -60,16 +61,12 @@ export class Consumer {
   #flushing: NodeJS.Timeout | undefined;
   #stopping = false;
   #subscribing = false;
-  #finish: () => void = () => undefined;
+  readonly #finish = deferred<void>();
   /** Resolves once as many deliveries as asked for are settled, and every answer that counts is proven. */
-  readonly finished: Promise<void> = new Promise((resolve) => {
-    this.#finish = resolve;
-  });
-  #end: (failure: Failure | undefined) => void = () => undefined;
+  readonly finished = this.#finish.promise;
+  readonly #end = deferred<Failure | undefined>();
   /** Resolves at the end: with the failure, or with undefined after `close`. */
-  readonly ended: Promise<Failure | undefined> = new Promise((resolve) => {
-    this.#end = resolve;
-  });
+  readonly ended = this.#end.promise;
 
   /** Connects in `connect`. Each delivery is answered through `settle`. */
   constructor(session: Session, config: ConsumerConfig, onDelivery: (delivery: WireDelivery) => void) {
@@ -194,7 +191,7 @@ export class Consumer {
     this.#flush();
     const failure = await this.#closeChannel();
     const lost = this.#answers.lose();
-    this.#end(undefined);
+    this.#end.resolve(undefined);
     await this.#link.close();
     if (lost > 0) {
       throw new Failure('unavailable', `the connection was lost before the broker had ${formatCount(lost, 'answer')}`, {
@@ -234,7 +231,7 @@ export class Consumer {
       if (this.#channel !== channel) return;
       this.#flush();
       await this.#prove(channel, connection);
-      if (this.#channel === channel) this.#finish();
+      if (this.#channel === channel) this.#finish.resolve();
     } catch {
       // The channel is lost; `ended` reports it.
     }
@@ -272,7 +269,7 @@ export class Consumer {
         ended = (await this.#start(connection, undefined).catch(afterLogin)).ended;
       }
     } catch (error) {
-      this.#end(error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error }));
+      this.#end.resolve(error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error }));
     }
   }
 
@@ -328,7 +325,7 @@ export class Consumer {
     const queue = this.#queue;
     const { most, arguments: args } = given ?? (await this.#portion(connection));
     if (most <= 0) {
-      this.#finish();
+      this.#finish.resolve();
       return { ended: connection.lost };
     }
     const timeout = await timeoutArgument(connection, queue, this.#config.consumerTimeout);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { deferred } from '../../model/async.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { Link } from '../connection/reconnect.ts';
@@ -97,11 +98,9 @@ export class HeldReader {
   #stopped = false;
   #closed = false;
   #lastTaken = performance.now();
-  #end: (failure: Failure) => void = () => undefined;
+  readonly #end = deferred<Failure>();
   /** Resolves with the reason when it cannot go on; unanswered messages then return to the queue. */
-  readonly lost: Promise<Failure> = new Promise((resolve) => {
-    this.#end = resolve;
-  });
+  readonly lost = this.#end.promise;
 
   constructor(session: Session, connection: Connection, config: HeldReaderConfig, onTaken: (taken: HeldDelivery) => void) {
     this.#session = session;
@@ -289,7 +288,7 @@ export class HeldReader {
   }
 
   #fail(failure: Failure): void {
-    if (!this.#stopped) this.#end(failure);
+    if (!this.#stopped) this.#end.resolve(failure);
   }
 }
 

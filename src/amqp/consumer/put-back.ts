@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { onAbort } from '../../model/async.ts';
 import { putBackCopy } from '../../model/dead-letter/replay.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message/message.ts';
@@ -19,6 +20,7 @@ export class PutBack {
   readonly #publisher: Publisher;
   #user: Promise<string | undefined> | undefined;
   #grace = 0;
+  #ignore: (() => void) | undefined;
   #sending: Promise<void> = Promise.resolve();
 
   constructor(session: Session) {
@@ -34,8 +36,9 @@ export class PutBack {
    */
   async connect(): Promise<void> {
     await this.#publisher.connect();
-    this.#signal.addEventListener('abort', this.#abandon, { once: true });
-    if (this.#signal.aborted) this.#abandon();
+    this.#ignore = onAbort(this.#signal, () => {
+      setTimeout(() => this.#publisher.abandon(abortFailure(this.#signal)), this.#grace).unref();
+    });
     const outcome = await this.#publisher.publish({ exchange: '', routingKey: `rmq.${randomUUID()}`, properties: {}, body: Buffer.alloc(0) });
     if (outcome.kind === 'refused' || outcome.kind === 'unknown') throw outcome.failure;
     this.#grace = STOP_GRACE;
@@ -65,11 +68,7 @@ export class PutBack {
   }
 
   async close(): Promise<void> {
-    this.#signal.removeEventListener('abort', this.#abandon);
+    this.#ignore?.();
     await this.#publisher.close();
   }
-
-  readonly #abandon = (): void => {
-    setTimeout(() => this.#publisher.abandon(abortFailure(this.#signal)), this.#grace).unref();
-  };
 }

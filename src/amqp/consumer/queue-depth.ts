@@ -34,8 +34,7 @@ export async function readyNow(
   count: (connection: Connection, queue: string) => Promise<number | undefined> = readyCount,
 ): Promise<number | undefined> {
   if (!connection.open) return undefined;
-  const ready = await withinPatience(count(connection, queue)).catch(() => undefined);
-  return ready === 'late' ? undefined : ready;
+  return withinPatience(count(connection, queue)).catch(() => undefined);
 }
 
 /** How many messages a queue has once it has back what a lost connection held; for a queue that is being published to, the number at some moment. */
@@ -70,7 +69,7 @@ export async function untilSettled(connection: Connection, queue: string): Promi
   const started = performance.now();
   for (let pause = 1; performance.now() - started < SETTLE_PATIENCE; pause = Math.min(pause * 2, MOST_CHECK)) {
     const counts = await withinPatience(queueCounts(connection, queue)).catch(() => undefined);
-    if (counts === undefined || counts === 'late' || counts.consumers === 0) return;
+    if (counts === undefined || counts.consumers === 0) return;
     await delay(pause);
   }
 }

@@ -1,4 +1,5 @@
 import type { Message as AmqplibMessage, Channel } from 'amqplib';
+import { deferred } from '../../model/async.ts';
 import type { PublishCounts } from '../../model/event.ts';
 import { brokenRule, Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
@@ -46,11 +47,9 @@ export class Publisher {
   #solo = false;
   #failure: Failure | undefined;
   readonly #waiting = new Waiting(() => this.#failure);
-  #stop: (failure: Failure) => void = () => undefined;
+  readonly #stop = deferred<Failure>();
   /** Resolves with the reason when it cannot go on. */
-  readonly stopped: Promise<Failure> = new Promise((resolve) => {
-    this.#stop = resolve;
-  });
+  readonly stopped = this.#stop.promise;
   #running: Promise<void> = Promise.resolve();
 
   /** Connects in `connect`. */
@@ -365,7 +364,7 @@ export class Publisher {
     for (const entry of this.#unconfirmed.left()) this.#finish(entry, { kind: 'unknown', failure });
     for (const entry of this.#suspects.take()) this.#tally.settle(entry, { kind: 'unknown', failure });
     for (const entry of this.#doubts.take()) this.#tally.settle(entry, { kind: 'nacked' });
-    this.#stop(failure);
+    this.#stop.resolve(failure);
     this.#waiting.wake();
   }
 }

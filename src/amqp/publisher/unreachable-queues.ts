@@ -89,7 +89,7 @@ export class UnreachableQueues {
 async function downFailure(queue: string, connection: Connection): Promise<Failure | undefined> {
   try {
     // From 4.0 on the broker waits a minute for the node before it answers.
-    if ((await withinPatience(readyCount(connection, queue))) !== 'late') return undefined;
+    if ((await withinPatience(readyCount(connection, queue))) !== undefined) return undefined;
     return new Failure('unavailable', `the queue "${queue}" takes nothing, and the broker does not answer for it: its node may be down`, {
       transient: true,
       hint: 'the queue is there, and comes back with its node',

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { deferred, onAbort } from '../../model/async.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import type { Message, Properties } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
@@ -55,19 +56,17 @@ export class Requester {
   #served = false;
   #asking: Promise<Failure> | undefined;
   #running: Promise<void> = Promise.resolve();
-  readonly #abort = (): void => this.#fail(abortFailure(this.#session.signal));
-  #stop: (failure: Failure) => void = () => undefined;
+  readonly #ignore: () => void;
+  readonly #stop = deferred<Failure>();
   /** Resolves with the reason when it can go on no longer. */
-  readonly stopped: Promise<Failure> = new Promise((resolve) => {
-    this.#stop = resolve;
-  });
+  readonly stopped = this.#stop.promise;
 
   /** Nothing is connected before `connect`. */
   constructor(session: Session, config: RequesterConfig) {
     this.#session = session;
     this.#config = config;
     this.#link = session.open('rpc');
-    session.signal.addEventListener('abort', this.#abort, { once: true });
+    this.#ignore = onAbort(session.signal, () => this.#fail(abortFailure(session.signal)));
   }
 
   /** True once its connection or session was closed on purpose. */
@@ -255,9 +254,9 @@ export class Requester {
   #fail(failure: Failure): void {
     if (this.#failure !== undefined) return;
     this.#failure = failure;
-    this.#session.signal.removeEventListener('abort', this.#abort);
+    this.#ignore();
     for (const open of this.#open.values()) this.#reject(open, failure);
-    this.#stop(failure);
+    this.#stop.resolve(failure);
   }
 }
 

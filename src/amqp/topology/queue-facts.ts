@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
+import { within } from '../../model/async.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable, FieldValue } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
@@ -257,7 +258,7 @@ export async function firstOffset(connection: Connection, queue: string): Promis
       };
       channel.consume(queue, take, { arguments: { 'x-stream-offset': 'first' } }).catch(() => resolve());
     });
-    await Promise.race([came, delay(CHUNK_PATIENCE, undefined, { ref: false })]);
+    await within(CHUNK_PATIENCE, came);
     return first;
   });
 }

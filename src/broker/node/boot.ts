@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { onAbort } from '../../model/async.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import type { Machine } from './node.ts';
@@ -15,17 +16,15 @@ export function managementUrl(port: number): string {
 /** Resolves with the version once all of these nodes take part; rejects when one ends, the time is up, or the signal aborts. */
 export async function untilNodesReady(machines: readonly Machine[], orphaned: Promise<void>, timeout: number, signal: AbortSignal): Promise<string> {
   const over = new AbortController();
-  const abort = (): void => over.abort();
-  const timer = setTimeout(abort, timeout);
-  signal.addEventListener('abort', abort, { once: true });
-  const stopped = new Promise<never>((_, reject) => over.signal.addEventListener('abort', () => reject(new Error('stopped waiting')), { once: true }));
+  const timer = setTimeout(() => over.abort(), timeout);
+  const ignore = onAbort(signal, () => over.abort());
+  const stopped = new Promise<never>((_, reject) => onAbort(over.signal, () => reject(new Error('stopped waiting'))));
   const ended = Promise.race([orphaned.then(() => undefined), ...machines.map((machine) => machine.ended.then(() => machine))]);
   const ready = Promise.all(machines.map(({ port }) => untilAccepting(port, over.signal))).then(async ([version = '']) => {
     await Promise.all(machines.map(({ managementPort }) => untilManaged(managementUrl(managementPort), machines.length, over.signal)));
     return version;
   });
   try {
-    if (signal.aborted) abort();
     const first = await Promise.race([ready, ended, stopped]);
     if (typeof first === 'string') return first;
     // All that epmd does at first is to listen on its port.
@@ -36,7 +35,7 @@ export async function untilNodesReady(machines: readonly Machine[], orphaned: Pr
     throw await bootFailure(machines[0] as Machine, `did not accept connections within ${formatDuration(timeout)}`);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
+    ignore();
     ready.catch(() => {});
     over.abort();
   }

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { within } from '../../model/async.ts';
 import type { Guardian } from './guardian.ts';
-import { within } from './process.ts';
 import { type NodePorts, outputPath } from './settings.ts';
 
 /** What a node runs on, before anybody waits for it to be ready. */
@@ -47,7 +47,13 @@ export function localMachine(
     running.ref();
     send(pidFromFile(pidFile) ?? running.pid, code);
     if (code === 'SIGKILL') send(-running.pid, code);
-    if (!(await within(grace, ended))) await signal('SIGKILL', grace);
+    if (
+      !(await within(
+        grace,
+        ended.then(() => true),
+      ))
+    )
+      await signal('SIGKILL', grace);
   };
 
   return {

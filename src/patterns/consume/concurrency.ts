@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { deferred, within } from '../../model/async.ts';
 
 /** Items that are being handled, so many at a time; the others wait for their turn. */
 export class InFlight<T> {
@@ -8,7 +8,7 @@ export class InFlight<T> {
   readonly #waiting: T[] = [];
   #running = 0;
   #stopped = false;
-  #idle: () => void = () => undefined;
+  #idle = deferred<true>();
 
   /** What `begin` returns never rejects. */
   constructor(most: number, begin: (item: T) => Promise<void> | undefined) {
@@ -39,13 +39,8 @@ export class InFlight<T> {
   async endWithin(milliseconds: number): Promise<boolean> {
     this.stop();
     if (this.#running === 0) return true;
-    const idle = new Promise<true>((resolve) => {
-      this.#idle = () => resolve(true);
-    });
-    const timer = new AbortController();
-    const inTime = await Promise.race([idle, delay(milliseconds, false, { signal: timer.signal }).catch(() => false)]);
-    timer.abort();
-    return inTime;
+    this.#idle = deferred();
+    return (await within(milliseconds, this.#idle.promise)) === true;
   }
 
   #start(item: T): void {
@@ -58,6 +53,6 @@ export class InFlight<T> {
   #ended(): void {
     this.#running--;
     while (!this.#stopped && this.#waiting.length > 0 && this.#running < this.#most) this.#start(this.#waiting.shift() as T);
-    if (this.#running === 0) this.#idle();
+    if (this.#running === 0) this.#idle.resolve(true);
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Session } from '../../amqp/connection/session.ts';
 import { PutBack } from '../../amqp/consumer/put-back.ts';
 import { type AskManagement, isLastReturn, learnReturnRules, type ReturnRules } from '../../amqp/consumer/return-rules.ts';
+import { within } from '../../model/async.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message/message.ts';
 import type { Labelled } from '../../model/verdict.ts';
@@ -72,10 +73,7 @@ export class GiveBack {
       unless = rules.isCertain ? 'stuck' : 'return';
       return (await this.#copy(delivery)) === 'copied' ? this.#copiedWhile(context) : unless;
     };
-    const late = new AbortController();
-    const given = await Promise.race([way(), delay(LAST_COPY, undefined, { signal: late.signal }).catch(() => undefined)]);
-    late.abort();
-    return given ?? unless;
+    return (await within(LAST_COPY, way())) ?? unless;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Session } from '../../amqp/connection/session.ts';
 import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
 import { ensure } from '../../amqp/topology/ensure.ts';
+import { deferred } from '../../model/async.ts';
 import type { ConsumeCounts } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import { strandedFailure } from '../look/options.ts';
@@ -31,10 +32,7 @@ class Look {
   #running = 0;
   #lastDelivery = performance.now();
   #end: End = 'drained';
-  #stop: () => void = () => undefined;
-  readonly #stopped: Promise<void> = new Promise((resolve) => {
-    this.#stop = resolve;
-  });
+  readonly #stop = deferred<void>();
 
   constructor(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions) {
     this.#session = session;
@@ -65,7 +63,7 @@ class Look {
       {
         ask,
         follows: this.#follows,
-        until: this.#stopped,
+        until: this.#stop.promise,
         enough: () => expect === undefined && this.#received >= count,
         prepare: async (connection) => {
           if (++connections > 1) await restore?.(connection);
@@ -131,7 +129,7 @@ class Look {
 
   #finish(end: End): void {
     this.#end = end;
-    this.#stop();
+    this.#stop.resolve();
   }
 
   #timeOut(): void {

@@ -1,5 +1,6 @@
 import type { Outcome } from '../../amqp/publisher/outcomes.ts';
 import type { Publisher } from '../../amqp/publisher/publisher.ts';
+import { deferred, onAbort } from '../../model/async.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
 import type { TakeContext } from './limits.ts';
@@ -17,21 +18,17 @@ export async function publishWhile(
   { isCurrent, stopping }: Pick<TakeContext, 'isCurrent' | 'stopping'>,
 ): Promise<Outcome | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  let giveUp: () => void = () => undefined;
-  const late = new Promise<undefined>((resolve) => {
-    giveUp = () => {
-      timer = setTimeout(() => {
-        resolve(undefined);
-        publisher.abandon(new Failure('unavailable', 'the broker did not confirm a message before the run ended'));
-      }, STOP_PATIENCE);
-    };
+  const late = deferred<undefined>();
+  const ignore = onAbort(stopping, () => {
+    timer = setTimeout(() => {
+      late.resolve(undefined);
+      publisher.abandon(new Failure('unavailable', 'the broker did not confirm a message before the run ended'));
+    }, STOP_PATIENCE);
   });
-  if (stopping.aborted) giveUp();
-  else stopping.addEventListener('abort', giveUp, { once: true });
   try {
-    return await Promise.race([publishCurrent(publisher, message, isCurrent), late]);
+    return await Promise.race([publishCurrent(publisher, message, isCurrent), late.promise]);
   } finally {
-    stopping.removeEventListener('abort', giveUp);
+    ignore();
     clearTimeout(timer);
   }
 }

@@ -7,6 +7,7 @@ import { Consumer } from '../../amqp/consumer/consumer.ts';
 import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
 import { untilReleased } from '../../amqp/consumer/queue-depth.ts';
 import { certainCounts, lastOffset, leaderless, type QueueType, queueType, readyCount, readyWhileSubscribed, stuck } from '../../amqp/topology/queue-facts.ts';
+import { deferred, onAbort } from '../../model/async.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { thrownText } from '../../model/text.ts';
@@ -74,10 +75,8 @@ class Run {
   #handling = new InFlight<WireDelivery>(0, () => undefined);
   #lastDelivery = performance.now();
   #lastProgress = performance.now();
-  #end: (end: End | Failure) => void = () => undefined;
-  readonly #ended: Promise<End | Failure> = new Promise((resolve) => {
-    this.#end = resolve;
-  });
+  readonly #ended = deferred<End | Failure>();
+  readonly #end = this.#ended.resolve;
   /** Aborted when the run has ended, for everything that waits. */
   readonly #over = new AbortController();
   readonly #stopping = new AbortController();
@@ -121,9 +120,7 @@ class Run {
     this.#holdBack = (held) => consumer.connected().holdBack(held);
     this.#handling = new InFlight(this.#options.concurrency ?? Number.POSITIVE_INFINITY, (delivery) => this.#take(consumer, delivery));
     const { signal } = this.#session;
-    const abort = (): void => this.#end(abortFailure(signal));
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
+    const ignore = onAbort(signal, () => this.#end(abortFailure(signal)));
     let connected = false;
     let subscribed = false;
     const subscribing = async (): Promise<void> => {
@@ -136,9 +133,9 @@ class Run {
     void consumer.ended.then((failure) => failure !== undefined && this.#end(failure));
     void consumer.finished.then(() => this.#completed());
     const watch = idle === undefined ? undefined : this.#watchIdle(consumer, idle);
-    const end = await this.#ended;
+    const end = await this.#ended.promise;
     this.#handling.stop();
-    signal.removeEventListener('abort', abort);
+    ignore();
     deadline.clear();
     clearInterval(watch);
     let failure = end instanceof Failure ? end : connected ? await this.#judge(consumer, end).catch(asFailure) : judgeEnd(this.#config, end, 0);

@@ -1,6 +1,7 @@
 import type { Session } from '../../amqp/connection/session.ts';
 import { Consumer } from '../../amqp/consumer/consumer.ts';
 import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
+import { deferred, onAbort } from '../../model/async.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import type { OnDelivery, ReadOptions } from './options.ts';
 
@@ -22,10 +23,7 @@ export async function readStream(
   if (take !== undefined) throw new Failure('refused', 'a stream keeps its messages until its retention drops them: none can be removed');
   let [read, at] = [0, -1];
   if (last < 0) return { read, at };
-  let end: (failure: Failure | undefined) => void = () => undefined;
-  const ended = new Promise<Failure | undefined>((resolve) => {
-    end = resolve;
-  });
+  const { promise: ended, resolve: end } = deferred<Failure | undefined>();
   const handle = async (delivery: WireDelivery, offset: number): Promise<void> => {
     try {
       await onDelivery(delivery, read);
@@ -45,8 +43,7 @@ export async function readStream(
     read++;
     void handle(delivery, offset);
   });
-  const abort = (): void => end(abortFailure(session.signal));
-  session.signal.addEventListener('abort', abort, { once: true });
+  const ignore = onAbort(session.signal, () => end(abortFailure(session.signal)));
   try {
     await consumer.connect();
     void consumer.ended.then(end);
@@ -55,7 +52,7 @@ export async function readStream(
     if (failure !== undefined) throw failure;
     return { read, at };
   } finally {
-    session.signal.removeEventListener('abort', abort);
+    ignore();
     // Acknowledgements only give credit: none is missed.
     await consumer.close().catch(() => undefined);
   }

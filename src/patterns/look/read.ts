@@ -6,6 +6,7 @@ import { PutBack } from '../../amqp/consumer/put-back.ts';
 import { untilReleased } from '../../amqp/consumer/queue-depth.ts';
 import { learnStart, type ReturnRules } from '../../amqp/consumer/return-rules.ts';
 import { lastOffset } from '../../amqp/topology/queue-facts.ts';
+import { deferred, onAbort } from '../../model/async.ts';
 import { fingerprintOf } from '../../model/dead-letter/selection.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
@@ -231,13 +232,9 @@ class Reading {
     this.delivered = 0;
     this.ranDry = false;
     this.passes++;
-    const ended = new Promise<Failure | undefined>((resolve) => {
-      this.#end = resolve;
-    });
-    const end = this.#end;
-    const abort = (): void => end(abortFailure(signal));
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
+    const { promise: ended, resolve: end } = deferred<Failure | undefined>();
+    this.#end = end;
+    const ignore = onAbort(signal, () => end(abortFailure(signal)));
     const reader = new HeldReader(this.#session, connection, { queue, limit, rules, putBack, copiesLate: follows, exclusive, priority }, (taken) =>
       this.#take(taken, reader),
     );
@@ -257,7 +254,7 @@ class Reading {
         }, end);
     let failure = await ended;
     over.abort();
-    signal.removeEventListener('abort', abort);
+    ignore();
     await reader.stop();
     try {
       if (failure === undefined && this.#options.take !== undefined) {

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { fstatSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import * as z from 'zod/mini';
+import { onAbort } from '../../model/async.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { type Envelope, parseEnvelope } from '../../model/message/envelope.ts';
 import { type FieldTable, type Place, type Properties, placeOf } from '../../model/message/message.ts';
@@ -224,10 +225,7 @@ function openSource(file: string | undefined, { stdin, open, stdinIsTerminal }: 
  */
 export async function* readChunks(stream: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   if (signal.aborted) throw abortFailure(signal);
-  const stop = (): void => {
-    stream.destroy();
-  };
-  signal.addEventListener('abort', stop, { once: true });
+  const ignore = onAbort(signal, () => stream.destroy());
   try {
     for await (const chunk of stream) yield chunk as Buffer;
     if (signal.aborted) throw abortFailure(signal);
@@ -236,7 +234,7 @@ export async function* readChunks(stream: Readable, signal: AbortSignal): AsyncG
     if (error instanceof Failure) throw error;
     throw new Failure('io', `the input cannot be read: ${error instanceof Error ? error.message : error}`, { cause: error });
   } finally {
-    signal.removeEventListener('abort', stop);
+    ignore();
   }
 }
 

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { endless, type Session } from '../../amqp/connection/session.ts';
 import type { Outcome } from '../../amqp/publisher/outcomes.ts';
 import { Publisher } from '../../amqp/publisher/publisher.ts';
+import { onAbort } from '../../model/async.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
 import { formatCount, formatDuration, formatSize } from '../../model/quantity.ts';
@@ -120,12 +121,11 @@ class Line {
     this.#comeBack();
     this.#checkRoom(message);
     let timer: NodeJS.Timeout | undefined;
-    let stop: () => void = () => undefined;
+    let ignore: (() => void) | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         const pending: Pending = { message, resolve, reject, over: false };
-        stop = () => this.#withdraw(pending, stopFailure(signal));
-        signal?.addEventListener('abort', stop, { once: true });
+        ignore = signal && onAbort(signal, () => this.#withdraw(pending, stopFailure(signal)));
         if (timeout !== undefined) {
           timer = setTimeout(() => this.#withdraw(pending, new Failure('deadline', `the deadline of ${formatDuration(timeout)} passed`)), timeout);
         }
@@ -135,7 +135,7 @@ class Line {
       });
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', stop);
+      ignore?.();
     }
   }
 

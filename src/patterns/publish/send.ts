@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import type { Session } from '../../amqp/connection/session.ts';
 import type { Outcome } from '../../amqp/publisher/outcomes.ts';
 import { Publisher } from '../../amqp/publisher/publisher.ts';
+import { deferred, onAbort } from '../../model/async.ts';
 import { fewOf, type PublishCounts } from '../../model/event.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
@@ -198,17 +199,15 @@ export function pacing(rate: number | undefined, signal: AbortSignal): (() => Pr
 
 /** The work, or at once the failure that ends it, wherever it is waiting then. */
 async function unlessStopped(signal: AbortSignal, publisher: Publisher, work: () => Promise<void>): Promise<void> {
-  let abort: () => void = () => undefined;
-  const stopped = new Promise<never>((_, reject) => {
-    abort = () => reject(abortFailure(signal));
-    signal.addEventListener('abort', abort, { once: true });
-    void publisher.stopped.then(reject);
-  });
+  if (signal.aborted) throw abortFailure(signal);
+  const stopped = deferred<Failure>();
+  const ignore = onAbort(signal, () => stopped.resolve(abortFailure(signal)));
+  void publisher.stopped.then(stopped.resolve);
   try {
-    if (signal.aborted) throw abortFailure(signal);
-    await Promise.race([work(), stopped]);
+    const failure = await Promise.race([work(), stopped.promise]);
+    if (failure !== undefined) throw failure;
   } finally {
-    signal.removeEventListener('abort', abort);
+    ignore();
   }
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import { endless, type Session } from '../../amqp/connection/session.ts';
 import { Publisher } from '../../amqp/publisher/publisher.ts';
@@ -9,11 +8,12 @@ import { queueType as typeOf } from '../../amqp/topology/queue-facts.ts';
 import { fewOf } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery, Message } from '../../model/message/message.ts';
-import { formatDuration, MAX_TIMER } from '../../model/quantity.ts';
+import { MAX_TIMER } from '../../model/quantity.ts';
 import { errorReply, type RpcAnswer, RpcError, type ServeCounts } from '../../model/rpc.ts';
 import { thrownText } from '../../model/text.ts';
 import type { Settlement } from '../../model/verdict.ts';
 import { ConsumeConfig, hasEnd, MAX_PREFETCH } from '../consume/config.ts';
+import { withinItsTime } from '../consume/handler-time.ts';
 import type { TakeContext } from '../consume/limits.ts';
 import { publishWhile } from '../consume/publish-while.ts';
 import { take } from '../consume/run.ts';
@@ -58,8 +58,6 @@ export type RpcHandler = (request: Delivery, context: { readonly signal: AbortSi
 const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 /** An answer within so many milliseconds does not wait for the question whether its caller is still there. */
 const SOON = 100;
-/** How long a handler that was told to give up may take to do so. */
-const GIVE_UP = 10_000;
 /** What `timeout` of coreutils exits with, then EX_TEMPFAIL and EX_PROTOCOL of sysexits.h. */
 const TIMED_OUT = 124;
 const LATER = 75;
@@ -151,23 +149,18 @@ class Server {
   /** What the handler answers within its time. */
   async #answer(request: Delivery, kill: AbortSignal): Promise<Answer | RpcError> {
     const { handlerTimeout } = this.#config;
-    const stop = new AbortController();
-    const abort = (): void => stop.abort(kill.reason);
-    kill.addEventListener('abort', abort, { once: true });
-    const late = new RpcError(`took longer than ${formatDuration(handlerTimeout ?? 0)}`, { exitCode: TIMED_OUT });
-    const timeout = handlerTimeout === undefined ? undefined : setTimeout(() => stop.abort(late), handlerTimeout);
-    try {
-      const answer = await Promise.race([this.#handler(request, { signal: stop.signal }), givenUp(stop.signal)]);
-      if (stop.signal.reason === late) return late;
-      return (answer as unknown) instanceof RpcError ? (answer as unknown as RpcError) : checkedAnswer(answer);
-    } catch (error) {
-      if (error instanceof Failure && (error.kind === 'unfound' || error.kind === 'unexecutable')) throw error;
-      const given = asRpcError(error);
-      return stop.signal.reason === late ? new RpcError(late.message, { exitCode: TIMED_OUT, stderr: given.stderr }) : given;
-    } finally {
-      clearTimeout(timeout);
-      kill.removeEventListener('abort', abort);
-    }
+    const handle = async (signal: AbortSignal): Promise<Answer | RpcError> => {
+      try {
+        const answer = await this.#handler(request, { signal });
+        return (answer as unknown) instanceof RpcError ? (answer as unknown as RpcError) : checkedAnswer(answer);
+      } catch (error) {
+        if (error instanceof Failure && (error.kind === 'unfound' || error.kind === 'unexecutable')) throw error;
+        return asRpcError(error);
+      }
+    };
+    const { result, late } = await withinItsTime(handlerTimeout, kill, handle, new RpcError('did not end'));
+    if (late === undefined) return result;
+    return new RpcError(late, { exitCode: TIMED_OUT, ...(result instanceof RpcError && { stderr: result.stderr }) });
   }
 
   /** A caller that has gone is no failure of the server. Asked before the reply: afterwards, the caller may leave. Where replies have a queue, the broker tells. */
@@ -219,11 +212,4 @@ function asRpcError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
   const exitCode = error instanceof Failure && error.kind === 'later' ? LATER : 1;
   return new RpcError(thrownText(error), { exitCode });
-}
-
-/** Rejects some time after the signal: a handler that does not listen must not hold its place for ever. */
-async function givenUp(signal: AbortSignal): Promise<never> {
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  await delay(GIVE_UP, undefined, { ref: false });
-  throw new RpcError('did not end');
 }

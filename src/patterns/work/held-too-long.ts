@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { onAbort } from '../../model/async.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message/message.ts';
 
@@ -29,8 +30,7 @@ export class HeldTooLong {
     if (this.#giveUp === undefined) {
       const giveUp = new AbortController();
       setMaxListeners(0, giveUp.signal);
-      kill.addEventListener('abort', () => giveUp.abort(kill.reason), { once: true });
-      if (kill.aborted) giveUp.abort(kill.reason);
+      onAbort(kill, () => giveUp.abort(kill.reason));
       this.#giveUp = giveUp;
     }
     return this.#giveUp.signal;

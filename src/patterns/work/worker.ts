@@ -10,11 +10,12 @@ import type { WorkCounts } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery, Message } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
-import { formatCount, formatDuration, MAX_TIMER } from '../../model/quantity.ts';
+import { formatCount, MAX_TIMER } from '../../model/quantity.ts';
 import { thrownText } from '../../model/text.ts';
 import { type Handler, type Judgement, judgementOf, type Labelled, type Settlement, type Verdict } from '../../model/verdict.ts';
 import { ConsumeConfig, hasEnd } from '../consume/config.ts';
 import { COPIED_BACK, GiveBack, type WayBack, type WorkOptions } from '../consume/give-back.ts';
+import { GIVE_UP, withinItsTime } from '../consume/handler-time.ts';
 import type { TakeContext } from '../consume/limits.ts';
 import { publishWhile } from '../consume/publish-while.ts';
 import { take } from '../consume/run.ts';
@@ -22,8 +23,6 @@ import type { WorkerConfig } from './config.ts';
 import { HELD_TOO_LONG, HeldTooLong } from './held-too-long.ts';
 import type { WorkerSetup } from './prepare.ts';
 
-/** Milliseconds that a handler has to end once it was told to. */
-const GIVE_UP = 10_000;
 /** RabbitMQ's own limit for holding a message, and what a worker may need for one once its handler has ended. Milliseconds. */
 const DEFAULT_CONSUMER_TIMEOUT = 30 * 60_000;
 const SETTLING = 5 * 60_000;
@@ -187,7 +186,9 @@ class Worker {
     const given = this.#heldTooLong.signal(kill);
     this.#heldTooLong.begin(original, number);
     try {
-      return await (handlerTimeout === undefined ? handle(given) : within(handlerTimeout, handle, given));
+      if (handlerTimeout === undefined) return await handle(given);
+      const { result, late } = await withinItsTime(handlerTimeout, given, handle, { verdict: 'retry' });
+      return late === undefined ? result : { ...result, verdict: 'retry', reason: late };
     } finally {
       this.#heldTooLong.end(original);
     }
@@ -297,28 +298,4 @@ function named({ original: { properties } }: Attempt): string {
 /** What is told about a message that failed. */
 function told({ original, number }: Attempt, { reason = '' }: Judgement): { messageId: string | undefined; attempt: number; reason: string } {
   return { messageId: original.properties.messageId, attempt: number, reason };
-}
-
-/** What a handler decides that is told to give up after so many milliseconds. */
-async function within(handlerTimeout: number, handle: (signal: AbortSignal) => Promise<Judgement>, given: AbortSignal): Promise<Judgement> {
-  const late = new AbortController();
-  const reason = `took longer than ${formatDuration(handlerTimeout)}`;
-  const timer = setTimeout(() => late.abort(new Failure('deadline', reason)), handlerTimeout);
-  const abort = (): void => late.abort(given.reason);
-  given.addEventListener('abort', abort, { once: true });
-  if (given.aborted) abort();
-  try {
-    const judgement = await Promise.race([handle(late.signal), givenUp(late.signal)]);
-    return late.signal.aborted && !given.aborted ? { ...judgement, verdict: 'retry', reason } : judgement;
-  } finally {
-    clearTimeout(timer);
-    given.removeEventListener('abort', abort);
-  }
-}
-
-/** Resolves some time after the signal: a handler that does not listen must not hold its place for ever. */
-async function givenUp(signal: AbortSignal): Promise<Judgement> {
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  await delay(GIVE_UP, undefined, { ref: false });
-  return { verdict: 'retry' };
 }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../../../amqp/connection/connection.ts';
 import { askOver, isTemporary } from '../../../amqp/connection/reconnect.ts';
 import type { Session } from '../../../amqp/connection/session.ts';
@@ -8,6 +7,7 @@ import { settledCount, steadyCount, untilReleased } from '../../../amqp/consumer
 import { learnStart, type ReturnRules } from '../../../amqp/consumer/return-rules.ts';
 import type { Outcome } from '../../../amqp/publisher/outcomes.ts';
 import { Publisher } from '../../../amqp/publisher/publisher.ts';
+import { deferred, onAbort, within } from '../../../model/async.ts';
 import { fingerprintOf } from '../../../model/dead-letter/selection.ts';
 import type { StayReason } from '../../../model/dead-letter/transfer.ts';
 import { abortFailure, Failure } from '../../../model/failure.ts';
@@ -79,7 +79,7 @@ class Transfer {
     const { signal } = this.#session;
     const link = this.#session.open('consumer');
     let failure: Failure | undefined;
-    const abort = (): void => this.#end(abortFailure(signal));
+    let ignore: (() => void) | undefined;
     try {
       const first = await askOver(link, signal, (on) => learnStart(on, queue, ask));
       let { connection } = first;
@@ -109,7 +109,7 @@ class Transfer {
       }
       this.#pace = pacing(rate, signal);
       this.#counts.depth = await steadyCount(connection, queue, atFirst).catch(() => atFirst);
-      signal.addEventListener('abort', abort, { once: true });
+      ignore = onAbort(signal, () => this.#end(abortFailure(signal)));
       for (;;) {
         failure = await this.#pass(connection);
         if (failure === undefined && this.#counts.seen === this.#counts.depth) this.#lines?.allSeen();
@@ -123,7 +123,7 @@ class Transfer {
       if (!(error instanceof Failure) || this.#counts.seen === 0) throw error;
       failure = error;
     } finally {
-      signal.removeEventListener('abort', abort);
+      ignore?.();
       await this.#publisher?.close();
       await this.#putBack?.close();
       this.#counts.inBoth = this.#unproven + this.#late;
@@ -168,11 +168,9 @@ class Transfer {
     const source = new HeldReader(this.#session, connection, config, (taken) => this.#take(taken));
     this.#source = source;
     this.#stopping = false;
-    const ended = new Promise<Failure | undefined>((resolve) => {
-      this.#end = resolve;
-    });
     // What is left of this pass must not end the next one.
-    const end = this.#end;
+    const { promise: ended, resolve: end } = deferred<Failure | undefined>();
+    this.#end = end;
     void source.lost.then(end);
     if (this.#session.signal.aborted) end(abortFailure(this.#session.signal));
     if (this.#publisher?.failure !== undefined) end(this.#publisher.failure);
@@ -239,9 +237,9 @@ class Transfer {
         }
       }
       if (this.#pending.length === 0 && !this.#isOver(source)) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
+        const woken = deferred<void>();
+        this.#wake = woken.resolve;
+        await woken.promise;
       }
     }
   }
@@ -304,7 +302,10 @@ class Transfer {
     const publisher = this.#publisher;
     const alive = publisher !== undefined && publisher.failure === undefined && !publisher.blocked;
     if (failure !== undefined && alive) {
-      await Promise.race([publisher.idle().catch(() => undefined), delay(STOP_GRACE, undefined, { ref: false })]);
+      await within(
+        STOP_GRACE,
+        publisher.idle().catch(() => undefined),
+      );
       await this.#journal?.written();
     }
     const done = this.#left === 0 && this.#open === 0;
