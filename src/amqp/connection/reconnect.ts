@@ -245,28 +245,3 @@ function shuffled<T>(items: readonly T[]): T[] {
     .sort(([a], [b]) => a - b)
     .map(([, item]) => item);
 }
-
-/** True when another connection may succeed. */
-export async function isTemporary(failure: Failure, connection: Connection): Promise<boolean> {
-  return connection.open ? failure.transient : (await connection.lost).transient;
-}
-
-/**
- * Connects, and asks a question first. When the connection is lost before the answer, or the node of the queue is down, the question is asked again on
- * the next connection, as often as a lost connection comes back.
- */
-export async function askOver<T>(
-  link: Link,
-  signal: AbortSignal,
-  question: (connection: Connection) => Promise<T>,
-): Promise<{ readonly connection: Connection; readonly answer: T }> {
-  for (let because: Failure | undefined; ; ) {
-    const connection = await link.connect(signal, because);
-    try {
-      return { connection, answer: await question(connection) };
-    } catch (error) {
-      if (!(error instanceof Failure) || signal.aborted || !(await isTemporary(error, connection))) throw error;
-      because = error;
-    }
-  }
-}

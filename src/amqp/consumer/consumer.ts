@@ -9,8 +9,9 @@ import { type Labelled, labelled, type Settlement } from '../../model/verdict.ts
 import { encodable } from '../codec/frame-writer.ts';
 import { CLOSING_PATIENCE } from '../connection/answer-timeout.ts';
 import { channelFailure } from '../connection/broker-errors.ts';
-import { afterLogin, onChannel, watchChannel } from '../connection/channel.ts';
+import { onChannel, watchChannel } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
+import { keepAlive } from '../connection/keep-alive.ts';
 import { type Link, STABLE } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
 import { ensure } from '../topology/ensure.ts';
@@ -145,9 +146,36 @@ export class Consumer {
     this.#limit = limit;
     this.#arguments = args;
     this.#subscribing = true;
-    const connection = this.connected();
-    const { ended } = await this.#start(connection, { most: limit, arguments: args }).catch(afterLogin);
-    void this.#run(connection, ended);
+    let portion: Portion | undefined = { most: limit, arguments: args };
+    let [since, proven, inVain] = [0, 0, 0];
+    const { over } = await keepAlive(this.connected(), {
+      start: async (connection) => {
+        const given = portion;
+        portion = undefined;
+        try {
+          return await this.#start(connection, given);
+        } finally {
+          [since, proven] = [performance.now(), this.#answers.proven];
+        }
+      },
+      resume: async (failure, connection) => {
+        const isUseful = this.#answers.proven > proven;
+        if (isUseful || (this.#config.noAck && this.#delivered > 0)) connection.ofUse = true;
+        if (isUseful || performance.now() - since > STABLE || isConsumerTimeout(failure)) inVain = 0;
+        // Another subscription on the same connection may succeed once.
+        const isFirst = inVain++ === 0;
+        if (connection.open && isFirst) {
+          await this.#recover(failure);
+          return connection;
+        }
+        if (!failure.transient) throw failure;
+        // A queue whose node is down may be back on the next connection, or be reached through another node.
+        this.#connection = await this.#link.connect(this.#session.signal, connection.open ? failure : undefined);
+        return this.#connection;
+      },
+      isOver: () => this.#stopping,
+    });
+    void over.then((failure) => failure && this.#end.resolve(failure));
   }
 
   /** False for a delivery of an earlier channel: the broker delivers it again. */
@@ -245,32 +273,6 @@ export class Consumer {
     await onChannel(channel.prefetch(this.#prefetch), connection, patience);
     if (unprovenFrames >= KEPT_BACK) await untilSettled(connection, this.#queue);
     if (this.#channel === channel) this.#answers.prove(sent);
-  }
-
-  async #run(first: Connection, firstEnd: Promise<Failure>): Promise<void> {
-    let connection = first;
-    let ended = firstEnd;
-    try {
-      for (let inVain = 0; ; ) {
-        const [since, proven] = [performance.now(), this.#answers.proven];
-        const failure = await ended;
-        if (this.#stopping) return;
-        if (this.#answers.proven > proven || (this.#config.noAck && this.#delivered > 0)) connection.ofUse = true;
-        // Another subscription on the same connection may succeed once.
-        if (this.#answers.proven > proven || performance.now() - since > STABLE || isConsumerTimeout(failure)) inVain = 0;
-        if (connection.open && inVain === 0) await this.#recover(failure);
-        else if (failure.transient) {
-          // A queue whose node is down may be back on the next connection, or be reached through another node.
-          connection = await this.#link.connect(this.#session.signal, connection.open ? failure : undefined);
-          this.#connection = connection;
-        } else throw failure;
-        if (this.#stopping) return;
-        inVain++;
-        ended = (await this.#start(connection, undefined).catch(afterLogin)).ended;
-      }
-    } catch (error) {
-      this.#end.resolve(error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error }));
-    }
   }
 
   /** Waits before subscribing again, when the queue moved or a message was held for too long. */

@@ -6,8 +6,9 @@ import type { Message } from '../../model/message/message.ts';
 import { added, type FrameWriter, frameWriter, type Mandatory } from '../codec/frame-writer.ts';
 import { backlog } from '../connection/answer-timeout.ts';
 import { poisonTest, type Refusal, refusalOf } from '../connection/broker-errors.ts';
-import { afterLogin, onChannel, watchChannel } from '../connection/channel.ts';
+import { onChannel, watchChannel } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
+import { keepAlive } from '../connection/keep-alive.ts';
 import type { Link } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
 import { ConfirmWatchdog } from './confirm-watchdog.ts';
@@ -50,7 +51,7 @@ export class Publisher {
   readonly #stop = deferred<Failure>();
   /** Resolves with the reason when it cannot go on. */
   readonly stopped = this.#stop.promise;
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
 
   /** Connects in `connect`. */
   constructor(session: Session, config: PublisherConfig) {
@@ -81,8 +82,13 @@ export class Publisher {
    */
   async connect(): Promise<void> {
     const connection = await this.#link.connect(this.#session.signal);
-    const { ended } = await this.#start(connection).catch(afterLogin);
-    this.#running = this.#run(connection, ended);
+    const { over } = await keepAlive(connection, {
+      start: (on) => this.#start(on),
+      resume: (failure, lost) => this.#resume(failure, lost),
+      isOver: () => this.#failure !== undefined,
+      stopped: this.stopped,
+    });
+    this.#running = over.then((failure) => failure && this.#fail(failure));
     // `close` may have been called while it was connecting.
     if (this.#config.confirm && this.#failure === undefined) this.#silence.watch();
   }
@@ -226,25 +232,19 @@ export class Publisher {
     await this.#running;
   }
 
-  async #run(connection: Connection, ended: Promise<Failure>): Promise<void> {
-    for (let [live, end] = [connection, ended]; ; ) {
-      const failure = await Promise.race([end, this.stopped]);
-      if (this.#failure !== undefined) return;
-      try {
-        this.#tally.disconnected();
-        const refusal = refusalOf(failure);
-        if (refusal !== undefined) this.#refuse(refusal);
-        else if (this.#config.singleOut === true && isInternalError(failure)) {
-          this.#singleOut(failure);
-          live = await this.#link.connect(this.#session.signal, undefined, true);
-        } else if (!failure.transient || this.#isPoisoned(failure)) throw failure;
-        else live = await this.#link.connect(this.#session.signal, live.open ? failure : undefined);
-        end = (await this.#start(live)).ended;
-      } catch (error) {
-        if (error instanceof Failure && error.transient && !this.#session.signal.aborted) end = Promise.resolve(error);
-        else this.#fail(error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error }));
-      }
+  async #resume(failure: Failure, lost: Connection): Promise<Connection> {
+    this.#tally.disconnected();
+    const refusal = refusalOf(failure);
+    if (refusal !== undefined) {
+      this.#refuse(refusal);
+      return lost;
     }
+    if (this.#config.singleOut === true && isInternalError(failure)) {
+      this.#singleOut(failure);
+      return this.#link.connect(this.#session.signal, undefined, true);
+    }
+    if (!failure.transient || this.#isPoisoned(failure)) throw failure;
+    return this.#link.connect(this.#session.signal, lost.open ? failure : undefined);
   }
 
   async #start(connection: Connection): Promise<{ ended: Promise<Failure> }> {

@@ -6,8 +6,8 @@ import { option } from '../../model/option.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import type { RpcReply } from '../../model/rpc.ts';
 import { type Refusal, refusalOf } from '../connection/broker-errors.ts';
-import { afterLogin } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
+import { asFailure, keepAlive } from '../connection/keep-alive.ts';
 import type { Link } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
 import type { WireDelivery } from '../consumer/delivery.ts';
@@ -55,7 +55,7 @@ export class Requester {
   /** True once the queue was seen to have a consumer. */
   #served = false;
   #asking: Promise<Failure> | undefined;
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
   readonly #ignore: () => void;
   readonly #stop = deferred<Failure>();
   /** Resolves with the reason when it can go on no longer. */
@@ -87,9 +87,13 @@ export class Requester {
   async connect(): Promise<void> {
     try {
       const connection = await this.#link.connect(this.#session.signal);
-      const opened = await this.#start(connection).catch(afterLogin);
-      if ('send' in opened) this.#use(opened);
-      this.#running = this.#run(connection, opened.ended);
+      const { over } = await keepAlive(connection, {
+        start: (on) => this.#start(on),
+        resume: (failure, lost) => this.#resume(failure, lost),
+        isOver: () => this.#failure !== undefined,
+        stopped: this.stopped,
+      });
+      this.#running = over.then((failure) => failure && this.#fail(failure));
     } catch (error) {
       this.#fail(asFailure(error));
     }
@@ -122,29 +126,15 @@ export class Requester {
     await this.#running;
   }
 
-  async #run(connection: Connection, ended: Promise<Failure>): Promise<void> {
-    let live = connection;
-    let end = ended;
-    for (;;) {
-      const failure = await Promise.race([end, this.stopped]);
-      if (this.#failure !== undefined) return;
-      try {
-        const refusal = refusalOf(failure);
-        if (refusal === undefined ? !failure.transient : !this.#refuse(refusal)) throw failure;
-        for (const open of this.#open.values()) {
-          if (!open.sent) continue;
-          if (this.#config.idempotent) open.sent = false;
-          else this.#reject(open, lostFailure(failure));
-        }
-        if (refusal === undefined) live = await this.#link.connect(this.#session.signal, live.open ? failure : undefined);
-        const channel = await this.#start(live);
-        this.#use(channel);
-        end = channel.ended;
-      } catch (error) {
-        if (error instanceof Failure && error.transient && !this.#session.signal.aborted) end = Promise.resolve(error);
-        else this.#fail(asFailure(error));
-      }
+  async #resume(failure: Failure, lost: Connection): Promise<Connection> {
+    const refusal = refusalOf(failure);
+    if (refusal === undefined ? !failure.transient : !this.#refuse(refusal)) throw failure;
+    for (const open of this.#open.values()) {
+      if (!open.sent) continue;
+      if (this.#config.idempotent) open.sent = false;
+      else this.#reject(open, lostFailure(failure));
     }
+    return refusal === undefined ? this.#link.connect(this.#session.signal, lost.open ? failure : undefined) : lost;
   }
 
   /** False when the rule over which the channel was closed concerns none of the requests. */
@@ -163,9 +153,10 @@ export class Requester {
       reply: (delivery) => this.#take(delivery),
       returned: (id) => void this.#whyReturned(connection).then((failure) => this.#rejectId(id, failure)),
     });
-    if (this.#served) return opening;
-    const [channel] = await Promise.all([opening, checkServed(connection, this.#config.queue)]);
+    const [channel] = await Promise.all([opening, this.#served ? undefined : checkServed(connection, this.#config.queue)]);
     this.#served = true;
+    this.#channel = channel;
+    this.#sendWaiting();
     return channel;
   }
 
@@ -178,11 +169,6 @@ export class Requester {
         this.#asking = undefined;
       });
     return this.#asking;
-  }
-
-  #use(channel: RequestChannel): void {
-    this.#channel = channel;
-    this.#sendWaiting();
   }
 
   /** While an alarm blocks the connection, requests wait here: their time is not yet running in the queue. */
@@ -258,10 +244,6 @@ export class Requester {
     for (const open of this.#open.values()) this.#reject(open, failure);
     this.#stop.resolve(failure);
   }
-}
-
-function asFailure(error: unknown): Failure {
-  return error instanceof Failure ? error : new Failure('unavailable', String(error), { cause: error });
 }
 
 function lostFailure(cause: Failure): Failure {

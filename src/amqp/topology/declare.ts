@@ -4,7 +4,7 @@ import type { Topology } from '../../model/topology.ts';
 import { encodable } from '../codec/frame-writer.ts';
 import { onChannel, onOwnChannel, watchChannel } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
-import { askOver } from '../connection/reconnect.ts';
+import { askOver } from '../connection/keep-alive.ts';
 import type { Session } from '../connection/session.ts';
 import { redeclareQueue } from './ensure.ts';
 

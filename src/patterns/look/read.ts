@@ -1,5 +1,5 @@
 import type { Connection } from '../../amqp/connection/connection.ts';
-import { askOver, isTemporary } from '../../amqp/connection/reconnect.ts';
+import { askOver, passes } from '../../amqp/connection/keep-alive.ts';
 import type { Session } from '../../amqp/connection/session.ts';
 import { type HeldDelivery, HeldReader } from '../../amqp/consumer/held-reader.ts';
 import { PutBack } from '../../amqp/consumer/put-back.ts';
@@ -48,13 +48,12 @@ export async function readHeld(
       await options.prepare?.(on);
       return learnStart(on, queue, options.ask);
     });
-    let { connection } = first;
     const { messages: depth, consumers: others, type, rules } = first.answer;
     summary = { ...summary, type, depth };
     if (type === 'stream') {
       if (options.stream !== undefined) await options.stream();
       else {
-        const last = await lastOffset(connection, queue);
+        const last = await lastOffset(first.connection, queue);
         const { read, at } = await readStream(session, queue, last, options, onDelivery);
         summary = { ...summary, depth: read + last - at, read };
       }
@@ -63,17 +62,18 @@ export async function readHeld(
     putBack = await holdable(session, queue, rules, { force: options.force === true });
     const reading = new Reading(session, { queue, depth, rules, putBack, keepsOrder: type !== 'classic' }, options, onDelivery);
     try {
-      for (;;) {
-        failure = await reading.pass(connection);
-        if (failure === undefined) break;
-        if (session.signal.aborted || !(await isTemporary(failure, connection))) throw connection.open ? failure : await connection.lost;
-        const held = { others, least: reading.remaining, silent: connection.silent };
-        ({ connection } = await askOver(link, session.signal, async (on) => {
+      const last = await passes(
+        link,
+        session.signal,
+        first.connection,
+        (connection) => reading.pass(connection),
+        async (on, { silent }) => {
           await options.prepare?.(on);
-          await untilReleased(on, queue, held, session.emit, session.signal);
-        }));
-        await reading.restart();
-      }
+          await untilReleased(on, queue, { others, least: reading.remaining, silent }, session.emit, session.signal);
+          await reading.restart();
+        },
+      );
+      failure = last.failure === undefined || last.connection.open ? last.failure : await last.connection.lost;
     } finally {
       summary = { ...summary, ...reading.summary };
       const missing = reading.passes > 1 && reading.ranDry ? reading.remaining - reading.delivered : 0;

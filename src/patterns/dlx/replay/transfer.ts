@@ -1,5 +1,5 @@
 import type { Connection } from '../../../amqp/connection/connection.ts';
-import { askOver, isTemporary } from '../../../amqp/connection/reconnect.ts';
+import { askOver, passes } from '../../../amqp/connection/keep-alive.ts';
 import type { Session } from '../../../amqp/connection/session.ts';
 import { type HeldDelivery, HeldReader } from '../../../amqp/consumer/held-reader.ts';
 import type { PutBack } from '../../../amqp/consumer/put-back.ts';
@@ -82,7 +82,6 @@ class Transfer {
     let ignore: (() => void) | undefined;
     try {
       const first = await askOver(link, signal, (on) => learnStart(on, queue, ask));
-      let { connection } = first;
       const { messages: atFirst, consumers: others, type, rules } = first.answer;
       if (type === 'stream')
         throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, {
@@ -108,17 +107,20 @@ class Transfer {
         void this.#publisher.stopped.then((why) => this.#end(why));
       }
       this.#pace = pacing(rate, signal);
-      this.#counts.depth = await steadyCount(connection, queue, atFirst).catch(() => atFirst);
+      this.#counts.depth = await steadyCount(first.connection, queue, atFirst).catch(() => atFirst);
       ignore = onAbort(signal, () => this.#end(abortFailure(signal)));
-      for (;;) {
-        failure = await this.#pass(connection);
-        if (failure === undefined && this.#counts.seen === this.#counts.depth) this.#lines?.allSeen();
-        if (failure === undefined || signal.aborted || !(await isTemporary(failure, connection))) break;
-        const { silent } = connection;
-        ({ connection } = await askOver(link, signal, (on) => this.#recount(on, others, silent)));
-        if (dryRun) this.#job.restart?.();
-        this.#known = new Map(this.#copied);
-      }
+      ({ failure } = await passes(
+        link,
+        signal,
+        first.connection,
+        (connection) => this.#pass(connection),
+        async (on, { silent }) => {
+          await this.#recount(on, others, silent);
+          if (dryRun) this.#job.restart?.();
+          this.#known = new Map(this.#copied);
+        },
+      ));
+      if (failure === undefined && this.#counts.seen === this.#counts.depth) this.#lines?.allSeen();
     } catch (error) {
       if (!(error instanceof Failure) || this.#counts.seen === 0) throw error;
       failure = error;
