@@ -3,7 +3,7 @@ import { deferred } from '../../model/async.ts';
 import type { PublishCounts } from '../../model/event.ts';
 import { brokenRule, Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
-import { added, type FrameWriter, frameWriter, type Mandatory } from '../codec/frame-writer.ts';
+import { added, type FrameWriter, frameWriter } from '../codec/frame-writer.ts';
 import { backlog } from '../connection/answer-timeout.ts';
 import { poisonTest, type Refusal, refusalOf } from '../connection/broker-errors.ts';
 import { onChannel, watchChannel } from '../connection/channel.ts';
@@ -11,6 +11,7 @@ import type { Connection } from '../connection/connection.ts';
 import { keepAlive } from '../connection/keep-alive.ts';
 import type { Link } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
+import type { PublisherConfig } from './config.ts';
 import { ConfirmWatchdog } from './confirm-watchdog.ts';
 import { type Entry, type Outcome, Tally, Unconfirmed } from './outcomes.ts';
 import { isInternalError, Suspects, undeliverable } from './suspects.ts';
@@ -375,24 +376,4 @@ function isAbandoned({ isWanted }: Entry): boolean {
 
 function abandoned(): Outcome {
   return { kind: 'unknown', failure: new Failure('unavailable', 'its caller no longer waits for its outcome') };
-}
-
-/** How a publisher sends. */
-export interface PublisherConfig {
-  /** Most messages in flight without a confirm. */
-  readonly window: number;
-  /** Most bytes of bodies in flight. */
-  readonly windowBytes: number;
-  /** False: the broker is not asked to confirm; a message is done when the socket has it. */
-  readonly confirm: boolean;
-  /** True: the broker returns a message that no queue is bound for. */
-  readonly mandatory: Mandatory;
-  /** True when all messages go to one exchange: a missing exchange then ends the run; otherwise only its messages fail. */
-  readonly oneExchange: boolean;
-  /** Milliseconds without any confirm, while some are due, after which it connects again and sends their messages again. */
-  readonly confirmTimeout: number;
-  /** True: one message at which the broker fails (541) is refused, and delays the others only. */
-  readonly singleOut?: boolean;
-  /** How messages get onto the channel; by default as frames of its own. */
-  readonly writer?: (channel: Channel, mandatory: Mandatory) => FrameWriter;
 }
