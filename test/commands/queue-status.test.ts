@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from '../support/at-once.ts';
 import { isSince, peer } from '../support/broker.ts';
 import { json, rmq } from '../support/rmq.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test } from '../support/at-once.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { BASIC_ACK, proxy } from '../support/faults.ts';
 import { scratchDirectory } from '../support/programs.ts';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { test } from '../support/at-once.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { type FaultyProxy, proxy } from '../support/faults.ts';
 import { type Result, type Running, start } from '../support/rmq.ts';

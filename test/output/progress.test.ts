@@ -7,7 +7,7 @@ const publishing = (published: number): Step => ({ emit: { kind: 'publishing', c
 const LONG = [publishing(1), { sleep: 700 }, publishing(1_234), { sleep: 400 }] as const;
 const NOTE: Step = { emit: { kind: 'note', text: 'noted' } };
 
-describe('the progress line', () => {
+describe('the progress line', { concurrency: 4 }, () => {
   it('shows count and rate after half a second', async () => assert.match(await onTerminal({ steps: LONG }), /publishing 1,234 messages, [\d,]+\/s/));
   it('stays away from a run that is over sooner', async () => assert.equal(await onTerminal({ steps: [publishing(1), { sleep: 200 }, NOTE] }), 'noted\r\n'));
   it('stays away when quiet', async () => assert.equal(await onTerminal({ steps: LONG, options: { quiet: true } }), ''));

@@ -4,7 +4,7 @@ import { delivery, perform } from './theatre.ts';
 
 const WAITING = [delivery('first'), { settled: true }, { untilBroken: 20_000 }] as const;
 
-describe('the reader of standard output', () => {
+describe('the reader of standard output', { concurrency: 4 }, () => {
   it('is missed as soon as it goes away, with nothing to write', { skip: process.platform !== 'linux' && 'noticed by the next write only' }, async () => {
     const { stdout, told, milliseconds } = await perform({ steps: WAITING }, 'STAGE | head -1');
     assert.equal(stdout.toString(), 'first\n');

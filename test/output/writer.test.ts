@@ -4,7 +4,7 @@ import { delivery, perform } from './theatre.ts';
 
 const LARGE = Buffer.alloc(3_000_000, 'x');
 
-describe('results on standard output', () => {
+describe('results on standard output', { concurrency: 4 }, () => {
   it('are whole and in order, through a pipe whose reader is slow', async () => {
     const steps = [delivery('a'), delivery(LARGE), delivery('é'.repeat(50_000)), delivery('z'), { settled: true } as const];
     const { stdout, told } = await perform({ steps }, 'STAGE | (sleep 1; cat)');

@@ -69,7 +69,7 @@ for (const end of ['kill', 'shutdown'] as const) {
     const q = unique('down');
     const { url } = await withQueuesDown(end, q);
     const flags = ['--answer-timeout', '3s', '--max-reconnects', '2', '--reconnect-delay', '0s..100ms', '--url', url];
-    for (const line of [
+    const lines = [
       ['publish', '-q', q, 'x', '--json'],
       ['consume', q],
       ['consume', q, '--drain'],
@@ -77,15 +77,17 @@ for (const end of ['kill', 'shutdown'] as const) {
       ['work', 'run', q, '--drop-dead'],
       ['queue', 'status', q],
       ['rpc', 'call', q, 'x'],
-    ]) {
+    ];
+    const asked = lines.map(async (line) => {
       const { code, stdout, stderr } = await rmq([...line, ...flags, ...(line[1] === 'run' ? ['--', 'true'] : [])], { timeout });
       assert.equal(code, 69, `${line.join(' ')}\n${stderr}`);
       assert.match(stderr, /node.* (?:is|may be) down|comes back with its node/, line.join(' '));
       assert.doesNotMatch(stderr, /there is no queue|there is no such queue|does not exist|full queue/, line.join(' '));
-      if (line[0] !== 'publish') continue;
+      if (line[0] !== 'publish') return;
       const { published, confirmed, returned } = JSON.parse(stdout) as PublishCounts;
       assert.deepEqual([published, confirmed, returned], [1, 0, 0]);
-    }
+    });
+    await Promise.all(asked);
   });
 }
 
@@ -145,7 +147,7 @@ test('a quorum queue without a leader is not taken for empty by a run that begin
   }
   assert.equal((await rmq(['queue', 'declare', classic, '--url', url], { timeout })).code, 0);
   await other.kill();
-  for (const line of [
+  const lines = [
     ['consume', q, '--drain'],
     ['consume', q, '--drain', '--requeue'],
     ['consume', q, '--drain', '--expect', '0'],
@@ -154,10 +156,12 @@ test('a quorum queue without a leader is not taken for empty by a run that begin
     ['dlx', 'export', q, '-o', 'json'],
     ['dlx', 'purge', q, '-y'],
     ['dlx', 'replay', q, '--to-queue', classic, '--dry-run'],
-  ]) {
+  ];
+  const begun = lines.map(async (line) => {
     const flags = ['--answer-timeout', '3s', '--max-reconnects', '1', '--reconnect-delay', '0s..100ms', '--url', url];
     const { code, stdout, stderr } = await rmq([...line, ...flags, ...(line[1] === 'run' ? ['--', 'true'] : [])], { timeout });
     assert.equal(code, 69, `${line.join(' ')}\n${stdout}\n${stderr}`);
     if (line[1] !== 'purge') assert.match(stderr, new RegExp(`the leader of the quorum queue "${q}" does not answer`), line.join(' '));
-  }
+  });
+  await Promise.all(begun);
 });

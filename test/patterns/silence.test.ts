@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { test as alone } from 'node:test';
 import type { TlsOptions } from 'node:tls';
 import type { PublishCounts } from '../../src/model/event.ts';
+import { test } from '../support/at-once.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { makeAuthority } from '../support/certificates.ts';
 import { BASIC_ACK, BASIC_PUBLISH, type FaultyProxy, proxy } from '../support/faults.ts';
@@ -75,7 +76,7 @@ test('when the next connection brings confirms again, all is confirmed, and noth
 /** The largest message that RabbitMQ 4 takes without being told so has 16 MiB. */
 const SIZE = 16_000_000;
 
-test('a large message that takes longer than --confirm-timeout on a slow network is no silence, with TLS or without', async (t) => {
+alone('a large message that takes longer than --confirm-timeout on a slow network is no silence, with TLS or without', async (t) => {
   const authority = makeAuthority('An Authority');
   t.after(authority.remove);
   const { cert, key } = authority.issue('server', { names: 'IP:127.0.0.1' });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from '../support/at-once.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { deadPort, proxy, silentPort } from '../support/faults.ts';
 import { rmq, start } from '../support/rmq.ts';

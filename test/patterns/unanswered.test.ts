@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { test } from '../support/at-once.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { BASIC_ACK, BASIC_CONSUME_OK, BASIC_DELIVER, BASIC_PUBLISH, CONFIRM_SELECT_OK, type FaultyProxy, proxy, QUEUE_DECLARE_OK } from '../support/faults.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 
 // A run that hangs is killed by its own time limit, which fails the test: below 30 s, what a question may take by default, and the heartbeat's minute.
-const timeout = 20_000;
+const timeout = 28_000;
 
 async function spoiled(t: TestContext, spoil: (between: FaultyProxy) => void, bodies: readonly string[] = []): Promise<{ name: string; url: string }> {
   const { queue, publish } = await peer(t);
@@ -24,7 +25,7 @@ const UNANSWERED: Record<string, (between: FaultyProxy, method: Buffer, connecti
 for (const [what, spoil] of Object.entries(UNANSWERED)) {
   test(`a question that ${what} is exit 69 after --answer-timeout, whatever asks`, async (t) => {
     const { name, url } = await spoiled(t, (between) => spoil(between, QUEUE_DECLARE_OK));
-    for (const line of [
+    const lines = [
       ['queue', 'status', name],
       ['queue', 'declare', name],
       ['queue', 'delete', name, '-y'],
@@ -33,12 +34,14 @@ for (const [what, spoil] of Object.entries(UNANSWERED)) {
       ['work', 'run', name, '--drop-dead', '--no-reconnect', '--', 'true'],
       ['rpc', 'call', name, 'x', '--no-reconnect'],
       ['dlx', 'inspect', name, '--no-reconnect'],
-    ]) {
+    ];
+    const asked = lines.map(async (line) => {
       const [first = '', ...words] = line;
       const { code, stderr } = await rmq([first, '--answer-timeout', '1s', '--url', url, ...words], { timeout });
       assert.equal(code, 69, `${line.join(' ')}\n${stderr}`);
       assert.match(stderr, /the broker did not answer within 1 s/, line.join(' '));
-    }
+    });
+    await Promise.all(asked);
   });
 
   test(`SIGTERM ends a run whose question ${what}`, async (t) => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { test } from '../../support/at-once.ts';
 import { brokerUrl, type Peer, peer, unique } from '../../support/broker.ts';
 import { json, rmq } from '../../support/rmq.ts';
 

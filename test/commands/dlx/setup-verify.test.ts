@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { test } from '../../support/at-once.ts';
 import { peer, unique } from '../../support/broker.ts';
 import { exchangeName, queueName } from '../../support/names.ts';
 import { json, rmq } from '../../support/rmq.ts';
