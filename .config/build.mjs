@@ -1,4 +1,4 @@
-// Builds dist/: one bundle for the command, and ESM with declarations for the library. Both have in them whatever they need.
+// Builds dist/: one bundle for the command, ESM with declarations for the library, both with whatever they need in them, and the man pages.
 // With --watch it stays and builds again whatever changes.
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
@@ -72,4 +72,7 @@ if (process.argv.includes('--watch')) {
   await build(boot(createHash('sha256').update(readFileSync('dist/rmq.cjs')).digest('hex').slice(0, 16)));
   writeNotices(results, 'dist/THIRD-PARTY-NOTICES.txt');
   await writeDeclarations(doors);
+  await build({ ...shared, entryPoints: ['.config/man.ts'], outfile: 'dist/man.mjs', format: 'esm', packages: 'external' });
+  await import('../dist/man.mjs');
+  rmSync('dist/man.mjs');
 }

@@ -54,6 +54,8 @@ function check() {
   for (const file of ['LICENSE', 'README.md', 'CHANGELOG.md', 'dist/THIRD-PARTY-NOTICES.txt']) ok(files.includes(file), `it has ${file}`);
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
   ok(run(home, 'rmq', ['--version']) === `${version}\n`, `rmq --version is ${version}`);
+  ok(run(home, 'rmq', ['help', 'exit-codes']).includes('unroutable'), 'rmq help has its pages');
+  for (const page of ['man1/rmq.1', 'man1/rmq-dlx.1', 'man7/rmq-exit-codes.7']) ok(statSync(join(prefix, 'share/man', page)).size > 0, `man finds ${page}`);
   for (const block of oneLiners()) run(home, 'bash', ['-euo', 'pipefail', '-c', block]);
   ok(true, "the README's one-liners work");
 
