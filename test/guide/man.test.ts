@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -8,12 +8,11 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { longName } from '../../src/commands/command.ts';
 import { commands } from '../../src/commands/index.ts';
 import { topics } from '../../src/guide/topics.ts';
-import { isOnPath } from '../support/shells.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
 
-const HAS_GROFF = isOnPath('groff');
+const HAS_GROFF = spawnSync('groff', ['--version']).status === 0;
 
 /** A man page as it is read, on one line; where there is no groff, its source without what groff is told. */
 async function read(page: string): Promise<{ readonly text: string; readonly warnings: string }> {
