@@ -1,7 +1,8 @@
 // A web service that queues orders, and a consumer beside it that works them off. Both come back by themselves when the
 // connection is lost; orders that were answered with "queued" are in the queue, whatever happens next.
 import Fastify, { type FastifyInstance } from 'fastify';
-import { ConnectionConfig, declareWorkQueue, openPublisher, openSession, WorkConfig, workQueue } from 'rmq';
+import { ConnectionConfig, openPublisher, openSession, WorkConfig, workQueue } from 'rmq';
+import { declareAsFound } from './as-found.ts';
 
 export interface OrdersService {
   readonly app: FastifyInstance;
@@ -22,9 +23,8 @@ export async function ordersService({ url, queue, dlx, process }: Options): Prom
   const connection = ConnectionConfig.parse({ url: [url], heartbeat: 600_000, name: 'orders-service' });
   const session = openSession(connection, undefined, stop.signal);
 
-  // The queue is declared when it is missing; an order that cannot be processed is dead-lettered after its third attempt.
-  const config = WorkConfig.parse({ queue, dlx, retries: 2, concurrency: 5 });
-  await declareWorkQueue(session, config);
+  // An order that cannot be processed is dead-lettered after its third attempt.
+  const config = WorkConfig.parse({ queue, ...(await declareAsFound(session, queue, dlx)), retries: 2, concurrency: 5 });
   const worked = workQueue(session, config, async ({ body }) => {
     await process(JSON.parse(body.toString()));
     return 'ack';

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import packageJson from '../../package.json' with { type: 'json' };
 import { EXIT_CODES } from '../../src/cli/exit.ts';
 import { longName } from '../../src/commands/command.ts';
 import { globalFlags } from '../../src/commands/flags/globals.ts';
@@ -61,6 +62,7 @@ for (const { name, file, text } of [...pages, readme]) {
         assert.ok([...flagsOf(command?.inputs ?? {}), ...globals].includes(flag), `${flag} of rmq ${line}`);
     }
     for (const [, flag = ''] of prose.matchAll(/`(--[a-z][a-z0-9-]+)[^`]*`/g)) assert.ok([...all, ...globals].includes(flag), flag);
+    for (const [, script = ''] of text.matchAll(/npm run ([\w:]+)/g)) assert.ok(Object.hasOwn(packageJson.scripts, script), script);
     for (const [, target = ''] of prose.matchAll(/\]\(([^)#]+)\)/g)) if (!target.startsWith('http')) assert.ok(existsSync(join(dirname(file), target)), target);
   });
 }
