@@ -9,6 +9,7 @@ import { readHeld } from '../look/read.ts';
 import type { ConsumeConfig } from './config.ts';
 import { asConsumed, type ConsumeHandler, type End, judgeEnd, judgeSurplus, type RunResult, surplusWithin, type TakeOptions } from './limits.ts';
 import { take } from './run.ts';
+import { watchIdle } from './silence.ts';
 
 /**
  * Hands messages of a queue to the handler within the limits of the config, and gives all of them back in the end: see `readThrough` for how, and for what
@@ -53,7 +54,14 @@ class Look {
       return taken as RunResult<ConsumeCounts>;
     }
     const deadline = timeout === undefined ? undefined : setTimeout(() => this.#timeOut(), timeout);
-    const watch = idle === undefined || drain ? undefined : this.#watchIdle(idle);
+    const watch =
+      idle === undefined || drain
+        ? undefined
+        : watchIdle(
+            idle,
+            () => (this.#running > 0 ? performance.now() : this.#lastDelivery),
+            () => this.#finish('idle'),
+          );
     const { topology, restore, onSubscribed, ask } = this.#options;
     const session = { ...this.#session, signal: AbortSignal.any([this.#session.signal, this.#over.signal]) };
     let connections = 0;
@@ -137,15 +145,6 @@ class Look {
     // Enough have come: they are only settling, or on their way back.
     if (this.#received >= (expect ?? count ?? Number.POSITIVE_INFINITY)) this.#finish('count');
     else this.#over.abort(judgeEnd(this.#config, 'timeout', this.#received) ?? new Failure('deadline', 'the deadline passed'));
-  }
-
-  #watchIdle(idle: number): NodeJS.Timeout {
-    return setInterval(
-      () => {
-        if (this.#running === 0 && performance.now() - this.#lastDelivery >= idle) this.#finish('idle');
-      },
-      Math.min(idle, Math.max(10, idle / 10)),
-    );
   }
 
   #judge(): Failure | undefined {

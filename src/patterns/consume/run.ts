@@ -1,12 +1,11 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../../amqp/connection/connection.ts';
 import { endless, type Session, withDeadline } from '../../amqp/connection/session.ts';
 import type { Portion } from '../../amqp/consumer/config.ts';
 import { Consumer } from '../../amqp/consumer/consumer.ts';
 import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
 import { untilReleased } from '../../amqp/consumer/queue-depth.ts';
-import { certainCounts, lastOffset, leaderless, type QueueType, queueType, readyCount, readyWhileSubscribed, stuck } from '../../amqp/topology/queue-facts.ts';
+import { certainCounts, lastOffset, type QueueType, queueType, readyCount } from '../../amqp/topology/queue-facts.ts';
 import { deferred, onAbort } from '../../model/async.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
@@ -16,12 +15,9 @@ import { InFlight } from './concurrency.ts';
 import { type ConsumeConfig, hasEnd } from './config.ts';
 import type { RunResult } from './limits.ts';
 import { type ConsumeHandler, type End, handled, judgeEnd, judgeSurplus, surplusWithin, type TakeContext, type TakeOptions, takeCounts } from './limits.ts';
+import { pause, type Watched, watchDrain, watchIdle, watchStream } from './silence.ts';
 import { StreamPlace } from './stream-place.ts';
 
-/** How often a queue is asked whether it is empty, when its messages stopped coming before the depth at the start was reached. */
-const DRAIN_CHECK = 500;
-/** A stream hands out what it has at once; silence of so many milliseconds means that there is nothing from there on. */
-const STREAM_SILENCE = 3_000;
 /** Milliseconds in which a delivery tells whether the queue is a stream; afterwards it is asked. */
 const TELLING = 100;
 /** How long handlers may take to finish once the run is stopped. */
@@ -132,7 +128,7 @@ class Run {
     subscribing().catch((error) => this.#end(asFailure(error)));
     void consumer.ended.then((failure) => failure !== undefined && this.#end(failure));
     void consumer.finished.then(() => this.#completed());
-    const watch = idle === undefined ? undefined : this.#watchIdle(consumer, idle);
+    const watch = idle === undefined ? undefined : watchIdle(idle, this.#lastSign(consumer), () => this.#end('idle'));
     const end = await this.#ended.promise;
     this.#handling.stop();
     ignore();
@@ -174,13 +170,13 @@ class Run {
       this.#lastOffset = await consumer.ask(lastOffset);
       const { offset } = this.#config;
       if (this.#lastOffset < 0 || offset === 'next' || Number(offset) > this.#lastOffset) this.#limit = 0;
-      else void this.#watchStream(consumer);
+      else void watchStream(this.#watched(consumer));
       return;
     }
     const { messages, consumers } = await consumer.ask((connection, queue) => certainCounts(connection, queue, this.#type));
     this.#others = consumers;
     this.#limit = Math.min(this.#limit, messages);
-    if (this.#limit > 0) void this.#watchDrain(consumer);
+    if (this.#limit > 0) void watchDrain(this.#watched(consumer));
   }
 
   /** What is taken on another connection: what came again counts no more than what the broker may not have heard of. */
@@ -204,7 +200,7 @@ class Run {
   async #learnPlace(consumer: Consumer): Promise<void> {
     try {
       if (this.#stream === undefined) {
-        if (!(await this.#pause(TELLING)) || this.#received > 0 || !consumer.subscribed) return;
+        if (!(await pause(TELLING, this.#over.signal)) || this.#received > 0 || !consumer.subscribed) return;
         await this.#askForType(consumer);
       }
       if (this.#stream) await this.#place.learn((question) => consumer.ask(question));
@@ -287,41 +283,23 @@ class Run {
     return this.#config.reject ? 'dead' : 'ack';
   }
 
-  #watchIdle(consumer: Consumer, idle: number): NodeJS.Timeout {
+  /** When the run was last seen at work. A slow handler is no silence of the queue, and neither is a connection that is being made. */
+  #lastSign(consumer: Consumer): () => number {
     let since = performance.now();
-    return setInterval(
-      () => {
-        const now = performance.now();
-        // A slow handler is no silence of the queue, and neither is a connection that is being made.
-        if ((!consumer.subscribed && this.#limit > 0) || this.#handling.running > 0) since = now;
-        else if (now - Math.max(since, this.#lastDelivery) >= idle) this.#end('idle');
-      },
-      Math.min(idle, Math.max(10, idle / 10)),
-    );
+    return () => {
+      if ((!consumer.subscribed && this.#limit > 0) || this.#handling.running > 0) since = performance.now();
+      return Math.max(since, this.#lastDelivery);
+    };
   }
 
-  /** Another consumer may take some of what was there at the start; then the queue is empty before the limit is reached. */
-  async #watchDrain(consumer: Consumer): Promise<void> {
-    let since = performance.now();
-    while (await this.#pause(DRAIN_CHECK)) {
-      const before = this.#received;
-      if (!consumer.subscribed || this.#handling.running > 0) {
-        since = performance.now();
-        continue;
-      }
-      if (performance.now() - this.#lastDelivery < DRAIN_CHECK) continue;
-      const depth = await consumer.ask(readyWhileSubscribed).catch(() => undefined);
-      const silent = performance.now() - Math.max(since, this.#lastDelivery);
-      if (depth === 0 || !consumer.subscribed) since = performance.now();
-      else if (silent > consumer.connected().answerTimeout)
-        this.#end(depth === undefined ? leaderless(this.#config.queue, silent) : stuck(this.#config.queue, depth));
-      if (depth === 0 && this.#received === before && this.#handling.running === 0) this.#end('drained');
-    }
-  }
-
-  /** A time or an age may lie behind the last message, which then never comes. */
-  async #watchStream(consumer: Consumer): Promise<void> {
-    while (await this.#pause(STREAM_SILENCE)) if (this.#received === 0 && consumer.subscribed) this.#end('drained');
+  #watched(consumer: Consumer): Watched {
+    return {
+      consumer,
+      queue: this.#config.queue,
+      seen: () => ({ received: this.#received, running: this.#handling.running, lastDelivery: this.#lastDelivery }),
+      end: this.#end,
+      over: this.#over.signal,
+    };
   }
 
   async #expectSilence(consumer: Consumer): Promise<void> {
@@ -329,11 +307,6 @@ class Run {
     const { drain, idle, timeout, settle } = this.#config;
     const within = drain && (idle ?? timeout) === undefined ? settle : Number.POSITIVE_INFINITY;
     this.#end((await surplusWithin(within, () => this.#left(consumer), this.#over.signal)) > 0 ? 'count' : 'drained');
-  }
-
-  /** True after that long, false at once when the run has ended. */
-  #pause(milliseconds: number): Promise<boolean> {
-    return delay(milliseconds, true, { signal: this.#over.signal }).catch(() => false);
   }
 
   async #judge(consumer: Consumer, end: End): Promise<Failure | undefined> {
