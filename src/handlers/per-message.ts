@@ -113,7 +113,7 @@ interface Place {
 }
 
 /** Runs one program for many messages, several at a time: by launchers, or out of this process where they cannot work. */
-export class Runner {
+class Runner {
   readonly #config: RunnerConfig;
   readonly #launchers = new Set<Launcher>();
   readonly #idle: Launcher[] = [];

@@ -194,7 +194,7 @@ const LONGEST = 1_048_576;
 const SHOWN = 120;
 
 /** Cuts what a program prints into answers, a line each; throws an error for people when it is none. */
-export class AnswerReader {
+class AnswerReader {
   #rest = '';
   readonly #decoder = new TextDecoder();
 
@@ -245,7 +245,7 @@ export interface ProgramEnd extends Pick<ProgramRun, 'code' | 'signal' | 'stderr
 }
 
 /** One life of a program that stays. */
-export class Resident {
+class Resident {
   /** Resolves once it has ended, and what it had to say has been heard. */
   readonly ended: Promise<ProgramEnd>;
   readonly #group: ProcessGroup;

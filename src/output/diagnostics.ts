@@ -48,7 +48,7 @@ const PAUSE = 5;
 const PATIENCE = 2_000;
 
 /** Writes all of it; ignores a standard error that is closed, full or gone. */
-export function writeFully(fd: number, text: string | Uint8Array): void {
+function writeFully(fd: number, text: string | Uint8Array): void {
   let bytes = typeof text === 'string' ? Buffer.from(text) : text;
   for (let paused = 0; bytes.length > 0 && paused < PATIENCE; ) {
     try {

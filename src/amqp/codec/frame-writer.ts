@@ -78,7 +78,7 @@ function batchWriter(wire: Wire, mandatory: Mandatory): FrameWriter {
 }
 
 /** Through `channel.publish`, one message at a time. */
-export function publicWriter(channel: Channel, mandatory: Mandatory): FrameWriter {
+function publicWriter(channel: Channel, mandatory: Mandatory): FrameWriter {
   let full = false;
   return {
     write: (message) => {

@@ -25,7 +25,7 @@ const LAYOUT = [
 ] as const satisfies readonly (readonly [keyof Properties, string])[];
 
 /** Writes a short string; `what` names it in the failure when it has more than 255 bytes. */
-export function writeShortString(to: Growing, text: string, what: string): void {
+function writeShortString(to: Growing, text: string, what: string): void {
   const size = Buffer.byteLength(text);
   if (size > 255) throw new Failure('data', `the ${what} has ${size} bytes; AMQP allows 255`);
   reserve(to, 1 + size)[to.length] = size;

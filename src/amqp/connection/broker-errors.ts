@@ -197,7 +197,7 @@ const RIGHTS: Readonly<Record<string, { readonly queue?: Right; readonly exchang
 };
 
 /** Which permission a user lacks, out of the broker's words and the method that it refused; undefined when it refused for another reason. Only RabbitMQ 4 names the right itself. */
-export function missingPermission(words: string, error: unknown): MissingPermission | undefined {
+function missingPermission(words: string, error: unknown): MissingPermission | undefined {
   const match = /^(?:(configure|write|read) )?access to (queue|exchange|topic) '(.*?)' (?:in exchange '.*?' )?in vhost '(.*?)' refused for user '(.*?)'/.exec(
     words,
   );

@@ -192,7 +192,7 @@ function nameFailure(error: unknown, target: string): Failure {
  *
  * @param certificate whether the client showed a certificate
  */
-export function tlsFailure(error: unknown, target: string, certificate: boolean): Failure {
+function tlsFailure(error: unknown, target: string, certificate: boolean): Failure {
   const code = errorCode(error) ?? '';
   const message = error instanceof Error ? error.message : String(error);
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return nameFailure(error, target);

@@ -144,7 +144,7 @@ function unlessClosing(tell: () => void): void {
 }
 
 /** The part of a message that amqplib reads to answer it. */
-export function tagged(deliveryTag: number): ConsumeMessage {
+function tagged(deliveryTag: number): ConsumeMessage {
   return { fields: { deliveryTag } } as ConsumeMessage;
 }
 

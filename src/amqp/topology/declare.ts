@@ -35,7 +35,7 @@ export async function withLastingControl<T>(session: Session, use: (connection: 
 }
 
 /** Runs operations in turn on a channel of a connection of its own. */
-export async function withControl<T>(session: Session, use: (run: <R>(operation: (channel: Channel) => Promise<R>) => Promise<R>) => Promise<T>): Promise<T> {
+async function withControl<T>(session: Session, use: (run: <R>(operation: (channel: Channel) => Promise<R>) => Promise<R>) => Promise<T>): Promise<T> {
   return withControlConnection(session, async (connection) => {
     const channel = await openChannel(connection);
     return use((operation) => onChannel(operation(channel), connection));

@@ -61,7 +61,7 @@ const STEP = 50;
 const ANSWER_WITHIN = 5_000;
 
 /** Resolves with the server's version once this port accepts an AMQP connection; rejects only when the signal aborts. */
-export async function untilAccepting(port: number, signal: AbortSignal): Promise<string> {
+async function untilAccepting(port: number, signal: AbortSignal): Promise<string> {
   for (;;) {
     const greeting = await greet(port, ANSWER_WITHIN);
     if (greeting !== undefined) return greeting.version;
@@ -70,7 +70,7 @@ export async function untilAccepting(port: number, signal: AbortSignal): Promise
 }
 
 /** Resolves once the management plugin answers and sees this many nodes of its cluster running. */
-export async function untilManaged(managementUrl: string, nodes: number, signal: AbortSignal): Promise<void> {
+async function untilManaged(managementUrl: string, nodes: number, signal: AbortSignal): Promise<void> {
   while ((await runningNodes(managementUrl)).filter(({ running }) => running).length < nodes) await pause(STEP, undefined, { signal });
 }
 

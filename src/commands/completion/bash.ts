@@ -60,7 +60,7 @@ function valueCase(pattern: string, value: Value | undefined): string[] {
 }
 
 /** The part of the bash script that is the same for every table: it walks the line, then offers what can come next. */
-export const BASH_WALK = `# Sets the words of the line up to the cursor, current as the last of them, and where each begins in COMP_WORDS, which bash also cuts at = : and @.
+const BASH_WALK = `# Sets the words of the line up to the cursor, current as the last of them, and where each begins in COMP_WORDS, which bash also cuts at = : and @.
 _rmq_words() {
   local left=\${COMP_LINE:0:COMP_POINT} gap word before=
   local -i index last=-1

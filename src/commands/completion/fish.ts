@@ -85,7 +85,7 @@ function quoted(text: string): string {
 }
 
 /** The part of the fish script that is the same for every table: it walks the line, once, and answers the conditions. */
-export const FISH_WALK = `# Walks the words before the cursor: sets the level that they lead to, the flags that were given, whether the last one
+const FISH_WALK = `# Walks the words before the cursor: sets the level that they lead to, the flags that were given, whether the last one
 # still waits for its value, how many arguments there are, and the words of a command to run.
 function __rmq_walk
     set -l line (commandline -opc)

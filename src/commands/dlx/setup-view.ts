@@ -19,7 +19,7 @@ export function setupText(setUp: SetUp, { plan, deadQueue }: { readonly plan: bo
 }
 
 /** A plan for people: one line for each thing, what differs below it, and the sum at the end. */
-export function planText({ steps, notes }: Plan, tense: keyof typeof WORDS): string {
+function planText({ steps, notes }: Plan, tense: keyof typeof WORDS): string {
   const lines = steps.flatMap((step) => [
     `${SIGNS[step.action]} ${WORDS[tense][step.action].padEnd(8)}  ${step.kind} ${step.kind === 'binding' ? step.name : `"${step.name}"`}${describeArguments(step)}`,
     ...step.differences.map((one) => `      ${describeInPlan(one)}${step.action === 'keep' ? ': it is kept' : ''}`),

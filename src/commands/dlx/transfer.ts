@@ -147,7 +147,7 @@ const EDIT_TIMEOUT = 60_000;
  *
  * @throws Failure `usage` for a timeout that makes no sense
  */
-export function editor(
+function editor(
   command: readonly string[],
   timeout = EDIT_TIMEOUT,
   { emit, signal }: Pick<Context, 'emit' | 'signal'>,

@@ -210,7 +210,7 @@ const MOST_NAME_BYTES = 255;
  *
  * @throws Failure `usage`
  */
-export function parseFields(pairs: readonly string[]): FieldTable {
+function parseFields(pairs: readonly string[]): FieldTable {
   const table: Record<string, FieldValue> = Object.create(null);
   for (const pair of pairs) {
     const equals = pair.indexOf('=');

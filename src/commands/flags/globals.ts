@@ -30,7 +30,7 @@ export const connectionFlags = {
 } as const satisfies InputsFor<ConnectionInput>;
 
 /** Flags that every command takes and that are not the connection's. */
-export const generalFlags = {
+const generalFlags = {
   urlFile: path('read the URL from a file', { value: 'PATH' }),
   output: choice(['text', 'json', 'raw'], 'output format', { short: 'o', value: 'FORMAT' }),
   json: toggle('same as -o json'),

@@ -104,7 +104,7 @@ function isSameDeath(one: FieldValue, other: FieldValue): boolean {
 }
 
 /** The retry queue of a queue for this pause in milliseconds. */
-export function retryQueue(queue: string, pause: number | ''): string {
+function retryQueue(queue: string, pause: number | ''): string {
   return `${queue}.retry.${pause}`;
 }
 

@@ -52,7 +52,7 @@ export function originsIn({ properties }: Delivery): readonly Origin[] | Aimless
 }
 
 /** Where a worker took a message from; see `retryCopy` and `deadLetter`. */
-export function notedBy({ headers = {} }: Properties, diedIn?: string): Pick<Origin, 'address' | 'queue'> | undefined {
+function notedBy({ headers = {} }: Properties, diedIn?: string): Pick<Origin, 'address' | 'queue'> | undefined {
   const origin = headers[ORIGIN_HEADER];
   if (headers[ATTEMPT_HEADER] === undefined || !isTable(origin)) return undefined;
   const { exchange, routingKey, queue } = origin;

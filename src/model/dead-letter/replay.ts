@@ -4,9 +4,9 @@ import type { Delivery, FieldTable, FieldValue, Message, Properties } from '../m
 import { ATTEMPT_HEADER, EXIT_CODE_HEADER, MOVED_HEADER, ORIGIN_HEADER, REASON_HEADER, STDERR_HEADER, withoutSignature } from './attempt.ts';
 
 /** Counts the replays of a message. */
-export const REPLAYS_HEADER = 'x-rmq-replays';
+const REPLAYS_HEADER = 'x-rmq-replays';
 /** The last replay of a message: its run, its source queue, and what its copy could not carry in its place. */
-export const REPLAYED_HEADER = 'x-rmq-replayed';
+const REPLAYED_HEADER = 'x-rmq-replayed';
 
 /** Headers that make the broker route a message to more queues. */
 const CARBON_COPIES: ReadonlySet<string> = new Set(['CC', 'BCC']);

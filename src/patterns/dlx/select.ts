@@ -8,7 +8,7 @@ import type { InspectOptions } from './inspect.ts';
 import { judging } from './replay/origins.ts';
 
 /** More lines nobody looks through. */
-export const MOST_LISTED = 1_000;
+const MOST_LISTED = 1_000;
 
 /** Dead letters to choose from, in the order of their queue. */
 export interface Listed {

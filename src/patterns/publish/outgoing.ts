@@ -24,7 +24,7 @@ const KEYS = ['exchange', 'routingKey', 'properties', 'body', 'from', 'queue', '
  *
  * @throws Failure `data`, naming what is wrong
  */
-export function checkedMessage(given: unknown): Message {
+function checkedMessage(given: unknown): Message {
   return reading(() => {
     const { exchange = '', routingKey, ...content } = membersOf(given, 'a message');
     return { exchange: shortText('exchange', exchange), routingKey: shortText('routingKey', routingKey), ...contentOf(content) };

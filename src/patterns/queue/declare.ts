@@ -19,7 +19,7 @@ export const DeclareQueueConfig = z.strictObject({
 export type DeclareQueueConfig = z.output<typeof DeclareQueueConfig>;
 
 /** The queue and its bindings. The exchanges must exist. */
-export function queueTopology({ queue, queueType, argument, bind }: DeclareQueueConfig): Topology {
+function queueTopology({ queue, queueType, argument, bind }: DeclareQueueConfig): Topology {
   const type = argument['x-queue-type'];
   if (type !== undefined && type !== queueType) throw new Failure('usage', `${option('queueType')} sets the argument x-queue-type`);
   return {

@@ -28,11 +28,7 @@ function unlessStopped(error: unknown): undefined {
  * Asks until nothing is unacknowledged, or what is was counted after the first question, or the milliseconds are over: statistics may still tell of
  * messages that have just been acknowledged.
  */
-export async function heldNow(
-  ask: () => Promise<HeldFacts | undefined>,
-  signal: AbortSignal,
-  within = Number.POSITIVE_INFINITY,
-): Promise<HeldFacts | undefined> {
+async function heldNow(ask: () => Promise<HeldFacts | undefined>, signal: AbortSignal, within = Number.POSITIVE_INFINITY): Promise<HeldFacts | undefined> {
   const started = performance.now();
   for (;;) {
     const held = await ask();

@@ -5,9 +5,7 @@ import { MAX_PREFETCH } from '../consume/config.ts';
 const timer = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER));
 
 /** A range of pauses: the first retry waits `from`, each further one twice as long, none longer than `to`. Milliseconds. */
-export const Backoff = z
-  .strictObject({ from: timer(), to: timer() })
-  .check(z.refine(({ from, to }) => from <= to, { error: 'must not begin with the longer pause' }));
+const Backoff = z.strictObject({ from: timer(), to: timer() }).check(z.refine(({ from, to }) => from <= to, { error: 'must not begin with the longer pause' }));
 
 /** Where none is given. */
 export const DEFAULT_BACKOFF = { from: 1_000, to: 60_000 };

@@ -124,7 +124,7 @@ async function ensureDeadLetters(session: Session, connection: Connection, queue
 }
 
 /** The queues in which messages wait: the broker hands each back when its time is over. */
-export function retryTopology(queue: string, levels: readonly RetryLevel[], quorum: boolean): Topology {
+function retryTopology(queue: string, levels: readonly RetryLevel[], quorum: boolean): Topology {
   const distinct = new Map(levels.map((level) => [level.queue, level]));
   // A quorum queue can wait for the work queue to take a message back; a classic one cannot.
   const type = quorum ? { 'x-queue-type': 'quorum', 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' } : { 'x-queue-type': 'classic' };
@@ -176,7 +176,7 @@ export const DEAD_QUEUE = 'dead.letters';
 export const DEAD_TTL = 7 * 24 * 60 * 60 * 1_000;
 
 /** A direct exchange and a queue behind it that keeps dead letters for a week. With the default exchange, just the queue that the key names. */
-export function deadLetterTopology(exchange: string, key: string): Topology {
+function deadLetterTopology(exchange: string, key: string): Topology {
   if (exchange === '') return { exchanges: [], queues: [{ name: key, durable: true, arguments: { 'x-queue-type': 'classic' } }], bindings: [] };
   return {
     exchanges: [{ name: exchange, type: 'direct', durable: true, arguments: {} }],
@@ -200,7 +200,7 @@ export type DeadLetterRoute =
   | { readonly kind: 'drop' };
 
 /** The route that the arguments of a queue ask for, if they do. */
-export function routeOf(args: FieldTable): PublishedRoute | undefined {
+function routeOf(args: FieldTable): PublishedRoute | undefined {
   const { 'x-dead-letter-exchange': exchange, 'x-dead-letter-routing-key': key } = args;
   if (typeof exchange !== 'string') return undefined;
   return { kind: 'publish', exchange, routingKey: typeof key === 'string' ? key : undefined };

@@ -18,7 +18,7 @@ import { type Aim, checkTarget, fixedTarget, markMissing, targetOf, targetRules,
 import { transfer } from './transfer.ts';
 
 /** How messages are taken from one queue to another. */
-export const transferShape = {
+const transferShape = {
   /** At most as many of those that are chosen. */
   count: z.optional(z.int().check(z.minimum(1))),
   /** Messages a second. */

@@ -8,7 +8,7 @@ const MAX_MILLISECONDS = 4_294_967_295;
 const time = (least: number) => z.int().check(z.minimum(least), z.maximum(MAX_MILLISECONDS));
 
 /** The exchange of the dead letters, where none is given. */
-export const DEAD_EXCHANGE = 'dlx';
+const DEAD_EXCHANGE = 'dlx';
 /** What QUEUE gets where nothing else is said. */
 export const MESSAGE_TTL = 60 * 60 * 1_000;
 export const MAX_LENGTH = 100_000;

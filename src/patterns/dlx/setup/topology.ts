@@ -120,12 +120,7 @@ const FINAL = ['expired', 'maxlen', 'delivery_limit'];
  *
  * The name of the ladder holds its pauses: another ladder is another set of names, and never half of each.
  */
-export function ladderOf({
-  queue,
-  deadQueue,
-  dlxRoutingKey,
-  retry,
-}: Pick<DlxSetupConfig, 'queue' | 'deadQueue' | 'dlxRoutingKey' | 'retry'>): Ladder | undefined {
+function ladderOf({ queue, deadQueue, dlxRoutingKey, retry }: Pick<DlxSetupConfig, 'queue' | 'deadQueue' | 'dlxRoutingKey' | 'retry'>): Ladder | undefined {
   if (retry === undefined) return undefined;
   const exchange = `${queue}.retry.${retry.map(shortDuration).join('-')}`;
   const [first, back] = [`${exchange}.first`, `${exchange}.back`];
