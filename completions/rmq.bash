@@ -8,7 +8,7 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --connect-attempts -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --reconnect-delay -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --answer-timeout -' 'value --max-message-size -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --url-file -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'broker' 'publish' 'consume' 'completion' 'help')
+      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'broker' 'publish' 'consume' 'ping' 'wait' 'completion' 'help')
       flags+=('switch --version -V')
       ;;
     'queue')
@@ -133,6 +133,12 @@ _rmq_level() {
     'dlx purge')
       flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --count -n' 'value --export-to -' 'switch --force -' 'switch --select -' 'value --management-url -')
       arguments=1
+      ;;
+    'ping')
+      flags+=('value --timeout -')
+      ;;
+    'wait')
+      flags+=('values --queue -' 'values --exchange -' 'value --consumers -' 'value --messages -' 'switch --empty -' 'value --timeout -')
       ;;
     'broker run')
       flags+=('value --nodes -' 'value --boot-timeout -' 'switch --install -')

@@ -71,6 +71,10 @@ function __rmq_level
             set -a __rmq_valued -q --queue --rate --window --confirm-timeout --timeout --returned
         case 'dlx purge'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --export-to --management-url
+        case 'ping'
+            set -a __rmq_valued --timeout
+        case 'wait'
+            set -a __rmq_valued --queue --exchange --consumers --messages --timeout
         case 'broker run'
             set -a __rmq_valued --nodes --boot-timeout
             set __rmq_command 1
@@ -225,6 +229,8 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'dlx' -d 'dead letter
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a private, real RabbitMQ node for development, tests and CI'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consume' -d 'print messages, acknowledging each only after it has been written'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'ping' -d 'log in to the broker and tell how fast it answers'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'wait' -d 'wait until the broker is up, and queues, exchanges, consumers and messages are there'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'completion' -d 'print the completion script for a shell'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'help' -d 'tell about a command or a topic'
 complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -d 'print the version'
@@ -694,6 +700,17 @@ complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --export-to' -l export
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --select' -l select -d 'select the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+
+# rmq ping
+complete -c rmq -n '__rmq_at "ping"; and __rmq_lacks --timeout' -l timeout -x -d 'exit 124 when there is no answer by then'
+
+# rmq wait
+complete -c rmq -n '__rmq_at "wait"' -l queue -x -d 'until this queue exists; the conditions below are for each of them'
+complete -c rmq -n '__rmq_at "wait"' -l exchange -x -d 'until this exchange exists'
+complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --consumers' -l consumers -x -d 'until each queue has N consumers or more'
+complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --messages' -l messages -x -d 'until each queue has N messages or more that are ready'
+complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --empty' -l empty -d 'until no message is ready'
+complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --timeout' -l timeout -x -d 'exit 124 when not everything holds by then (1m)'
 
 # rmq broker run
 complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (1)'

@@ -1,4 +1,5 @@
 import { brokerCommands, brokerGroup } from './broker.ts';
+import { checkCommands } from './checks/index.ts';
 import type { Command, CommandGroup } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { consumeCommand } from './consume.ts';
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   ...topicCommands,
   ...rpcCommands,
   ...dlxCommands,
+  ...checkCommands,
   ...brokerCommands,
   completionCommand,
   helpCommand,
@@ -48,6 +50,6 @@ export const sections: readonly { readonly title: string; readonly words: readon
   { title: 'Patterns', words: ['work', 'fanout', 'topic', 'rpc'] },
   { title: 'Dead letters', words: ['dlx'] },
   { title: 'Look and administer', words: ['queue', 'exchange'] },
-  { title: 'Broker and CI', words: ['broker'] },
+  { title: 'Broker and CI', words: ['ping', 'wait', 'broker'] },
   { title: 'Shell', words: ['completion', 'help'] },
 ];

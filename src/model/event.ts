@@ -140,6 +140,8 @@ export type Event =
   | { readonly kind: 'transferred'; readonly counts: TransferCounts; readonly seconds: number; readonly queue: string; readonly verb: string }
   /** Messages that an expression failed on, which count as not matching; `all`: it failed on every message. The reason is that of the first. */
   | { readonly kind: 'unjudged'; readonly messages: number; readonly all: boolean; readonly reason: string }
+  /** The conditions that a run waits for. */
+  | { readonly kind: 'waiting'; readonly for: readonly string[] }
   /** Bytes that a handler's program wrote to its standard error. */
   | { readonly kind: 'handler-output'; readonly bytes: Buffer }
   | { readonly kind: 'note'; readonly text: string }

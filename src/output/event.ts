@@ -77,6 +77,7 @@ const REMARKS: Remarks = {
     warning(
       `--where ${all ? 'could judge none of' : 'could not judge'} ${formatCount(messages, 'message')}, which count as not matching: ${reason}${messages === 1 ? '' : ' (the first)'}`,
     ),
+  waiting: ({ for: missing }) => detail(`waiting: ${missing.join('; ')}`),
   'handler-output': () => undefined,
   note: ({ text }) => note(text),
   detail: ({ text }) => detail(text),

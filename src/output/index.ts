@@ -129,6 +129,7 @@ export function createOutput(options: OutputOptions): Output {
     emit(event) {
       if (event.kind === 'publishing' || event.kind === 'consuming' || event.kind === 'transferring') progress.show(describe(event));
       else if ((event.kind === 'published' || event.kind === 'worked') && format === 'json') void report(summary(event), '').catch(() => undefined);
+      else if (event.kind === 'waiting' && !verbose) progress.show(`waiting: ${event.for.join('; ')}`);
       else if (event.kind === 'handler-output') pass(event.bytes);
       else if (!quiet) remark(event);
     },

@@ -2,11 +2,10 @@ import * as z from 'zod/mini';
 import { createSession, type Session } from '../amqp/connection/session.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
-import { MAX_TIMER } from '../model/quantity.ts';
 import { quote } from '../model/text.ts';
+import { milliseconds } from './names.ts';
 import { checkedOptions } from './options.ts';
 
-const timer = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER));
 const filePath = z.optional(z.string().check(z.minLength(1)));
 
 /** How to reach a broker, and how long to go on trying. Durations are milliseconds. */
@@ -14,9 +13,9 @@ export const ConnectionConfig = z.strictObject({
   /** `amqp://` or `amqps://` URLs; with several, each is tried in turn. */
   url: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
   /** For one address: until the broker has accepted the login. Absent: what the URL says, else 10 s. */
-  connectTimeout: z.optional(timer()),
+  connectTimeout: z.optional(milliseconds()),
   /** How long to go on trying before the first success; absent: one round over all addresses, or `connectAttempts`. */
-  wait: z.optional(timer()),
+  wait: z.optional(milliseconds()),
   /** Rounds over all addresses before the first success; absent: one, or as many as fit into `wait`. */
   connectAttempts: z.optional(z.int().check(z.minimum(1), z.maximum(1_000_000))),
   /**
@@ -28,7 +27,9 @@ export const ConnectionConfig = z.strictObject({
   reconnect: z._default(z.boolean(), true),
   /** The shortest pause before an attempt to connect again, and the longest; a random one above the shortest, which may be longer each time. */
   reconnectDelay: z._default(
-    z.strictObject({ from: timer(0), to: timer(0) }).check(z.refine(({ from, to }) => from <= to, { error: 'must not begin with the longer pause' })),
+    z
+      .strictObject({ from: milliseconds(0), to: milliseconds(0) })
+      .check(z.refine(({ from, to }) => from <= to, { error: 'must not begin with the longer pause' })),
     { from: 0, to: 30_000 },
   ),
   /**
@@ -43,9 +44,9 @@ export const ConnectionConfig = z.strictObject({
     ),
   ),
   /** How long an alarm of the broker may block publishing before the run is given up. */
-  blockedTimeout: z._default(timer(), 300_000),
+  blockedTimeout: z._default(milliseconds(), 300_000),
   /** How long the broker may leave a question unanswered, such as a declaration, and send nothing else; then the connection counts as lost. */
-  answerTimeout: z._default(timer(), 30_000),
+  answerTimeout: z._default(milliseconds(), 30_000),
   /** Bytes that the body of a message may have that is received: it is held in memory. A larger one ends the run. */
   maxMessageSize: z._default(z.int().check(z.minimum(1), z.maximum(4_000_000_000)), 134_217_728),
   /** PEM files. */

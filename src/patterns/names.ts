@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { Failure } from '../model/failure.ts';
 import { parseTable } from '../model/message/field.ts';
 import type { FieldTable } from '../model/message/message.ts';
+import { MAX_TIMER } from '../model/quantity.ts';
 
 /** A name as AMQP holds it: at most 255 bytes. */
 export const shortString = z.string().check(z.refine((text) => Buffer.byteLength(text) <= 255, { error: 'must have at most 255 bytes' }));
@@ -24,6 +25,9 @@ export const fieldTable = z.custom<FieldTable>().check((given) => {
     given.issues.push({ code: 'custom', input: given.value, message: `is not valid: ${error.message}` });
   }
 });
+
+/** A duration in milliseconds, as long as a timer can be. */
+export const milliseconds = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER));
 
 /** A name that no other run has: the time and 52 random bits, without the start-up cost of node:crypto. */
 export function uniqueId(): string {

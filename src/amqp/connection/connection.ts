@@ -27,6 +27,8 @@ export interface DialConfig extends TlsConfig {
 export interface Connection {
   readonly model: ChannelModel;
   readonly address: Address;
+  /** What the broker calls itself: `RabbitMQ`; empty when it does not say. */
+  readonly product: string;
   /** The broker's version, such as `4.0.5`; empty when it does not say. */
   readonly version: string;
   /** The name of its cluster; empty when it does not say. A single node has one too. */
@@ -223,10 +225,11 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
     if (told) emit({ kind: 'unblocked', role });
     told = false;
   });
-  const { version = '', cluster_name: cluster = '' } = (model.connection.serverProperties ?? {}) as { version?: unknown; cluster_name?: unknown };
+  const { product = '', version = '', cluster_name: cluster = '' }: Record<string, unknown> = model.connection.serverProperties ?? {};
   const connection: Connection = {
     model,
     address,
+    product: String(product),
     version: String(version),
     cluster: String(cluster),
     lost,

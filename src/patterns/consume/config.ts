@@ -1,9 +1,8 @@
 import * as z from 'zod/mini';
 import { option } from '../../model/option.ts';
-import { MAX_TIMER } from '../../model/quantity.ts';
-import { queueName } from '../names.ts';
+import { milliseconds, queueName } from '../names.ts';
 
-const timer = z.optional(z.int().check(z.minimum(1), z.maximum(MAX_TIMER)));
+const timer = z.optional(milliseconds());
 /** What AMQP can express. */
 export const MAX_PREFETCH = 65_535;
 
@@ -23,7 +22,7 @@ export const limitsShape = {
   /** How many messages there must be; more or fewer is a failure. */
   expect: z.optional(z.int().check(z.minimum(0))),
   /** How long a surplus is waited for once as many have come as are expected; within the timeout. */
-  settle: z._default(z.int().check(z.minimum(0), z.maximum(MAX_TIMER)), 200),
+  settle: z._default(milliseconds(0), 200),
   /** Give everything back in the end. */
   requeue: z._default(z.boolean(), false),
   /** Reject instead of acknowledging: dead-letter. */

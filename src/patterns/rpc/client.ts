@@ -4,9 +4,8 @@ import { Requester } from '../../amqp/rpc/requester.ts';
 import { Failure } from '../../model/failure.ts';
 import { bytesOf } from '../../model/message/body.ts';
 import type { Body, Properties } from '../../model/message/message.ts';
-import { MAX_TIMER } from '../../model/quantity.ts';
 import { errorIn, type RpcReply } from '../../model/rpc.ts';
-import { queueName } from '../names.ts';
+import { milliseconds, queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
 import { checkedProperties } from '../publish/outgoing.ts';
 
@@ -14,7 +13,7 @@ import { checkedProperties } from '../publish/outgoing.ts';
 export const clientShape = {
   queue: queueName,
   /** How long a reply may take, in milliseconds. */
-  timeout: z._default(z.int().check(z.minimum(1), z.maximum(MAX_TIMER)), 30_000),
+  timeout: z._default(milliseconds(), 30_000),
   /** True: a request may be served twice, and is sent again when its reply may be lost with the connection. */
   idempotent: z._default(z.boolean(), false),
 };

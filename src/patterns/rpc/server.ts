@@ -8,7 +8,6 @@ import { queueType as typeOf } from '../../amqp/topology/queue-facts.ts';
 import { fewOf } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery, Message } from '../../model/message/message.ts';
-import { MAX_TIMER } from '../../model/quantity.ts';
 import { errorReply, type RpcAnswer, RpcError, type ServeCounts } from '../../model/rpc.ts';
 import { thrownText } from '../../model/text.ts';
 import type { Settlement } from '../../model/verdict.ts';
@@ -17,12 +16,10 @@ import { withinItsTime } from '../consume/handler-time.ts';
 import type { TakeContext } from '../consume/limits.ts';
 import { publishWhile } from '../consume/publish-while.ts';
 import { take } from '../consume/run.ts';
-import { queueName, shortString } from '../names.ts';
+import { milliseconds, queueName, shortString } from '../names.ts';
 import { checkedCall } from '../options.ts';
 import { checkedAnswer } from '../publish/outgoing.ts';
 import { queueShape, queueSpec } from '../queue/shape.ts';
-
-const timer = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER));
 
 /** What `rpcServer` takes; durations are milliseconds. */
 export const RpcServerConfig = z.strictObject({
@@ -32,17 +29,17 @@ export const RpcServerConfig = z.strictObject({
   /** Handlers at a time. */
   concurrency: z._default(z.int().check(z.minimum(1), z.maximum(MAX_PREFETCH)), 1),
   /** How long a handler may take for a request; its caller is told when it takes longer. */
-  handlerTimeout: z.optional(timer()),
+  handlerTimeout: z.optional(milliseconds()),
   /** How long handlers may go on once the run is stopped. */
-  grace: z._default(timer(0), 30_000),
+  grace: z._default(milliseconds(0), 30_000),
   /** Of replies whose handler does not say. */
   replyContentType: z.optional(shortString),
   /** Stop after as many requests. */
   count: z.optional(z.int().check(z.minimum(1))),
   /** Stop after as long without a request. */
-  idle: z.optional(timer()),
+  idle: z.optional(milliseconds()),
   /** Stop after as long, whatever has come. */
-  timeout: z.optional(timer()),
+  timeout: z.optional(milliseconds()),
 });
 export type RpcServerConfig = z.output<typeof RpcServerConfig>;
 

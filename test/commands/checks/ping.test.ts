@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { brokerUrl } from '../../support/broker.ts';
+import { deadPort, silentPort } from '../../support/faults.ts';
+import { ownBroker } from '../../support/own-broker.ts';
+import { json, rmq } from '../../support/rmq.ts';
+
+interface Pong {
+  readonly product: string;
+  readonly version: string;
+  readonly vhost: string;
+  readonly address: string;
+  readonly roundTrip: number;
+}
+
+test('ping logs in, opens a channel, and names product, version, vhost and round trip', async () => {
+  const pong = json<Pong>(await rmq(['ping', '--json']));
+  assert.equal(pong.product, 'RabbitMQ');
+  assert.match(pong.version, /^\d+\.\d+\.\d+/);
+  assert.equal(pong.vhost, '/');
+  assert.ok(pong.roundTrip > 0);
+  assert.doesNotMatch(JSON.stringify(pong), /guest:/);
+  const { code, stdout, stderr } = await rmq(['ping']);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, new RegExp(`^RabbitMQ ${pong.version.replaceAll('.', '\\.')} at amqp://guest@.* answers in [\\d.]+ ms \\(vhost "/"\\)\n$`));
+  assert.equal(stderr, '');
+});
+
+test('ping says by its exit code why the broker does not answer', async (t) => {
+  const dead = `amqp://guest:guest@127.0.0.1:${await deadPort()}`;
+  assert.equal((await rmq(['ping', '--url', dead])).code, 69);
+  const denied = await rmq(['ping', '--url', brokerUrl().replace('guest:guest', 'guest:wrong')]);
+  assert.equal(denied.code, 77, denied.stderr);
+  const vhost = await rmq(['ping', '--url', `${brokerUrl().replace(/\/[^/]*$/, '')}/nowhere`]);
+  assert.ok(vhost.code === 77 || vhost.code === 66, vhost.stderr);
+  const silent = `amqp://127.0.0.1:${(await silentPort(t)).port}`;
+  const late = await rmq(['ping', '--url', silent, '--timeout', '300ms']);
+  assert.equal(late.code, 124, late.stderr);
+  assert.match(late.stderr, /300 ms/);
+});
+
+test('ping waits for a broker that is starting when it is asked to', async (t) => {
+  const broker = await ownBroker(t);
+  const [node] = broker.nodes;
+  await node.shutdown();
+  const waiting = rmq(['ping', '--wait', '60s', '--url', node.url], { timeout: 120_000 });
+  await node.restart();
+  const { code, stderr } = await waiting;
+  assert.equal(code, 0, stderr);
+});
