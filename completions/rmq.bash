@@ -36,7 +36,7 @@ _rmq_level() {
       commands=('run' 'start' 'stop' 'status')
       ;;
     'publish')
-      flags+=('value --queue -q' 'value --exchange -e' 'value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -')
+      flags+=('value --queue -q' 'value --exchange -e' 'value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --delay -')
       arguments=1
       ;;
     'consume')
@@ -60,7 +60,7 @@ _rmq_level() {
       arguments=1
       ;;
     'work publish')
-      flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -')
+      flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --delay -')
       arguments=2
       ;;
     'work run')
@@ -70,7 +70,7 @@ _rmq_level() {
       command=2
       ;;
     'fanout publish')
-      flags+=('value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -')
+      flags+=('value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --delay -')
       arguments=2
       ;;
     'fanout subscribe')
@@ -78,7 +78,7 @@ _rmq_level() {
       arguments=2
       ;;
     'topic publish')
-      flags+=('value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -')
+      flags+=('value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --delay -')
       arguments=3
       ;;
     'topic subscribe')
@@ -170,17 +170,21 @@ _rmq_values() {
   choices=() source=
   case $1 in
     'publish --file') source=file ;;
+    'publish --data') source=file ;;
     'publish --returned') source=file ;;
     'queue declare --queue-type') choices=('classic' 'quorum' 'stream') ;;
     'work publish --queue-type') choices=('classic' 'quorum') ;;
     'work publish --file') source=file ;;
+    'work publish --data') source=file ;;
     'work publish --returned') source=file ;;
     'work run --queue-type') choices=('classic' 'quorum') ;;
     'work run 2') source=command ;;
     'fanout publish --file') source=file ;;
+    'fanout publish --data') source=file ;;
     'fanout publish --returned') source=file ;;
     'fanout subscribe --queue-type') choices=('classic' 'quorum') ;;
     'topic publish --file') source=file ;;
+    'topic publish --data') source=file ;;
     'topic publish --returned') source=file ;;
     'topic subscribe --queue-type') choices=('classic' 'quorum') ;;
     'rpc call --file') source=file ;;

@@ -26,7 +26,7 @@ function __rmq_level
         case 'broker'
             set __rmq_below 1
         case 'publish'
-            set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout --returned
+            set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --delay
         case 'consume'
             set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --settle --priority --offset --management-url
         case 'queue declare'
@@ -37,16 +37,16 @@ function __rmq_level
             set -a __rmq_valued --management-url
         case 'exchange delete'
         case 'work publish'
-            set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout --returned
+            set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --delay
         case 'work run'
             set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --concurrency --prefetch --handler-timeout --retries --backoff --requeue-delay --grace -n --count --idle --timeout --on-exit
             set __rmq_command 2
         case 'fanout publish'
-            set -a __rmq_valued -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout --returned
+            set -a __rmq_valued -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --delay
         case 'fanout subscribe'
             set -a __rmq_valued --queue-type --prefetch -n --count --idle --timeout --expect --settle --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
         case 'topic publish'
-            set -a __rmq_valued --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --rate --window --confirm-timeout --timeout --returned
+            set -a __rmq_valued --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --delay
         case 'topic subscribe'
             set -a __rmq_valued --queue --queue-type --prefetch -n --count --idle --timeout --expect --settle --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
         case 'topic match'
@@ -300,6 +300,8 @@ complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --keep-broker-headers' -
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -n --count' -l count -s n -x -d 'publish the body N times; of lines or envelopes the first N'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --chomp' -l chomp -d 'drop one newline at the end of standard input or of a file'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --allow-empty' -l allow-empty -d 'send an empty message where standard input or a file is empty'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --template' -l template -d 'fill {{n}}, {{uuid}}, {{now}} and {{random 1 100}} in body, headers and key'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --data' -l data -r -F -d 'a message for each row of a .csv or .ndjson file, with its {{field}} filled in; -n N takes the first N'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --no-confirm' -l no-confirm -d 'do not wait for the broker to take responsibility'
@@ -307,6 +309,7 @@ complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --allow-unroutable' -l a
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
 
 # rmq consume
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (1000)'
@@ -371,6 +374,8 @@ complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --keep-broker-heade
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks -n --count' -l count -s n -x -d 'publish the body N times; of lines or envelopes the first N'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --chomp' -l chomp -d 'drop one newline at the end of standard input or of a file'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --allow-empty' -l allow-empty -d 'send an empty message where standard input or a file is empty'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --template' -l template -d 'fill {{n}}, {{uuid}}, {{now}} and {{random 1 100}} in body, headers and key'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --data' -l data -r -F -d 'a message for each row of a .csv or .ndjson file, with its {{field}} filled in; -n N takes the first N'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --no-confirm' -l no-confirm -d 'do not wait for the broker to take responsibility'
@@ -378,6 +383,7 @@ complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --allow-unroutable'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
 
 # rmq work run
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
@@ -427,6 +433,8 @@ complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --keep-broker-hea
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks -n --count' -l count -s n -x -d 'publish the body N times; of lines or envelopes the first N'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --chomp' -l chomp -d 'drop one newline at the end of standard input or of a file'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --allow-empty' -l allow-empty -d 'send an empty message where standard input or a file is empty'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --template' -l template -d 'fill {{n}}, {{uuid}}, {{now}} and {{random 1 100}} in body, headers and key'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --data' -l data -r -F -d 'a message for each row of a .csv or .ndjson file, with its {{field}} filled in; -n N takes the first N'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --no-confirm' -l no-confirm -d 'do not wait for the broker to take responsibility'
@@ -434,6 +442,7 @@ complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --allow-unroutabl
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
 
 # rmq fanout subscribe
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
@@ -491,6 +500,8 @@ complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --keep-broker-head
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks -n --count' -l count -s n -x -d 'publish the body N times; of lines or envelopes the first N'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --chomp' -l chomp -d 'drop one newline at the end of standard input or of a file'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --allow-empty' -l allow-empty -d 'send an empty message where standard input or a file is empty'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --template' -l template -d 'fill {{n}}, {{uuid}}, {{now}} and {{random 1 100}} in body, headers and key'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --data' -l data -r -F -d 'a message for each row of a .csv or .ndjson file, with its {{field}} filled in; -n N takes the first N'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --no-confirm' -l no-confirm -d 'do not wait for the broker to take responsibility'
@@ -498,6 +509,7 @@ complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --allow-unroutable
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
 
 # rmq topic subscribe
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --queue' -l queue -x -d 'a durable queue of this name, declared when it is missing; without it, a temporary one'

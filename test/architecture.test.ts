@@ -34,6 +34,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   '@clack': ['output/checklist.ts'],
   'string-width': ['text/width.ts'],
   '@marcbachmann': ['patterns/dlx/filter/'],
+  'csv-parse': ['patterns/publish/rows.ts'],
   zod: ['patterns/', 'broker/', 'commands/command.ts', 'commands/flags/', 'commands/completion/index.ts', 'commands/help/config.ts'],
 };
 

@@ -9,6 +9,8 @@ export const publishCommand = defineCommand({
     ['rmq publish -q orders "hello"', 'one message, straight to a queue'],
     ['rmq publish -e events -r order.created -H tenant=acme -f order.json', 'a file through an exchange, with a header'],
     ['seq 1000 | rmq publish -q orders --lines', 'a message per line'],
+    ['rmq publish -q orders --data orders.csv \'{"order":"{{id}}"}\'', 'a message per row; --template -n 100 fills {{n}} and {{uuid}}'],
+    ['rmq publish -q reminders --delay 15m "still open"', 'it waits in a durable queue, and nothing has to run for it'],
     ['rmq publish --envelopes -q b < a.ndjson', 'what rmq consume a -o json --drain > a.ndjson has kept; rmq dlx move a b needs no file'],
   ],
   readsStdin,

@@ -20,6 +20,17 @@ export async function readyCount(connection: Connection, queue: string): Promise
   return onOwnChannel(connection, async (channel) => (await channel.checkQueue(queue)).messageCount);
 }
 
+/** True when there is such a queue. */
+export async function queueExists(connection: Connection, queue: string): Promise<boolean> {
+  try {
+    await readyCount(connection, queue);
+    return true;
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'missing') return false;
+    throw error;
+  }
+}
+
 /** How many messages are ready in a queue, and how many consumers it has. */
 export interface QueueCounts {
   readonly messages: number;

@@ -1,5 +1,6 @@
 import type { withSession } from '../../patterns/connection.ts';
-import type { Drafts, SourceConfig } from '../../patterns/publish/input.ts';
+import type { Drafts } from '../../patterns/publish/input.ts';
+import type { PublishingConfig } from '../../patterns/publish/publish.ts';
 import type { Runnable } from '../command.ts';
 import { argument, decimal, duration, fields, integer, off, path, paths, text, toggle } from './flag.ts';
 
@@ -42,12 +43,20 @@ export const sendingInputs = {
   returned: path('add each message that no queue is bound for to a file, as an envelope for publish --envelopes'),
 } as const;
 
+/** What is filled in. */
+export const templateInputs = {
+  template: toggle('fill {{n}}, {{uuid}}, {{now}} and {{random 1 100}} in body, headers and key'),
+  data: path('a message for each row of a .csv or .ndjson file, with its {{field}} filled in; -n N takes the first N', { value: 'FILE' }),
+} as const;
+
 /** The body and everything about it, as every publishing command takes it. */
 export const publishingInputs = {
   body: argument('the body; without it, --file or standard input', { optional: true }),
   ...messageInputs,
   ...sourceInputs,
+  ...templateInputs,
   ...sendingInputs,
+  delay: duration('let messages wait this long in a durable queue before they go where they are sent'),
 } as const;
 
 /** Standard input is the body where no other is given. */
@@ -60,7 +69,7 @@ interface Publishing<I extends object, C> extends Pick<Runnable<I, C, Record<nev
 }
 
 /** What a publishing command loads: it opens where the bodies come from, and publishes them over a session. */
-export function publishing<I extends object, C extends SourceConfig>(
+export function publishing<I extends object, C extends PublishingConfig>(
   load: () => Promise<Publishing<I, C>>,
 ): () => Promise<Runnable<I, C, Record<never, never>>> {
   return async () => {
@@ -73,7 +82,9 @@ export function publishing<I extends object, C extends SourceConfig>(
       ...rest,
       run: async (config, context) => {
         const { connection, emit, signal } = context;
-        const drafts = await openDrafts(config, context, signal);
+        const isFilled = config.template || config.data !== undefined;
+        const open = isFilled ? (await import('../../patterns/publish/templated.ts')).openTemplated : openDrafts;
+        const drafts = await open(config, context, signal);
         await withSession(connection, (session) => publish(session, config, drafts), emit, signal);
         return undefined;
       },

@@ -51,6 +51,14 @@ export const sourceShape = {
   allowEmpty: z._default(z.boolean(), false),
 };
 
+/** What is filled in for each message, and with what. */
+export const templateShape = {
+  /** True: what stands in double braces in the body, the properties and the routing key is filled. */
+  template: z._default(z.boolean(), false),
+  /** A file with a row of fields for each message, which are filled in. */
+  data: z.optional(z.string().check(z.minLength(1))),
+};
+
 const MessageConfig = z.object(messageShape);
 const SourceConfig = z.object(sourceShape);
 export type MessageConfig = z.output<typeof MessageConfig>;
@@ -106,7 +114,7 @@ export async function openDrafts(config: SourceConfig & { readonly returned?: st
 }
 
 /** What is added to the file that is read would be read, come back and be added again. */
-function checkNoLoop(sources: readonly Source[], returned: string): void {
+export function checkNoLoop(sources: readonly Source[], returned: string): void {
   const written = statSync(returned, { throwIfNoEntry: false });
   const looped = sources.find(({ stream }) => {
     const { fd } = stream as { readonly fd?: unknown };
@@ -119,7 +127,7 @@ function checkNoLoop(sources: readonly Source[], returned: string): void {
 }
 
 /** Refuses flags that contradict each other. */
-function checkSource({ body, lines, envelopes, keepBrokerHeaders, count, chomp }: SourceConfig, files: readonly string[]): void {
+export function checkSource({ body, lines, envelopes, keepBrokerHeaders, count, chomp }: SourceConfig, files: readonly string[]): void {
   const refuse = (what: string, hint?: string): never => {
     throw new Failure('usage', what, hint === undefined ? {} : { hint });
   };
@@ -201,7 +209,15 @@ async function readWhole(stream: Readable, signal: AbortSignal): Promise<Buffer>
   return Buffer.concat(chunks);
 }
 
-function openSource(file: string | undefined, { stdin, open, stdinIsTerminal }: Input): Source {
+/** The one body of an input that is read whole. */
+export async function readBody(config: SourceConfig, input: Input, signal: AbortSignal): Promise<Buffer> {
+  if (config.body !== undefined) return Buffer.from(config.body);
+  const [file] = config.file ?? [];
+  for await (const [draft] of readWholes([openSource(file, input)], { ...config, count: 1 }, signal)) if (draft !== undefined) return draft.body;
+  return Buffer.alloc(0);
+}
+
+export function openSource(file: string | undefined, { stdin, open, stdinIsTerminal }: Input, named: 'file' | 'data' = 'file'): Source {
   if (file === undefined || file === '-') {
     if (file === undefined && stdinIsTerminal) {
       throw new Failure('usage', `there is nothing to publish: no ${option('body')}, no ${option('file')}, and standard input is a terminal`, {
@@ -214,7 +230,7 @@ function openSource(file: string | undefined, { stdin, open, stdinIsTerminal }: 
     return { name: file, stream: open(file) };
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    throw new Failure(missing ? 'missing' : 'io', `${option('file')}: ${missing ? 'no file' : 'cannot read'} ${file}`, { cause: error });
+    throw new Failure(missing ? 'missing' : 'io', `${option(named)}: ${missing ? 'no file' : 'cannot read'} ${file}`, { cause: error });
   }
 }
 

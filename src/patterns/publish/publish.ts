@@ -6,10 +6,32 @@ import { Failure } from '../../model/failure.ts';
 import { withoutBrokerHeaders } from '../../model/message/broker-headers.ts';
 import { type Message, placeOf } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
-import { formatCount } from '../../model/quantity.ts';
+import { formatCount, formatDuration, MAX_TIMER } from '../../model/quantity.ts';
 import { queueName, shortString, uniqueId } from '../names.ts';
-import { type Draft, type Drafts, type MessageConfig, messageShape, propertiesOf, type SourceConfig, sourceShape } from './input.ts';
-import { type SendingConfig, sendingRules, sendingShape, sendMessages } from './send.ts';
+import { type Draft, type Drafts, messageShape, propertiesOf, sourceShape, templateShape } from './input.ts';
+import { sendingRules, sendingShape, sendMessages } from './send.ts';
+
+/** What every publishing command takes besides where to. */
+export const publishingShape = {
+  ...messageShape,
+  ...sourceShape,
+  ...templateShape,
+  ...sendingShape,
+  /** Milliseconds that messages wait, in a queue of their own, before they go where they are sent. */
+  delay: z.optional(z.int().check(z.minimum(1), z.maximum(MAX_TIMER))),
+};
+
+const PublishingConfig = z.object(publishingShape);
+/** What every publishing command knows about its messages and how to send them. */
+export type PublishingConfig = z.output<typeof PublishingConfig>;
+
+/** What holds between them: for `check` of every config that has them. */
+export const publishingRules = [
+  ...sendingRules,
+  z.refine<Pick<PublishingConfig, 'delay' | 'ttl'>>(({ delay, ttl }) => delay === undefined || ttl === undefined, {
+    error: () => `${option('delay')} and ${option('ttl')} exclude each other: the broker drops the time of a message that it hands on`,
+  }),
+] as const;
 
 /** What `publish` takes. Without queue, exchange and routing key, each envelope goes where it says itself. */
 export const PublishConfig = z
@@ -17,11 +39,9 @@ export const PublishConfig = z
     queue: z.optional(queueName),
     exchange: z.optional(shortString),
     routingKey: z.optional(shortString),
-    ...messageShape,
-    ...sourceShape,
-    ...sendingShape,
+    ...publishingShape,
   })
-  .check(...sendingRules);
+  .check(...publishingRules);
 export type PublishConfig = z.output<typeof PublishConfig>;
 
 /**
@@ -38,7 +58,7 @@ export async function publish(session: Session, config: PublishConfig, drafts: D
  *
  * @throws Failure `usage`
  */
-export function checkDestination({ queue, exchange, routingKey, body, envelopes }: PublishConfig): void {
+export function checkDestination({ queue, exchange, routingKey, body, envelopes, delay, template, data }: PublishConfig): void {
   if (queue !== undefined && (exchange !== undefined || routingKey !== undefined)) {
     throw new Failure('usage', `${option('queue')} excludes ${option('exchange')} and ${option('routingKey')}`, {
       hint: `${option('queue')} publishes straight to a queue; ${option('exchange')} with ${option('routingKey')} publishes through an exchange`,
@@ -48,6 +68,10 @@ export function checkDestination({ queue, exchange, routingKey, body, envelopes 
     throw new Failure('usage', `no destination: use ${option('queue', 'QUEUE')}, or ${option('exchange', 'EXCHANGE')} with ${option('routingKey', 'KEY')}`, {
       hint: `only messages read with ${option('envelopes')} name their own destination`,
     });
+  }
+  if (delay === undefined || queue !== undefined) return;
+  if (exchange === undefined && (routingKey === undefined || template || data !== undefined)) {
+    throw new Failure('usage', `${option('delay')} needs one destination: use ${option('queue', 'QUEUE')} or ${option('exchange', 'EXCHANGE')}`);
   }
 }
 
@@ -64,17 +88,18 @@ export interface Target {
   readonly routingKey?: string | undefined;
 }
 
-/** What every publishing command knows about its messages and how to send them. */
-export type DraftsConfig = MessageConfig & SendingConfig & Pick<SourceConfig, 'envelopes' | 'keepBrokerHeaders'>;
-
 /**
  * Completes drafts and publishes them; see `sendMessages` for what that means and for its failures. An envelope that does not
  * say where to, when the target does not either, is as broken as one that is none.
  */
-export async function publishDrafts(session: Session, config: DraftsConfig, drafts: Drafts, target: Target): Promise<PublishCounts> {
+export async function publishDrafts(session: Session, config: PublishingConfig, drafts: Drafts, target: Target): Promise<PublishCounts> {
   const left = { envelopes: 0 };
+  const { delay } = config;
+  const address = delay === undefined ? target : await delayed(session, config, delay, target);
+  const told = describeTarget(target);
   try {
-    return await sendMessages(session, config, completed(drafts, completing(config, target, left)), describeTarget(target));
+    const messages = completed(drafts, completing(config, address, left));
+    return await sendMessages(session, config, messages, delay === undefined ? told : `${told}, where they will be in ${formatDuration(delay)}`);
   } finally {
     if (left.envelopes > 0) {
       const which = formatCount(left.envelopes, 'envelope');
@@ -86,18 +111,36 @@ export async function publishDrafts(session: Session, config: DraftsConfig, draf
   }
 }
 
+/** Where messages wait that are to go to the target later. */
+async function delayed(session: Session, config: PublishingConfig, pause: number, { exchange, routingKey }: Target): Promise<Target> {
+  if (exchange === undefined) throw new Failure('usage', `${option('delay')} needs one destination`, { hint: 'each envelope names its own' });
+  const { prepareDelay } = await import('./delay.ts');
+  const address = await prepareDelay(session, pause, { exchange, routingKey }, config.allowUnroutable);
+  return { routingKey, ...address };
+}
+
 async function* completed(drafts: Drafts, complete: (draft: Draft) => Message | Failure): AsyncGenerator<readonly (Message | Failure)[]> {
   for await (const batch of drafts) yield batch.map((draft) => (draft instanceof Failure ? draft : complete(draft)));
 }
 
 /** Fills in where a draft goes and what the flags say: a flag wins over the envelope, headers are merged one by one. */
-function completing(config: DraftsConfig, target: Target, left: { envelopes: number }): (draft: Draft) => Message | Failure {
+function completing(config: PublishingConfig, target: Target, left: { envelopes: number }): (draft: Draft) => Message | Failure {
   const flags = propertiesOf(config);
   if (!config.envelopes) {
     const { exchange = '', routingKey = '' } = target;
+    const isFilled = config.template || config.data !== undefined;
     // One id per message, made once: a message that is sent again after a lost connection can be told from a new one.
     const run = uniqueId();
     let number = 0;
+    if (isFilled) {
+      return (draft) => ({
+        exchange,
+        routingKey: draft.routingKey ?? routingKey,
+        properties: { deliveryMode: 2, messageId: `${run}-${++number}`, ...draft.properties },
+        body: draft.body,
+        from: draft,
+      });
+    }
     // Lines come by the hundred thousand: one object of one shape each.
     if (Object.keys(flags).length === 0)
       return (draft) => ({ exchange, routingKey, properties: { deliveryMode: 2, messageId: `${run}-${++number}` }, body: draft.body, from: draft });
@@ -112,6 +155,9 @@ function completing(config: DraftsConfig, target: Target, left: { envelopes: num
       return new Failure('data', `${placeOf(draft)}: the envelope has neither exchange nor routingKey`, {
         hint: `${option('queue', 'QUEUE')} sends all of them to one queue`,
       });
+    }
+    if (config.delay !== undefined && properties.expiration !== undefined && flags.expiration === undefined) {
+      return new Failure('data', `${placeOf(draft)}: the envelope has an expiration, which the broker drops from a message that it hands on later`);
     }
     const headers = flags.headers === undefined ? properties.headers : { ...properties.headers, ...flags.headers };
     return {

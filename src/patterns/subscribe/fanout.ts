@@ -8,9 +8,8 @@ import type { WorkOptions } from '../consume/give-back.ts';
 import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
 import { exchangeName, queueName, shortString } from '../names.ts';
 import { checkedCall, checkedOptions } from '../options.ts';
-import { type Drafts, messageShape, sourceShape } from '../publish/input.ts';
-import { publishDrafts } from '../publish/publish.ts';
-import { sendingRules, sendingShape } from '../publish/send.ts';
+import type { Drafts } from '../publish/input.ts';
+import { publishDrafts, publishingRules, publishingShape } from '../publish/publish.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from '../queue/shape.ts';
 import { workerShape } from '../work/config.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
@@ -22,11 +21,9 @@ export const FanoutPublishConfig = z
   .strictObject({
     exchange,
     routingKey: z.optional(shortString),
-    ...messageShape,
-    ...sourceShape,
-    ...sendingShape,
+    ...publishingShape,
   })
-  .check(...sendingRules);
+  .check(...publishingRules);
 export type FanoutPublishConfig = z.output<typeof FanoutPublishConfig>;
 
 interface Service {

@@ -8,9 +8,8 @@ import type { WorkOptions } from '../consume/give-back.ts';
 import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
 import { exchangeName, queueName, shortString } from '../names.ts';
 import { checkedCall, checkedOptions } from '../options.ts';
-import { type Drafts, messageShape, sourceShape } from '../publish/input.ts';
-import { publishDrafts } from '../publish/publish.ts';
-import { sendingRules, sendingShape } from '../publish/send.ts';
+import type { Drafts } from '../publish/input.ts';
+import { publishDrafts, publishingRules, publishingShape } from '../publish/publish.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from '../queue/shape.ts';
 import { workerShape } from '../work/config.ts';
 import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
@@ -18,7 +17,7 @@ import { declareMissing, exchangeTopology, type Subscription, subscribe, subscri
 const exchange = z._default(exchangeName, 'events.topic');
 
 /** A durable topic exchange and the key of everything that is published to it. */
-export const TopicPublishConfig = z.strictObject({ exchange, key: shortString, ...messageShape, ...sourceShape, ...sendingShape }).check(...sendingRules);
+export const TopicPublishConfig = z.strictObject({ exchange, key: shortString, ...publishingShape }).check(...publishingRules);
 export type TopicPublishConfig = z.output<typeof TopicPublishConfig>;
 
 const patternShape = {

@@ -10,6 +10,7 @@ import { option } from '../../model/option.ts';
 import type { QueueSpec, Topology } from '../../model/topology.ts';
 import { hasEnd } from '../consume/config.ts';
 import { retryQueueName } from '../retry-queues.ts';
+import { waitingQueue } from '../waiting-queue.ts';
 import { retryPauses, type WorkerConfig } from './config.ts';
 
 /** Where messages wait for another attempt, and for how many milliseconds. */
@@ -126,20 +127,10 @@ async function ensureDeadLetters(session: Session, connection: Connection, queue
 /** The queues in which messages wait: the broker hands each back when its time is over. */
 function retryTopology(queue: string, levels: readonly RetryLevel[], quorum: boolean): Topology {
   const distinct = new Map(levels.map((level) => [level.queue, level]));
-  // A quorum queue can wait for the work queue to take a message back; a classic one cannot.
-  const type = quorum ? { 'x-queue-type': 'quorum', 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' } : { 'x-queue-type': 'classic' };
   return {
     exchanges: [],
-    queues: [...distinct.values()].map(({ queue: name, pause }) => {
-      if (Buffer.byteLength(name) > 255)
-        throw new Failure('usage', `the name of the queue is too long for ${option('retries')}: "${name}" has more than 255 bytes`);
-      return {
-        name,
-        durable: true,
-        arguments: { ...type, 'x-message-ttl': pause, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue },
-        required: ['x-message-ttl', 'x-dead-letter-exchange', 'x-dead-letter-routing-key'],
-      };
-    }),
+    // A quorum queue can wait for the work queue to take a message back; a classic one cannot.
+    queues: [...distinct.values()].map(({ queue: name, pause }) => waitingQueue({ name, pause, exchange: '', routingKey: queue, quorum, askedBy: 'retries' })),
     bindings: [],
   };
 }

@@ -6,9 +6,8 @@ import type { Handler } from '../../model/verdict.ts';
 import type { WorkOptions } from '../consume/give-back.ts';
 import { queueName } from '../names.ts';
 import { checkedCall, checkedOptions } from '../options.ts';
-import { type Drafts, messageShape, sourceShape } from '../publish/input.ts';
-import { publishDrafts } from '../publish/publish.ts';
-import { sendingRules, sendingShape } from '../publish/send.ts';
+import type { Drafts } from '../publish/input.ts';
+import { publishDrafts, publishingRules, publishingShape } from '../publish/publish.ts';
 import { queueRules, queueShape, queueSpec } from '../queue/shape.ts';
 import { workerShape } from './config.ts';
 import { prepareQueue, prepareWorker } from './prepare.ts';
@@ -38,9 +37,7 @@ export async function declareWorkQueue(session: Session, options: Pick<WorkConfi
 }
 
 /** What `publishTasks` takes: the queue, how it is declared when it is missing, and the messages. */
-export const WorkPublishConfig = z
-  .strictObject({ queue: queueName, ...queueShape, ...messageShape, ...sourceShape, ...sendingShape })
-  .check(...queueRules, ...sendingRules);
+export const WorkPublishConfig = z.strictObject({ queue: queueName, ...queueShape, ...publishingShape }).check(...queueRules, ...publishingRules);
 export type WorkPublishConfig = z.output<typeof WorkPublishConfig>;
 
 /**
