@@ -1,30 +1,49 @@
 import type { Command } from '../command.ts';
 
-const LOOK = 'rmq consume QUEUE --requeue -n N looks at messages and gives them back';
-const TAKE = 'rmq consume QUEUE -n N takes messages';
-const SEND = 'rmq publish -q QUEUE BODY sends a message to a queue';
-const LIST = 'rmq queue status QUEUE tells of one queue; rmq dlx list lists those that dead-letter';
-const DELETE = 'rmq queue delete QUEUE deletes a queue; rmq exchange delete EXCHANGE an exchange';
-const FOLLOW = 'rmq consume QUEUE prints messages as they come; rmq topic subscribe EXCHANGE PATTERN prints copies';
+/** What does it here, and what other tools call it: the clients of librabbitmq, rabbitmqadmin, rabtap, amqp-utils, nats and their kind. */
+const CALLED: readonly (readonly [hint: string, ...names: readonly string[]])[] = [
+  ['rmq publish -q QUEUE BODY sends a message to a queue', 'send', 'pub', 'produce', 'put', 'push', 'enqueue', 'emit', 'amqp-publish', 'amqpcat'],
+  ['rmq consume QUEUE -n N takes messages', 'get', 'receive', 'pop', 'dequeue', 'read', 'fetch', 'amqp-get'],
+  ['rmq consume QUEUE --requeue -n N looks at messages and gives them back', 'peek', 'browse', 'look', 'view', 'dump'],
+  [
+    'rmq consume QUEUE prints messages as they come; rmq topic subscribe EXCHANGE PATTERN prints copies; rmq fanout subscribe EXCHANGE prints all',
+    'sub',
+    'tail',
+    'tap',
+    'spy',
+    'listen',
+    'subscribe',
+  ],
+  ['rmq work run QUEUE -- CMD runs a program for each message; rmq consume QUEUE prints them', 'amqp-consume', 'rabbitmq-cli-consumer', 'handle', 'worker'],
+  [
+    'rmq queue status QUEUE tells of one queue; rmq dlx list lists those that dead-letter',
+    'list',
+    'ls',
+    'list_queues',
+    'list-queues',
+    'queues',
+    'info',
+    'stats',
+    'statq',
+  ],
+  ['rmq queue declare QUEUE declares a queue', 'create', 'amqp-declare-queue', 'declare_queue', 'declare-queue'],
+  ['rmq queue declare QUEUE --bind EXCHANGE:KEY binds a queue', 'bind'],
+  [
+    'rmq queue delete QUEUE deletes a queue; rmq exchange delete EXCHANGE an exchange',
+    'remove',
+    'rm',
+    'drop',
+    'amqp-delete-queue',
+    'delete_queue',
+    'delete-queue',
+  ],
+  ['rmq dlx purge QUEUE removes the messages of any queue', 'purge', 'purge_queue', 'purge-queue', 'clear', 'empty'],
+  ['rmq dlx replay QUEUE sends dead letters back; rmq dlx move FROM TO takes messages to another queue', 'redrive', 'shovel', 'requeue', 'retry'],
+  ['rmq rpc call QUEUE BODY sends a request; rmq rpc serve QUEUE -- CMD answers', 'req', 'request', 'reply', 'respond'],
+  ['rmq help other-tools tells what their commands are here', 'rabbitmqadmin', 'rabbitmqctl', 'rabtap', 'nats', 'plumber', 'kcat'],
+];
 
-/** What other tools call a command, and what does it here. */
-export const ELSEWHERE: Readonly<Record<string, string>> = {
-  bind: 'rmq queue declare QUEUE --bind EXCHANGE:KEY binds a queue',
-  create: 'rmq queue declare QUEUE declares a queue',
-  get: TAKE,
-  list: LIST,
-  ls: LIST,
-  peek: LOOK,
-  produce: SEND,
-  pub: SEND,
-  purge: 'rmq dlx purge QUEUE removes the messages of any queue',
-  receive: TAKE,
-  remove: DELETE,
-  rm: DELETE,
-  send: SEND,
-  sub: FOLLOW,
-  tail: FOLLOW,
-};
+export const ELSEWHERE: Readonly<Record<string, string>> = Object.fromEntries(CALLED.flatMap(([hint, ...names]) => names.map((name) => [name, hint])));
 
 /** What to say to somebody who has typed a command that is not there; undefined when nothing is like it. */
 export function insteadOf(word: string, commands: readonly Pick<Command, 'path'>[]): string | undefined {
