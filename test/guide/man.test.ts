@@ -29,7 +29,7 @@ test('npm installs the man pages that the build writes: rmq(1), one for each fir
   const written = await readdir(`${ROOT}dist/man`);
   const words = new Set(commands.map(({ path }) => `rmq-${path[0]}.1`));
   assert.deepEqual(written.sort(), ['rmq.1', ...words, ...topics.map(({ name }) => `rmq-${name}.7`)].sort());
-  assert.deepEqual([...packageJson.man].sort(), written.map((name) => `./dist/man/${name}`).sort());
+  assert.deepEqual([...packageJson.man].sort(), written.map((name) => `./dist/man/${name}`).sort(), 'the pages of dist/man stand in "man" of package.json');
 });
 
 test('a man page has what the help has, and groff has nothing to say about it', async () => {
