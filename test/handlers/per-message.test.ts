@@ -6,7 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { Failure, type FailureKind } from '../../src/model/failure.ts';
 import { parseExitTable } from '../../src/model/verdict.ts';
 import { isRunning, linesOf, program, scratchDirectory, untilGone } from '../support/programs.ts';
-import { delivery, each, ear, eventually, filesIn, inProcess, setEnvironment } from './stage.ts';
+import { inProcess } from './in-process.ts';
+import { delivery, each, ear, eventually, filesIn, setEnvironment } from './stage.ts';
 
 /** A temporary directory of the test's own, for this process too. */
 async function temporaryDirectory(t: TestContext): Promise<string> {

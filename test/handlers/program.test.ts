@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Failure, type FailureKind } from '../../src/model/failure.ts';
 import { isRunning, linesOf, program, scratchDirectory, untilGone } from '../support/programs.ts';
-import { delivery, ear, inProcess, NEVER, run, setEnvironment } from './stage.ts';
+import { inProcess } from './in-process.ts';
+import { delivery, ear, NEVER, run, setEnvironment } from './stage.ts';
 
 const AWKWARD = [
   '',

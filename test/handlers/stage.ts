@@ -1,10 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type Handlers, type ProgramHandlerConfig, programHandler } from '../../src/handlers/per-message.ts';
 import { type ProgramInput, type ProgramRun, runProgram } from '../../src/handlers/program.ts';
 import { type StreamHandlerConfig, streamHandler } from '../../src/handlers/stream.ts';
@@ -20,7 +16,7 @@ export function delivery(body: string | Buffer = '', more: Partial<Delivery> = {
 /** Milliseconds after which something hangs, on any machine: that fails a test, and does not stall all of them. */
 const NEVER_SO_LONG = 60_000;
 
-async function inTime<T>(promise: Promise<T>, told: () => string): Promise<T> {
+export async function inTime<T>(promise: Promise<T>, told: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`it hangs: ${told()}`)), NEVER_SO_LONG);
@@ -131,42 +127,4 @@ function assign(name: string, value: string | undefined): void {
 /** Everything below a directory. */
 export async function filesIn(directory: string): Promise<string[]> {
   return (await readdir(directory, { recursive: true })).sort();
-}
-
-export interface Outcome {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-const STAGE = fileURLToPath(import.meta.url);
-const HANDLERS = join(fileURLToPath(new URL('./', import.meta.url)), '../../src/handlers');
-
-/**
- * Runs a module in a process of its own, which ends when nothing keeps it any more: what the handlers export is at hand there, and
- * what this file does.
- */
-export async function inProcess(lines: string, env: Readonly<Record<string, string | undefined>> = {}): Promise<Outcome> {
-  const module = `
-    const { programHandler } = await import(${JSON.stringify(`${HANDLERS}/per-message.ts`)});
-    const { streamHandler } = await import(${JSON.stringify(`${HANDLERS}/stream.ts`)});
-    const { delivery, run, ear, NEVER } = await import(${JSON.stringify(STAGE)});
-    const onExit = { codes: new Map([[0, 'ack']]), other: 'retry' };
-    ${lines}`;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', module], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const said = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk: Buffer) => {
-    said.stdout += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    said.stderr += chunk.toString();
-  });
-  const ended = inTime(once(child, 'exit'), () => said.stderr).finally(() => child.kill('SIGKILL'));
-  const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
-  await Promise.all([child.stdout, child.stderr].map((pipe) => pipe.closed || once(pipe, 'close')));
-  return { code, signal, ...said };
 }

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { Failure } from '../../src/model/failure.ts';
 import { parseExitTable } from '../../src/model/verdict.ts';
 import { isRunning, linesOf, program, scratchDirectory, untilGone } from '../support/programs.ts';
-import { delivery, ear, inProcess, stream } from './stage.ts';
+import { inProcess } from './in-process.ts';
+import { delivery, ear, stream } from './stage.ts';
 
 /** A program that stays: `on` is run for each `task`, and `answer(task, …)` answers it. */
 function resident(on: string, { before = '', end = '' } = {}): string[] {
