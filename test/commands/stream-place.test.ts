@@ -40,7 +40,7 @@ for (const flags of [[], ['--offset', 'next'], ['--offset', 'last']]) {
   test(`a consumer of an empty or a silent stream (${what}) gets what is published while it is away`, async (t) => {
     for (const before of flags[1] === 'last' ? [[]] : [[], ['old', 'older']]) {
       const { consuming } = await streamOf(t, before);
-      const { run, meanwhile } = consuming([...flags, '--idle', '3s']);
+      const { run, meanwhile } = consuming([...flags, '--idle', '10s']);
       await run.until('stderr', 'the stream goes on at');
       await meanwhile(numbers(100));
       const result = await run.result;
@@ -53,7 +53,7 @@ for (const flags of [[], ['--offset', 'next'], ['--offset', 'last']]) {
 for (const offset of ['first', 'last', '0', '1h', new Date(Date.now() - 3_600_000).toISOString()]) {
   test(`a consumer of a stream from --offset ${offset.replace(/^\d{4}.*/, 'TIME')} goes on where it was: nothing twice, nothing left out`, async (t) => {
     const { consuming } = await streamOf(t, numbers(100));
-    const { run, meanwhile } = consuming(['--offset', offset, '--idle', '3s']);
+    const { run, meanwhile } = consuming(['--offset', offset, '--idle', '10s']);
     await run.until('stdout', '99\n');
     await meanwhile(numbers(100, 100));
     const result = await run.result;
@@ -82,7 +82,7 @@ test('limits count each message of a stream once, however often its connection i
 test('what retention has removed while a consumer was away is told', async (t) => {
   const small = { 'x-max-length-bytes': 100_000, 'x-stream-max-segment-size-bytes': 50_000 };
   const { consuming, more } = await streamOf(t, numbers(3), small);
-  const { run, meanwhile } = consuming(['--offset', 'first', '--idle', '5s', '-o', 'json']);
+  const { run, meanwhile } = consuming(['--offset', 'first', '--idle', '10s', '-o', 'json']);
   await run.until('stdout', '"body":"2"');
   const large = Buffer.alloc(10_000, 'x');
   // Segments are removed when another one is begun, which may leave none with a message.

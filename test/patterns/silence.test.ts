@@ -85,7 +85,7 @@ alone('a large message that takes longer than --confirm-timeout on a slow networ
     const name = await queue();
     const between = await proxy(t, brokerUrl(), tls === undefined ? {} : { tls });
     between.throttle(1_200_000);
-    const line = ['publish', '-q', name, '--json', '-v', '--confirm-timeout', '6s', '--cacert', authority.cacert, '--url', between.url];
+    const line = ['publish', '-q', name, '--json', '-v', '--confirm-timeout', '10s', '--cacert', authority.cacert, '--url', between.url];
     const result = await rmq(line, { input: Buffer.alloc(SIZE, 'x'), timeout });
     assert.equal(result.code, 0, result.stderr);
     assert.deepEqual(counts(result), [1, 1, 0, 0, 0]);

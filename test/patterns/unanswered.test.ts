@@ -88,7 +88,7 @@ test('bytes of a frame that is never finished are no sign of life: the heartbeat
 
 test('a slow network is not taken for a broker that answers nothing', async (t) => {
   const { name, url } = await spoiled(t, (between) => between.throttle(1_200_000));
-  const line = ['publish', '-q', name, '--no-confirm', '--answer-timeout', '6s', '--no-reconnect', '--url', url];
+  const line = ['publish', '-q', name, '--no-confirm', '--answer-timeout', '10s', '--no-reconnect', '--url', url];
   // The end of the run is a question whose answer comes after all of this.
   const { code, stderr } = await rmq(line, { input: Buffer.alloc(16_000_000, 'x'), timeout: 60_000 });
   assert.equal(code, 0, stderr);
