@@ -3,7 +3,7 @@
 # Sets what the walk has to know of a level: whether commands are below it, which flags take a value, and which of its
 # arguments begins a command.
 function __rmq_level
-    set -g __rmq_valued -u --url --uri --connect-timeout --wait --connect-attempts --max-reconnects --reconnect-delay --heartbeat --blocked-timeout --answer-timeout --max-message-size --cacert --cert --key --passphrase-file --servername --name --url-file -o --output
+    set -g __rmq_valued -u --url --uri --connect-timeout --wait --connect-attempts --max-reconnects --reconnect-delay --heartbeat --blocked-timeout --answer-timeout --max-message-size --cacert --cert --key --passphrase-file --servername --name --url-file --password-command --token-command -o --output
     set -g __rmq_below 0
     set -g __rmq_command 0
     switch "$__rmq_path"
@@ -210,6 +210,8 @@ complete -c rmq -n '__rmq_lacks --servername' -l servername -x -d 'name expected
 complete -c rmq -n '__rmq_lacks --insecure' -l insecure -d 'accept any certificate'
 complete -c rmq -n '__rmq_lacks --name' -l name -x -d 'connection name shown by the broker'
 complete -c rmq -n '__rmq_lacks --url-file' -l url-file -r -F -d 'read the URL from a file'
+complete -c rmq -n '__rmq_lacks --password-command' -l password-command -x -d 'sh -c CMD prints the password; it runs before the first connection, and again when the password is refused'
+complete -c rmq -n '__rmq_lacks --token-command' -l token-command -x -d 'sh -c CMD prints an OAuth 2.0 token; it runs again before that expires'
 complete -c rmq -n '__rmq_lacks -o --output' -l output -s o -x -a 'text json raw' -d 'output format'
 complete -c rmq -n '__rmq_lacks --json' -l json -d 'same as -o json'
 complete -c rmq -n '__rmq_lacks --quiet' -l quiet -d 'print results and errors only'

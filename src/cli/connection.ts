@@ -41,7 +41,24 @@ export async function connectionOf(globals: Decoded, io: Io, { emit, signal, tim
     emit({ kind: 'note', text: 'ps shows the password in --url to every user of this machine: --url-file PATH or RMQ_URL hides it' });
   }
   const own = Object.entries(globals).filter(([key]) => key in connectionFlags);
-  return check(ConnectionConfig, { ...Object.fromEntries(own), url: urls.flatMap((url) => url.trim().split(NEXT_URL)) }, connectionFlags);
+  const config = { ...Object.fromEntries(own), ...secretsOf(globals), url: urls.flatMap((url) => url.trim().split(NEXT_URL)) };
+  return check(ConnectionConfig, config, connectionFlags);
+}
+
+/** The commands that print a password or a token; none runs before a connection needs it. */
+function secretsOf({ password, token }: Decoded): Pick<ConnectionConfig, 'password' | 'token'> {
+  if (password !== undefined && token !== undefined) throw new Failure('usage', '--password-command and --token-command exclude each other');
+  return {
+    ...(typeof password === 'string' && { password: printedBy('--password-command', password) }),
+    ...(typeof token === 'string' && { token: printedBy('--token-command', token) }),
+  };
+}
+
+function printedBy(name: string, line: string): NonNullable<ConnectionConfig['password']> {
+  return async (signal) => {
+    const { outputOfCommand } = await import('../handlers/secret-command.ts');
+    return outputOfCommand(line, name, signal);
+  };
 }
 
 /** The first that is set: flag, environment, a node in the background, the default. */

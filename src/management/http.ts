@@ -8,7 +8,8 @@ export interface ManagementConfig {
   /** Such as `http://localhost:15672`; a user and password in it win over those of the broker's URL. */
   readonly url: string;
   readonly username: string;
-  readonly password: string;
+  /** A function where it has to be asked for, with each request. */
+  readonly password: string | ((signal: AbortSignal) => Promise<string>);
   readonly vhost: string;
   /** Milliseconds for one answer. */
   readonly timeout: number;
@@ -37,9 +38,10 @@ const portHint = (): string => `the management plugin usually listens on port 15
 export function openRequests(config: ManagementConfig): { readonly root: string; readonly ask: Ask } {
   const { root, ...own } = placeOf(config.url);
   const username = own.username ?? config.username;
-  const credentials = `${username}:${own.username === undefined ? config.password : (own.password ?? '')}`;
-  const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
+  const password = own.username === undefined ? config.password : (own.password ?? '');
   const ask: Ask = async (method, path, body) => {
+    const credentials = `${username}:${typeof password === 'string' ? password : await password(config.signal)}`;
+    const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
     const text = body === undefined ? '' : JSON.stringify(body);
     const response = await send(`${root}/api/${path}`, root, config, {
       method,

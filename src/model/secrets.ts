@@ -2,13 +2,32 @@
 const secrets = new Set<string>();
 /** Shorter passwords are part of many harmless words. */
 const SHORTEST = 4;
+const MOST = 1_000;
 
 /** Remembers the password of a URL for `masked`. A password that equals the user's name, such as guest, is not secret. */
 export function keepSecret(url: string): void {
   const [, user = '', written = ''] = /^[a-z][a-z0-9+.-]*:\/\/([^\s:@/]*):(\S*)@/i.exec(url.trim()) ?? [];
-  const password = decoded(written);
-  if (password === decoded(user) || password.length < SHORTEST) return;
+  keepPassword(decoded(user), decoded(written), written);
+}
+
+/** Remembers a password or a token in the same way; `written` is how it stood in a URL. */
+export function keepPassword(user: string, password: string, written = password): void {
+  if (password === user || password.length < SHORTEST) return;
   for (const form of [password, written, encodeURIComponent(password)]) secrets.add(form);
+  // A run without an end gets a new token every few minutes.
+  for (const oldest of secrets) if (secrets.size > MOST) secrets.delete(oldest);
+}
+
+/** A URL as it may be shown: without its password and its query. */
+export function shownUrl(url: string): string {
+  try {
+    const shown = new URL(url);
+    shown.password = '';
+    shown.search = '';
+    return shown.href;
+  } catch {
+    return masked(url);
+  }
 }
 
 /** True for a URL with a password that is not just the user's name. */

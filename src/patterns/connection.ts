@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { AskForSecret } from '../amqp/connection/credentials.ts';
 import { createSession, type Session } from '../amqp/connection/session.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
@@ -6,12 +7,20 @@ import { quote } from '../model/text.ts';
 import { milliseconds } from './names.ts';
 import { checkedOptions } from './options.ts';
 
+const secret = z.optional(z.custom<AskForSecret>((value) => typeof value === 'function', { error: 'must be a function that resolves with it' }));
 const filePath = z.optional(z.string().check(z.minLength(1)));
 
 /** How to reach a broker, and how long to go on trying. Durations are milliseconds. */
 export const ConnectionConfig = z.strictObject({
   /** `amqp://` or `amqps://` URLs; with several, each is tried in turn. */
   url: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
+  /** Resolves with the password, instead of the one in the URL: called before the first connection, and again when the password is refused. */
+  password: secret,
+  /**
+   * Resolves with an OAuth 2.0 token, which is sent as the password: called before the first connection, when the token is refused, and when 80 % of
+   * the time until it expires has passed.
+   */
+  token: secret,
   /** For one address: until the broker has accepted the login. Absent: what the URL says, else 10 s. */
   connectTimeout: z.optional(milliseconds()),
   /** How long to go on trying before the first success; absent: one round over all addresses, or `connectAttempts`. */

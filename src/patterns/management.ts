@@ -1,9 +1,11 @@
 import { type Address, parseAddress } from '../amqp/connection/address.ts';
 import type { Connection } from '../amqp/connection/connection.ts';
+import { credentialsOf } from '../amqp/connection/credentials.ts';
 import { type ManagementApi, openManagementApi } from '../management/api.ts';
 import type { ManagementTls } from '../management/http-exchange.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
+import { keepPassword } from '../model/secrets.ts';
 import { ConnectionConfig } from './connection.ts';
 import { checkedOptions } from './options.ts';
 
@@ -31,7 +33,14 @@ export function managementBesideBroker(
   timeout = config.connectTimeout ?? ANSWER_TIMEOUT,
 ): ManagementApi {
   const address = parseAddress(config.url[0] ?? '');
-  const { host, tls, username, password, vhost } = address;
+  const { host, tls, username, vhost } = address;
+  const credentials = credentialsOf(config);
+  const asked = async (until: AbortSignal): Promise<string> => {
+    const { text } = (await credentials?.secret(until)) ?? { text: '' };
+    keepPassword(username, text);
+    return text;
+  };
+  const password = credentials === undefined ? address.password : asked;
   const name = host.includes(':') ? `[${host}]` : host;
   const usual = tls ? `https://${name}:15671` : `http://${name}:15672`;
   return openManagementApi({ url: place.url ?? usual, username, password, vhost, timeout, signal, tls: (of) => tlsBeside(config, address, of) });

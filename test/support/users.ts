@@ -8,19 +8,26 @@ export interface Permissions {
   readonly read?: string;
   /** Such as `management`; none unless told. */
   readonly tags?: string;
+  /** Its name unless told. */
+  readonly password?: string;
 }
 
 /** A user of the shared broker who may do no more than this, for as long as the test runs. Resolves with the broker's URL for that user. */
-export async function restrictedUser(t: Cleanup, { configure = '^$', write = '^$', read = '^$', tags = '' }: Permissions): Promise<string> {
+export async function restrictedUser(t: Cleanup, { configure = '^$', write = '^$', read = '^$', tags = '', password }: Permissions): Promise<string> {
   const url = new URL(brokerUrl());
   const name = unique('user');
-  await ask('PUT', `users/${name}`, { password: name, tags });
+  await ask('PUT', `users/${name}`, { password: password ?? name, tags });
   t.after(() => ask('DELETE', `users/${name}`));
   const vhost = url.pathname.length > 1 ? url.pathname.slice(1) : '%2F';
   await ask('PUT', `permissions/${vhost}/${name}`, { configure, write, read });
   url.username = name;
-  url.password = name;
+  url.password = password ?? name;
   return url.href;
+}
+
+/** Gives a user of the shared broker another password. */
+export async function changePassword(user: string, password: string): Promise<void> {
+  await ask('PUT', `users/${user}`, { password, tags: '' });
 }
 
 async function ask(method: 'PUT' | 'DELETE', path: string, body?: unknown): Promise<void> {

@@ -8,10 +8,11 @@ import { formatDuration, formatSize } from '../../model/quantity.ts';
 import { watchFrames } from '../codec/amqplib-internals.ts';
 import type { Address } from './address.ts';
 import { channelFailure, replyCode } from './broker-errors.ts';
+import type { CredentialsConfig } from './credentials.ts';
 import { handshakeFailure, timeoutFailure, vhostFailure } from './login-errors.ts';
 import { hasCertificate, type TlsConfig, type TlsOptions, tlsOptions } from './tls.ts';
 
-export interface DialConfig extends TlsConfig {
+export interface DialConfig extends TlsConfig, CredentialsConfig {
   /** Milliseconds; absent: what the URL says, else the default. */
   readonly connectTimeout?: number | undefined;
   readonly heartbeat?: number | undefined;

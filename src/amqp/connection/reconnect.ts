@@ -174,13 +174,19 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
     for (const address of addresses) {
       emit({ kind: 'connecting', role, address: address.text });
       try {
-        return { connection: opened(await dial(address, config, role, emit, { signal, stopping })), failures };
+        return { connection: opened(await connectTo(address, { signal, stopping })), failures };
       } catch (error) {
         if (!(error instanceof Failure) || signal.aborted) throw error;
         failures.push(error);
       }
     }
     return { failures };
+  };
+
+  const connectTo = async (address: Address, signals: { readonly signal: AbortSignal; readonly stopping: AbortSignal }): Promise<Connection> => {
+    if (config.password === undefined && config.token === undefined) return dial(address, config, role, emit, signals);
+    const { dialWith } = await import('./credentials.ts');
+    return dialWith(address, config, role, emit, signals);
   };
 
   const opened = (connection: Connection): Connection => {

@@ -74,7 +74,7 @@ export async function transferring(
     import('../../patterns/look/read.ts'),
     import('../../patterns/look/options.ts'),
   ]);
-  const targetConnection: ConnectionConfig = toUrl === undefined ? connection : { ...connection, url: toUrl.trim().split(NEXT_URL) };
+  const targetConnection: ConnectionConfig = toUrl === undefined ? connection : elsewhereFor(connection, toUrl);
   const ask = await managementBeside(managementUrl, context);
   const api = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
   const options = { only, ask, api, ...(edited !== undefined && { edit: edited }) };
@@ -104,6 +104,11 @@ export async function transferring(
   else emit({ kind: 'transferred', counts, seconds, queue, verb });
   const why = failure ?? strandedFailure(queue, counts) ?? transferFailure(counts, refusal) ?? vanished(only, counts.chosen);
   if (why !== undefined) throw why;
+}
+
+/** Another broker has no business with the password or the token of the first one. */
+function elsewhereFor({ password: _, token: __, ...connection }: ConnectionConfig, toUrl: string): ConnectionConfig {
+  return { ...connection, url: toUrl.trim().split(NEXT_URL) };
 }
 
 /** What would go where, a line each, and what would not. */

@@ -27,11 +27,16 @@ export const connectionFlags = {
   servername: text("name expected in the broker's certificate", { value: 'NAME' }),
   insecure: toggle('accept any certificate'),
   name: text('connection name shown by the broker', { value: 'NAME' }),
-} as const satisfies InputsFor<ConnectionInput>;
+} as const satisfies InputsFor<Omit<ConnectionInput, 'password' | 'token'>>;
 
 /** Flags that every command takes and that are not the connection's. */
 const generalFlags = {
   urlFile: path('read the URL from a file', { value: 'PATH' }),
+  password: text('sh -c CMD prints the password; it runs before the first connection, and again when the password is refused', {
+    long: 'password-command',
+    value: 'CMD',
+  }),
+  token: text('sh -c CMD prints an OAuth 2.0 token; it runs again before that expires', { long: 'token-command', value: 'CMD' }),
   output: choice(['text', 'json', 'raw'], 'output format', { short: 'o', value: 'FORMAT' }),
   json: toggle('same as -o json'),
   quiet: toggle('print results and errors only'),
