@@ -179,7 +179,7 @@ test('a queue that hides what is returned is not looked at, unless it is forced'
     if (!delayed) assert.equal(result.code, 0, result.stderr);
     else {
       assert.equal(result.code, 76, result.stderr);
-      assert.match(result.stderr, /hides messages that are given back for at least 1 min/);
+      assert.match(result.stderr, /hides returned messages for at least 1 min/);
     }
   }
   assert.deepEqual(await bodiesOf(at, name), BODIES);
@@ -192,7 +192,7 @@ test('one who cannot see that a queue hides what is returned is told of it after
   const env = { RMQ_URL: await restrictedUser(t, { write: '.*', read: '.*' }), ...NO_MANAGEMENT };
   const result = await rmq(['dlx', 'inspect', name], { env });
   assert.equal(result.code, 0, result.stderr);
-  if ((await at.depth(name)) < BODIES.length) assert.match(result.stderr, /6 messages of ".*" are not ready again: .* hides what is given back/);
+  if ((await at.depth(name)) < BODIES.length) assert.match(result.stderr, /6 messages of ".*" are not ready again: .* hides returned messages/);
   while ((await at.depth(name)) < BODIES.length);
 });
 
