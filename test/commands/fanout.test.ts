@@ -199,7 +199,7 @@ test('a subscriber without a service goes on after a lost connection, and says w
   assert.equal((await rmq(['fanout', 'publish', exchange, 'after'])).code, 0);
   const result = await run.result;
   assert.deepEqual([result.code, result.stdout], [0, 'before\nafter\n'], result.stderr);
-  assert.match(result.stderr, /what was published meanwhile is missing/);
+  assert.match(result.stderr, /messages published meanwhile are missing/);
 });
 
 test('a service goes on after a lost connection, and misses nothing', async (t) => {

@@ -12,7 +12,7 @@ test('a worker that may not see whether its queue dead-letters does not start, a
   const env = { RABBITMQ_URL: await restrictedUser(t, { read: '.*', write: '.*' }) };
   const refused = await rmq(['work', 'run', name, '-n', '1', '--idle', '2s', '--', 'false'], { env });
   assert.equal(refused.code, 77, refused.stderr);
-  assert.match(refused.stderr, /it cannot be told whether the queue ".*" has a dead-letter exchange/);
+  assert.match(refused.stderr, /it is unknown whether the queue ".*" has a dead-letter exchange/);
   assert.match(refused.stderr, /lacks the configure permission/);
   assert.match(refused.stderr, /--policy-dlx when you know .* rabbitmqctl set_permissions -p '\/'/);
   assert.doesNotMatch(refused.stderr, /--drop-dead|has no dead-letter exchange/);

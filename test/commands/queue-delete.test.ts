@@ -30,7 +30,7 @@ test('queue delete does not lose what waits for a retry', async (t) => {
   for (const condition of [[], ['--if-empty'], ['--if-empty', '--retries'], ['--if-empty', '--yes']]) {
     const refused = await rmq(['queue', 'delete', work, ...condition]);
     assert.equal(refused.code, 76, refused.stderr);
-    assert.match(refused.stderr, /2 messages of it wait for another attempt, in ".*retry\.45000", ".*retry\.50000"/);
+    assert.match(refused.stderr, /2 messages wait for another attempt, in ".*retry\.45000", ".*retry\.50000"/);
     assert.match(refused.stderr, /--retries/);
   }
   assert.equal(await queueExists(work), true);

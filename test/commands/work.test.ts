@@ -160,7 +160,7 @@ test('a message that no copy can be made of is dead-lettered by the broker, and 
   const { dead: buried, retried, dropped } = json<Summary>(worked);
   assert.deepEqual([buried, retried, dropped], [2, 1, 0]);
   assert.match(worked.stderr, /the message "full" cannot be retried: .* at most \d+ fit/);
-  assert.match(worked.stderr, /the message "full" is dead-lettered without what is known of its failure/);
+  assert.match(worked.stderr, /the message "full" is dead-lettered without the reason of its failure/);
   assert.equal(await depth(name), 0);
   const letters = await take(dead);
   assert.deepEqual(letters.map(({ content }) => String(content)).sort(), ['full', 'other']);

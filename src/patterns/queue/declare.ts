@@ -7,7 +7,7 @@ import type { Topology } from '../../model/topology.ts';
 import { fieldTable, queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
 
-/** A queue to declare: durable, of an explicit type, for the default type differs between brokers. */
+/** A queue to declare: durable, and of an explicit type, because the default type differs between brokers. */
 export const DeclareQueueConfig = z.strictObject({
   queue: queueName,
   queueType: z._default(z.enum(['classic', 'quorum', 'stream']), 'classic'),

@@ -18,28 +18,28 @@ export const DeleteQueueConfig = z
     ifEmpty: z._default(z.boolean(), false),
     /** Only when it has no consumers. */
     ifUnused: z._default(z.boolean(), false),
-    /** With `ifEmpty`: also when it has consumers, which may hold messages that nobody sees. */
+    /** With `ifEmpty`: also when it has consumers, which may hold messages that are not counted. */
     force: z._default(z.boolean(), false),
   })
   .check(z.refine(({ force, ifEmpty }) => ifEmpty || !force, { error: () => `${option('force')} needs ${option('ifEmpty')}` }));
 export type DeleteQueueConfig = z.output<typeof DeleteQueueConfig>;
 
-/** What goes with a queue, or is of no use without it. */
+/** What is deleted with a queue, or becomes useless without it. */
 export interface QueueHoldings {
-  /** Messages that are ready. */
+  /** Ready messages. */
   readonly messages: number;
   readonly consumers: number;
   /** Undefined where the broker does not tell. */
   readonly type: QueueType | undefined;
-  /** What AMQP does not tell of; undefined where nobody can be asked. */
+  /** What the management API tells; undefined without it. */
   readonly held: HeldFacts | undefined;
   readonly retryQueues: readonly RetryQueue[];
-  /** False: retry queues with other pauses than usual may have been overlooked. */
+  /** False: retry queues with unusual pauses may be missing. */
   readonly complete: boolean;
 }
 
 /**
- * What is in a queue, and waits to come back to it.
+ * The content of a queue, and the messages that wait to come back to it.
  *
  * @throws Failure `missing` when it does not exist
  */
@@ -53,14 +53,14 @@ export async function holdingsOf(session: Session, queue: string, nameQueues: Na
   });
 }
 
-/** How many messages go with a queue, as far as that is known. */
+/** The known number of messages that are deleted with a queue. */
 export function countedIn({ messages, held }: QueueHoldings): number {
   return messages + (held?.unacknowledged ?? 0) + (held?.delayed ?? 0);
 }
 
 /**
- * Checks what RabbitMQ does not when it is to delete a queue only if it is empty or unused: it looks at nothing but the messages that are ready, it deletes
- * a stream whatever it holds, and it closes the connection over a quorum queue. Resolves with what nobody knows, if there is such a thing.
+ * Checks conditions that RabbitMQ does not: it counts only ready messages, deletes a stream whatever it
+ * holds, and closes the connection for a quorum queue. Resolves with a warning about what is unknown, if anything.
  *
  * @throws Failure `refused` when the queue holds messages, or may hold some
  */
@@ -71,24 +71,24 @@ export function checkConditions(
   const refused = (why: string, hint: string): Failure => new Failure('refused', `"${queue}" was not deleted: ${why}`, { hint });
   const look = 'rmq queue status tells what it holds';
   if ((ifEmpty || ifUnused) && type !== 'classic') {
-    const what = type === undefined ? 'a queue whose type it does not tell' : type === 'stream' ? 'a stream' : 'a quorum queue';
+    const what = type === undefined ? 'a queue of unknown type' : type === 'stream' ? 'a stream' : 'a quorum queue';
     throw refused(`RabbitMQ has no ${option(ifEmpty ? 'ifEmpty' : 'ifUnused')} for ${what}`, look);
   }
   if (!ifEmpty) return undefined;
   if (messages > 0) throw refused(`it holds ${formatCount(messages, 'message')}`, `without ${option('ifEmpty')} they go with it`);
   const out = unacknowledged(held, messages);
-  if (out !== undefined && out > 0) throw refused(`${formatCount(out, 'message')} of it ${out === 1 ? 'is' : 'are'} not acknowledged yet`, look);
+  if (out !== undefined && out > 0) throw refused(`${formatCount(out, 'message')} in it ${out === 1 ? 'is' : 'are'} not acknowledged yet`, look);
   if (consumers > 0 && !force) {
     throw refused(
       `it has ${formatCount(consumers, 'consumer')}, which may take a message at any time and not have acknowledged it`,
       `stop them first, or add ${option('force')}`,
     );
   }
-  return out === undefined ? 'messages that a connection holds and has not acknowledged are not seen: only the management API tells of them' : undefined;
+  return out === undefined ? 'unacknowledged messages are not counted: only the management API knows their number' : undefined;
 }
 
 /**
- * Checks that no message is lost that waits for another attempt, which comes back to nothing once its queue is gone.
+ * Checks that no message is lost that waits for another attempt: without its queue, it cannot come back.
  *
  * @throws Failure `refused`
  */
@@ -96,7 +96,7 @@ export function checkWaiting({ queue, ifEmpty }: DeleteQueueConfig, retryQueues:
   const holding = retryQueues.filter(({ messages }) => messages > 0);
   if (holding.length === 0 || (!ifEmpty && mayBeLost)) return;
   const waiting = formatCount(waitingIn(holding), 'message');
-  throw new Failure('refused', `"${queue}" was not deleted: ${waiting} of it wait for another attempt, in ${quotedQueues(holding)}, and would be lost`, {
+  throw new Failure('refused', `"${queue}" was not deleted: ${waiting} wait for another attempt, in ${quotedQueues(holding)}, and would be lost`, {
     hint: `let rmq work run finish them, or ${ifEmpty ? `leave out ${option('ifEmpty')} and ` : ''}delete them with ${option('retries')}`,
   });
 }
@@ -109,8 +109,8 @@ export function waitingIn(retryQueues: readonly RetryQueue[]): number {
 export const quotedQueues = (queues: readonly RetryQueue[]): string => queues.map(({ queue }) => `"${queue}"`).join(', ');
 
 /**
- * Deletes a queue, and then these retry queues of it; resolves with the number of messages that went with them. What the conditions ask for is checked
- * before, unless `holdings` were.
+ * Deletes a queue and the given retry queues; resolves with the number of messages deleted with them. The conditions are
+ * checked first, unless the caller did so and gives `holdings`.
  *
  * @throws Failure `usage` for wrong options, `missing` when it does not exist, `refused` when a condition does not hold
  */
@@ -128,7 +128,7 @@ export async function removeQueue(
   return messages;
 }
 
-/** Where the management API is not asked. */
+/** For calls without the management API. */
 async function nobody(): Promise<undefined> {
   return undefined;
 }

@@ -6,10 +6,10 @@ import { shortString } from '../names.ts';
 
 const MAX_MILLISECONDS = 4_294_967_295;
 
-/** The routing key of dead letters, where none is given. */
+/** The default routing key of dead letters. */
 export const DEAD_KEY = 'failed';
 
-/** How a pattern's queue is declared when it is missing; a queue that exists must agree with what is given. */
+/** How a pattern's queue is declared when it is missing; an existing queue must agree with these options. */
 export const queueShape = {
   queueType: z.optional(z.enum(['classic', 'quorum'])),
   /** Of a classic queue. */
@@ -25,7 +25,7 @@ export const queueShape = {
 const QueueConfig = z.object(queueShape);
 export type QueueConfig = z.output<typeof QueueConfig>;
 
-/** What holds between the flags of a queue: for `check` of every config that has them. */
+/** Rules between the options of a queue, for `check` of every config that has them. */
 export const queueRules = [
   z.refine<QueueConfig>(({ dlx, dlxRoutingKey }) => dlxRoutingKey === undefined || dlx !== undefined, {
     error: () => `${option('dlxRoutingKey')} needs ${option('dlx')}`,
@@ -38,7 +38,7 @@ export const queueRules = [
   }),
 ] as const;
 
-/** The queue that a config asks for: durable, and of an explicit type, for the default type differs between brokers. */
+/** The queue of a config: durable, and of an explicit type, because the default type differs between brokers. */
 export function queueSpec(name: string, { queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey }: QueueConfig): QueueSpec {
   const given: Record<string, FieldTable[string] | undefined> = {
     'x-queue-type': queueType,
@@ -53,7 +53,7 @@ export function queueSpec(name: string, { queueType, maxPriority, messageTtl, ma
     name,
     durable: true,
     arguments: { 'x-queue-type': 'classic', ...Object.fromEntries(wanted) },
-    // The default of the key is ours, not the user's.
+    // The default key is ours, not the user's.
     required: wanted.map(([key]) => key).filter((key) => key !== 'x-dead-letter-routing-key' || dlxRoutingKey !== undefined),
   };
 }

@@ -11,22 +11,22 @@ import { type AskHeld, unacknowledged } from './unacknowledged.ts';
 export const QueueStatusConfig = z.strictObject({ queue: queueName });
 export type QueueStatusConfig = z.output<typeof QueueStatusConfig>;
 
-/** What can be told about a queue. */
+/** The status of a queue. */
 export interface QueueStatus extends Partial<QueueDescription> {
   readonly queue: string;
-  /** Messages that are ready: not those that a consumer holds. */
+  /** Ready messages, without those that a consumer holds. */
   readonly messages: number;
-  /** Messages that were delivered and not acknowledged yet; null when nobody knows, for AMQP does not tell. Some seconds old, but for a classic queue. */
+  /** Unacknowledged messages; null when unknown, because AMQP does not count them. Some seconds old, except for a classic queue. */
   readonly unacked: number | null;
-  /** Messages that wait, hidden, for the pause of a quorum queue that delays what is returned; absent for every other queue. */
+  /** Messages that a quorum queue hides for a pause after their return; absent for every other queue. */
   readonly delayed?: number | null;
   readonly consumers: number;
 }
 
 /**
- * Looks at a queue, and changes nothing. What is not ready is known only where `askHeld` can ask somebody.
+ * Looks at a queue, and changes nothing. `askHeld` tells about messages that are not ready.
  *
- * @throws Failure `usage` for wrong options, `missing` when it does not exist, `refused` when another connection has it for itself
+ * @throws Failure `usage` for wrong options, `missing` when it does not exist, `refused` when it is exclusive to another connection
  */
 export async function queueStatus(session: Session, options: QueueStatusConfig, askHeld?: AskHeld): Promise<QueueStatus> {
   const { queue } = checkedCall(session, QueueStatusConfig, options);
@@ -40,7 +40,7 @@ export async function queueStatus(session: Session, options: QueueStatusConfig, 
       unacked: unacknowledged(held, messages) ?? null,
       ...(held?.delays === true && { delayed: held.delayed ?? null }),
       consumers,
-      // Nothing at all is told to one who may not declare the queue.
+      // A user who may not declare the queue learns nothing about it.
       ...(withheld?.kind !== 'denied' && described),
     };
   });

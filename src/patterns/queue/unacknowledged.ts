@@ -6,10 +6,10 @@ import { Failure } from '../../model/failure.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import type { FindManagementApi } from '../management.ts';
 
-/** How many messages of a queue nobody sees over AMQP; undefined where nobody can be asked. */
+/** Messages of a queue that AMQP does not count; undefined without the management API. */
 export type AskHeld = (connection: Connection, queue: string) => Promise<HeldFacts | undefined>;
 
-/** How old the statistics of a queue may be, in milliseconds: it counts every five seconds, and they are collected as often. */
+/** Milliseconds that the statistics of a queue may be old: it counts every five seconds, and they are collected as often. */
 const OLDEST = 10_000;
 const CHECK = 500;
 
@@ -18,14 +18,14 @@ export function heldBy(find: FindManagementApi): AskHeld {
   return async (connection, queue) => (await find(connection))?.held(queue).catch(unlessStopped);
 }
 
-/** What cannot be learned there is as unknown as without it. */
+/** An unanswered question leaves the numbers unknown. */
 function unlessStopped(error: unknown): undefined {
   if (error instanceof Failure && error.kind !== 'interrupted' && error.kind !== 'terminated') return undefined;
   throw error;
 }
 
 /**
- * Asks until nothing is unacknowledged, or what is was counted after the first question, or the milliseconds are over: statistics may still tell of
+ * Asks until nothing is unacknowledged, or what is was counted after the first question, or the time is over: statistics may still count
  * messages that have just been acknowledged.
  */
 async function heldNow(ask: () => Promise<HeldFacts | undefined>, signal: AbortSignal, within = Number.POSITIVE_INFINITY): Promise<HeldFacts | undefined> {
@@ -42,7 +42,7 @@ async function heldNow(ask: () => Promise<HeldFacts | undefined>, signal: AbortS
 }
 
 /**
- * How many messages are unacknowledged; undefined when nobody knows. A 0 that was counted some seconds ago, when other messages were ready than now,
+ * The number of unacknowledged messages; undefined when unknown. A 0 that was counted some seconds ago, when another number of messages was ready,
  * says nothing about now.
  */
 export function unacknowledged(held: HeldFacts | undefined, ready: number): number | undefined {
@@ -51,7 +51,7 @@ export function unacknowledged(held: HeldFacts | undefined, ready: number): numb
 }
 
 /**
- * What it means for an empty queue that messages of it are held: it is not as empty as it seems. Says so where nobody can tell, or nobody can tell for now.
+ * The failure for an empty queue whose messages are held by consumers. Notes it where that is unknown, or not known yet.
  */
 export async function judgeHeld(
   ask: () => Promise<HeldFacts | undefined>,
@@ -69,11 +69,11 @@ export async function judgeHeld(
     });
   } else if (count + delayed > 0) {
     const parts = [...(count > 0 ? [`${formatNumber(count)} not acknowledged yet`] : []), ...(delayed > 0 ? [`${formatNumber(delayed)} delayed`] : [])];
-    return new Failure('negative', `expected 0 messages, and there are some that consumers were given: ${parts.join(', ')}`, {
-      hint: 'they come back unless they are acknowledged; rmq queue status tells of them',
+    return new Failure('negative', `expected 0 messages, and consumers hold some: ${parts.join(', ')}`, {
+      hint: 'they come back unless they are acknowledged; rmq queue status shows them',
     });
   }
   return undefined;
 }
 
-const UNSEEN = 'messages that a consumer holds and has not acknowledged are not seen: only the management API tells of them';
+const UNSEEN = 'unacknowledged messages are not counted: only the management API knows their number';

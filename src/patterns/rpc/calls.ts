@@ -11,10 +11,10 @@ import { type CallCounts, RpcError, type RpcReply, Stopwatch } from '../../model
 import { type Draft, type Drafts, messageShape, propertiesOf, sourceShape } from '../publish/input.ts';
 import { callOver, clientShape, type RequestProperties } from './client.ts';
 
-/** Where replies go and that nothing is kept is not for flags to say. */
+/** The reply address and the delivery mode of a request are not options. */
 const { correlationId, replyTo, transient, ...requestShape } = messageShape;
 
-/** What `callAll` takes. */
+/** The options of `callAll`. */
 export const RpcCallConfig = z.strictObject({
   ...clientShape,
   ...requestShape,
@@ -24,7 +24,7 @@ export const RpcCallConfig = z.strictObject({
 });
 export type RpcCallConfig = z.output<typeof RpcCallConfig>;
 
-/** What came of a call: a reply, a failure, or a reply that tells of one. */
+/** The result of a call: a reply, a failure, or an error reply. */
 export interface CallResult {
   /** From 1, in the order of the requests. */
   readonly call: number;
@@ -39,11 +39,11 @@ export function isSingle({ lines, envelopes, count, file = [] }: Pick<RpcCallCon
   return !lines && !envelopes && count === undefined && file.length <= 1;
 }
 
-/** Results that wait for an earlier one, for each call that may be under way; a call that takes long does not hold up the others at once. */
+/** Results, for each concurrent call, that may wait for an earlier one: a slow call does not stop the others at once. */
 const AHEAD = 16;
 
 /**
- * Makes a call for each draft over one connection, and hands what came of each to `print` in the order of the requests. A call that
+ * Makes a call for each draft over one connection, and hands the results to `print` in the order of the requests. A call that
  * fails stops no other.
  *
  * @throws RpcError or Failure of a single call as it is; of many, `partial` when they failed for different reasons
@@ -61,15 +61,15 @@ class Calls {
   readonly #counts = { calls: 0, replied: 0, failed: 0, unanswered: 0 };
   readonly #stopwatch = new Stopwatch();
   readonly #complain;
-  /** The first failure of each kind, and how often it came. */
+  /** The first failure of each kind, and their number. */
   readonly #failures = new Map<string, { readonly first: Failure; count: number }>();
   readonly #waiting: Waiting;
-  /** True once every request of the input was made, and where the last one that was stood. */
+  /** True once every request of the input was made; and the line of the last one. */
   #ended = false;
   #line: number | undefined;
   #underWay = 0;
   #unprinted = 0;
-  /** The last result that was handed to `print`, which writes in order. */
+  /** The last result handed to `print`, which writes in order. */
   #printed = Promise.resolve();
   #unprintable: unknown;
 
@@ -111,7 +111,7 @@ class Calls {
     return isSingle(this.#config);
   }
 
-  /** Resolves once the result of every call has been printed; with what ended the input early, if anything did. */
+  /** Resolves once every result has been printed; with the failure that ended the input early, if any. */
   async #callEach(drafts: Drafts): Promise<unknown> {
     let failure: unknown;
     let before = Promise.resolve();
@@ -128,7 +128,7 @@ class Calls {
     await before;
     await this.#printed;
     if (this.#unprintable !== undefined) throw this.#unprintable;
-    // What stopped the client is then also what its calls ended with.
+    // The failure of the client is also that of its pending calls.
     return [...this.#failures.values()].some(({ first }) => first === failure) ? undefined : failure;
   }
 
@@ -179,19 +179,19 @@ class Calls {
     }
   }
 
-  /** Each request has a line in the output, unless it was never made: then the failure says from which on. */
+  /** Each request has a line in the output, except those that were never made: the failure says where they begin. */
   #withRest(failure: unknown): unknown {
     if (this.#single || this.#ended || !(failure instanceof Failure) || failure.kind === 'data') return failure;
     const next = this.#line === undefined ? `call ${this.#counts.calls + 1}` : `line ${this.#line + 1}`;
     const { kind, message, hint, exitCode, cause } = failure;
-    return new Failure(kind, `${message}\nfrom ${next} on nothing was sent, and there is nothing in the output`, {
+    return new Failure(kind, `${message}\nfrom ${next} on nothing was sent, and nothing printed`, {
       cause,
       ...(hint !== undefined && { hint }),
       ...(exitCode !== undefined && { exitCode }),
     });
   }
 
-  /** The failure of the run: of one kind when all failures are, else a part was done. */
+  /** The failure of the run: of one kind when all failures are of that kind, else `partial`. */
   #judge(): Failure | undefined {
     const kinds = [...this.#failures.values()];
     const [only] = kinds;
@@ -203,7 +203,7 @@ class Calls {
   }
 }
 
-/** The drafts one by one. A source that has nothing to say must not hide that the client has stopped. */
+/** The drafts one by one. A silent source must not hide that the client has stopped. */
 async function* untilStopped(drafts: Drafts, requester: Requester): AsyncGenerator<Draft> {
   const iterator = drafts[Symbol.asyncIterator]();
   let stop: (failure: Failure) => void = () => undefined;
@@ -229,7 +229,7 @@ async function* untilStopped(drafts: Drafts, requester: Requester): AsyncGenerat
   }
 }
 
-/** The properties of a request: a flag wins over the envelope, headers are merged one by one. */
+/** The properties of a request: an option wins over the envelope, headers are merged one by one. */
 function completing(config: RpcCallConfig): (draft: Draft) => RequestProperties {
   const flags = propertiesOf({ ...config, correlationId: undefined, replyTo: undefined, transient: true });
   return (draft) => {

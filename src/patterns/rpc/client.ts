@@ -9,7 +9,7 @@ import { milliseconds, queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
 import { checkedProperties } from '../publish/outgoing.ts';
 
-/** What every call needs. */
+/** The options of every call. */
 export const clientShape = {
   queue: queueName,
   /** How long a reply may take, in milliseconds. */
@@ -18,21 +18,21 @@ export const clientShape = {
   idempotent: z._default(z.boolean(), false),
 };
 
-/** What `rpcClient` takes. */
+/** The options of `rpcClient`. */
 export const RpcClientConfig = z.strictObject(clientShape);
 export type RpcClientConfig = z.output<typeof RpcClientConfig>;
 
-/** The properties of a request: those that lead its reply back are not the caller's business. */
+/** The properties of a request, without those that route its reply. */
 export type RequestProperties = Omit<Properties, 'correlationId' | 'replyTo'>;
 
-/** A client that stays open, for a program that calls when it has something to ask. */
+/** A client that stays open, for a program that calls now and then. */
 export interface RpcClient {
   /**
    * Sends a request and resolves with its reply. Any number of calls may be under way at once. Requests are transient and expire
-   * when nobody waits for their reply any more; each has a message id, by which a server can tell one that comes again.
+   * with the call's timeout; each has a message id, by which a server can recognise a repeated one.
    *
    * @throws RpcError when the handler failed; Failure `deadline`, `unavailable` when nobody serves the queue or the connection
-   * was lost: then nobody knows whether the request was served; `refused`; `data` for what is no body or no properties, before anything is sent
+   * was lost, so that the request may or may not have been served; `refused`; `data` for an invalid body or properties, before anything is sent
    */
   readonly call: (body: Body, properties?: RequestProperties) => Promise<RpcReply>;
   /** Closes the connection; calls without a reply fail. */
@@ -40,8 +40,8 @@ export interface RpcClient {
 }
 
 /**
- * Connects a client of the servers of a queue. A lost connection comes back, for ever unless the session's config says otherwise; a client that
- * gave up says so by the event `gave-up`, and to every call at once.
+ * Connects a client of the servers of a queue. A lost connection comes back, and never gives up unless the session's config sets a limit; a client that
+ * gave up emits `gave-up`, and rejects every call at once.
  *
  * @throws Failure `usage` for wrong options, as the connection gives it, and `unavailable` when nobody serves the queue
  */
@@ -66,7 +66,7 @@ export async function rpcClient(session: Session, options: RpcClientConfig): Pro
 function requestProperties(given: RequestProperties): RequestProperties {
   const properties = checkedProperties(given);
   const own = (['correlationId', 'replyTo'] as const).find((name) => properties[name] !== undefined);
-  if (own !== undefined) throw new Failure('data', `${own} is not the caller's to set: it leads the reply back`);
+  if (own !== undefined) throw new Failure('data', `a caller cannot set ${own}: it routes the reply`);
   return properties;
 }
 

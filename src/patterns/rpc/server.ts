@@ -23,7 +23,7 @@ import { queueShape, queueSpec } from '../queue/shape.ts';
 
 /** What `rpcServer` takes; durations are milliseconds. */
 export const RpcServerConfig = z.strictObject({
-  /** Durable, declared when it is missing; servers share it. */
+  /** Durable, and declared when it is missing; servers share it. */
   queue: queueName,
   queueType: queueShape.queueType,
   /** Handlers at a time. */
@@ -34,7 +34,7 @@ export const RpcServerConfig = z.strictObject({
   grace: z._default(milliseconds(0), 30_000),
   /** Of replies whose handler does not say. */
   replyContentType: z.optional(shortString),
-  /** Stop after as many requests. */
+  /** Stop after this many requests. */
   count: z.optional(z.int().check(z.minimum(1))),
   /** Stop after as long without a request. */
   idle: z.optional(milliseconds()),
@@ -44,25 +44,25 @@ export const RpcServerConfig = z.strictObject({
 export type RpcServerConfig = z.output<typeof RpcServerConfig>;
 
 /**
- * Serves one request. What it throws reaches the caller as an error: an {@link RpcError} with its exit code, anything else with 1, and so does an answer
- * that is none, such as an object without a body, or nothing at all (an empty reply is `''`). A
- * Failure of the kinds `unfound` and `unexecutable` stops the server instead: it cannot serve anything. The signal is aborted when
- * the time of the handler is over; its answer then no longer counts.
+ * Serves one request. The caller gets what it throws as an error: an {@link RpcError} with its exit code, anything else with 1. An invalid
+ * answer counts as an error too, such as an object without a body, or undefined (an empty reply is `''`). A
+ * Failure of the kinds `unfound` and `unexecutable` stops the server instead: it cannot serve anything. The signal is aborted at
+ * the time limit of the handler; its answer then no longer counts.
  */
 export type RpcHandler = (request: Delivery, context: { readonly signal: AbortSignal }) => Promise<RpcAnswer>;
 
 /** Replies in flight. */
 const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
-/** An answer within so many milliseconds does not wait for the question whether its caller is still there. */
+/** Milliseconds within which an answer is sent without asking whether its caller is still there. */
 const SOON = 100;
-/** What `timeout` of coreutils exits with, then EX_TEMPFAIL and EX_PROTOCOL of sysexits.h. */
+/** The exit codes of `timeout` of coreutils, then EX_TEMPFAIL and EX_PROTOCOL of sysexits.h. */
 const TIMED_OUT = 124;
 const LATER = 75;
 const REFUSED = 76;
 
 /**
- * Answers the requests of a queue. A request is acknowledged once the broker has its reply, and goes back to the queue when the
- * server cannot finish it. A run that is interrupted or terminated lets handlers finish within the grace, and is then no failure.
+ * Answers the requests of a queue. A request is acknowledged once the broker has its reply, and returns to the queue when the
+ * server cannot finish it. An interrupted or terminated run lets handlers finish within the grace, and is then no failure.
  *
  * @throws Failure `usage` for wrong options, `refused` for a stream, or a queue of another type than asked for, `deadline`, `unavailable`, and what the handler
  * throws to stop the server
@@ -131,7 +131,7 @@ class Server {
     const answer = await this.#answer(request, context.kill);
     const { replyTo, messageId } = request.properties;
     const isThere = await this.#isThere(replyTo, performance.now() - began < SOON);
-    // A request that comes again, for its connection is gone, is answered then.
+    // The connection is lost, and the request comes again: its next delivery is answered.
     if (!context.isCurrent() || context.kill.aborted) return 'hold';
     if (answer instanceof RpcError) this.#complain({ kind: 'request-failed', messageId, reason: answer.message });
     if (replyTo === undefined) this.#counts.unaddressed++;
@@ -143,7 +143,7 @@ class Server {
     return 'ack';
   }
 
-  /** What the handler answers within its time. */
+  /** The handler's answer, within its time. */
   async #answer(request: Delivery, kill: AbortSignal): Promise<Answer | RpcError> {
     const { handlerTimeout } = this.#config;
     const handle = async (signal: AbortSignal): Promise<Answer | RpcError> => {
@@ -160,20 +160,20 @@ class Server {
     return new RpcError(late, { exitCode: TIMED_OUT, ...(result instanceof RpcError && { stderr: result.stderr }) });
   }
 
-  /** A caller that has gone is no failure of the server. Asked before the reply: afterwards, the caller may leave. Where replies have a queue, the broker tells. */
+  /** A caller that has gone is no failure of the server. Asked before the reply, because the caller may leave after it. Where replies have a queue, the broker returns the reply. */
   async #isThere(replyTo: string | undefined, soon: boolean): Promise<boolean> {
     if (replyTo === undefined || !isDirect(replyTo)) return true;
     if (!isReplyAddress(replyTo)) return !knowsForm(this.#publisher.brokerVersion);
     return soon || this.#callers.isThere(replyTo);
   }
 
-  /** False when no queue took the reply; undefined when it was not sent, for the request comes again. */
+  /** False when no queue took the reply; undefined when it was not sent because the request comes again. */
   async #send(request: Delivery, replyTo: string, answer: Answer | RpcError, context: TakeContext): Promise<boolean | undefined> {
     const placed = await this.#publish(this.#reply(request, replyTo, answer), context);
     if (!(placed instanceof Failure)) return placed;
-    // The broker failed over this address: it would again.
+    // The broker failed on this address: it would fail again.
     if (placed.kind === 'unroutable') return false;
-    // The caller learns that there was a reply which the broker does not take.
+    // The caller learns that the broker does not accept the reply.
     const told = await this.#publish(this.#reply(request, replyTo, new RpcError(placed.message, { exitCode: REFUSED })), context);
     if (told instanceof Failure) throw told;
     return told;
@@ -185,7 +185,7 @@ class Server {
     return {
       exchange: '',
       routingKey: replyTo,
-      // The caller is gone after a restart of the broker: there is nothing to persist for.
+      // After a restart of the broker, the caller is gone: replies need no persistence.
       properties: {
         deliveryMode: 1,
         ...(contentType !== undefined && !(answer instanceof RpcError) && { contentType }),
@@ -196,7 +196,7 @@ class Server {
     };
   }
 
-  /** Whether a queue took a reply, or why the broker does not take it. */
+  /** Whether a queue took a reply, or why the broker refused it. */
   async #publish(reply: Message, context: TakeContext): Promise<boolean | Failure | undefined> {
     const outcome = await publishWhile(this.#publisher, reply, context);
     if (outcome === undefined) return undefined;

@@ -16,7 +16,7 @@ import { declareMissing, exchangeTopology, type Subscription, subscribe, subscri
 
 const exchange = z._default(exchangeName, 'order.events');
 
-/** A durable fanout exchange. The routing key is not looked at, but arrives with the message. */
+/** A durable fanout exchange. It ignores the routing key, which arrives with the message. */
 export const FanoutPublishConfig = z
   .strictObject({
     exchange,
@@ -37,7 +37,7 @@ const serviceRules = [
     error: 'EXCHANGE.SERVICE, the name of the queue, must have at most 255 bytes',
   }),
   z.refine<Service>(({ exchange, service }) => service === undefined || !exchange.startsWith('amq.'), {
-    error: 'EXCHANGE.SERVICE is the name of the queue, and the broker keeps names that begin with amq. to itself',
+    error: 'EXCHANGE.SERVICE is the name of the queue, and the broker reserves names that begin with amq.',
   }),
   z.refine<Service>(({ service, queueType }) => service !== undefined || queueType === undefined, {
     error: () => `${option('queueType')} needs a ${option('service')}: a temporary queue has no choice`,
@@ -62,7 +62,7 @@ export const FanoutSubscribeConfig = z
   );
 export type FanoutSubscribeConfig = z.output<typeof FanoutSubscribeConfig>;
 
-/** A service that hands each event to a handler; prefetch 10 unless told otherwise. */
+/** A service that hands each event to a handler; default prefetch 10. */
 export const FanoutWorkConfig = z
   .strictObject({ exchange, service: z.optional(queueName), ...queueShape, ...workerShape, prefetch: prefetch(10) })
   .check(...queueRules, ...serviceRules);
@@ -72,7 +72,7 @@ function serviceQueue(exchange: string, service: string): string {
   return `${exchange}.${service}`;
 }
 
-/** Of a config for subscribers, what is about their queue. */
+/** The part of a subscriber's config about its queue. */
 const ServiceConfig = z.object({ exchange, service: z.optional(queueName), ...queueShape }).check(...queueRules, ...serviceRules);
 
 /** The exchange, and the queue of a service, which is bound to it. */
@@ -95,7 +95,7 @@ export async function publishFanout(session: Session, config: FanoutPublishConfi
   return publishDrafts(session, config, drafts, { exchange, routingKey });
 }
 
-/** Hands the handler every event, those too that came while the service was away; see `subscribe` for its failures. */
+/** Hands the handler every event, including those that came while the service was away; see `subscribe` for its failures. */
 export async function subscribeFanout(
   session: Session,
   given: FanoutSubscribeConfig,
@@ -107,7 +107,7 @@ export async function subscribeFanout(
   return subscribe(session, fanoutSubscription(config), limits, handler, options);
 }
 
-/** Hands each event to the handler, which decides what becomes of it; see `workQueue`. */
+/** Hands each event to the handler, whose verdict settles it; see `workQueue`. */
 export async function workFanout(session: Session, given: FanoutWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
   const config = checkedCall(session, FanoutWorkConfig, given, { handler });
   const { exchange, service, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;

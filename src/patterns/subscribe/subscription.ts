@@ -16,7 +16,7 @@ import type { WorkerConfig } from '../work/config.ts';
 import { prepareWorker } from '../work/prepare.ts';
 import { runWorker } from '../work/worker.ts';
 
-/** A queue that gets what an exchange routes to it, and everything that has to be there for that. */
+/** A queue, the exchange that routes to it, and its bindings. */
 export interface Subscription {
   readonly queue: QueueSpec;
   readonly topology: Topology;
@@ -25,7 +25,7 @@ export interface Subscription {
 const text = z.string();
 const args = z._default(fieldTable, {});
 
-/** What can be declared. */
+/** A topology that can be declared. */
 const TopologyConfig = z.strictObject({
   exchanges: z.array(z.strictObject({ name: exchangeName, type: text.check(z.minLength(1)), durable: z.boolean(), arguments: args })),
   queues: z.array(
@@ -44,30 +44,30 @@ const TopologyConfig = z.strictObject({
 const ExchangeConfig = z.strictObject({ name: exchangeName, type: z.enum(['fanout', 'topic']) });
 
 /**
- * What a publisher relies on: a durable exchange.
+ * What a publisher needs: a durable exchange.
  *
- * @throws Failure `usage` for what is no name, or another type
+ * @throws Failure `usage` for an invalid name or type
  */
 export function exchangeTopology(exchange: string, kind: 'fanout' | 'topic'): Topology {
   const { name, type } = checkedOptions(ExchangeConfig, { name: exchange, type: kind });
   return { exchanges: [{ name, type, durable: true, arguments: {} }], queues: [], bindings: [] };
 }
 
-/** What a subscriber relies on: the exchange, and a queue that is bound to it once for each key. */
+/** What a subscriber needs: the exchange, and a queue that is bound to it once for each key. */
 export function subscriptionTo(exchange: string, type: 'fanout' | 'topic', queue: QueueSpec, keys: readonly string[]): Subscription {
   const bindings = keys.map((key) => ({ exchange, queue: queue.name, key, arguments: {} }));
   return { queue, topology: { ...exchangeTopology(exchange, type), queues: [queue], bindings } };
 }
 
-/** Longer names of exchanges leave no room for more in the name of a queue. */
+/** A longer exchange name leaves no room for more in the name of a queue. */
 const LONGEST_BASE = 200;
 
 /**
- * A queue of one connection, which goes with it. It does not go with its last consumer: a run that has taken what it was asked
- * for still has a question about what is left.
+ * A queue of one connection, which is deleted with it. It is not deleted with its last consumer: a run that has its messages
+ * still asks what is left.
  */
 export function temporaryQueue(exchange: string, config: QueueConfig = {}): QueueSpec {
-  // The broker keeps names that begin with amq. to itself.
+  // The broker reserves names that begin with amq.
   const base = Buffer.byteLength(exchange) > LONGEST_BASE || exchange.startsWith('amq.') ? 'rmq' : exchange;
   const { 'x-queue-type': _, ...args } = queueSpec('', config).arguments;
   return { name: `${base}.${uniqueId()}`, durable: false, exclusive: true, arguments: args };
@@ -76,7 +76,7 @@ export function temporaryQueue(exchange: string, config: QueueConfig = {}): Queu
 /**
  * Declares what is missing, on a connection of its own, and uses what exists.
  *
- * @throws Failure `usage` for what is no topology, `refused` when something exists that differs in what matters, `denied`, `unavailable`
+ * @throws Failure `usage` for an invalid topology, `refused` when something exists that differs in a required property, `denied`, `unavailable`
  */
 export async function declareMissing(session: Session, given: Topology): Promise<void> {
   const topology = checkedCall(session, TopologyConfig, given);
@@ -84,10 +84,10 @@ export async function declareMissing(session: Session, given: Topology): Promise
 }
 
 /**
- * Consumes from the queue of a subscription, which is declared where it is missing and bound; see `consume`. Bindings that it
- * has from elsewhere stay. A note says when the subscription stands: what is published from then on arrives.
+ * Consumes from the queue of a subscription, which is declared where it is missing and bound; see `consume`. Its other
+ * bindings stay. A note says when the subscription has begun: messages published from then on arrive.
  *
- * @throws Failure as `consume` does, and `refused` for an exchange or a queue that exists and differs in what matters
+ * @throws Failure as `consume` does, and `refused` for an exchange or a queue that exists and differs in a required property
  */
 export async function subscribe(
   session: Session,
@@ -99,7 +99,7 @@ export async function subscribe(
   let before = false;
   const onSubscribed = (name = queue.name): void => {
     const gap = before && queue.exclusive === true;
-    const text = gap ? 'a temporary queue gets nothing while its connection is lost: what was published meanwhile is missing' : boundWith(topology);
+    const text = gap ? 'a temporary queue gets nothing while its connection is lost: messages published meanwhile are missing' : boundWith(topology);
     session.emit({ kind: 'note', text: `listening ${before ? 'again ' : ''}on queue "${name}"${gap ? '; ' : ' '}${text}` });
     before = true;
   };

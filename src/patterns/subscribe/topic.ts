@@ -22,7 +22,7 @@ export type TopicPublishConfig = z.output<typeof TopicPublishConfig>;
 
 const patternShape = {
   exchange,
-  /** `*` is one word, `#` any number of them. */
+  /** `*` is one word, `#` any number of words. */
   pattern: z.array(shortString).check(z.minLength(1)),
   queue: z.optional(queueName),
 };
@@ -34,7 +34,7 @@ const queueTypeRules = [
   ),
 ] as const;
 
-/** Patterns, and the queue that gets what matches any of them: a durable one with a name, or a temporary one of this connection. */
+/** Patterns, and the queue of everything that matches one of them: a durable one with a name, or a temporary one of this connection. */
 export const TopicSubscribeConfig = z.strictObject({ ...patternShape, queueType: queueShape.queueType, prefetch: prefetch(10), ...limitsShape }).check(
   ...limitsRules,
   ...queueTypeRules,
@@ -44,20 +44,20 @@ export const TopicSubscribeConfig = z.strictObject({ ...patternShape, queueType:
 );
 export type TopicSubscribeConfig = z.output<typeof TopicSubscribeConfig>;
 
-/** The same with a handler for each message; prefetch 10 unless told otherwise. */
+/** The same with a handler for each message; default prefetch 10. */
 export const TopicWorkConfig = z
   .strictObject({ ...patternShape, ...queueShape, ...workerShape, prefetch: prefetch(10) })
   .check(...queueRules, ...queueTypeRules);
 export type TopicWorkConfig = z.output<typeof TopicWorkConfig>;
 
-/** What is compared without a broker. */
+/** Matched without a broker. */
 export const TopicMatchConfig = z.strictObject({ pattern: shortString, key: z.array(shortString).check(z.minLength(1)) });
 export type TopicMatchConfig = z.output<typeof TopicMatchConfig>;
 
-/** Of a config for subscribers, what is about their queue. */
+/** The part of a subscriber's config about its queue. */
 const PatternConfig = z.object({ ...patternShape, ...queueShape }).check(...queueRules, ...queueTypeRules);
 
-/** The exchange, and a queue that is bound to it once for each pattern: what matches several comes once. */
+/** The exchange, and a queue that is bound to it once for each pattern: a message that matches several comes once. */
 export function topicSubscription(options: Pick<TopicSubscribeConfig, 'exchange' | 'pattern' | 'queue'> & QueueConfig): Subscription {
   const config = checkedOptions(PatternConfig, options);
   const { exchange, pattern, queue } = config;
@@ -65,7 +65,7 @@ export function topicSubscription(options: Pick<TopicSubscribeConfig, 'exchange'
 }
 
 /**
- * Publishes drafts to a topic exchange, all with one key, also envelopes that say something else. The exchange is declared
+ * Publishes drafts to a topic exchange, all with one key, even envelopes with another. The exchange is declared
  * when it is missing. See `sendMessages` for its failures.
  *
  * @throws Failure `refused` for an exchange of another type
@@ -76,7 +76,7 @@ export async function publishTopic(session: Session, config: TopicPublishConfig,
   return publishDrafts(session, config, drafts, { exchange, routingKey });
 }
 
-/** Hands the handler what matches any of the patterns; see `subscribe` for its failures. */
+/** Hands the handler every message that matches a pattern; see `subscribe` for its failures. */
 export async function subscribeTopic(
   session: Session,
   given: TopicSubscribeConfig,
@@ -88,7 +88,7 @@ export async function subscribeTopic(
   return subscribe(session, topicSubscription(config), limits, handler, options);
 }
 
-/** Hands each message to the handler, which decides what becomes of it; see `workQueue`. */
+/** Hands each message to the handler, whose verdict settles it; see `workQueue`. */
 export async function workTopic(session: Session, given: TopicWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
   const config = checkedCall(session, TopicWorkConfig, given, { handler });
   const { exchange, pattern, queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;

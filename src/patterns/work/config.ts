@@ -7,10 +7,10 @@ const timer = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER
 /** A range of pauses: the first retry waits `from`, each further one twice as long, none longer than `to`. Milliseconds. */
 const Backoff = z.strictObject({ from: timer(), to: timer() }).check(z.refine(({ from, to }) => from <= to, { error: 'must not begin with the longer pause' }));
 
-/** Where none is given. */
+/** The default. */
 export const DEFAULT_BACKOFF = { from: 1_000, to: 60_000 };
 
-/** How messages are handed to a handler, and what becomes of those that it cannot handle. Durations are milliseconds. */
+/** How messages are handed to a handler, and what becomes of those that fail. Durations are milliseconds. */
 export const workerShape = {
   /** Handlers at a time. */
   concurrency: z._default(z.int().check(z.minimum(1), z.maximum(MAX_PREFETCH)), 1),
@@ -21,23 +21,23 @@ export const workerShape = {
   /** Attempts after the first one. */
   retries: z._default(z.int().check(z.minimum(0), z.maximum(1_000)), 0),
   backoff: z._default(Backoff, DEFAULT_BACKOFF),
-  /** How long a message is kept back before it returns to the queue on `requeue`. */
+  /** How long a message is held back before it returns to the queue on `requeue`. */
   requeueDelay: z._default(timer(0), 1_000),
-  /** How long handlers may go on once the run is stopped. */
+  /** How long handlers may continue once the run is stopped. */
   grace: z._default(timer(0), 30_000),
-  /** True: what is dead is dropped where the queue has no dead-letter exchange. */
+  /** True: messages that fail for good are dropped where the queue has no dead-letter exchange. */
   dropDead: z._default(z.boolean(), false),
-  /** True: a policy of the broker dead-letters what is rejected. */
+  /** True: a policy of the broker dead-letters rejected messages. */
   policyDlx: z._default(z.boolean(), false),
-  /** True: a run in which messages failed for good has failed. */
+  /** True: the run fails when messages failed for good. */
   failOnDead: z._default(z.boolean(), false),
-  /** Stop after as many messages. */
+  /** Stop after this many messages. */
   count: z.optional(z.int().check(z.minimum(1))),
-  /** Stop after as long without a message. */
+  /** Stop after this long without a message. */
   idle: z.optional(timer()),
   /** Stop at the depth that the queue had at the start. */
   drain: z._default(z.boolean(), false),
-  /** Stop after as long, whatever has come. */
+  /** Stop after this long in any case. */
   timeout: z.optional(timer()),
 };
 

@@ -9,23 +9,23 @@ interface Handling {
   readonly since: number;
 }
 
-/** A message is taken to be one of those that the broker took back when it has been handled nearly as long as the oldest of them. */
+/** The part of the oldest message's handling time from which on a message counts as taken back by the broker. */
 const NEARLY = 0.9;
 
-/** Why such a message has failed. */
+/** The reason of such a failure. */
 export const HELD_TOO_LONG = 'its handler took longer than the broker lets a message stay unacknowledged (consumer timeout)';
 
 /**
- * Remembers the messages that the broker took back because their handlers took too long. It does not say which they are, and on some versions counts
- * nothing: whoever would only take them again would run the same task for ever.
+ * Remembers the messages that the broker took back because their handlers took too long. The broker does not name them, and some versions count
+ * nothing: a worker that only took them again would run the same task for ever.
  */
 export class HeldTooLong {
   readonly #handling = new Map<Delivery, Handling>();
-  /** How often each was taken back, and has not come again. */
+  /** How often each was taken back and has not come again. */
   readonly #takenBack = new Map<string, number>();
   #giveUp: AbortController | undefined;
 
-  /** Aborted with the run, and when the broker has taken back what handlers have. One signal for many messages: one for each would cost a fast handler a third of its speed. */
+  /** Aborted with the run, and when the broker has taken messages back. One signal for many messages: one for each would cost a fast handler a third of its speed. */
   signal(kill: AbortSignal): AbortSignal {
     if (this.#giveUp === undefined) {
       const giveUp = new AbortController();
@@ -44,7 +44,7 @@ export class HeldTooLong {
     this.#handling.delete(delivery);
   }
 
-  /** The broker took back what was held for too long, and with it everything else on that channel: no handler can be answered any more, and all are ended. */
+  /** The broker took back every message of the channel: no answer is possible any more, and all handlers are ended. */
   takenBack(): void {
     const now = performance.now();
     const longest = Math.max(...[...this.#handling.values()].map(({ since }) => now - since));
@@ -53,13 +53,13 @@ export class HeldTooLong {
       const message = fingerprint(delivery, attempt);
       this.#takenBack.set(message, (this.#takenBack.get(message) ?? 0) + 1);
     }
-    // One that does not listen is not held responsible again.
+    // A handler that ignores the signal is not blamed again.
     this.#handling.clear();
     this.#giveUp?.abort(new Failure('deadline', HELD_TOO_LONG));
     this.#giveUp = undefined;
   }
 
-  /** True for a message that comes again because it was held for too long: this attempt at it has failed. */
+  /** True for a message that comes again because it was held for too long: that attempt has failed. */
   comesAgain(delivery: Delivery, attempt: number): boolean {
     if (!delivery.redelivered || this.#takenBack.size === 0) return false;
     const message = fingerprint(delivery, attempt);

@@ -13,36 +13,36 @@ import { retryQueueName } from '../retry-queues.ts';
 import { waitingQueue } from '../waiting-queue.ts';
 import { retryPauses, type WorkerConfig } from './config.ts';
 
-/** Where messages wait for another attempt, and for how many milliseconds. */
+/** A retry queue, and its pause in milliseconds. */
 export interface RetryLevel {
   readonly pause: number;
   readonly queue: string;
 }
 
-/** What a worker relies on once everything is there. */
+/** What a worker needs once everything is declared. */
 export interface WorkerSetup {
   readonly queue: string;
-  /** What belongs to the worker's own connection, and is declared there. */
+  /** Declared on the worker's own connection. */
   readonly topology: Topology | undefined;
-  /** Declares everything else again, should a broker come back without it. */
+  /** Declares everything else again, in case a broker comes back without it. */
   readonly restore: (connection: Connection) => Promise<void>;
   readonly route: DeadLetterRoute;
-  /** The level of each retry, the first one first. */
+  /** The retry queue of each attempt, the first one first. */
   readonly levels: readonly RetryLevel[];
-  /** The name that the broker knows the worker by: the user id of its copies, which nobody else can give to a message. */
+  /** The broker's name for the worker's user: the user id of its copies, which no other user can set. */
   readonly user: string;
-  /** True where the broker has said so: dead letters carry it too, and one that was wrong would cost every one of them. */
+  /** True where the broker has confirmed the name: dead letters then carry it too. With a wrong one, every dead letter would fail. */
   readonly isProven: boolean;
 }
 
-/** A queue to work on, and what else has to be there for it. */
+/** A queue to work on, and what it needs. */
 export interface WorkPlace {
   readonly queue: QueueSpec;
   readonly topology: Topology;
 }
 
 /**
- * Declares what is missing, uses what exists, and finds out what becomes of messages that fail for good. Nothing is declared
+ * Declares what is missing, uses what exists, and finds out what becomes of messages that fail for good. It declares nothing
  * when the worker cannot start.
  *
  * @throws Failure `usage` when such messages would be lost, `refused` for a stream or a queue with other arguments, `missing` for a dead-letter exchange that does not exist
@@ -50,22 +50,22 @@ export interface WorkPlace {
 export async function prepareWorker(session: Session, config: WorkerConfig, { queue, topology }: WorkPlace): Promise<WorkerSetup> {
   const temporary = queue.exclusive === true;
   if (temporary && config.retries > 0) {
-    throw new Failure('usage', `${option('retries')} needs a queue that stays: a message that waits for its next attempt must find its way back`);
+    throw new Failure('usage', `${option('retries')} needs a durable queue: a message that waits for its next attempt must find its queue again`);
   }
-  // What has no answer ends with the run.
+  // An unanswered question ends with the run.
   const deadline = withDeadline(hasEnd(config) ? session : endless(session), config.timeout, () => undefined);
   return withLastingControl(deadline.session, async (connection) => {
     const existing = temporary ? undefined : await describeQueue(connection, queue.name);
-    if (existing?.type === 'stream') throw new Failure('refused', `"${queue.name}" is a stream: it keeps its messages, and there is nothing to settle`);
-    // A queue that contradicts what is asked for is told before anything is declared.
+    if (existing?.type === 'stream') throw new Failure('refused', `"${queue.name}" is a stream: it keeps its messages, and a worker cannot settle them`);
+    // A queue that contradicts the options is reported before anything is declared.
     if (existing !== undefined) await ensureQueue(connection, queue);
-    // The broker drops what comes back from waiting when a full classic queue refuses it.
+    // A full classic queue may refuse what comes back, and the broker then drops it.
     if (config.retries > 0 && existing?.type === 'classic' && String(existing.arguments['x-overflow']).startsWith('reject-publish')) {
       throw new Failure('refused', `"${queue.name}" refuses messages when it is full (x-overflow): one that comes back for another attempt would be lost`, {
         hint: `leave out ${option('retries')}, or use a quorum queue: it waits until there is room`,
       });
     }
-    // Another connection has it for itself: nobody else works on it.
+    // An exclusive queue of another connection: no worker can use it.
     if (existing?.withheld?.code === 405) throw existing.withheld;
     const route = routeFor(queue, existing, config);
     const type = existing?.type ?? queue.arguments['x-queue-type'];
@@ -84,7 +84,7 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
   }).finally(deadline.clear);
 }
 
-/** With a queue that existed before, of which nobody asked for more than that: it has to come back as it was, as far as that is known. */
+/** Declares an existing queue as it was, as far as that is known: no particular arguments were asked for. */
 function asItWas(topology: Topology, existing: QueueDescription | undefined, name: string): Topology {
   if (existing?.type === undefined) return topology;
   const { type, durable, arguments: args } = existing;
@@ -95,7 +95,7 @@ function asItWas(topology: Topology, existing: QueueDescription | undefined, nam
 }
 
 /**
- * Declares a queue for those who only send to it, and what its dead letters need.
+ * Declares a queue for publishers, and what its dead letters need.
  *
  * @throws Failure `refused` when it exists with other arguments than asked for, `missing` for a dead-letter exchange that does not exist
  */
@@ -107,7 +107,7 @@ export async function prepareQueue(session: Session, queue: QueueSpec): Promise<
   });
 }
 
-/** A dead-letter exchange that was asked for is set up where it is missing; one that was not is its owner's business. */
+/** Sets up a missing dead-letter exchange that the options name; the owner of the queue is responsible for any other. */
 async function ensureDeadLetters(session: Session, connection: Connection, queue: QueueSpec, { exchange, routingKey = '' }: PublishedRoute): Promise<void> {
   const asked = queue.required?.includes('x-dead-letter-exchange') === true;
   if (exchange === '') {
@@ -117,7 +117,7 @@ async function ensureDeadLetters(session: Session, connection: Connection, queue
   if (await exchangeExists(connection, exchange)) return;
   if (!asked) {
     throw new Failure('missing', `the dead-letter exchange "${exchange}" of the queue "${queue.name}" does not exist`, {
-      hint: `its dead letters would be lost; ${option('dlx')} ${exchange} declares it, with the queue "${DEAD_QUEUE}" behind it`,
+      hint: `its dead letters would be lost; ${option('dlx')} ${exchange} declares it, bound to the queue "${DEAD_QUEUE}"`,
     });
   }
   await ensure(connection, deadLetterTopology(exchange, routingKey));
@@ -137,13 +137,13 @@ function retryTopology(queue: string, levels: readonly RetryLevel[], quorum: boo
 
 function routeFor(queue: QueueSpec, existing: QueueDescription | undefined, { policyDlx, dropDead }: WorkerConfig): DeadLetterRoute {
   const withheld = existing?.withheld;
-  // What was asked for is relied on where the broker does not tell what there is.
+  // Where the broker does not tell, the options are believed.
   const route = routeOf(withheld === undefined ? (existing?.arguments ?? queue.arguments) : { ...queue.arguments, ...existing?.arguments });
   if (route !== undefined) return route;
   if (policyDlx) return { kind: 'reject' };
   if (dropDead) return { kind: 'drop' };
   if (withheld !== undefined) throw unknownRoute(queue, withheld);
-  throw new Failure('usage', `the queue "${queue.name}" has no dead-letter exchange: what its handler cannot handle would be lost`, {
+  throw new Failure('usage', `the queue "${queue.name}" has no dead-letter exchange: messages that fail for good would be lost`, {
     hint:
       existing === undefined
         ? `give it one with ${option('dlx', 'EXCHANGE')}, or drop such messages with ${option('dropDead')}`
@@ -151,18 +151,18 @@ function routeFor(queue: QueueSpec, existing: QueueDescription | undefined, { po
   });
 }
 
-/** Rejecting keeps messages where the queue dead-letters them and loses them where it does not: nobody but the user can know. */
+/** Rejecting keeps messages where the queue dead-letters them, and loses them where it does not: only the user can know. */
 function unknownRoute({ name }: QueueSpec, withheld: Failure): Failure {
   const why = withheld.kind === 'denied' ? `this user lacks the configure permission on it, without which the broker tells nothing` : withheld.message;
   const allow = withheld.kind === 'denied' && withheld.hint !== undefined ? `; ${withheld.hint}` : '';
   return new Failure(
     withheld.kind === 'denied' ? 'denied' : 'refused',
-    `it cannot be told whether the queue "${name}" has a dead-letter exchange, to keep what its handler cannot handle: ${why}`,
-    { cause: withheld, hint: `${option('policyDlx')} when you know that it dead-letters what is rejected${allow}` },
+    `it is unknown whether the queue "${name}" has a dead-letter exchange for messages that fail for good: ${why}`,
+    { cause: withheld, hint: `${option('policyDlx')} if you know that the queue dead-letters rejected messages${allow}` },
   );
 }
 
-/** The queue of the dead letters, where nobody has set up another one, and how long they are kept. */
+/** The default queue of dead letters, and how long it keeps them. */
 export const DEAD_QUEUE = 'dead.letters';
 export const DEAD_TTL = 7 * 24 * 60 * 60 * 1_000;
 
@@ -176,17 +176,17 @@ function deadLetterTopology(exchange: string, key: string): Topology {
   };
 }
 
-/** A copy with the reason in its headers goes to the queue's dead-letter exchange; without a key, with the message's own one. */
+/** Dead letters are copies, with the reason in their headers, to the queue's dead-letter exchange; without a key, with the message's own key. */
 export interface PublishedRoute {
   readonly kind: 'publish';
   readonly exchange: string;
   readonly routingKey: string | undefined;
 }
 
-/** What becomes of a message that has failed for good. */
+/** What becomes of a message that failed for good. */
 export type DeadLetterRoute =
   | PublishedRoute
-  /** It is rejected, and a policy of the broker does the rest. */
+  /** It is rejected, and a policy of the broker dead-letters it. */
   | { readonly kind: 'reject' }
   | { readonly kind: 'drop' };
 

@@ -13,21 +13,21 @@ import { workerShape } from './config.ts';
 import { prepareQueue, prepareWorker } from './prepare.ts';
 import { runWorker } from './worker.ts';
 
-/** What `workQueue` takes: the queue, how it is declared when it is missing, and how it is worked on. */
+/** The options of `workQueue`: the queue, how to declare it when it is missing, and how to work on it. */
 export const WorkConfig = z.strictObject({ queue: queueName, ...queueShape, ...workerShape }).check(...queueRules);
 export type WorkConfig = z.output<typeof WorkConfig>;
 
-/** Of a config for workers, what is about their queue. */
+/** The part of a worker's config about its queue. */
 const WorkQueueConfig = z.object({ queue: queueName, ...queueShape }).check(...queueRules);
 
-/** One durable queue, which any number of workers share. */
+/** One durable queue, shared by any number of workers. */
 export function workTopology(options: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Topology {
   const config = checkedOptions(WorkQueueConfig, options);
   return { exchanges: [], queues: [queueSpec(config.queue, config)], bindings: [] };
 }
 
 /**
- * Declares a work queue, and what its dead letters need, where they are missing: for those who publish before any worker is there.
+ * Declares a work queue, and what its dead letters need, where they are missing: for publishers that start before any worker.
  *
  * @throws Failure `usage` for wrong options, `refused` when the queue exists with other arguments
  */
@@ -41,7 +41,7 @@ export const WorkPublishConfig = z.strictObject({ queue: queueName, ...queueShap
 export type WorkPublishConfig = z.output<typeof WorkPublishConfig>;
 
 /**
- * Sends tasks to a work queue, which is declared when it is missing; see `sendMessages` for what that means and for its failures.
+ * Publishes tasks to a work queue, which is declared when it is missing; see `sendMessages` for its promise and its failures.
  *
  * @throws Failure `refused` when the queue exists with other arguments
  */
@@ -51,7 +51,7 @@ export async function publishTasks(session: Session, config: WorkPublishConfig, 
 }
 
 /**
- * Works on a queue: each message goes to one handler of one worker, which decides what becomes of it. See `runWorker`.
+ * Works on a queue: each message goes to one handler of one worker, whose verdict settles it. See `runWorker`.
  *
  * @throws Failure `usage` for wrong options, or when messages that fail for good would be lost, `refused` when the queue exists with other arguments
  */

@@ -23,17 +23,17 @@ import type { WorkerConfig } from './config.ts';
 import { HELD_TOO_LONG, HeldTooLong } from './held-too-long.ts';
 import type { WorkerSetup } from './prepare.ts';
 
-/** RabbitMQ's own limit for holding a message, and what a worker may need for one once its handler has ended. Milliseconds. */
+/** RabbitMQ's default limit for holding a message, and what a worker may need for a message after its handler has ended. Milliseconds. */
 const DEFAULT_CONSUMER_TIMEOUT = 30 * 60_000;
 const SETTLING = 5 * 60_000;
-/** What is known of a verdict that comes without a reason. */
+/** Default reason per verdict. */
 const WITHOUT_REASON: Readonly<Record<Verdict, string>> = {
   ack: '',
   retry: 'the handler asked for another attempt',
-  requeue: 'the handler gave it back',
+  requeue: 'the handler requeued it',
   dead: 'the handler rejected it',
 };
-/** A message that the broker dead-letters or drops itself counts once it has heard of it; of one that has a confirmed copy, that copy is certain. */
+/** A message that the broker dead-letters or drops counts once the broker has the answer; a message with a confirmed copy counts at once. */
 const REJECTED: Labelled = { settlement: 'dead', label: 'dead' };
 const DROPPED: Labelled = { settlement: 'dead', label: 'dropped' };
 const BURIED: Labelled = { settlement: 'ack', label: 'dead', certain: true };
@@ -41,18 +41,18 @@ const SENT_OFF: Labelled = { settlement: 'ack', label: 'retried', certain: true 
 const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 
 /**
- * Hands messages to a handler and does what it decides: acknowledges, sends a copy off for another attempt, dead-letters, or gives back.
- * A copy is confirmed before its original is acknowledged; nothing is lost, and after a crash in between there are two.
- * A run that is interrupted or terminated lets handlers finish within the grace, and is then no failure.
+ * Hands messages to a handler and carries out its verdict: acknowledges, publishes a copy for another attempt, dead-letters, or requeues.
+ * A copy is confirmed before its original is acknowledged: nothing is lost, and a crash in between leaves both.
+ * An interrupted or terminated run lets handlers finish within the grace, and is then no failure.
  *
- * @throws Failure `negative` when it was asked to fail on dead letters, `unfound` or `unexecutable` when the handler cannot work at all, `unroutable` when no queue takes the dead letters, `deadline`, `unavailable`
+ * @throws Failure `negative` for dead letters with `failOnDead`, `unfound` or `unexecutable` when the handler cannot run at all, `unroutable` when no queue takes the dead letters, `deadline`, `unavailable`
  */
 export async function runWorker(session: Session, config: WorkerConfig, setup: WorkerSetup, handler: Handler, { ask }: WorkOptions = {}): Promise<WorkCounts> {
   const worker = new Worker(hasEnd(config) ? session : endless(session), config, setup, handler, ask);
   return worker.run();
 }
 
-/** A delivery as it came, and the attempt that it is. */
+/** A delivery, and the number of its attempt. */
 interface Task extends Attempt {
   readonly delivery: Delivery;
 }
@@ -130,7 +130,7 @@ class Worker {
     }
   }
 
-  /** How many messages wait for another attempt; undefined when that cannot be told. */
+  /** How many messages wait for another attempt; undefined when unknown. */
   async #countWaiting(): Promise<number | undefined> {
     const queues = [...new Set(this.#setup.levels.map(({ queue }) => queue))];
     if (queues.length === 0 || this.#session.signal.aborted) return undefined;
@@ -141,7 +141,7 @@ class Worker {
         return waiting;
       });
     } catch {
-      // Everything is done; this is only for the summary.
+      // The work is done; this is only for the summary.
       return undefined;
     }
   }
@@ -151,7 +151,7 @@ class Worker {
     const judgement = this.#heldTooLong.comesAgain(attempt.original, attempt.number)
       ? ({ verdict: 'retry', reason: HELD_TOO_LONG } as const)
       : await this.#judge(attempt, context.kill);
-    // A message that comes again, for its connection is gone, is judged then: nothing may be done about it twice.
+    // The connection is lost, and the message comes again: only the next delivery may have an effect.
     if (!context.isCurrent()) return 'hold';
     if (context.kill.aborted) return 'hold';
     return this.#settle(attempt, judgement, context);
@@ -171,7 +171,7 @@ class Worker {
     }
   }
 
-  /** What the handler decides, within its time. */
+  /** The handler's judgement, within its time. */
   async #judge({ original, number }: Attempt, kill: AbortSignal): Promise<Judgement> {
     const { handlerTimeout } = this.#config;
     const handle = async (signal: AbortSignal): Promise<Judgement> => {
@@ -210,7 +210,7 @@ class Worker {
   async #bury(attempt: Task, judgement: Judgement, context: TakeContext): Promise<Settlement | Labelled> {
     const { route } = this.#setup;
     if (route.kind !== 'publish') {
-      this.#session.emit({ kind: 'dead', target: route.kind === 'drop' ? undefined : 'where a policy of the broker says', ...told(attempt, judgement) });
+      this.#session.emit({ kind: 'dead', target: route.kind === 'drop' ? undefined : 'the target of a policy', ...told(attempt, judgement) });
       return route.kind === 'drop' ? DROPPED : REJECTED;
     }
     const { exchange, routingKey = attempt.original.routingKey } = route;
@@ -219,8 +219,8 @@ class Worker {
     const letter = deadLetter(attempt, { exchange, routingKey }, judgement, { seconds: Math.floor(Date.now() / 1_000), user: isProven ? user : undefined });
     const outcome = await this.#publish(letter, context);
     if (isTooMuch(outcome)) {
-      // The broker sends on what it has itself: its dead letter has no reason of ours, but it is one.
-      this.#session.emit({ kind: 'note', text: `${named(attempt)} is dead-lettered without what is known of its failure: ${outcome.failure.message}` });
+      // The broker dead-letters the message itself: without our reason, but it is kept.
+      this.#session.emit({ kind: 'note', text: `${named(attempt)} is dead-lettered without the reason of its failure: ${outcome.failure.message}` });
       this.#session.emit({ kind: 'dead', target, ...told(attempt, judgement) });
       return REJECTED;
     }
@@ -234,12 +234,12 @@ class Worker {
     return publishWhile(this.#publisher, message, context);
   }
 
-  /** The copy is nowhere: the original stays. Where no queue is bound, no waiting helps. */
+  /** The copy is nowhere: the original stays. Where no queue is bound, waiting does not help. */
   async #unplaced(attempt: Task, outcome: Outcome | undefined, target: string, context: TakeContext): Promise<Settlement | Labelled> {
-    // It comes again, and what it was to go to may only just be declared again.
+    // The message comes again; its target may just be being declared anew.
     if (outcome === undefined || !context.isCurrent()) return 'hold';
     if (outcome.kind === 'returned') {
-      throw new Failure('unroutable', `a message that failed found no way to ${target}: no queue took it`, {
+      throw new Failure('unroutable', `a message that failed could not be sent to ${target}: no queue is bound`, {
         hint: 'nothing is lost: it is back in its queue; bind a queue there, and start the worker again',
       });
     }
@@ -247,13 +247,13 @@ class Worker {
     return this.#giveBack(attempt, context);
   }
 
-  /** Back to the queue, but not at once: it would come again at once. */
+  /** Back to the queue after a pause: it would be delivered again at once. */
   async #giveBack({ delivery }: Task, context: TakeContext): Promise<Settlement | Labelled> {
     await delay(this.#config.requeueDelay, undefined, { signal: context.stopping }).catch(() => undefined);
     return this.#sendBack(delivery, await this.#wayBack.wayFor(delivery, context));
   }
 
-  /** With the run's end, at its old place where it has one. */
+  /** At the end of the run, to its old place where possible. */
   async #goBack(delivery: Delivery, context: TakeContext): Promise<Settlement | Labelled> {
     const way = await this.#wayBack.lastWayFor(delivery, context);
     return way === 'return' ? 'hold' : this.#sendBack(delivery, way);
@@ -267,8 +267,8 @@ class Worker {
       this.#session.emit({ kind: 'copied-back', queue, messageId: properties.messageId });
       return COPIED_BACK;
     }
-    // One more return would make the broker do the same, and nobody would be told.
-    const target = this.#setup.route.kind === 'drop' ? undefined : 'where the queue sends its dead letters';
+    // One more return would make the broker do the same, without a report.
+    const target = this.#setup.route.kind === 'drop' ? undefined : 'the dead-letter exchange of its queue';
     const reason = 'it is at the delivery limit of its queue, and no copy of it can be put back';
     this.#session.emit({
       kind: 'dead',
@@ -279,14 +279,14 @@ class Worker {
   }
 }
 
-/** How long the broker has to let a worker hold a message: never less than where nobody says anything. Undefined when a handler may take any time. */
+/** The consumer timeout to ask for: never less than the default. Undefined when handlers have no time limit. */
 function consumerTimeoutFor({ handlerTimeout, concurrency, prefetch = concurrency, requeueDelay }: WorkerConfig): number | undefined {
   if (handlerTimeout === undefined) return undefined;
   const turns = Math.ceil(prefetch / concurrency);
   return Math.min(MAX_TIMER, Math.max(DEFAULT_CONSUMER_TIMEOUT, turns * (handlerTimeout + GIVE_UP) + requeueDelay + SETTLING));
 }
 
-/** True when this one message, with what a copy adds to it, is more than the broker takes; no other attempt at it would end otherwise. */
+/** True when this message, with what a copy adds, exceeds the broker's limit: every attempt would end the same. */
 function isTooMuch(outcome: Outcome | undefined): outcome is Outcome & { readonly kind: 'refused' } {
   return outcome?.kind === 'refused' && (outcome.failure.kind === 'data' || outcome.failure.kind === 'refused');
 }
@@ -295,7 +295,7 @@ function named({ original: { properties } }: Attempt): string {
   return properties.messageId === undefined ? 'a message without an id' : `the message "${properties.messageId}"`;
 }
 
-/** What is told about a message that failed. */
+/** What is reported about a message that failed. */
 function told({ original, number }: Attempt, { reason = '' }: Judgement): { messageId: string | undefined; attempt: number; reason: string } {
   return { messageId: original.properties.messageId, attempt: number, reason };
 }
