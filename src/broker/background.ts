@@ -18,16 +18,16 @@ export const BrokerStartConfig = z
   .check(z.refine(({ port = 1, nodes }) => port + nodes - 1 <= 65_535, { error: 'the nodes count on from --port, and 65535 is the last port' }));
 export type BrokerStartConfig = z.infer<typeof BrokerStartConfig>;
 
-/** `broker stop` and `broker status` have nothing to choose. */
+/** `broker stop` and `broker status` have no options. */
 export const NothingConfig = z.strictObject({});
 
 const ANSWER_WITHIN = 5_000;
 const FREE = 'Free some room there, or name another directory with XDG_STATE_HOME.';
 
 /**
- * Starts a broker that outlives this process and its terminal. One that runs already is left as it is.
+ * Starts a broker that outlives this process and its terminal. A running one is left as it is.
  *
- * @throws Failure `unavailable` when none can be started, or the one that is there does not answer; `negative` when it is not as asked
+ * @throws Failure `unavailable` when none can be started, or the existing one does not answer; `negative` when that differs from what is asked for
  */
 export async function startInBackground(
   config: BrokerStartConfig,
@@ -39,12 +39,12 @@ export async function startInBackground(
     if (before !== undefined && isRunning(before)) {
       const [first] = before.nodes;
       if ((config.nodes ?? 1) > before.nodes.length || (config.port !== undefined && config.port !== first?.port)) {
-        throw new Failure('negative', `a broker with other nodes or ports is in the background already, at ${addresses(before)}`, {
+        throw new Failure('negative', `a broker with other nodes or ports is already running in the background, at ${addresses(before)}`, {
           hint: 'rmq broker stop removes it.',
         });
       }
       if (await accepts(before)) return { state: before, already: true };
-      throw new Failure('unavailable', `a broker is in the background, but does not accept connections at ${addresses(before)}`, {
+      throw new Failure('unavailable', `a broker is running in the background, but does not accept connections at ${addresses(before)}`, {
         hint: 'rmq broker stop removes it.',
       });
     }
@@ -70,9 +70,9 @@ export async function startInBackground(
 }
 
 /**
- * Ends the background broker and removes its files; resolves with what was there, or with nothing when nothing was.
+ * Ends the background broker and removes its files; resolves with its state, or with undefined when there was none.
  *
- * @throws Failure `io` when files cannot be removed; its processes have ended all the same
+ * @throws Failure `io` when files cannot be removed; its processes have ended nevertheless
  */
 export async function stopBackground({
   env,
@@ -89,17 +89,17 @@ export async function stopBackground({
   try {
     return await withLock(paths.lock, signal, stop);
   } catch (error) {
-    // Nobody starts another one while this one runs: it can be ended where no lock can be made, as in a directory that has become read-only.
+    // No other one can start while this one runs: it can be ended where no lock can be made, as in a directory that has become read-only.
     const state = readState(paths.state);
     if (!(error instanceof Failure && error.kind === 'io') || state === undefined || !isRunning(state)) throw error;
     return stop();
   }
 }
 
-/** How the background broker is doing. */
+/** The status of the background broker. */
 export interface BackgroundStatus {
   readonly running: boolean;
-  /** True when every node that is to be there accepts AMQP connections. */
+  /** True when every expected node accepts AMQP connections. */
   readonly accepting: boolean;
   readonly url: string;
   readonly managementUrl: string;
@@ -109,7 +109,7 @@ export interface BackgroundStatus {
   readonly nodes: readonly { readonly name: string; readonly pid: number | undefined; readonly accepting: boolean; readonly memoryBytes: number | undefined }[];
 }
 
-/** Asks the background broker; nothing when there is none, after removing what is left of one that has died. */
+/** Asks the background broker; undefined when there is none, after removing what is left of one that has died. */
 export async function backgroundStatus({ env, emit, signal }: Surroundings): Promise<BackgroundStatus | undefined> {
   const paths = statePaths(env);
   const state = readState(paths.state);
@@ -137,7 +137,7 @@ export async function backgroundStatus({ env, emit, signal }: Surroundings): Pro
   return { running: true, accepting: nodes.every(({ accepting }) => accepting), url, managementUrl, version, startedAt, uptimeSeconds, nodes };
 }
 
-/** Processes are ended only when they are the ones that were started, and files only where this program keeps them. */
+/** Ends only processes that were started for it, and removes files only where this program keeps them. */
 async function remove(paths: StatePaths, state: BackgroundState | undefined): Promise<void> {
   const guardian = startGuardian(paths.data, state?.engine);
   for (const mark of [...(state?.nodes.map((node) => node.process) ?? []), ...(state?.companions ?? [])]) {
@@ -147,7 +147,7 @@ async function remove(paths: StatePaths, state: BackgroundState | undefined): Pr
   if (state?.network !== undefined) guardian.network(state.network);
   await guardian.clean();
   withFiles('the broker has ended, but its files are still there', `remove ${paths.state} and ${paths.data}`, () => {
-    // What the guardian could not remove: this says why.
+    // The guardian could not remove them: this attempt says why.
     rmSync(paths.data, { recursive: true, force: true });
     rmSync(paths.state, { force: true });
   });

@@ -14,19 +14,19 @@ import { portProblem } from './node/ports.ts';
 import type { NodeSettings } from './node/settings.ts';
 import { obtainServer } from './server.ts';
 
-/** How a private broker is to be. */
+/** Options of a private broker. */
 export interface BrokerOptions extends NodeSettings {
-  /** 1 unless told otherwise; more of them form a cluster. */
+  /** Default 1; several form a cluster. */
   readonly nodes?: number | undefined;
-  /** The AMQP port of the first node, the others counting on from it; free ones unless told otherwise. */
+  /** The AMQP port of the first node; the others count on from it. Default: free ports. */
   readonly port?: number | undefined;
-  /** How long its boot may take, in milliseconds; a minute unless told otherwise. */
+  /** Milliseconds for its boot; default: a minute. */
   readonly bootTimeout?: number | undefined;
-  /** Whether RabbitMQ may be installed when there is nothing to run it with. */
+  /** Whether RabbitMQ may be installed when it is missing. */
   readonly install?: boolean | undefined;
-  /** Where it keeps its files; removed when it is stopped. A new temporary directory unless told otherwise. */
+  /** Where it keeps its files, which are removed when it is stopped. Default: a new temporary directory. */
   readonly directory?: string | undefined;
-  /** The environment in which programs are searched, and which nodes inherit; that of this process unless told otherwise. */
+  /** The environment in which programs are searched, and which nodes inherit; default: that of this process. */
   readonly environment?: Environment | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly emit?: Emit | undefined;
@@ -41,7 +41,7 @@ export interface BrokerNode extends Machine {
   restart(): Promise<void>;
 }
 
-/** A running broker that belongs to this process: when this process ends, however it does, so does the broker. */
+/** A running broker that belongs to this process, and ends with it in any case. */
 export interface Broker {
   readonly nodes: readonly [BrokerNode, ...BrokerNode[]];
   /** The URLs of all nodes, with commas between them. */
@@ -56,15 +56,15 @@ export interface Broker {
   readonly companions: readonly number[];
   /** The network of its containers. */
   readonly network: string | undefined;
-  /** Has a process (a group, when negative) killed together with the broker should this process be killed. */
+  /** Registers a process (a group, when negative) to be killed together with the broker should this process be killed. */
   own(target: number): void;
-  /** Announces such a process before it is started, since this one may be killed before it can name it: the mark is in no other environment. */
+  /** Registers such a process by a mark in its environment before it is started, since this process may be killed before it knows the number. */
   expect(mark: string): void;
-  /** Forgets such a process, since it has ended. */
+  /** Forgets a registered process that has ended. */
   disown(target: number): void;
   /** Ends its processes and removes its files; resolves when both are gone. */
   stop(): Promise<void>;
-  /** Lets it live on without this process. */
+  /** Lets it run on without this process. */
   release(): Promise<void>;
 }
 
@@ -72,10 +72,10 @@ const BOOT_TIMEOUT = 60_000;
 const ATTEMPTS = 3;
 
 /**
- * Starts a private RabbitMQ broker on the loopback interface and resolves once it really accepts AMQP connections, and a
- * cluster once all of its nodes are members.
+ * Starts a private RabbitMQ broker on the loopback interface and resolves once it really accepts AMQP connections; a
+ * cluster, once all of its nodes are members.
  *
- * @throws Failure `unavailable` when there is nothing to run RabbitMQ with, or it does not start; what the signal carries when that aborts
+ * @throws Failure `unavailable` when RabbitMQ is not there, or does not start; the signal's reason when that aborts
  */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const { environment = process.env, signal = new AbortController().signal, emit = () => {} } = options;

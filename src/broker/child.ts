@@ -7,7 +7,7 @@ import { Failure } from '../model/failure.ts';
 import { type Environment, findProgram, isExecutable } from './node/find.ts';
 import { membersOf } from './node/process.ts';
 
-/** How long a command that was told to end may take, in milliseconds, before it is killed. */
+/** Milliseconds that a command may take to end once it was told to, before it is killed. */
 const GRACE = 10_000;
 const STEP = 50;
 
@@ -34,11 +34,11 @@ export function resolveCommand(name: string, env: Environment): string {
   );
 }
 
-/** How a command has ended. */
+/** How a command ended. */
 export interface Ending {
-  /** 128 and the number of the signal when one ended it, as shells have it. */
+  /** 128 and the number of the signal when one ended it, as in a shell. */
   readonly code: number;
-  /** True when it ended after it had been told to, because this run was stopped. */
+  /** True when it ended because this run was stopped. */
   readonly stopped: boolean;
 }
 
@@ -51,7 +51,7 @@ export interface Ending {
  * in the same time: nothing is to stay that relies on a broker which is gone.
  *
  * @param mark a variable of the environment, as `NAME=value`, that nothing else has
- * @param own learns what to kill should this process have no time for it: a process, or a group when negative
+ * @param own gets what to kill should this process be killed: a process, or a group when negative
  */
 export async function runCommand(
   path: string,
@@ -82,7 +82,7 @@ export async function runCommand(
   return { code: stopped ? await ended : first, stopped };
 }
 
-/** What still runs of a process group; of that of this process, only what has the mark in its environment. */
+/** What still runs of a process group; of this process' own group, only what has the mark in its environment. */
 function leftBehind(group: number | undefined, mark: string): readonly number[] {
   if (group !== undefined) return membersOf(group) ?? (exists(-group) ? [-group] : []);
   return (membersOf(undefined) ?? []).filter((pid) => pid !== process.pid && environmentOf(pid).includes(mark));
@@ -99,7 +99,7 @@ function environmentOf(pid: number): readonly string[] {
 function ending(child: ChildProcess, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
-      // The file is there: what is missing is the interpreter that its first line names.
+      // The file exists: the interpreter in its first line does not.
       reject(
         new Failure(
           'unexecutable',

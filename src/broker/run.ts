@@ -6,7 +6,7 @@ import { type Broker, startBroker } from './broker.ts';
 import { resolveCommand, runCommand } from './child.ts';
 import type { Environment } from './node/find.ts';
 
-/** How `broker run` and `broker start` want their nodes. */
+/** The nodes of `broker run` and `broker start`. */
 export const BrokerShape = {
   /** More than one form a cluster. */
   nodes: z._default(z.int().check(z.gte(1), z.lte(9)), 1),
@@ -25,7 +25,7 @@ export const BrokerRunConfig = z.strictObject({
 });
 export type BrokerRunConfig = z.infer<typeof BrokerRunConfig>;
 
-/** What a run needs of the process around it. */
+/** What a run uses of the process around it. */
 export interface Surroundings {
   readonly env: Environment;
   readonly emit: Emit;
@@ -70,7 +70,7 @@ export async function runWithBroker(config: BrokerRunConfig, { env, emit, signal
   }
 }
 
-/** `RMQ_URL` would win over `RABBITMQ_URL` in an rmq that the command runs, and lead it to another broker. */
+/** `RMQ_URL` would win over `RABBITMQ_URL` in an rmq that the command runs, and connect it to another broker. */
 function commandEnvironment({ RMQ_URL: _, ...env }: Environment, { url, managementUrl }: Broker): Environment {
   return { ...env, RABBITMQ_URL: url, RABBITMQ_MANAGEMENT_URL: managementUrl };
 }

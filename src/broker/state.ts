@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { isAlive, type ProcessMark } from './node/process.ts';
 
-/** What is remembered of a broker in the background. */
+/** The record of a broker in the background. */
 export interface BackgroundState {
   /** The URLs of all nodes, with commas between them. */
   readonly url: string;
@@ -19,7 +19,7 @@ export interface BackgroundState {
   readonly network?: string | undefined;
 }
 
-/** Where things of a background broker are, below the state directory of the XDG base directory specification. */
+/** Where the files of a background broker are, below the state directory of the XDG base directory specification. */
 export interface StatePaths {
   readonly base: string;
   readonly state: string;
@@ -35,7 +35,7 @@ export function statePaths(env: Readonly<Record<string, string | undefined>>): S
   return { base, state: join(base, 'broker.json'), lock: join(base, 'broker.lock'), data: join(base, 'broker') };
 }
 
-/** What was remembered, whether it is still true or not; nothing when there is no file, or one that makes no sense. */
+/** The record, whether it is still true or not; undefined without a file, or with an invalid one. */
 export function readState(path: string): BackgroundState | undefined {
   try {
     const state = JSON.parse(readFileSync(path, 'utf8')) as BackgroundState;
@@ -47,7 +47,7 @@ export function readState(path: string): BackgroundState | undefined {
   }
 }
 
-/** True while a process of one of its nodes lives; containers are their engine's to know about. */
+/** True while a process of one of its nodes lives; only the engine knows about containers. */
 export function isRunning(state: BackgroundState): boolean {
   return state.nodes.some(({ process: mark }) => (mark === undefined ? state.engine !== undefined : isAlive(mark)));
 }

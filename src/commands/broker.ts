@@ -8,7 +8,7 @@ export const brokerGroup: CommandGroup = { path: ['broker'], summary: 'run a pri
 const shape = {
   nodes: integer('how many nodes; more than one form a cluster'),
   bootTimeout: duration('how long the boot may take'),
-  install: toggle('install RabbitMQ, with apt-get or brew, when there is nothing to run it with'),
+  install: toggle('install RabbitMQ, with apt-get or brew, when it is not there'),
 };
 
 const brokerRun = defineCommand({
@@ -17,7 +17,7 @@ const brokerRun = defineCommand({
   summary: 'run a command against a throwaway RabbitMQ node and leave nothing behind',
   examples: [
     ['rmq broker run -- npm test', 'runs the tests with RABBITMQ_URL and RABBITMQ_MANAGEMENT_URL set, and ends with their exit code'],
-    ['rmq broker run --nodes 3 -- ./failover-test.sh', 'runs it against a cluster of three; RABBITMQ_URL names all of them'],
+    ['rmq broker run --nodes 3 -- ./failover-test.sh', 'runs it against a cluster of three; RABBITMQ_URL has all three'],
   ],
   inputs: { ...shape, cmd: rest('the command to run and its arguments', { completes: 'command' }) },
   load: async () => {
@@ -29,9 +29,9 @@ const brokerRun = defineCommand({
 const brokerStart = defineCommand({
   path: ['broker', 'start'],
   connects: false,
-  summary: 'start a RabbitMQ node in the background; other commands find it by themselves',
+  summary: 'start a RabbitMQ node in the background; other commands connect to it by default',
   examples: [
-    ['rmq broker start', 'starts a node, or says that one is running'],
+    ['rmq broker start', 'starts a node, unless one is running'],
     ['rmq broker start --port 5672', 'starts one where programs look for RabbitMQ by default'],
   ],
   inputs: { ...shape, port: integer('the AMQP port of the first node, the others counting on from it (default: free ones)') },
@@ -54,7 +54,7 @@ const brokerStop = defineCommand({
   path: ['broker', 'stop'],
   connects: false,
   summary: 'stop the RabbitMQ node in the background and remove its data',
-  examples: [['rmq broker stop', 'stops the node that rmq broker start has started']],
+  examples: [['rmq broker stop', 'stops the node and removes its data']],
   inputs: {},
   load: async () => {
     const { NothingConfig, stopBackground } = await import('../broker/background.ts');

@@ -10,7 +10,7 @@ import { explainIssue } from '../patterns/options.ts';
 import type { Block } from '../text/document.ts';
 import type { Argument, Flag } from './flags/flag.ts';
 
-/** An input for every key of the config, each decoding to exactly the type which that key takes. */
+/** An input for every key of the config; it decodes to exactly the type of that key. */
 export type InputsFor<I extends object> = { readonly [K in keyof I]-?: Flag<NonNullable<I[K]>> | Argument<NonNullable<I[K]>> };
 
 /** How deliveries are printed, besides the format. */
@@ -19,20 +19,20 @@ export interface PrintStyle {
   readonly nul: boolean;
   /** Bodies that are JSON as `bodyJson`. */
   readonly jsonBody: boolean;
-  /** Bodies are lines where newlines end them: one that has a newline gets no second one, and one of several lines is told of. */
+  /** For bodies that are lines: a final newline is not doubled, and `onSeveral` hears of a body of several lines. */
   readonly asLine?: { readonly onSeveral: () => void };
-  /** All of the message as on a terminal, wherever it goes, for people who read about it. */
+  /** The whole message as on a terminal, wherever it goes. */
   readonly whole?: boolean;
 }
 
-/** Where a command's results go; everything else it has to tell is an event. */
+/** Prints a command's results; everything else is an event. */
 export interface Results {
   /**
    * A function that prints a delivery and resolves once the operating system has taken all of its bytes. When it
-   * rejects, the bytes may not have been written; the run's signal is then aborted too. Without a delivery, an empty place is
-   * kept for it; `beside` stands in front of the envelope, or alone, in JSON.
+   * rejects, the bytes may not have been written; the run's signal is then aborted too. Without a delivery, it keeps the order of
+   * what is written later; `beside` stands before the envelope, or alone, in JSON.
    *
-   * @throws Failure `io` for a standard output that was closed by the shell, before anything is taken
+   * @throws Failure `io` for a standard output that the shell has closed, before any message is taken
    */
   printer(style: PrintStyle): (delivery: Delivery | undefined, beside?: object) => Promise<void>;
   /** Prints one result: as a line of JSON with `-o json`, as the text otherwise. */
@@ -43,12 +43,12 @@ export interface Results {
   readonly columns: number | undefined;
 }
 
-/** What a command may touch. */
+/** What a command may use. */
 export interface Context {
   readonly connection: ConnectionConfig;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: () => Readable;
-  /** Opens a file to read; throws what the system says. */
+  /** Opens a file to read; throws the system's error. */
   readonly open: (path: string) => Readable;
   readonly stdinIsTerminal: boolean;
   /** Undefined where there is no terminal to ask on. */
@@ -61,7 +61,7 @@ export interface Context {
   readonly signal: AbortSignal;
 }
 
-/** Inputs that no config holds: how to print, what to confirm, which program to run. */
+/** Inputs outside the config: how to print, what to confirm, which program to run. */
 export type Extras = Readonly<Record<string, Flag<unknown> | Argument<unknown>>>;
 
 /** What the extras decode to; one that was not given is absent. */
@@ -70,9 +70,9 @@ export type ExtraValues<X extends Extras> = { readonly [K in keyof X]?: X[K] ext
 /** The part of a command that is loaded only when it runs. */
 export interface Runnable<I extends object, C, X extends Extras> {
   readonly config: z.ZodMiniType<C, I>;
-  /** The config of some extras: the help shows its defaults. */
+  /** The config of some extras, for their defaults in the help. */
   readonly extrasConfig?: z.ZodMiniType;
-  /** Checks what only a promise can tell of a config, before the network is touched; throws a Failure. */
+  /** Asynchronous checks of a config, before the network is touched; throws a Failure. */
   readonly check?: (config: C) => Promise<unknown>;
   /** Resolves when it is done, with an exit code of its own if it has one; throws a Failure otherwise. */
   run(config: C, context: Context, extras: ExtraValues<X>): Promise<number | undefined>;
@@ -83,23 +83,23 @@ export interface CommandSpec<I extends object, C, X extends Extras> {
   /** The words that call it, as in `['broker', 'run']`. */
   readonly path: readonly string[];
   readonly summary: string;
-  /** Command lines with what they do, for the help. */
+  /** Command lines and what they do, for the help. */
   readonly examples: readonly (readonly [line: string, does: string])[];
-  /** True when the command, given these values, will read standard input. */
+  /** True when the command, with these values, will read standard input. */
   readonly readsStdin?: (decoded: Readonly<Record<string, unknown>>) => boolean;
-  /** False for a command that connects to no broker: it refuses a URL, which would mean nothing. */
+  /** False for a command that connects to no given broker: it refuses a URL. */
   readonly connects?: false;
   readonly inputs: InputsFor<I>;
   readonly extras?: X;
   readonly load: (inputs: Command['inputs']) => Promise<Runnable<I, C, X>>;
 }
 
-/** A command whose config type is no longer of interest, as the table holds them. */
+/** A command in the table, without its config type. */
 export interface Command extends Pick<CommandSpec<never, never, never>, 'path' | 'summary' | 'examples' | 'readsStdin' | 'connects'> {
   readonly inputs: Readonly<Record<string, Flag<unknown> | Argument<unknown>>>;
   /** The inputs, with the defaults of the config in their help. */
   readonly described: () => Promise<Command['inputs']>;
-  /** Checks what was decoded and returns what runs it; only a valid config can be run. */
+  /** Checks decoded values and returns what runs the command; only a valid config can be run. */
   readonly prepare: (decoded: Readonly<Record<string, unknown>>) => Promise<(context: Context) => Promise<number | undefined>>;
 }
 
@@ -162,7 +162,7 @@ export function spelling(key: string, input: Flag<unknown> | Argument<unknown>):
   return input.kind === 'flag' ? longName(key, input) : key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 }
 
-/** What is wrong with a decoded value, in the words that the user typed. */
+/** What is wrong with a decoded value, in the user's spelling. */
 function explain(issue: z.core.$ZodIssue, inputs: Command['inputs']): string {
   const key = String(issue.path[0] ?? '');
   const input = inputs[key];

@@ -8,8 +8,8 @@ export const consumeCommand = defineCommand({
   summary: 'print messages, acknowledging each only after it has been written',
   examples: [
     ['rmq consume orders', 'print messages as they come'],
-    ['rmq consume orders --drain -o json > orders.ndjson', 'everything that is there now, as envelopes'],
-    ['rmq consume orders -n 5 --requeue', 'look at five, then give them back'],
+    ['rmq consume orders --drain -o json > orders.ndjson', 'everything in the queue now, as envelopes'],
+    ['rmq consume orders -n 5 --requeue', 'look at five, then return them to the queue'],
     ['rmq consume results --expect 3 --timeout 10s', 'a smoke test: exit 0 if three come, 124 if fewer by then, 1 if more'],
   ],
   inputs: { queue: argument('the queue'), prefetch: integer('unacknowledged messages at a time'), ...limitInputs },

@@ -12,12 +12,12 @@ const fanoutPublish = defineCommand({
   summary: 'publish messages to every service',
   examples: [
     [`rmq fanout publish order.events '{"event":"order.placed"}'`, 'one event; exit 67 when no service is there for it'],
-    ['rmq fanout publish order.events --lines --allow-unroutable < events.ndjson', 'an event per line, whether anybody listens or not'],
+    ['rmq fanout publish order.events --lines --allow-unroutable < events.ndjson', 'an event per line, whether a service is bound or not'],
   ],
   readsStdin,
   inputs: {
     exchange,
-    routingKey: text('routing key, which routes nothing here', { short: 'r', value: 'KEY' }),
+    routingKey: text('routing key: a fanout exchange ignores it, receivers see it', { short: 'r', value: 'KEY' }),
     ...publishingInputs,
   },
   load: publishing(async () => {
@@ -30,8 +30,8 @@ const fanoutSubscribe = defineCommand({
   path: ['fanout', 'subscribe'],
   summary: 'print every message, as one of the services that get it',
   examples: [
-    ['rmq fanout subscribe order.events email', 'as the service email, whose queue keeps what comes while it is away'],
-    ['rmq fanout subscribe order.events', 'just watch from now on; the queue goes when it ends, the exchange stays'],
+    ['rmq fanout subscribe order.events email', 'as the service email, whose queue keeps messages while it is away'],
+    ['rmq fanout subscribe order.events', 'watch from now on; the queue is deleted at the end, the exchange stays'],
   ],
   inputs: {
     exchange,

@@ -5,7 +5,7 @@ import { rest } from './flags/flag.ts';
 export const helpCommand = defineCommand({
   path: ['help'],
   connects: false,
-  summary: 'tell about a command or a topic',
+  summary: 'explain a command or a topic',
   examples: [
     ['rmq help', 'all commands and topics'],
     ['rmq help dlx replay', 'a command, as rmq dlx replay --help does'],

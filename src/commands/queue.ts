@@ -9,8 +9,8 @@ export const declareQueueCommand = defineCommand({
   summary: 'declare a durable queue, and bind it',
   examples: [
     ['rmq queue declare orders --queue-type quorum', 'a replicated queue'],
-    ['rmq queue declare jobs --argument x-max-length:=1000 --argument x-overflow=reject-publish', 'one that refuses when it is full'],
-    ['rmq queue declare audit --bind "amq.topic:order.#"', 'one that gets what matches'],
+    ['rmq queue declare jobs --argument x-max-length:=1000 --argument x-overflow=reject-publish', 'one that refuses messages when it is full'],
+    ['rmq queue declare audit --bind "amq.topic:order.#"', 'one that gets matching messages'],
   ],
   inputs: {
     queue: argument('the queue'),
@@ -29,7 +29,7 @@ export const declareQueueCommand = defineCommand({
         await withSession(connection, (session) => declareQueue(session, config), emit, signal);
         await results.report(
           { queue: config.queue, type: config.queueType, bindings: config.bind.length },
-          `queue "${config.queue}" (${config.queueType}) is there`,
+          `queue "${config.queue}" (${config.queueType}) exists`,
         );
         return undefined;
       },
@@ -39,10 +39,10 @@ export const declareQueueCommand = defineCommand({
 
 export const queueStatusCommand = defineCommand({
   path: ['queue', 'status'],
-  summary: 'tell how many messages and consumers a queue has, and what it is; what is not ready tells the management API (else ?)',
+  summary: 'show the messages, consumers and type of a queue; unacknowledged messages need the management API (else ?)',
   examples: [
     ['rmq queue status orders', 'exit 66 when it does not exist'],
-    ['rmq queue status orders --json | jq .messages', 'the messages that are ready, for a script'],
+    ['rmq queue status orders --json | jq .messages', 'the ready messages, for a script'],
   ],
   inputs: { queue: argument('the queue') },
   extras: managementExtras,
@@ -70,16 +70,16 @@ export const deleteQueueCommand = defineCommand({
   path: ['queue', 'delete'],
   summary: 'delete a queue with its messages',
   examples: [
-    ['rmq queue delete orders --if-empty', 'only when nothing is in it'],
-    ['rmq queue delete task_queue --retries', 'with the queues that work run --retries has declared for it'],
+    ['rmq queue delete orders --if-empty', 'only when it is empty'],
+    ['rmq queue delete task_queue --retries', 'with the retry queues that work run --retries declared for it'],
   ],
   inputs: {
     queue: argument('the queue'),
     ifEmpty: toggle('only when a classic queue holds no messages, none are unacknowledged and none wait for a retry'),
     ifUnused: toggle('only when a classic queue has no consumers'),
-    force: toggle('with --if-empty: also when it has consumers, which may hold what is not acknowledged yet'),
+    force: toggle('with --if-empty: also when it has consumers, which may hold unacknowledged messages'),
   },
-  extras: { retries: toggle('its retry queues (QUEUE.retry.…) as well, with what waits there'), ...managementExtras },
+  extras: { retries: toggle('its retry queues (QUEUE.retry.…) as well, with their messages'), ...managementExtras },
   load: async () => {
     const [deletion, { queueNames }, { heldBy }, { managementFinder }, { withSession }] = await Promise.all([
       import('../patterns/queue/delete.ts'),

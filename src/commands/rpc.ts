@@ -18,8 +18,8 @@ export const rpcGroup: CommandGroup = { path: ['rpc'], summary: 'request and rep
 const { correlationId, replyTo, transient, ...requestInputs } = messageInputs;
 
 /**
- * V8 optimizes what is hot on threads of its own, which take the processor away from the broker and the server: on a small machine
- * the slowest calls of a thousand were then three times as slow. Bytecode is run 15 times as often before that, counted in bytes.
+ * V8 optimizes hot code on threads of its own, which compete with the broker and the server for the processor: on a small machine
+ * the slowest of a thousand calls then took three times as long. Here, code runs 15 times as often before that, counted in bytes of bytecode.
  */
 const PATIENT_COMPILER = '--interrupt-budget=2000000';
 
@@ -38,7 +38,7 @@ const rpcCall = defineCommand({
   inputs: {
     queue: argument('the queue that is served'),
     body: argument('the body; without it, --file or standard input', { optional: true }),
-    timeout: duration('give a call up after this long'),
+    timeout: duration('give up a call after this long'),
     concurrency: integer('calls at a time'),
     idempotent: toggle('send a request again when its reply may be lost with the connection'),
     ...requestInputs,
@@ -66,9 +66,9 @@ const rpcCall = defineCommand({
         };
         const print = results.printer({ nul, jsonBody, asLine: { onSeveral } });
         const printResult = async ({ call, reply, failure }: CallResult): Promise<void> => {
-          // Of many, each has its place, whatever came of it.
+          // Of many calls, each has its line, whatever its result.
           if (!single) await print(reply, { call, ...(failure !== undefined && { error: toldOf(failure) }) });
-          // A handler that failed without a word has printed nothing, not an empty line.
+          // A handler that failed and printed nothing gets no empty line.
           else if (reply !== undefined && (json || failure === undefined || reply.body.length > 0)) await print(reply);
         };
         await withSession(connection, (session) => callAll(session, config, drafts, printResult), emit, signal);
@@ -85,7 +85,7 @@ const rpcServe = defineCommand({
     ['rmq rpc serve add -- jq -c add', 'the request on standard input, the reply on standard output'],
     [
       'rmq rpc serve resize --concurrency 4 --handler-timeout 20s -- convert - -resize 50% -',
-      'four at a time; a caller is told when its request takes too long',
+      'four at a time; a caller gets an error when its request takes too long',
     ],
   ],
   inputs: {
@@ -93,7 +93,7 @@ const rpcServe = defineCommand({
     queueType: queueInputs.queueType,
     concurrency: integer('handlers at a time'),
     handlerTimeout: duration('kill a handler that takes longer, and answer with exit code 124'),
-    grace: duration('how long handlers may go on once the run is stopped'),
+    grace: duration('how long handlers may continue once the run is stopped'),
     replyContentType: text('MIME type of the replies', { value: 'TYPE' }),
     count: integer('stop after N requests', { short: 'n' }),
     idle: duration('stop after this long without a request'),
@@ -127,7 +127,7 @@ const rpcServe = defineCommand({
 
 export const rpcCommands: readonly Command[] = [rpcCall, rpcServe];
 
-/** Why one of many calls failed: with the exit code of the handler, or what kind of failure it was. */
+/** Why one of many calls failed: the exit code of the handler, or the kind of the failure. */
 function toldOf({ message, kind, exitCode }: Failure): object {
   return exitCode === undefined ? { kind, reason: message } : { exitCode, reason: message };
 }
@@ -148,7 +148,7 @@ interface Program {
 function programHandler(run: typeof runProgram, { command, fd3, maxReply, patience }: Program, emit: Emit): RpcHandler {
   return async (delivery, { signal }) => {
     const { code, stdout, stderr, overflowed } = await run({ command, delivery, attempt: 1, fd3, signal, patience, collect: { maxBytes: maxReply }, emit });
-    if (overflowed) throw new RpcError(`it printed more than ${formatSize(maxReply)}`, { exitCode: OVERFLOWED, stderr });
+    if (overflowed) throw new RpcError(`the handler printed more than ${formatSize(maxReply)}`, { exitCode: OVERFLOWED, stderr });
     if (code !== 0) throw new RpcError(`exit code ${code}`, { exitCode: code, stderr, body: stdout });
     return stdout;
   };

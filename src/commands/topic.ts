@@ -10,7 +10,7 @@ const exchange = argument('the topic exchange, declared when it is missing');
 
 const topicPublish = defineCommand({
   path: ['topic', 'publish'],
-  summary: 'publish messages with a key that tells what they are about',
+  summary: 'publish messages with a routing key',
   examples: [
     [`rmq topic publish events.topic order.europe.placed '{"id":1}'`, 'one event'],
     ['rmq topic publish events.topic order.asia.cancelled --lines < orders.ndjson', 'an event per line'],
@@ -32,12 +32,12 @@ const topicSubscribe = defineCommand({
   summary: 'print the messages whose key matches a pattern',
   examples: [
     ["rmq topic subscribe events.topic 'order.#'", 'every order event from now on'],
-    ["rmq topic subscribe events.topic '*.*.placed' --queue placed-orders", 'a durable queue that keeps them while nobody listens'],
+    ["rmq topic subscribe events.topic '*.*.placed' --queue placed-orders", 'a durable queue that keeps them while the subscriber is away'],
     ["rmq topic subscribe events.topic 'order.europe.*' 'order.asia.*' -n 1 --timeout 1m", 'wait for one of either kind'],
   ],
   inputs: {
     exchange,
-    pattern: rest('what keys must look like: * is one word, # any number of them'),
+    pattern: rest('binding patterns: * is one word, # any number of words'),
     queue: text('a durable queue of this name, declared when it is missing; without it, a temporary one', { value: 'QUEUE' }),
     ...subscriptionInputs,
   },
@@ -57,7 +57,7 @@ const topicSubscribe = defineCommand({
 const topicMatch = defineCommand({
   path: ['topic', 'match'],
   connects: false,
-  summary: 'tell whether keys match a pattern, without a broker',
+  summary: 'check whether keys match a pattern, without a broker',
   examples: [
     ["rmq topic match 'order.#' order.europe.placed order", 'exit 0: both match'],
     ["rmq topic match --explain 'order.europe.*' order.asia.placed", 'exit 1: word 2: "asia" is not "europe"'],

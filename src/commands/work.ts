@@ -10,7 +10,7 @@ const workPublish = defineCommand({
   summary: 'send tasks to a work queue, which is declared when it is missing',
   examples: [
     ['rmq work publish task_queue \'{"task_id": 1}\'', 'one task; the queue is durable, the message persistent'],
-    ['rmq work publish jobs --lines --dlx dlx < jobs.ndjson', 'a task per line; what fails for good will go to dead.letters'],
+    ['rmq work publish jobs --lines --dlx dlx < jobs.ndjson', 'a task per line; tasks that fail for good go to dead.letters'],
   ],
   readsStdin,
   inputs: {
@@ -28,7 +28,7 @@ const workRun = defineCommand({
   path: ['work', 'run'],
   summary: 'run a handler for each task, and settle it by the exit code',
   examples: [
-    ['rmq work run task_queue --drop-dead -- ./handle.sh', 'the task on standard input, one at a time; what fails is dropped'],
+    ['rmq work run task_queue --drop-dead -- ./handle.sh', 'the task on standard input, one at a time; failed tasks are dropped'],
     ['rmq work run jobs --dlx dlx --retries 5 --backoff 1s..1m --concurrency 4 -- python3 handle.py', 'retried later, then dead-lettered with the reason'],
     ['rmq work run jobs --dlx dlx --stream -- python3 worker.py', 'one program for all tasks: an envelope a line in, {"id":…,"verdict":"ack"} a line out'],
   ],

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { whenLeaving } from './process-group.ts';
 
-/** Making them takes a program: so many at once, and in time. */
+/** Limits for the program that makes pipes: how many at once, and milliseconds. */
 const BATCH = 24;
 const FEW = 8;
 
-/** The descriptors of both ends, which are closed by whoever takes it. */
+/** The descriptors of both ends; whoever takes the pipe closes them. */
 export interface Pipe {
   readonly reading: number;
   readonly writing: number;
@@ -21,7 +21,7 @@ let making: Promise<void> | undefined;
 let impossible = false;
 
 /**
- * Pipes of the kernel; undefined where they cannot be made. What Node gives its children are sockets, which nobody can open by name:
+ * Kernel pipes; undefined where they cannot be made. Node gives its children sockets, which cannot be opened by name:
  * `echo problem >/dev/stderr` would fail.
  */
 export async function takePipes(count: number): Promise<Pipe[] | undefined> {
@@ -58,7 +58,7 @@ async function makePipes(): Promise<void> {
 }
 
 function openPipe(path: string): Pipe {
-  // Either end waits for the other, unless it is both.
+  // Opening one end waits for the other, unless it is opened for both.
   const both = openSync(path, constants.O_RDWR);
   try {
     return { reading: openSync(path, constants.O_RDONLY), writing: openSync(path, constants.O_WRONLY) };
@@ -68,17 +68,17 @@ function openPipe(path: string): Pipe {
   }
 }
 
-/** Files up to this size are written while everything else waits: a round through the thread pool would take longer. */
+/** Files up to this size are written synchronously: a round through the thread pool would take longer. */
 const SMALL = 65_536;
 
-/** Writes a file that nobody but this user may read. */
+/** Writes a file that only this user may read. */
 export async function writePrivately(path: string, content: Buffer | string): Promise<void> {
   const options = { mode: 0o600, flag: 'wx' };
   if (content.length > SMALL) await writeFile(path, content, options);
   else writeFileSync(path, content, options);
 }
 
-/** A descriptor from which a child can read all of it, from a file that has no name any more; undefined where there is no room for one. */
+/** A descriptor from which a child can read the whole content, of a file without a name; undefined where there is no space for one. */
 export async function spool(content: Buffer | string): Promise<number | undefined> {
   let clear = (): void => undefined;
   const calledOff = whenLeaving(() => clear());

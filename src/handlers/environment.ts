@@ -1,7 +1,7 @@
 import { type PlainValue, plainHeaders } from '../model/message/field-json.ts';
 import type { Delivery } from '../model/message/message.ts';
 
-/** The kernel refuses to start a program whose environment is too large: a single value, and all of them, in bytes. */
+/** The kernel's limits for the environment of a program, in bytes: for a single value, and for all of them. */
 const MOST_BYTES_OF_ONE = 65_536;
 const MOST_BYTES = 524_288;
 
@@ -16,20 +16,20 @@ const FIXED = [
   'RMQ_ATTEMPT',
 ] as const;
 
-/** This process' own environment, without what belongs to a message further up. */
+/** This process' own environment, without the variables of an outer message. */
 export function outerEnvironment(): Record<string, string | undefined> {
   const known: ReadonlySet<string> = new Set(FIXED);
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !known.has(name) && !name.startsWith('RMQ_HEADER_')));
 }
 
-/** True when a shell passes all of it on: of other names, it may drop what they hold. */
+/** True when a shell passes every variable on: it may drop other names. */
 export function isPlainEnvironment(): boolean {
   return Object.keys(process.env).every((name) => /^[A-Za-z_]\w*$/.test(name));
 }
 
 /**
- * What a handler is told of its message. A header becomes `RMQ_HEADER_NAME`, with `_` for whatever cannot stand in a name; the
- * first one of two that come to the same name wins. What no environment can hold, such as a NUL, is left out.
+ * The environment of a handler. A header becomes `RMQ_HEADER_NAME`, with `_` for characters that a name cannot have; the
+ * first of two equal names wins. What an environment cannot hold, such as a NUL, is left out.
  */
 export function variablesOf(delivery: Delivery, attempt: number): Record<string, string> {
   const { queue, exchange, routingKey, redelivered, properties } = delivery;

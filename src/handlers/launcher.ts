@@ -11,12 +11,12 @@ import { outerEnvironment } from './environment.ts';
 import { groupOf, type Patience, type ProcessGroup } from './process-group.ts';
 import { drained, exitCodeOf, type ProgramRun, type Started, start, Tail } from './program.ts';
 
-/** A program to launch: all that it gets, and nothing else. */
+/** A program to launch, with everything that it gets. */
 export interface Launch {
-  /** By its path, and its arguments. */
+  /** Its path and its arguments. */
   readonly command: readonly string[];
   readonly variables: Readonly<Record<string, string>>;
-  /** The file that it reads as its standard input, and the one that it finds on descriptor 3. */
+  /** The files on its standard input and on descriptor 3. */
   readonly stdin: string;
   readonly fd3: string | undefined;
   readonly signal: AbortSignal;
@@ -32,23 +32,23 @@ interface Running {
   readonly tail: Tail;
   readonly resolve: (code: number) => void;
   readonly reject: (error: Error) => void;
-  /** False as long as the shell has not come to it. */
+  /** False until the shell has begun with it. */
   begun: boolean;
 }
 
-/** A launcher could not do its work; nothing has been started. */
+/** A launcher could not work; nothing was started. */
 export class CannotLaunch extends Error {}
 
 /**
- * A small shell that starts one program after the other. To start one out of this process takes the kernel several times as long, for
- * its size. No word of a message is ever read by the shell as anything but data.
+ * A small shell that starts one program after the other. Starting one from this process takes the kernel several times as long, because of
+ * its size. The shell reads every part of a message as data.
  */
 export class Launcher {
   readonly #emit: Emit;
   readonly #marks = new Marks();
   readonly #group: ProcessGroup;
   readonly #stdin: Started['pipes'][number];
-  /** Opened anew, its standard error is a program's own: what it does to it ends with it. A socket cannot be opened. */
+  /** Each program opens it anew: what it does to its standard error ends with it. A socket cannot be opened by name. */
   readonly #stderr: string;
   readonly #gone: Promise<void>;
   #usable = true;
@@ -74,7 +74,7 @@ export class Launcher {
     this.#gone = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#usable = false;
-        // Nobody can tell any more how a program ends that has lost its shell.
+        // Without its shell, the end of a program cannot be learned.
         if (this.#running !== undefined) this.#group.kill();
         this.#group.over();
         stdin?.destroy();
@@ -84,7 +84,7 @@ export class Launcher {
         });
       });
     });
-    // A signal to all of them must leave the shell to tell how the program took it.
+    // A signal to the whole group must leave the shell to report how the program ended.
     stdin?.write('set +eu\ntrap : TERM INT HUP\n');
   }
 
@@ -96,7 +96,7 @@ export class Launcher {
   /**
    * Runs a program; one at a time.
    *
-   * @throws CannotLaunch when the shell has ended before it came to it, and Failure `later` when the machine cannot start one now
+   * @throws CannotLaunch when the shell ended before it began, and Failure `later` when the machine cannot start a program now
    */
   async run(launch: Launch): Promise<ProgramRun> {
     const { signal } = launch;
@@ -118,19 +118,19 @@ export class Launcher {
       return { code, signal: signalOf(code), stdout: Buffer.alloc(0), stderr: tail.text, aborted, overflowed: false };
     } finally {
       signal.removeEventListener('abort', abort);
-      // Also what the program had started has to go, and the shell with it.
+      // What the program had started has to go too, and the shell with it.
       if (aborted) this.#group.over();
     }
   }
 
-  /** Ends the shell, and waits for that. */
+  /** Ends the shell, and waits for its end. */
   async close(): Promise<void> {
     this.#usable = false;
     this.#stdin?.end();
     await this.#gone;
   }
 
-  /** In a subshell, which the program replaces: what the shell itself has to say, such as "Killed", stays out of it. */
+  /** In a subshell, which the program replaces: messages of the shell itself, such as "Killed", stay out of its output. */
   #linesOf({ command, variables, stdin, fd3 }: Launch): string {
     const exported = Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)}`);
     const redirected = `<${quoted(stdin)} ${this.#stderr} ${fd3 === undefined ? '3>&-' : `3<${quoted(fd3)}`}`;
@@ -150,7 +150,7 @@ export class Launcher {
     else this.#take()?.resolve(Number(word));
   }
 
-  /** The shell has ended without a word: with the program, when something has killed them all; otherwise it could not start one. */
+  /** The shell ended without a report: it was killed with its program, or could not start one. */
   #lost(code: number | null, signal: NodeJS.Signals | null): void {
     const running = this.#take();
     if (running?.begun === false) running.reject(new CannotLaunch('the shell that starts programs has ended'));
@@ -158,7 +158,7 @@ export class Launcher {
     else running?.reject(new Failure('later', `no program can be started now: the shell that starts it ended with ${code}`));
   }
 
-  /** Whom the next word is no longer for. */
+  /** The launch that the next report is for; forgets it. */
   #take(): Running | undefined {
     const running = this.#running;
     this.#running = undefined;
@@ -166,23 +166,23 @@ export class Launcher {
   }
 }
 
-/** Text for a shell's single quotes, in which nothing but the closing quote means anything. */
+/** Text for a shell's single quotes, in which only the closing quote is special. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** A shell says 128 + n for signal n. */
+/** The exit code of a shell for signal n is 128 + n. */
 function signalOf(code: number): NodeJS.Signals | undefined {
   const [name] = Object.entries(constants.signals).find(([, number]) => number === code - 128) ?? [];
   return name as NodeJS.Signals | undefined;
 }
 
 /**
- * Tells apart what programs say, one after the other through one pipe, and what the shell that starts them says in between: a mark that
- * nobody else knows, a word, and a newline.
+ * Separates the output of programs, one after the other through one pipe, from the reports of the shell in between: a random
+ * mark, a word, and a newline.
  */
 export class Marks {
-  /** What stands before a word; it begins with a NUL. */
+  /** The mark before a report; it begins with a NUL. */
   readonly mark = `\0rmq:${randomBytes(12).toString('hex')}:`;
   readonly #mark = Buffer.from(this.mark);
   #held = Buffer.alloc(0);
@@ -192,7 +192,7 @@ export class Marks {
     for (;;) {
       const at = bytes.indexOf(this.#mark);
       const end = at < 0 ? -1 : bytes.indexOf(10, at + this.#mark.length);
-      // What may be the beginning of a mark waits for more.
+      // A possible beginning of a mark waits for more.
       const said = at >= 0 ? at : beginOf(this.#mark, bytes);
       if (said > 0) say(bytes.subarray(0, said));
       if (end < 0) {
@@ -205,14 +205,14 @@ export class Marks {
   }
 }
 
-/** Where the bytes may begin a mark that is not all there yet; their length when they do not. */
+/** Where the bytes may begin an incomplete mark; their length when they do not. */
 function beginOf(mark: Buffer, bytes: Buffer): number {
   let at = bytes.indexOf(0, Math.max(0, bytes.length - mark.length + 1));
   while (at >= 0 && !bytes.subarray(at).equals(mark.subarray(0, bytes.length - at))) at = bytes.indexOf(0, at + 1);
   return at < 0 ? bytes.length : at;
 }
 
-/** A message in files, which nobody but this user may read. */
+/** A message in files that only this user may read. */
 export interface Parcel {
   readonly body: string;
   /** Undefined when it was not asked for. */
@@ -222,9 +222,9 @@ export interface Parcel {
 let parcels = 0;
 
 /**
- * Puts a message into files of a private directory for as long as it is used.
+ * Puts a message into files of a private directory while it is used.
  *
- * @throws CannotLaunch when there is no room for it, and whatever `use` throws
+ * @throws CannotLaunch when there is no space for it, and whatever `use` throws
  */
 export async function withParcel<T>(directory: string, delivery: Delivery, fd3: boolean, use: (parcel: Parcel) => Promise<T>): Promise<T> {
   const body = join(directory, String(++parcels));
@@ -248,7 +248,7 @@ async function write(path: string, content: Buffer | string): Promise<void> {
   }
 }
 
-/** Nobody waits for it, nor minds: the directory goes in the end. */
+/** Not awaited, and errors are ignored: the directory is removed in the end. */
 function remove(path: string): void {
   rm(path, { force: true }).catch(() => undefined);
 }

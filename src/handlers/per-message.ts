@@ -15,10 +15,10 @@ import { CannotLaunch, Launcher, type Parcel, withParcel } from './launcher.ts';
 import { type Patience, whenLeaving } from './process-group.ts';
 import { type ProgramRun, runProgram } from './program.ts';
 
-/** A handler that may hold on to something. */
+/** A handler with resources to release. */
 export interface Handlers {
   readonly handle: (...message: Parameters<Handler>) => Promise<Verdict | Judgement>;
-  /** Ends what is still running. */
+  /** Ends running programs. */
   readonly close: () => Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export interface ProgramHandlerConfig {
 }
 
 /**
- * A program for each message, which its exit code settles.
+ * Runs a program for each message; its exit code settles the message.
  *
  * @throws Failure `usage` for wrong options
  */
@@ -50,7 +50,7 @@ export function programHandler({ command, fd3, onExit, patience }: ProgramHandle
       if (verdict === undefined) throw cannotRun(ended, command);
       return { verdict, reason: (aborted ? abortReason(signal) : undefined) ?? describeExit(ended), exitCode: code, stderr };
     } catch (error) {
-      // The machine is short of processes: no fault of the message.
+      // The machine is short of processes: not the fault of the message.
       if (error instanceof Failure && error.kind === 'later') return { verdict: 'requeue', reason: error.message };
       throw error;
     }
@@ -71,7 +71,7 @@ export function checkProgram({ command, onExit, emit }: Pick<ProgramHandlerConfi
   if (typeof emit !== 'function') throw new Failure('usage', `emit must be a function, got ${quote(emit)}`);
 }
 
-/** Why a handler has to give up, when that is said. */
+/** The reason of the signal, where it has one. */
 export function abortReason({ reason }: AbortSignal): string | undefined {
   return reason instanceof Failure ? reason.message : undefined;
 }
@@ -81,7 +81,7 @@ export function describeExit({ code, signal }: Pick<ProgramRun, 'code' | 'signal
   return signal === undefined ? `exit code ${code}` : `killed by ${signal}`;
 }
 
-/** A shell or `env` has told that there is nothing to run. */
+/** A shell or `env` reported that it could not run the program. */
 export function cannotRun({ code, stderr }: Pick<ProgramRun, 'code' | 'stderr'>, command: readonly string[]): Failure {
   const said = stderr === '' ? '' : `: ${stderr}`;
   return new Failure(code === 127 ? 'unfound' : 'unexecutable', `the handler "${command.join(' ')}" ended with ${code}${said}`, {
@@ -106,7 +106,7 @@ interface RunnerInput {
 /** What launchers need. */
 interface Place {
   readonly path: string;
-  /** For messages, which programs read as files. */
+  /** A directory for messages, which programs read as files. */
   readonly directory: string;
   /** Removes it. */
   readonly clear: () => Promise<void>;
@@ -193,12 +193,12 @@ class Runner {
   }
 }
 
-/** Undefined where the kernel says best what is wrong with a program, or where launchers cannot do as well as this process. */
+/** Undefined where launchers cannot work as well as this process, which also gets the kernel's error about a program. */
 async function findPlace([program = '']: readonly string[]): Promise<Place | undefined> {
   const path = await resolveProgram(program);
   if (path === undefined || !isPlainEnvironment()) return undefined;
   try {
-    // By these, programs are found that have to end; and their standard error is opened.
+    // /proc finds the programs that have to end, and opens their standard error.
     await access(`/proc/self/task/${process.pid}/children`);
     const directory = await mkdtemp(join(tmpdir(), 'rmq-'));
     const options = { recursive: true, force: true };

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** How many milliseconds a program has to end by itself; asked when that begins, where it depends. */
+/** Milliseconds that a program has to end by itself; a function is asked when that time begins. */
 export type Patience = number | (() => number);
 
 const PATIENCE = 5_000;
@@ -10,35 +10,35 @@ export function patienceOf(patience: Patience = PATIENCE): number {
   return typeof patience === 'number' ? patience : patience();
 }
 
-/** Less of it once the run has been stopped and its handlers have `grace` milliseconds: what ignores TERM must not take longer than that again. */
+/** Shorter once the run is stopped with `grace` milliseconds for its handlers: a program that ignores TERM must not take that long again. */
 export function patienceWithin(grace: number, stopped: AbortSignal): Patience {
   return () => (stopped.aborted ? Math.min(grace, PATIENCE) : PATIENCE);
 }
 
-/** A program with everything that it has started, as long as that has not left its process group. */
+/** A program with everything that it started and that stayed in its process group. */
 export interface ProcessGroup {
-  /** TERM now, KILL for what is left of it a little later. */
+  /** Sends TERM now, and KILL a little later to what is left. */
   readonly end: () => void;
   readonly kill: () => void;
-  /** The program itself has ended: nothing has to be taken along any more, unless it was to be ended. */
+  /** The program itself has ended: the rest may stay, unless it was to be ended. */
   readonly over: () => void;
 }
 
 export interface GroupOptions {
   /** Between TERM and KILL. */
   readonly patience?: Patience | undefined;
-  /** The child starts one program after the other, which may lead groups of their own, as `timeout` does. They go with it. */
+  /** The child starts programs that may lead groups of their own, as `timeout` does. They are ended too. */
   readonly launches?: boolean;
 }
 
-/** The process group that a detached child leads. */
+/** The process group of a detached child. */
 export function groupOf({ pid }: ChildProcess, { patience, launches = false }: GroupOptions = {}): ProcessGroup {
   if (pid === undefined) return { end: () => undefined, kill: () => undefined, over: () => undefined };
   const groups = new Set([pid]);
   let ending: NodeJS.Timeout | undefined;
   let isOver = false;
   const send = (signal: NodeJS.Signals, launched: readonly number[]): void => {
-    // Most of what is launched stays in the group, and leads none.
+    // Most launched programs stay in the group, and lead none.
     for (const group of new Set([...groups, ...launched])) if (signalGroup(group, signal)) groups.add(group);
   };
   const kill = (): void => send('SIGKILL', launches ? childrenOf(pid) : []);
@@ -47,7 +47,7 @@ export function groupOf({ pid }: ChildProcess, { patience, launches = false }: G
     end: () => {
       if (ending !== undefined || isOver) return;
       const launched = launches ? childrenOf(pid) : [];
-      // Where nothing runs yet, nothing has to come to an end: it must not begin any more.
+      // A program that has not begun must not begin any more.
       send(launches && launched.length === 0 ? 'SIGKILL' : 'SIGTERM', launched);
       ending = setTimeout(kill, patienceOf(patience));
     },
@@ -57,7 +57,7 @@ export function groupOf({ pid }: ChildProcess, { patience, launches = false }: G
       isOver = true;
       calledOff();
       if (ending === undefined) return;
-      // What the program had started and did not end itself.
+      // What the program started and did not end itself.
       clearTimeout(ending);
       kill();
     },
@@ -73,7 +73,7 @@ function signalGroup(group: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** The processes that a process has started and that live; none where the system does not tell. */
+/** The living children of a process; none where the system does not tell. */
 export function childrenOf(pid: number): number[] {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').map(Number).filter(Boolean);
@@ -89,12 +89,12 @@ function leave(): void {
     try {
       duty();
     } catch {
-      // The others are still to come.
+      // The other lines are still to come.
     }
   }
 }
 
-/** What has to be done at once should the process leave in a hurry; returns what calls it off. */
+/** Registers what to do at once when the process exits early; returns a function that calls it off. */
 export function whenLeaving(duty: () => void): () => void {
   if (duties.size === 0) process.on('exit', leave);
   duties.add(duty);

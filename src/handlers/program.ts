@@ -26,7 +26,7 @@ export interface ProgramInput {
   readonly signal: AbortSignal;
   /** Milliseconds between TERM and KILL. */
   readonly patience?: Patience | undefined;
-  /** Its standard output is wanted, so many bytes at most; otherwise it goes where ours does. */
+  /** Collects its standard output, at most this many bytes; otherwise that goes to ours. */
   readonly collect?: { readonly maxBytes: number };
   readonly emit: Emit;
 }
@@ -42,7 +42,7 @@ export interface ProgramRun {
   readonly stderr: string;
   /** True when it was ended because of the signal. */
   readonly aborted: boolean;
-  /** True when it was ended because it had more to say than was wanted. */
+  /** True when it was ended because it printed more than that. */
   readonly overflowed: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface ProgramRun {
 export async function runProgram(input: ProgramInput): Promise<ProgramRun> {
   const { command, delivery, attempt, fd3, signal, patience, collect, emit } = input;
   const envelope = fd3 ? `${formatEnvelope(delivery, { jsonBody: false })}\n` : '';
-  // Unlike a pipe, a file can be opened by its name as often as a program likes.
+  // Unlike a pipe, a file can be opened by name any number of times.
   const descriptors: Descriptor[] = [(await spool(delivery.body)) ?? 'reads', collect === undefined ? 'inherit' : 'writes', 'writes'];
   if (fd3) descriptors.push((await spool(envelope)) ?? 'reads');
   const { child, pipes } = await start(command, descriptors, { ...outerEnvironment(), ...variablesOf(delivery, attempt) });
@@ -81,10 +81,10 @@ export async function runProgram(input: ProgramInput): Promise<ProgramRun> {
       group.end();
     }
   });
-  // As many programs as there are messages may have to do with it.
+  // One signal may serve as many programs as there are messages.
   setMaxListeners(0, signal);
   const ignore = onAbort(signal, abort);
-  // It need not read any of it.
+  // A program need not read its input.
   stdin?.end(delivery.body);
   described?.end(envelope);
   const [code, endedBy] = await new Promise<readonly [number | null, NodeJS.Signals | null]>((resolve) => {
@@ -105,7 +105,7 @@ export async function runProgram(input: ProgramInput): Promise<ProgramRun> {
   };
 }
 
-/** As a shell says it: 128 + n for signal n. */
+/** The exit code, as in a shell: 128 + n for signal n. */
 export function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): number {
   return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
 }
@@ -113,12 +113,12 @@ export function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): 
 const MOST_BYTES = 4_096;
 const MOST_LINES = 20;
 
-/** Keeps the end of what a program says. */
+/** Keeps the end of a program's output. */
 export class Tail {
   #bytes = Buffer.alloc(0);
 
   add(chunk: Buffer): void {
-    // Copies: what is kept must not hold on to a large chunk.
+    // A copy: a small part must not keep a large chunk in memory.
     this.#bytes = Buffer.concat([this.#bytes, chunk.subarray(-MOST_BYTES)]).subarray(-MOST_BYTES);
   }
 
@@ -131,11 +131,11 @@ export class Tail {
   }
 }
 
-/** How long a pipe may stay open, in milliseconds, that something in the background has inherited from a program which has ended. */
+/** Milliseconds for which a pipe may stay open that a background process inherited from a program that has ended. */
 const INHERITED = 100;
 const INHERITED_AT_MOST = 2_000;
 
-/** Waits for what an ended program has left in its pipes; what somebody in the background holds open is closed once nothing comes any more. */
+/** Waits for the remaining output of an ended program; closes pipes that a background process holds open once nothing more comes. */
 export async function drained(pipes: readonly (Readable | undefined)[]): Promise<void> {
   const rest = pipes.filter((pipe): pipe is Readable => pipe !== undefined && !pipe.closed);
   if (rest.length === 0) return;
@@ -144,7 +144,7 @@ export async function drained(pipes: readonly (Readable | undefined)[]): Promise
   await new Promise<void>((resolve) => {
     let heard = false;
     let timer: NodeJS.Timeout;
-    // A busy process sees its timers before what has come in meanwhile; the round after it has seen both.
+    // A busy process runs its timers before it reads; after the next round it has done both.
     const check = (): void => void setImmediate(() => setImmediate(decide));
     const decide = (): void => {
       if (!heard || performance.now() > deadline) resolve();
@@ -167,7 +167,7 @@ export async function drained(pipes: readonly (Readable | undefined)[]): Promise
   for (const pipe of rest) pipe.destroy();
 }
 
-/** What a descriptor of a child is: ours, nothing, a pipe that the child reads or writes, or one that is open and is the child's from now on. */
+/** A descriptor of a child: ours, nothing, a pipe that the child reads or writes, or an open one that becomes the child's. */
 export type Descriptor = 'inherit' | 'ignore' | 'reads' | 'writes' | number;
 
 export interface Started {
@@ -207,7 +207,7 @@ export async function start(
   const streams = ours.map((fd, index) => {
     const reads = descriptors[index] === 'reads';
     const stream = fd === undefined ? (child.stdio[index] as Socket | null) : new Socket({ fd, readable: !reads, writable: reads });
-    // A program need not listen, nor be there any more.
+    // A program need not read, and may have ended.
     stream?.on('error', () => undefined);
     return stream ?? undefined;
   });

@@ -9,7 +9,7 @@ import { abortReason, cannotRun, describeExit } from './per-message.ts';
 import { groupOf, type Patience, type ProcessGroup, patienceOf } from './process-group.ts';
 import { drained, exitCodeOf, type ProgramRun, type Started, start, Tail } from './program.ts';
 
-/** A message that a program has, or is to get. */
+/** A message of a program: handed over, or waiting for it. */
 export interface Task {
   readonly id: number;
   readonly delivery: Delivery;
@@ -26,22 +26,22 @@ interface SlotConfig {
   readonly emit: Emit;
 }
 
-/** Pauses before a program is started again that died without a single answer, in milliseconds. */
+/** Milliseconds before a program is started again that ended without a single answer. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 30_000;
 
-/** One program that stays, and comes back. */
+/** A program that stays; it is started again when it ends. */
 export class Slot {
   readonly #config: SlotConfig;
   /** In the order in which they came. */
   readonly #tasks = new Map<number, Task>();
   readonly #watched = new WeakSet<AbortSignal>();
   #resident: Resident | undefined;
-  /** True while there is one, or is about to be. */
+  /** True while a program runs, or is about to. */
   #living = false;
   #life: Promise<void> = Promise.resolve();
   #answered = false;
-  /** It was ended because the time of a message was over: no other message is to blame for that. */
+  /** It was ended because the time of a message was over: the other messages have not failed. */
   #interrupted = false;
   #pause = FIRST_PAUSE;
   #pausing: NodeJS.Timeout | undefined;
@@ -66,7 +66,7 @@ export class Slot {
     else if (!this.#living && this.#pausing === undefined) this.#start();
   }
 
-  /** Tells the program that nothing more comes, and ends it when it does not end by itself. */
+  /** Closes the program's input, and ends it when it does not end by itself. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#pausing);
@@ -97,7 +97,7 @@ export class Slot {
     this.#life = this.#live();
   }
 
-  /** One program after the other, as long as there is something to do for it. */
+  /** Runs one program after the other, as long as there are messages. */
   async #live(): Promise<void> {
     const { command, patience, emit } = this.#config;
     try {
@@ -128,7 +128,7 @@ export class Slot {
   }
 
   #settle({ id, verdict, reason }: ProgramAnswer): void {
-    // What it was to do has been given up.
+    // A message that was given up.
     if (this.#closed) return;
     const task = this.#tasks.get(id);
     if (task === undefined) throw new Error(`it answered a message that it does not have: id ${id}`);
@@ -142,7 +142,7 @@ export class Slot {
     task.resolve(judgement);
   }
 
-  /** The program is gone: who is to blame has failed, and the others get another one. */
+  /** The program has ended: the message at fault has failed, and the others go to the next program. */
   #bury(end: ProgramEnd): void {
     const { code, stderr, fault } = end;
     const [oldest] = this.#tasks.values();
@@ -155,14 +155,14 @@ export class Slot {
     if (!this.#answered && !this.#closed) this.#pauseBeforeStart();
   }
 
-  /** Those whose time is over have failed, if there are any. */
+  /** Fails the messages whose time is over, if any. */
   #dropAborted(known: Pick<Judgement, 'exitCode' | 'stderr'>): boolean {
     const aborted = [...this.#tasks.values()].filter(({ signal }) => signal.aborted);
     for (const task of aborted) this.#finish(task, { verdict: 'retry', reason: abortReason(task.signal) ?? 'stopped', ...known });
     return aborted.length > 0;
   }
 
-  /** A program that never answers must not be started over and over again. */
+  /** A program that never answers must not be started again without a pause. */
   #pauseBeforeStart(): void {
     this.#pausing = setTimeout(() => {
       this.#pausing = undefined;
@@ -174,7 +174,7 @@ export class Slot {
   #abandon(error: unknown): void {
     const tasks = [...this.#tasks.values()];
     this.#tasks.clear();
-    // The machine is short of processes: no fault of the messages.
+    // The machine is short of processes: not the fault of the messages.
     const short = error instanceof Failure && error.kind === 'later';
     for (const { resolve, reject } of tasks) {
       if (short) resolve({ verdict: 'requeue', reason: error.message });
@@ -183,7 +183,7 @@ export class Slot {
   }
 }
 
-/** What a program that stays says about one message. */
+/** A program's answer about one message. */
 export interface ProgramAnswer {
   readonly id: number;
   readonly verdict: Verdict;
@@ -216,7 +216,7 @@ function parseAnswer(line: string): ProgramAnswer {
   try {
     answer = JSON.parse(line);
   } catch {
-    throw new Error(`it printed a line that is no answer: ${shortened(line)}`);
+    throw new Error(`it printed a line that is not an answer: ${shortened(line)}`);
   }
   const { id, verdict, reason } = (typeof answer === 'object' && answer !== null ? answer : {}) as Readonly<Record<string, unknown>>;
   if (typeof id !== 'number' || !isVerdict(verdict)) throw new Error(`its answer has no id or no verdict of ack, retry, requeue and dead: ${shortened(line)}`);
@@ -227,20 +227,20 @@ function shortened(line: string): string {
   return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
 }
 
-/** How long a program may live on that no longer reads or writes, in milliseconds: most that close a pipe are about to end. */
+/** Milliseconds that a program may live after it closed a pipe: most then end by themselves. */
 const HUNG_UP = 1_000;
 
 interface ResidentConfig {
   readonly command: readonly string[];
   readonly patience: Patience | undefined;
   readonly emit: Emit;
-  /** What it throws is a fault of the program, which then has to end. */
+  /** An error that it throws is a fault of the program, which then has to end. */
   readonly onAnswer: (answer: ProgramAnswer) => void;
 }
 
-/** How the life of a program ended. */
+/** How a program ended. */
 export interface ProgramEnd extends Pick<ProgramRun, 'code' | 'signal' | 'stderr'> {
-  /** What it did that no program may do. */
+  /** The rule that it broke. */
   readonly fault: string | undefined;
 }
 
@@ -253,7 +253,7 @@ class Resident {
   #outbox = '';
   #ending = false;
   #fault: string | undefined;
-  /** True once nothing more comes for it: what it closes then, it has no more use for. */
+  /** True once no more messages come: it may close its pipes then. */
   #finished = false;
   #hungUp: NodeJS.Timeout | undefined;
 
@@ -280,15 +280,15 @@ class Resident {
         this.end();
       }
     });
-    stdout?.once('end', () => this.#hangUp('it closed its standard output and lived on: nobody could hear its answers'));
-    stdin?.once('error', () => this.#hangUp('it closed its standard input and lived on: no message could reach it'));
+    stdout?.once('end', () => this.#hangUp('it closed its standard output and did not end: its answers could not be read'));
+    stdin?.once('error', () => this.#hangUp('it closed its standard input and did not end: no message could reach it'));
     this.ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#ending = true;
         clearTimeout(this.#hungUp);
         this.#group.over();
         stdin?.destroy();
-        // What it has said before it died still counts.
+        // Answers that it gave before it ended still count.
         void drained([stdout, stderr]).then(() =>
           resolve({ code: exitCodeOf(code, signal), signal: signal ?? undefined, stderr: tail.text, fault: this.#fault }),
         );
@@ -296,18 +296,18 @@ class Resident {
     });
   }
 
-  /** True when it has ended, or has to: it is not to be sent anything. */
+  /** True when it has ended, or has to: it gets no more messages. */
   get ending(): boolean {
     return this.#ending;
   }
 
   send(line: string): void {
-    // One write for all that arrives in a turn.
+    // One write for everything of one turn.
     if (this.#outbox === '') setImmediate(() => this.#flush());
     this.#outbox += line;
   }
 
-  /** Nothing more comes. */
+  /** No more messages come. */
   finish(): void {
     this.#finished = true;
     this.#flush();
@@ -319,7 +319,7 @@ class Resident {
     this.#group.end();
   }
 
-  /** It has closed a pipe: it gets nothing more, and has to end. */
+  /** It closed a pipe: it gets nothing more, and has to end. */
   #hangUp(fault: string): void {
     if (this.#finished || this.#ending) return;
     this.#ending = true;

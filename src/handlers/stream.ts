@@ -12,23 +12,24 @@ export interface StreamHandlerConfig {
   /** How many of them run. */
   readonly concurrency: number;
   readonly onExit: ExitTable;
-  /** Milliseconds that a program has to end by itself: once nothing more comes, and between TERM and KILL. */
+  /** Milliseconds for a program to end by itself: at the end of its input, and between TERM and KILL. */
   readonly patience?: Patience;
 }
 
 /**
  * Programs that stay. Each reads a line for each message, its envelope with an `id` and the number of the `attempt`, and answers with
- * a line each, in any order: `{"id":1,"verdict":"ack"}`, with a `reason` if it likes. One that dies is started again; the message
- * that it had for the longest has failed, and the others are handed over once more.
+ * a line each, in any order: `{"id":1,"verdict":"ack"}`, with an optional `reason`. A program that ends is started again; its oldest
+ * message has failed, and the others are handed over once more.
  *
  * @throws Failure `usage` for wrong options
  */
 export function streamHandler({ command, concurrency, onExit, patience }: StreamHandlerConfig, emit: Emit): Handlers {
   checkProgram({ command, onExit, emit });
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw new Failure('usage', `concurrency must be a whole number from 1 on, got ${quote(concurrency)}`);
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw new Failure('usage', `concurrency must be a whole number of at least 1, got ${quote(concurrency)}`);
   const slots: Slot[] = [];
   let ids = 0;
-  /** The slot with the least to do; a new one as long as all have something. */
+  /** The program with the fewest messages; a new one as long as all have some. */
   const slotFor = (): Slot => {
     let least = slots[0];
     for (const slot of slots) if (least === undefined || slot.unanswered < least.unanswered) least = slot;

@@ -14,7 +14,7 @@ test('a worker that may not see whether its queue dead-letters does not start, a
   assert.equal(refused.code, 77, refused.stderr);
   assert.match(refused.stderr, /it is unknown whether the queue ".*" has a dead-letter exchange/);
   assert.match(refused.stderr, /lacks the configure permission/);
-  assert.match(refused.stderr, /--policy-dlx when you know .* rabbitmqctl set_permissions -p '\/'/);
+  assert.match(refused.stderr, /--policy-dlx if you know .* rabbitmqctl set_permissions -p '\/'/);
   assert.doesNotMatch(refused.stderr, /--drop-dead|has no dead-letter exchange/);
   assert.equal(await depth(name), 1);
   const worked = await rmq(['work', 'run', name, '--policy-dlx', '-n', '1', '--idle', '2s', '--json', '--', 'false'], { env });

@@ -116,7 +116,7 @@ test('a program that cannot be started stops the worker with all its messages', 
 
 test('a program that breaks the rules is ended: the oldest message has failed, and the others go to the next one', async (t) => {
   const cases: readonly (readonly [string, RegExp])[] = [
-    ['say("hello\\n")', /printed a line that is no answer: hello/],
+    ['say("hello\\n")', /printed a line that is not an answer: hello/],
     ['say("[]\\n")', /no id or no verdict/],
     ['say("null\\n")', /no id or no verdict/],
     ['say(JSON.stringify({ id: String(task.id), verdict: "ack" }) + "\\n")', /no id or no verdict/],
@@ -148,8 +148,8 @@ test('a program that breaks the rules is ended: the oldest message has failed, a
 test('a program that closes a pipe and lives on has died: the oldest message has failed, and the others go to the next one', async (t) => {
   const cases = [
     // It hears the next one, which it can answer no more; or it does not hear it any more.
-    ['exec >&-; sleep 1000', /closed its standard output and lived on/],
-    ['exec <&-; echo closed >&2; sleep 1000', /closed its standard input and lived on/],
+    ['exec >&-; sleep 1000', /closed its standard output and did not end/],
+    ['exec <&-; echo closed >&2; sleep 1000', /closed its standard input and did not end/],
   ] as const;
   for (const [wrong, reason] of cases) {
     const heard = ear();

@@ -5,7 +5,7 @@ import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import type { Machine } from './node.ts';
 
-/** Somebody else listens on a port that was free a moment ago. */
+/** Another program listens on a port that was free a moment ago. */
 export class PortTaken extends Error {}
 
 /** `http://guest:guest@127.0.0.1:…` */
@@ -45,7 +45,7 @@ async function bootFailure(machine: Machine, what: string): Promise<Error> {
   const output = await machine.output();
   if (/eaddrinuse|address already in use|port is already allocated|dist_port_already_used/i.test(output)) return new PortTaken();
   const said = excerpt(output);
-  return new Failure('unavailable', `RabbitMQ ${what}${said === '' ? ', without a word' : `; the last that it printed:\n${said}`}`, {
+  return new Failure('unavailable', `RabbitMQ ${what}${said === '' ? ' and printed nothing' : `; the last that it printed:\n${said}`}`, {
     hint: 'A slow machine needs a longer --boot-timeout; RMQ_RABBITMQ_SERVER names another rabbitmq-server to try.',
   });
 }
@@ -96,7 +96,7 @@ export async function runningNodes(managementUrl: string): Promise<readonly Clus
   }
 }
 
-/** What a node says of itself while it greets a client. */
+/** What a node tells a client that connects. */
 export interface Greeting {
   readonly version: string;
 }
@@ -111,7 +111,7 @@ const OPEN_OK = '10.41';
  * Logs in as `guest` and opens the virtual host `/`. A port that listens is not enough: a node that boots may listen and still turn clients away.
  *
  * @param timeout milliseconds
- * @returns undefined when nobody answers, or not with an open connection
+ * @returns undefined without an answer, or without an open connection
  */
 export function greet(port: number, timeout: number, host = '127.0.0.1'): Promise<Greeting | undefined> {
   return new Promise((resolve) => {
@@ -129,7 +129,7 @@ export function greet(port: number, timeout: number, host = '127.0.0.1'): Promis
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
       for (;;) {
-        // Anything but a method frame of channel 0 comes from something that does not speak AMQP 0-9-1.
+        // Anything but a method frame of channel 0 does not come from AMQP 0-9-1.
         if (received.length > 0 && received[0] !== 1) return end();
         if (received.length < 8) return;
         const size = received.readUInt32BE(3);
@@ -143,7 +143,7 @@ export function greet(port: number, timeout: number, host = '127.0.0.1'): Promis
         } else if (method === TUNE) {
           socket.write(Buffer.concat([frame(10, 31, payload.subarray(4)), frame(10, 40, short('/'), short(''), Buffer.alloc(1))]));
         } else if (method === OPEN_OK) {
-          // A polite goodbye keeps the node's log free of warnings; the answer to it does not matter.
+          // A clean close keeps the node's log free of warnings; the answer does not matter.
           socket.end(frame(10, 50, Buffer.from([0, 200]), short('bye'), Buffer.alloc(4)));
           resolve({ version });
         } else return end();

@@ -8,7 +8,7 @@ import { selectExtras, selecting, vanished } from './select.ts';
 
 export const exportCommand = defineCommand({
   path: ['dlx', 'export'],
-  summary: 'write dead letters to files, and leave them where they are',
+  summary: 'write dead letters to files, and leave them in the queue',
   examples: [
     ['rmq dlx export dead.letters -d incident-42', 'a bundle with checksums, for dlx import'],
     ['rmq dlx export dead.letters --reason expired -o json > expired.ndjson', 'envelopes, for publish --envelopes'],
@@ -36,7 +36,7 @@ export const exportCommand = defineCommand({
         const { connection, emit, signal, results, json } = context;
         const ask = await managementBeside(managementUrl, context);
         const { directory } = config;
-        if (directory === undefined && !json) throw new Failure('usage', 'where to? --directory DIR, or -o json for standard output');
+        if (directory === undefined && !json) throw new Failure('usage', 'no destination: use --directory DIR, or -o json for standard output');
         const only = select ? await selecting(context, config, 'exported', managementUrl) : undefined;
         const now = Date.now();
         const note = (exported: number, where: string): void => emit({ kind: 'note', text: `exported ${formatCount(exported, 'message')}${where}` });

@@ -3,8 +3,11 @@ import type { FieldTable } from '../../model/message/message.ts';
 import { quote } from '../../model/text.ts';
 import { duration, type Flag, fields, text, texts } from '../flags/flag.ts';
 
-/** A second one in the place of the first would mean more messages than those that are asked for. */
-const where = text('only those of which this is true: CEL, such as json.total > 99.5', { value: 'EXPR', twice: 'join the expressions with && or ||' });
+/** A second expression instead of the first would match other messages than those asked for. */
+const where = text('only messages for which this CEL expression is true, such as json.total > 99.5', {
+  value: 'EXPR',
+  twice: 'join the expressions with && or ||',
+});
 
 /** Several at a time: `a,b` is `a` and `b`. */
 export const commas = (flag: Flag<string[]>): Flag<string[]> => ({
@@ -12,16 +15,16 @@ export const commas = (flag: Flag<string[]>): Flag<string[]> => ({
   decode: (all) => all.flatMap((one) => one.split(',')).map((one) => one.trim()),
 });
 
-const headers = fields('only those with this header; K:=JSON for typed values', { short: 'H' });
-/** No header has two values; the last one in the place of all would mean other messages than those that are asked for. */
+const headers = fields('only messages with this header; K:=JSON for typed values', { short: 'H' });
+/** No header has two values: the last one alone would match other messages than those asked for. */
 const header: Flag<FieldTable> = {
   ...headers,
   decode: (all) => {
     const names = all.map((pair) => Object.keys(headers.decode([pair]))[0]);
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) {
-      throw new Failure('usage', `the header ${quote(twice)} is given twice, and no message has two of a name`, {
-        hint: 'either of two values: --where \'headers["NAME"] == 1 || headers["NAME"] == 2\'',
+      throw new Failure('usage', `the header ${quote(twice)} is given twice, and a message has each header once`, {
+        hint: 'for either of two values: --where \'headers["NAME"] == 1 || headers["NAME"] == 2\'',
       });
     }
     return headers.decode(all);
@@ -30,11 +33,11 @@ const header: Flag<FieldTable> = {
 
 /** Which dead letters a command is about, for every command that takes `filterShape`. */
 export const filterInputs = {
-  reason: commas(texts('only those that died last for this reason: rejected, expired, maxlen, delivery_limit', { value: 'REASON,…' })),
-  fromQueue: texts('only those that died last in this queue', { value: 'QUEUE' }),
+  reason: commas(texts('only messages whose last death has this reason: rejected, expired, maxlen, delivery_limit', { value: 'REASON,…' })),
+  fromQueue: texts('only messages that died last in this queue', { value: 'QUEUE' }),
   header,
-  olderThan: duration('only those whose newest death is longer ago'),
-  newerThan: duration('only those whose newest death is not as long ago'),
+  olderThan: duration('only messages that died more than DURATION ago'),
+  newerThan: duration('only messages that died within the last DURATION'),
   id: texts('only the message with this id', { value: 'ID' }),
   where,
 } as const;

@@ -4,16 +4,16 @@ import { sendingInputs } from '../flags/publish-flags.ts';
 
 export const importCommand = defineCommand({
   path: ['dlx', 'import'],
-  summary: 'publish the messages of a bundle that dlx export has written',
+  summary: 'publish the messages of a bundle that dlx export wrote',
   examples: [
-    ['rmq dlx import incident-42 -q dead.letters', 'back to where they were'],
+    ['rmq dlx import incident-42 -q dead.letters', 'back into their queue'],
     ['rmq dlx import incident-42 -u amqp://staging/ -q orders', 'to a queue of another broker'],
   ],
   inputs: {
     directory: argument('the bundle', { completes: 'directory' }),
     queue: text('send all of them to this queue; without it, each to the exchange and with the key it had', { short: 'q', value: 'QUEUE' }),
-    again: toggle('publish also what an earlier import of this bundle has brought there'),
-    keepBrokerHeaders: toggle('publish x-delivery-count and its kind too, which a broker has written'),
+    again: toggle('also publish what an earlier import of this bundle published there'),
+    keepBrokerHeaders: toggle('also publish headers that a broker wrote, such as x-delivery-count'),
     ...sendingInputs,
   },
   load: async () => {

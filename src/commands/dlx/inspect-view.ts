@@ -19,7 +19,7 @@ import {
 import { shortLine } from '../../text/width.ts';
 import type { Results } from '../command.ts';
 
-/** Lines of a table that nobody asked to be longer. */
+/** The lines of a table by default. */
 export const FEW = 100;
 /** Lines that are laid out together. */
 const PAGE = 500;
@@ -62,7 +62,7 @@ export function tableView(results: Results, now: number): View {
     end: async () => {
       if (!any || rows.length === 0) return;
       if (columns === undefined || widths.length > 0) return print();
-      // A terminal has no room for a column that says nothing.
+      // A terminal has no room for an empty column.
       tidy();
       const { rows: telling, same } = withoutSame(withoutBlank(rows, 'REPLAYED'), columns);
       rows = [...telling];
@@ -141,7 +141,7 @@ export function countNote(queue: string, { matched, read, depth, stranded, type,
   const looked = matched === read ? formatCount(read, 'message') : `${formatNumber(matched)} of ${formatCount(read, 'message')}`;
   const left = all - read;
   const more = left > 0 ? `; ${type === 'stream' ? 'about ' : ''}${formatNumber(left)} more ${left === 1 ? 'was' : 'were'} not looked at (-n N)` : '';
-  const unseen = all === 0 ? ' (what another consumer holds is not seen)' : '';
+  const unseen = all === 0 ? ' (messages that another consumer holds are not counted)' : '';
   const claims =
     claimed > 0
       ? `; ${formatNumber(claimed)} of them only ${claimed === 1 ? 'claims' : 'claim'} where ${claimed === 1 ? 'it was' : 'they were'} published to`

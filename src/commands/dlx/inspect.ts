@@ -5,11 +5,11 @@ import { commas, filterInputs } from './filter-flags.ts';
 
 export const inspectCommand = defineCommand({
   path: ['dlx', 'inspect'],
-  summary: 'look at dead letters, and leave them where they are',
+  summary: 'look at dead letters, and leave them in the queue',
   examples: [
     ['rmq dlx inspect dead.letters', 'a table: why each died, where, and what it was'],
-    ['rmq dlx inspect dead.letters --group-by reason,queue', 'what there is, counted'],
-    ['rmq dlx inspect dead.letters --show 3', 'the third message, and how it came there'],
+    ['rmq dlx inspect dead.letters --group-by reason,queue', 'counts by reason and queue'],
+    ['rmq dlx inspect dead.letters --show 3', 'the third message, and how it died'],
     ['rmq dlx inspect dead.letters --reason expired --show 1', 'the first one that expired'],
     ['rmq dlx inspect dead.letters --reason rejected --newer-than 1h -o json', 'envelopes with a decoded death, for jq'],
     [`rmq dlx inspect dead.letters --where 'headers.tenant == "acme" && age > duration("24h")'`, 'an expression in CEL, https://cel.dev'],
@@ -19,7 +19,7 @@ export const inspectCommand = defineCommand({
     ...filterInputs,
     count: integer('look at N messages (100; all with -o json)', { short: 'n' }),
     groupBy: commas(texts('count messages by reason, queue, exchange, routingKey, type, why (what the worker said) or header:NAME', { value: 'KEY,…' })),
-    show: integer('one whole message, and how it died, by its number in the table: with filters, among those that they let through'),
+    show: integer('one whole message, and how it died, by its number in the table of matching messages'),
     force: toggle('look even where that may cost messages their last delivery'),
   },
   extras: managementExtras,

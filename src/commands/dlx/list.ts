@@ -4,7 +4,7 @@ import { managementExtras, managementPlace } from '../flags/globals.ts';
 
 export const dlxListCommand: Command = defineCommand({
   path: ['dlx', 'list'],
-  summary: 'list the queues that dead-letter, where to, and what is wrong with that',
+  summary: 'list the queues that dead-letter, their targets, and problems',
   examples: [
     ['rmq dlx list', 'every queue of the vhost; exit 1 when dead letters of one are lost'],
     ['rmq dlx list orders payments', 'only these; one that does not dead-letter at all is a problem too'],

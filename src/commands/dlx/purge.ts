@@ -11,15 +11,15 @@ export const purgeCommand = defineCommand({
   path: ['dlx', 'purge'],
   summary: 'remove dead letters for good',
   examples: [
-    ['rmq dlx purge dead.letters', 'all of them, once the name of the queue was typed'],
+    ['rmq dlx purge dead.letters', 'all of them, after you have typed the name of the queue'],
     ['rmq dlx purge dead.letters --reason expired --older-than 7d --yes', 'some of them, in a script'],
-    ['rmq dlx purge dead.letters --export-to incident-42', 'only after a bundle has them'],
+    ['rmq dlx purge dead.letters --export-to incident-42', 'after a bundle has them'],
   ],
   inputs: {
     queue: argument('the queue with the dead letters'),
     ...filterInputs,
     count: integer('remove at most N messages', { short: 'n' }),
-    exportTo: path('a new bundle that has them before they are removed', { value: 'DIR', completes: 'directory' }),
+    exportTo: path('a new bundle that gets the messages before they are removed', { value: 'DIR', completes: 'directory' }),
     force: toggle('read even where that may cost messages their last delivery'),
   },
   extras: { ...selectExtras, ...managementExtras },
@@ -38,7 +38,7 @@ export const purgeCommand = defineCommand({
         const { connection, emit, signal, results, yes, stdinIsTerminal } = context;
         const { queue, exportTo } = config;
         if (!yes && !stdinIsTerminal) {
-          throw new Failure('usage', `purging "${queue}" cannot be undone, and nobody can be asked: standard input is no terminal`, {
+          throw new Failure('usage', `purging "${queue}" cannot be undone, and cannot be confirmed: standard input is not a terminal`, {
             hint: '--yes does it without asking; --export-to DIR keeps a copy',
           });
         }
@@ -77,10 +77,10 @@ export const purgeCommand = defineCommand({
   },
 });
 
-/** What a purge is about that is not about all; how many messages the filters let through shows only when each is looked at. */
+/** What a purge of some messages removes; how many match is known only when each is looked at. */
 function describeChosen(filters: readonly string[], count: number | undefined, all: string): string {
   const most = count === undefined ? '' : `at most ${formatNumber(count)} of `;
   if (filters.length === 0) return `${most}the ${all}`;
   const flags = filters.map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
-  return `${most}those of the ${all} that the filters choose (${flags.join(', ')}; how many is not known yet)`;
+  return `${most}those of the ${all} that match the filters (${flags.join(', ')}; their number is not known yet)`;
 }

@@ -5,12 +5,12 @@ import { transferExtras, transferInputs, transferring } from './transfer.ts';
 
 export const replayCommand = defineCommand({
   path: ['dlx', 'replay'],
-  summary: 'publish dead letters again, each where it was published to at first',
+  summary: 'publish dead letters again, each to where it was first published',
   examples: [
     ['rmq dlx replay dead.letters --dry-run', 'what would go where; nothing is sent'],
-    ['rmq dlx replay dead.letters --reason rejected --journal replay.ndjson', 'what was rejected, with a line of JSON for each'],
-    ['rmq dlx replay dead.letters -n 10 --rate 1', 'the first ten, slowly: does the worker take them now?'],
-    ['rmq dlx replay dead.letters --newer-than 1h --select', 'those that are selected in a list, on a terminal'],
+    ['rmq dlx replay dead.letters --reason rejected --journal replay.ndjson', 'the rejected messages, with a line of JSON for each'],
+    ['rmq dlx replay dead.letters -n 10 --rate 1', 'the first ten, slowly, to see whether the worker accepts them now'],
+    ['rmq dlx replay dead.letters --newer-than 1h --select', 'messages that you select in a list, on a terminal'],
     ['rmq dlx replay dead.letters --id order-7 --edit -- jq .amount=0', 'one message, repaired'],
   ],
   inputs: {
@@ -20,9 +20,9 @@ export const replayCommand = defineCommand({
     toExchange: text('send all of them to this exchange', { value: 'EXCHANGE' }),
     routingKey: text("with this key instead of each message's own", { short: 'r', value: 'KEY' }),
     toOriginQueue: toggle('send each to the queue that it died in first, and to no other queue of its exchange'),
-    trustOrigin: toggle('send messages back also where only their own headers say that they came from'),
+    trustOrigin: toggle('also send messages back to origins that only their own headers name'),
     ...transferInputs,
-    maxReplays: integer('leave what has been replayed N times'),
+    maxReplays: integer('leave messages that have been replayed N times'),
   },
   extras: transferExtras,
   load: async () => {
@@ -43,9 +43,9 @@ export const replayCommand = defineCommand({
 
 export const moveCommand = defineCommand({
   path: ['dlx', 'move'],
-  summary: 'take messages from one queue to another, as they are',
+  summary: 'move messages from one queue to another, unchanged',
   examples: [
-    ['rmq dlx move dead.letters parked --older-than 7d', 'put what is old aside'],
+    ['rmq dlx move dead.letters parked --older-than 7d', 'put old messages aside'],
     ['rmq dlx move orders copy', 'any queue: each message is acknowledged once the other queue has confirmed it'],
     ['rmq dlx move orders orders --to-url amqps://new.example.com', 'to another broker'],
   ],

@@ -10,25 +10,25 @@ import { decimal, duration, integer, path, text, toggle, trailing } from '../fla
 import { managementBeside, managementExtras, managementPlace } from '../flags/globals.ts';
 import { type Selectable, selectExtras, selecting, vanished } from './select.ts';
 
-/** How messages are taken from one queue to another. */
+/** How messages are moved from one queue to another. */
 export const transferInputs = {
-  count: integer('at most N of those that are chosen', { short: 'n' }),
+  count: integer('at most N matching messages', { short: 'n' }),
   rate: decimal('at most N messages a second'),
-  dryRun: toggle('only say what would go where'),
-  copy: toggle('leave the originals where they are'),
-  force: toggle('give messages of a quorum queue back even near its delivery limit'),
-  keepBrokerHeaders: toggle('publish the headers that a broker has written too'),
+  dryRun: toggle('only show what would go where'),
+  copy: toggle('leave the originals in the queue'),
+  force: toggle('return messages to a quorum queue even near its delivery limit'),
+  keepBrokerHeaders: toggle('also publish the headers that a broker wrote'),
   journal: path(
     'append lines of JSON: a message is "confirmed" before its original is acknowledged, "moved" once that is known; one without a line is still in its queue, and of a run that was killed some of these have arrived as well',
   ),
 } as const;
 
-/** What no config holds. */
+/** Options outside the config. */
 export const transferExtras = {
   ...selectExtras,
   ...managementExtras,
   toUrl: text('AMQP URL of another broker to send them to', { value: 'URL' }),
-  edit: toggle('send what the program behind -- prints in place of each body; where it fails or prints nothing, the message stays'),
+  edit: toggle('send the output of the program behind -- instead of each body; where it fails or prints nothing, the message stays'),
   handlerTimeout: duration('with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'),
   cmd: trailing('the program for --edit: the body on standard input, the new one on standard output; its last newline goes if the body had none'),
 } as const;
@@ -49,7 +49,7 @@ const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
 /**
  * Connects what a transfer needs, runs it and tells what became of it.
  *
- * @throws Failure for what was chosen and stays, and whatever `use` throws
+ * @throws Failure for chosen messages that stay, and whatever `use` throws
  */
 export async function transferring(
   context: Context,
@@ -139,18 +139,18 @@ function place({ exchange, routingKey, messages, missing, claimed }: Destination
   return missing === true ? `${where}: there is no such ${what}: ${messages === 1 ? 'it' : 'they'} would stay` : where;
 }
 
-/** A body from a program that says more is refused: the broker would refuse it too. */
+/** A larger body is refused: the broker would refuse it too. */
 const MOST_BYTES = 128 * 1_048_576;
-/** How many messages that stay are told one by one. */
+/** How many messages that stay are reported one by one. */
 const ONE_BY_ONE = 10;
 const NEWLINE = 0x0a;
 /** How long a program may take over one message, in milliseconds. */
 const EDIT_TIMEOUT = 60_000;
 
 /**
- * Edits a body with a program; one that fails, takes too long, says too much or says nothing leaves the message where it is.
+ * Edits a body with a program. A program that fails, takes too long, or prints too much or nothing leaves the message where it is.
  *
- * @throws Failure `usage` for a timeout that makes no sense
+ * @throws Failure `usage` for an invalid timeout
  */
 function editor(
   command: readonly string[],
@@ -176,7 +176,7 @@ function editor(
     const why = late.signal.aborted
       ? `took longer than ${formatDuration(timeout)} (--handler-timeout)`
       : overflowed
-        ? 'said too much'
+        ? 'printed too much'
         : code !== 0
           ? `ended with ${code}`
           : body.length > 0 || delivery.body.length === 0
@@ -190,7 +190,7 @@ function editor(
   };
 }
 
-/** What a program printed. The one newline that programs end their text with is not part of a body that had none. */
+/** What a program printed, without the one newline that programs add to a body that had none. */
 function newBody(printed: Buffer, old: Buffer): Buffer {
   const one = printed.at(-1) === NEWLINE && printed.at(-2) !== NEWLINE;
   return one && old.at(-1) !== NEWLINE ? printed.subarray(0, -1) : printed;

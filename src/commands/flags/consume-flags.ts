@@ -3,7 +3,7 @@ import type { Context, Results } from '../command.ts';
 import { duration, integer, off, text, toggle } from './flag.ts';
 import { managementPlace } from './globals.ts';
 
-/** Which messages a printing command takes, and what becomes of them. */
+/** Which messages a printing command takes, and how it settles them. */
 export const limitInputs = {
   count: integer('stop after N messages', { short: 'n' }),
   idle: duration('stop after this long without a message'),
@@ -11,10 +11,10 @@ export const limitInputs = {
   drain: toggle('stop at the depth that the queue has now'),
   expect: integer('fail unless exactly N messages come'),
   settle: duration('with --expect: how long to wait for a surplus after the Nth message ({default}; 0s: not at all)'),
-  requeue: toggle('look, then give everything back'),
-  reject: toggle('reject what was printed: dead-letter it'),
-  ack: off('let the queue forget messages as it hands them out'),
-  exclusive: toggle('refuse other consumers beside this one'),
+  requeue: toggle('look, then return every message to the queue'),
+  reject: toggle('reject printed messages: dead-letter them'),
+  ack: off('let the queue forget messages once it has sent them'),
+  exclusive: toggle('allow no other consumer'),
   priority: integer('consumer priority; a higher one is served first'),
   offset: text('where to begin in a stream: first, last, next, N, a time or an age such as 1h', { value: 'OFFSET' }),
 } as const;
@@ -27,7 +27,7 @@ export const printExtras = {
 
 const SMALL = 4_096;
 
-/** A handler that prints, and decides only once the operating system has what it printed. */
+/** A handler that prints, and acknowledges only once the operating system has the output. */
 export async function printing(results: Results, { nul = false, jsonBody = false }: { nul?: boolean; jsonBody?: boolean }): Promise<Take> {
   const print = results.printer({ nul, jsonBody });
   const { BackPressure } = await import('../../patterns/consume/back-pressure.ts');
@@ -35,7 +35,7 @@ export async function printing(results: Results, { nul = false, jsonBody = false
   const acknowledge = (): 'ack' => 'ack';
   return (delivery, context) => {
     const { length } = delivery.body;
-    // What is small is bounded by the prefetch.
+    // The prefetch bounds small bodies.
     if (length < SMALL) return print(delivery).then(acknowledge);
     pressure.hold(length, context);
     return print(delivery).then(() => {
@@ -45,13 +45,13 @@ export async function printing(results: Results, { nul = false, jsonBody = false
   };
 }
 
-/** What is asked beside the broker: the management API knows the policies of a queue that messages are given back to, and what others hold of one that is to be empty. */
+/** Asks the management API for the policies of a queue to which messages are returned, and for what others hold of a queue that should be empty. */
 export async function lookingOptions(
   { requeue, expect }: { readonly requeue: boolean; readonly expect?: number | undefined },
   context: Context,
   managementUrl?: string,
 ): Promise<Pick<TakeOptions, 'ask' | 'judgeSilence'>> {
-  // Loaded when something goes back, which a run that was stopped does as well.
+  // Loaded when a message goes back, which may be after the run was stopped.
   const asking = requeue ? context : { ...context, signal: new AbortController().signal };
   const ask: TakeOptions['ask'] = async (queue, on) => {
     const { managementBeside } = await import('./globals.ts');

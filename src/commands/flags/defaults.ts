@@ -4,7 +4,7 @@ import type { Command } from '../command.ts';
 type Schema = z.ZodMiniType & { readonly _zod: { readonly def: { readonly shape?: Readonly<Record<string, Field>> } } };
 type Field = z.ZodMiniType & { readonly _zod: { readonly def: { readonly defaultValue?: unknown } } };
 
-/** Inputs whose help says what holds without them: the default of the config, behind it or where it says `{default}`. */
+/** Adds the config's defaults to the help of inputs, at the end or in place of `{default}`. */
 export function withDefaults(inputs: Command['inputs'], configs: readonly z.ZodMiniType[]): Command['inputs'] {
   const shapes = configs.map((config) => (config as Schema)._zod.def.shape);
   return Object.fromEntries(

@@ -18,9 +18,9 @@ interface Input<T> {
   readonly repeatable?: boolean;
   /** What to do instead of giving it twice, where that is not allowed. */
   readonly twice?: string;
-  /** Text as typed to the value that the config takes; a value that cannot be one throws a usage failure. */
+  /** Typed text to the value of the config; throws a usage failure for an invalid one. */
   readonly decode: (texts: readonly string[]) => T;
-  /** A value as it is typed, where that is not just its text. */
+  /** The typed form of a value, where that is not just its text. */
   readonly show?: (value: unknown) => string;
 }
 
@@ -39,7 +39,7 @@ export interface Argument<T> extends Input<T> {
   readonly kind: 'argument';
   readonly optional?: boolean;
   readonly rest?: boolean;
-  /** True for what can stand behind `--` only: the arguments before it have no fixed number. */
+  /** True for an argument behind `--` only: those before it have no fixed number. */
   readonly trailing?: boolean;
 }
 
@@ -48,7 +48,7 @@ type ArgumentExtra = Partial<Pick<Argument<never>, 'optional' | 'completes'>>;
 
 const last = (texts: readonly string[]): string => texts[texts.length - 1] ?? '';
 
-/** A flag that takes text as it stands. */
+/** A flag that takes text unchanged. */
 export const text = (help: string, extra: FlagExtra = {}): Flag<string> => ({ kind: 'flag', help, value: 'TEXT', ...extra, decode: last });
 
 /** A flag that may be repeated, each occurrence one text. */
@@ -67,7 +67,7 @@ export const path = (help: string, extra: FlagExtra = {}): Flag<string> => text(
 /** A flag that takes a file's path, and may be repeated. */
 export const paths = (help: string, extra: FlagExtra = {}): Flag<string[]> => texts(help, { value: 'PATH', completes: 'file', ...extra });
 
-/** A flag that takes a whole number; which numbers make sense is the config's to say. */
+/** A flag that takes a whole number; the config limits it. */
 export const integer = (help: string, extra: FlagExtra = {}): Flag<number> => ({
   kind: 'flag',
   help,
@@ -102,7 +102,7 @@ export const pauseRange = (help: string): Flag<{ from: number; to: number }> => 
   value: 'FROM..TO',
   decode: (all) => {
     const [from = '', to = from, ...more] = last(all).split('..');
-    if (more.length > 0) throw new Failure('usage', `expected pauseRange such as 1s..1m, got "${last(all)}"`);
+    if (more.length > 0) throw new Failure('usage', `expected a range such as 1s..1m, got "${last(all)}"`);
     return { from: parseDuration(from), to: parseDuration(to) };
   },
   show: (value) =>
@@ -166,7 +166,7 @@ export const fields = (help: string, extra: FlagExtra = {}): Flag<FieldTable> =>
 /** A required (or optional) positional argument. */
 export const argument = (help: string, extra: ArgumentExtra = {}): Argument<string> => ({ kind: 'argument', help, ...extra, decode: last });
 
-/** Everything that is left of the command line, such as a command behind `--`. */
+/** The rest of the command line, such as a command behind `--`. */
 export const rest = (help: string, extra: ArgumentExtra = {}): Argument<string[]> => ({
   kind: 'argument',
   help,
@@ -175,7 +175,7 @@ export const rest = (help: string, extra: ArgumentExtra = {}): Argument<string[]
   decode: (all) => [...all],
 });
 
-/** A command behind `--`, where there may be none. */
+/** An optional command behind `--`. */
 export const trailing = (help: string): Argument<string[]> => ({
   kind: 'argument',
   help,

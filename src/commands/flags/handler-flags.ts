@@ -21,10 +21,10 @@ export const workerInputs = {
   handlerTimeout: duration('kill a handler that takes longer, and count it as failed'),
   retries: integer('attempts after the first one'),
   backoff: pauseRange('pause before the first retry, doubled up to the second'),
-  requeueDelay: duration('pause before a message is given back'),
-  grace: duration('how long handlers may go on once the run is stopped'),
-  dropDead: toggle('drop what failed for good when the queue has no dead-letter exchange'),
-  policyDlx: toggle('a policy of the broker dead-letters what is rejected'),
+  requeueDelay: duration('pause before a message is requeued'),
+  grace: duration('how long handlers may continue once the run is stopped'),
+  dropDead: toggle('drop messages that fail for good when the queue has no dead-letter exchange'),
+  policyDlx: toggle('a policy of the broker dead-letters rejected messages'),
   failOnDead: toggle('exit 1 when a message was dead-lettered or dropped'),
   count: integer('stop after N messages', { short: 'n' }),
   idle: duration('stop after this long without a message'),
@@ -32,19 +32,19 @@ export const workerInputs = {
   timeout: duration('stop after this long'),
 } as const;
 
-/** What is run for a message, and what its exit codes mean. */
+/** The program for a message, and what its exit codes mean. */
 export const programInputs = {
   onExit: exitTable('what exit codes mean, such as 0=ack,3=dead,*=retry'),
   fd3: toggle('the whole envelope on file descriptor 3'),
   stream: toggle('one program for all messages: an envelope a line in, an answer a line out'),
 } as const;
 
-/** What a worker asks beside the broker, and only once a handler gives a message back: the management API knows the policies of a queue. */
+/** Asks the management API for the policies of a queue, once a handler requeues a message. */
 export function workingOptions(context: Context): WorkOptions {
   return {
     ask: async (queue, connection) => {
       const { managementBeside } = await import('./globals.ts');
-      // A worker that is stopped still gives back what it has.
+      // A stopped worker still returns its messages.
       return (await managementBeside(undefined, { ...context, signal: new AbortController().signal }))(queue, connection);
     },
   };
@@ -57,7 +57,7 @@ export interface ProgramChoice {
   readonly stream?: boolean | undefined;
 }
 
-/** Messages that a program which answers line by line may have before it. */
+/** Messages that a program which answers line by line may have at a time. */
 const STREAM_PREFETCH = 100;
 
 const MOST_PROGRAMS = 1_000;
@@ -69,9 +69,9 @@ export interface Places {
 }
 
 /**
- * Runs a worker whose handler is a program, and ends what is left of that in the end.
+ * Runs a worker whose handler is a program, and ends that program afterwards.
  *
- * @throws Failure `usage` for flags that exclude each other, and whatever `use` throws
+ * @throws Failure `usage` for options that exclude each other, and whatever `use` throws
  */
 export async function withProgram<C extends Places, T>(
   config: C,
@@ -92,7 +92,7 @@ export async function withProgram<C extends Places, T>(
   const { streamHandler } = await import('../../handlers/stream.ts');
   const { concurrency, prefetch = concurrency * STREAM_PREFETCH } = config;
   const { handle, close } = streamHandler({ command, concurrency, onExit, patience }, emit);
-  // Each of the programs is a place for many messages.
+  // Each program may have many messages.
   return use({ ...config, concurrency: prefetch, prefetch }, handle).finally(close);
 }
 

@@ -16,18 +16,18 @@ import { judging } from './replay/origins.ts';
 
 const isGroupKey = (key: string): boolean => (GROUP_KEYS as readonly string[]).includes(key) || /^header:./s.test(key);
 
-/** What `dlx inspect` takes. */
+/** The options of `dlx inspect`. */
 export const InspectConfig = z
   .strictObject({
     queue: queueName,
     ...filterShape,
-    /** At most as many messages. */
+    /** At most this many messages. */
     count: z.optional(z.int().check(z.minimum(1))),
     /** Counts messages by what they have in common. */
     groupBy: z.optional(z.array(z.string().check(z.refine(isGroupKey, { error: `takes ${GROUP_KEYS.join(', ')} and header:NAME` }))).check(z.minLength(1))),
-    /** One message by its number among those that are meant, from 1. */
+    /** One message, by its number among those that match, from 1. */
     show: z.optional(z.int().check(z.minimum(1))),
-    /** Looks where that may cost messages. */
+    /** Looks even where that may cost messages. */
     force: z._default(z.boolean(), false),
   })
   .check(
@@ -38,27 +38,27 @@ export const InspectConfig = z
   );
 export type InspectConfig = z.output<typeof InspectConfig>;
 
-/** What was looked at. */
+/** The result of a look. */
 export interface Inspected extends ReadSummary {
-  /** Messages that the filters let through. */
+  /** Messages that match the filters. */
   readonly matched: number;
-  /** Those of them whose origin is only claimed; see `Origins`. Groups count them where they are about origins. */
+  /** Messages whose origin is only claimed; see `Origins`. For groups, only where they are about origins. */
   readonly claimed: number;
 }
 
-/** Who is asked for what the queue and its messages do not tell. */
+/** Sources of information beside the queue and its messages. */
 export interface InspectOptions {
   /** Asked for the policies of the queue. */
   readonly ask?: AskManagement;
-  /** Finds the management API, which knows whether what a message says of its origin can be true. */
+  /** Finds the management API, which knows whether the origin in a message can be true. */
   readonly api?: FindManagementApi;
 }
 
-/** Handles a dead letter; its origin is undefined where it tells of none. */
+/** Handles a dead letter; its origin is undefined where its headers have none. */
 type OnLetter = (delivery: Delivery, number: number, origin: JudgedOrigin | undefined) => Promise<void> | undefined;
 
 /**
- * Hands out the dead letters that are meant, each with its number among them, and leaves the queue as it is.
+ * Hands out the matching dead letters, each with its number, and leaves the queue as it is.
  *
  * @throws Failure `usage` for wrong options, and as `readThrough` does
  */
@@ -90,7 +90,7 @@ export async function inspect(
 }
 
 /**
- * Counts the dead letters that are meant by what they have in common.
+ * Counts the matching dead letters by what they have in common.
  *
  * @throws Failure as `readThrough` does
  */
@@ -124,9 +124,9 @@ export async function inspectGroups(
 }
 
 /**
- * Hands out one dead letter, by its number among those that are meant.
+ * Hands out one dead letter, by its number among those that match.
  *
- * @throws Failure `missing` when there are not as many, or as `readThrough` does
+ * @throws Failure `missing` when fewer match, or as `readThrough` does
  */
 export async function inspectOne(
   session: Session,

@@ -13,7 +13,7 @@ export interface DeadLetteringProblem {
   readonly text: string;
 }
 
-/** What may be intended, but should be known. */
+/** Advice: may be intended, but worth knowing. */
 export interface DeadLetteringAdvice {
   readonly kind: 'no-ttl';
   readonly text: string;
@@ -46,9 +46,9 @@ export interface DeadLettering {
 }
 
 /**
- * Every queue of the vhost that dead-letters, by argument or by policy, where its dead letters go, and what is wrong with that.
+ * Every queue of the vhost that dead-letters, by argument or by policy, the target of its dead letters, and what is wrong with it.
  *
- * @throws Failure `missing` for a queue that was named and is not there, and as the management API gives it
+ * @throws Failure `missing` for a named queue that does not exist, and as the management API gives it
  */
 export async function listDeadLetters(api: ManagementApi, { queue: wanted }: DlxListConfig): Promise<readonly DeadLettering[]> {
   const [queues, exchanges, bindings, policies, operator] = await Promise.all([
@@ -77,14 +77,14 @@ export async function listDeadLetters(api: ManagementApi, { queue: wanted }: Dlx
   return listed.map((queue) => describe(world, queue));
 }
 
-/** The lists of the API do not tell how many bytes a queue holds: those whose bytes matter are asked for one by one. */
+/** Lists of the API lack the bytes of a queue: queues whose bytes matter are asked for one by one. */
 function boundByBytes(world: World, listed: readonly QueueFacts[]): ReadonlySet<string> {
   const targets = listed.flatMap((queue) => describe(world, queue).targets);
   return new Set(targets.filter(({ maxLengthBytes }) => maxLengthBytes !== null).map(({ queue }) => queue));
 }
 
 interface World {
-  /** What is known of single queues, with their bytes. */
+  /** Single queues, with their bytes. */
   readonly sized: Map<string, QueueFacts>;
   readonly queues: ReadonlyMap<string, QueueFacts>;
   readonly routes: Routes;
@@ -96,7 +96,7 @@ function describe(world: World, queue: QueueFacts): DeadLettering {
   const key = settingOf(world, queue, 'dead-letter-routing-key');
   const of = { queue: queue.name, type: queue.type };
   if (typeof exchange !== 'string') {
-    const text = 'it has no dead-letter exchange: what it rejects is lost';
+    const text = 'it has no dead-letter exchange: rejected messages are lost';
     return { ...of, exchange: null, routingKey: null, by: null, policy: null, targets: [], problems: [{ kind: 'no-dead-lettering', text }], advice: [] };
   }
   const byArgument = typeof queue.arguments['x-dead-letter-exchange'] === 'string';
@@ -118,7 +118,7 @@ type Findings = Pick<DeadLettering, 'problems' | 'advice'>;
 function findingsOf(world: World, queue: string, targets: readonly DeadLetterTarget[], lost: () => DeadLetteringProblem): Findings {
   if (targets.length === 0) return { problems: [lost()], advice: [] };
   if (targets.every((target) => target.queue === queue)) {
-    const text = 'its dead letters come back into it: what is rejected goes round without end, and what expires is dropped';
+    const text = 'its dead letters come back into it: rejected messages circulate without end, and expired ones are dropped';
     return { problems: [{ kind: 'own-queue', text }], advice: [] };
   }
   const found = targets.map((target) => findingsAt(world, target));
@@ -151,8 +151,8 @@ function findingsAt(world: World, { queue: name, ttl, maxLength, maxLengthBytes 
   if (queue === undefined) return { problems: [], advice: [] };
   const full = fullness(world.sized.get(name) ?? queue, maxLength, maxLengthBytes);
   const refuses = String(settingOf(world, queue, 'overflow') ?? '').startsWith('reject-publish');
-  const loses = refuses ? 'it refuses further dead letters' : 'each further dead letter drives out the oldest one';
-  // A queue that dead-letters itself is a station on the way, such as a pause before the next attempt.
+  const loses = refuses ? 'it refuses further dead letters' : 'each further dead letter pushes out the oldest one';
+  // A queue that dead-letters too is a stop on the way, such as a pause before the next attempt.
   const isEnd = settingOf(world, queue, 'dead-letter-exchange') === undefined;
   const piles =
     maxLength === null && maxLengthBytes === null ? 'dead letters pile up until the disk is full' : `dead letters stay until it is full, and then ${loses}`;
@@ -166,23 +166,23 @@ function findingsAt(world: World, { queue: name, ttl, maxLength, maxLengthBytes 
 function fullness({ ready, readyBytes }: QueueFacts, maxLength: number | null, maxLengthBytes: number | null): string | undefined {
   if (maxLength !== null && ready !== undefined && ready >= maxLength) return formatNumber(maxLength);
   if (maxLengthBytes === null || readyBytes === undefined) return undefined;
-  // It is never filled to the last byte: it is full when one more message, of the size of the others, has no room.
+  // Never filled to the last byte: it is full when one more message of average size does not fit.
   const another = ready === undefined || ready === 0 ? 1 : readyBytes / ready;
   return readyBytes + another > maxLengthBytes ? formatSize(maxLengthBytes) : undefined;
 }
 
-/** What holds for a queue: its argument, else its policy. */
+/** The effective value for a queue: its argument, else its policy. */
 function settingOf({ routes }: World, { arguments: args, policy }: QueueFacts, name: string): FieldValue | undefined {
   return args[`x-${name}`] ?? routes.policies.get(policy ?? '')?.definition[name];
 }
 
-/** The lowest limit of all that hold for a queue; null when there is none. */
+/** The lowest limit for a queue; null without any. */
 function limitOf({ routes, operator }: World, { arguments: args, policy, operatorPolicy }: QueueFacts, name: string): number | null {
   const all = [args[`x-${name}`], routes.policies.get(policy ?? '')?.definition[name], operator.get(operatorPolicy ?? '')?.definition[name]];
   const limits = all.filter((value) => typeof value === 'number');
   return limits.length === 0 ? null : Math.min(...limits);
 }
 
-/** What `rmq dlx list` takes: the queues to look at; every one that dead-letters when there are none. */
+/** The options of `rmq dlx list`: the queues to look at; absent: every queue that dead-letters. */
 export const DlxListConfig = z.strictObject({ queue: z._default(z.array(queueName), []) });
 export type DlxListConfig = z.output<typeof DlxListConfig>;

@@ -1,7 +1,7 @@
 import type { BindingFacts, ExchangeFacts, Policy } from '../../management/facts.ts';
 import { matchTopic } from '../../model/topic-match.ts';
 
-/** Everything that decides where a message goes. */
+/** What decides where a message goes. */
 export interface Routes {
   readonly queues: ReadonlySet<string>;
   readonly exchanges: ReadonlyMap<string, ExchangeFacts>;
@@ -9,7 +9,7 @@ export interface Routes {
   readonly policies: ReadonlyMap<string, Policy>;
 }
 
-/** Gathers what the management API tells, by the names that are looked up. */
+/** Indexes what the management API tells by name. */
 export function routesOf(
   queues: readonly string[],
   exchanges: readonly ExchangeFacts[],
@@ -27,8 +27,8 @@ export function routesOf(
 }
 
 /**
- * The queues that a message comes to; without a key, those that it may come to with one key or another. Where the headers decide,
- * or an exchange of a type that is not known, every queue that is bound counts.
+ * The queues that a message reaches; without a key, those that it may reach with some key. Where the headers decide,
+ * or for an unknown exchange type, every bound queue counts.
  */
 export function reached(routes: Routes, exchange: string, key: string | undefined): readonly string[] {
   const found = new Set<string>();
@@ -50,13 +50,13 @@ function follow(routes: Routes, exchange: string, key: string | undefined, found
     if (toExchange) follow(routes, destination, key, found, visited);
     else found.add(destination);
   }
-  // The alternate exchange takes what has no route; without a key, or with headers, that may be anything.
+  // The alternate exchange takes messages without a route; without a key, or with headers, that may be any message.
   const alternate = alternateOf(routes, facts);
   const certain = bindings.length > 0 && key !== undefined && SURE.has(facts.type);
   if (alternate !== undefined && !certain) follow(routes, alternate, key, found, visited);
 }
 
-/** Exchanges that look at nothing but the key. */
+/** Exchanges that route by the key only. */
 const SURE: ReadonlySet<string> = new Set(['direct', 'topic', 'fanout']);
 
 function matches(type: string, binding: BindingFacts, key: string | undefined): boolean {

@@ -10,17 +10,17 @@ import { judging } from './replay/origins.ts';
 /** More lines nobody looks through. */
 const MOST_LISTED = 1_000;
 
-/** Dead letters to choose from, in the order of their queue. */
+/** Dead letters to select from, in the order of their queue. */
 export interface Listed {
   readonly rows: readonly { readonly cells: Cells; readonly fingerprint: string }[];
-  /** True when there are more than can be listed. */
+  /** True when there are more than the list holds. */
   readonly more: boolean;
   /** See `ReadSummary`. */
   readonly stranded: ReadSummary['stranded'];
 }
 
 /**
- * Looks at the dead letters that are meant, and leaves the queue as it is.
+ * Lists the matching dead letters, and leaves the queue as it is.
  *
  * @throws Failure as `readThrough` does
  */

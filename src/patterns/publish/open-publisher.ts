@@ -259,7 +259,7 @@ function notSent(why: Failure): Failure {
 }
 
 function unknownFailure(why: Failure): Failure {
-  return new Failure('unavailable', `${why.message}; nobody knows whether the broker has the message`, {
+  return new Failure('unavailable', `${why.message}; the broker may or may not have the message`, {
     cause: why,
     ...(why.hint !== undefined && { hint: why.hint }),
   });

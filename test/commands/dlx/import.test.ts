@@ -48,7 +48,7 @@ async function editManifest(directory: string, edit: (manifest: Manifest) => voi
 const first = ({ files: [file] }: Manifest): File => file ?? assert.fail('the bundle has no files');
 
 const EDITS: readonly (readonly [what: string, edit: (manifest: Manifest) => void, why: RegExp])[] = [
-  ['lacks a file', (manifest) => manifest.files.pop(), /says that there are 40 messages, and its files have \d+/],
+  ['lacks a file', (manifest) => manifest.files.pop(), /counts 40 messages, and its files have \d+/],
   ['has a file twice', (manifest) => manifest.files.push(first(manifest)), /names messages-00001.ndjson twice/],
   ['has a file twice, with a sum to match', (manifest) => (manifest.messages += manifest.files.push(first(manifest)) && first(manifest).messages), /twice/],
   ['counts one message more', (manifest) => [first(manifest).messages++, manifest.messages++], /messages-00001.ndjson has \d+ messages, not \d+/],
@@ -127,7 +127,7 @@ test('an import that was stopped goes on where it stopped', async (t) => {
   assert.equal((await running.result).code, 143);
   const rest = await rmq(['dlx', 'import', directory, '-q', back, '--json']);
   assert.equal(rest.code, 0, rest.stderr);
-  assert.match(rest.stderr, /an earlier import, of .*, brought \d+ of 300 messages to queue ".*" of this broker: going on with the others/);
+  assert.match(rest.stderr, /an earlier import, of .*, brought \d+ of 300 messages to queue ".*" of this broker: this one sends the others/);
   assert.ok(json<{ published: number }>(rest).published <= 280);
   const numbers = (await take(back)).map(({ content }) => Number.parseInt(String(content), 10));
   assert.deepEqual(

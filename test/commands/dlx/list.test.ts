@@ -131,7 +131,7 @@ test('a full dead-letter queue is a problem', async (t) => {
   await publish('dead', ['one', 'two']);
   let listed = await list();
   while (listed.code === 0) listed = await list();
-  assert.match(listed.stdout, /! "dead" is full \(2\): each further dead letter drives out the oldest one/);
+  assert.match(listed.stdout, /! "dead" is full \(2\): each further dead letter pushes out the oldest one/);
 });
 
 for (const type of ['classic', 'quorum']) {
@@ -146,7 +146,7 @@ for (const type of ['classic', 'quorum']) {
     while (listed.code === 0) listed = await list('-o', 'json');
     const [work] = json<Listed>(listed).queues;
     assert.deepEqual([work?.targets[0]?.maxLengthBytes, work?.problems.map(({ kind }) => kind)], [25, ['full']]);
-    assert.match(work?.problems[0]?.text ?? '', /^"dead" is full \(25 B\): each further dead letter drives out the oldest one$/);
+    assert.match(work?.problems[0]?.text ?? '', /^"dead" is full \(25 B\): each further dead letter pushes out the oldest one$/);
   });
 }
 
@@ -164,7 +164,7 @@ test('a dead-letter queue without a TTL is no problem, and what is said of it de
     json<Listed>(listed).queues.map(({ advice }) => advice.map(({ kind, text }) => `${kind}: ${text}`)),
     [
       ['no-ttl: "dead-a" has no TTL: dead letters pile up until the disk is full'],
-      ['no-ttl: "dead-b" has no TTL: dead letters stay until it is full, and then each further dead letter drives out the oldest one'],
+      ['no-ttl: "dead-b" has no TTL: dead letters stay until it is full, and then each further dead letter pushes out the oldest one'],
       ['no-ttl: "dead-c" has no TTL: dead letters stay until it is full, and then it refuses further dead letters'],
     ],
   );

@@ -17,7 +17,7 @@ test('without a terminal nothing is purged unless --yes says so', async (t) => {
   await publish(dead, ['a', 'b', 'c']);
   const refused = await rmq(['dlx', 'purge', dead]);
   assert.equal(refused.code, 64);
-  assert.match(refused.stderr, /cannot be undone, and nobody can be asked/);
+  assert.match(refused.stderr, /cannot be undone, and cannot be confirmed/);
   assert.equal(await depth(dead), 3);
   const purged = await rmq(['dlx', 'purge', dead, '--yes', '--json']);
   assert.equal(purged.code, 0, purged.stderr);
@@ -69,7 +69,7 @@ test('a stream keeps what it has', async (t) => {
   for (const flags of [['-y'], ['-n', '1', '-y'], ['--export-to', bundle, '-y']]) {
     const refused = await rmq(['dlx', 'purge', stream, ...flags]);
     assert.equal(refused.code, 76);
-    assert.match(refused.stderr, /^error: ".*" is a stream: it keeps its messages, and none can be taken off it$/m);
+    assert.match(refused.stderr, /^error: ".*" is a stream: it keeps its messages, and none can be removed$/m);
     assert.doesNotMatch(refused.stderr, /connection/);
   }
   // On a terminal, nobody is asked for what is refused anyway.
@@ -86,11 +86,11 @@ test('before a purge by filters the filters are named, and that nobody has count
     [['-n', '1'], `This removes at most 1 of the 2 messages in "${dead}" for good.`],
     [
       ['--from-queue', 'orders', '-n', '1'],
-      `at most 1 of those of the 2 messages in "${dead}" that the filters choose (--from-queue; how many is not known yet) for good.`,
+      `at most 1 of those of the 2 messages in "${dead}" that match the filters (--from-queue; their number is not known yet) for good.`,
     ],
     [
       ['--where', 'true', '--id', 'x'],
-      `This removes those of the 2 messages in "${dead}" that the filters choose (--id, --where; how many is not known yet) for good.`,
+      `This removes those of the 2 messages in "${dead}" that match the filters (--id, --where; their number is not known yet) for good.`,
     ],
   ] as const) {
     const { child, until, result } = start(['dlx', 'purge', dead, ...flags], { terminal: true, columns: 200 });
@@ -111,9 +111,9 @@ test('on a terminal the name of the queue has to be typed', async (t) => {
     const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: directory, env: { ...process.env, TERM: 'dumb' } });
     let shown = '';
     child.stdout.on('data', (chunk: Buffer) => {
-      const asked = shown.includes('to go on:');
+      const asked = shown.includes('to continue:');
       shown += chunk.toString();
-      if (!asked && shown.includes('to go on:')) child.stdin.write(`${typed}\n`);
+      if (!asked && shown.includes('to continue:')) child.stdin.write(`${typed}\n`);
     });
     await once(child, 'close');
     return shown;

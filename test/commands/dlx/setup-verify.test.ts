@@ -66,7 +66,7 @@ test('somebody who takes the dead letters away makes it impossible to verify: no
   await channel.consume(dead, (message) => void seen.push(message));
   const refused = await rmq(['dlx', 'setup', ...names, '--verify']);
   assert.equal(refused.code, 75);
-  assert.match(refused.stderr, /has 1 consumer: --verify could not see its message arrive/);
+  assert.match(refused.stderr, /has 1 consumer: --verify cannot see its message arrive/);
   assert.deepEqual(seen, []);
 });
 

@@ -162,7 +162,7 @@ test('flags that make no sense together are refused before anything is connected
     [['--delivery-limit', '3'], /--delivery-limit is for quorum queues/],
     [['--no-ttl', '--message-ttl', '1h'], /--no-ttl and --message-ttl exclude each other/],
     [['--retry', '10s,', '--plan'], /expected durations with commas/],
-    [['--retry', '10s', '--message-ttl', '1h'], /--retry goes with none of --message-ttl/],
+    [['--retry', '10s', '--message-ttl', '1h'], /--retry excludes --message-ttl/],
     [['--dead-queue', 'q'], /must not be the same queue/],
     [['--dlx', ''], /--dlx must not be empty/],
   ] as const;

@@ -113,7 +113,7 @@ test('what cannot be judged says why, and nothing makes it throw', () => {
   });
   const plain = dead('{"constructor": 1, "__proto__": {"a": 2}, "n": "three"}', message.properties.headers);
   assert.deepEqual(judge('json.n > 3', plain), { missing: false, reason: 'there is no operation "string > int"' });
-  assert.deepEqual(judge('json.n', plain), { missing: false, reason: 'it is neither true nor false' });
+  assert.deepEqual(judge('json.n', plain), { missing: false, reason: 'the result is neither true nor false' });
   holds(plain, 'json.constructor == 1 && json.__proto__.a == 2 && headers.constructor == 5 && !has(json.toString)', 'reason == "evil" && count == 1');
   for (const expression of ['json.n > 3', 'age > duration("1s")', 'int(json.n) > 3', 'headers["x-death"][9].x == 1', '1 / (size - size) > 0']) {
     assert.equal(typeof judge(expression, message), 'object', expression);

@@ -8,21 +8,21 @@ import { queueName } from '../../names.ts';
 import { filtering, filterRules, filterShape } from '../filter/filter.ts';
 import { type Manifest, openBundle } from './writer.ts';
 
-/** Bytes after which a bundle goes on in another file. */
+/** Bytes after which a bundle continues in another file. */
 export const FILE_SIZE = 64 * 1_048_576;
 
-/** What `dlx export` takes. */
+/** The options of `dlx export`. */
 export const ExportConfig = z
   .strictObject({
     queue: queueName,
     ...filterShape,
-    /** At most as many messages. */
+    /** At most this many messages. */
     count: z.optional(z.int().check(z.minimum(1))),
-    /** Where the bundle goes: a directory that does not exist, or is empty. */
+    /** The directory of the bundle; it must not exist, or be empty. */
     directory: z.optional(z.string().check(z.minLength(1))),
-    /** Bytes after which the bundle goes on in another file. */
+    /** Bytes after which the bundle continues in another file. */
     fileSize: z._default(z.int().check(z.minimum(1_024)), FILE_SIZE),
-    /** Reads where that may cost messages. */
+    /** Reads even where that may cost messages. */
     force: z._default(z.boolean(), false),
   })
   .check(...filterRules);
@@ -33,7 +33,7 @@ export interface Exported extends ReadSummary {
 }
 
 /**
- * Hands the dead letters that are meant, or were chosen one by one, to a writer, and leaves the queue as it is.
+ * Hands the matching or selected dead letters to a writer, and leaves the queue as it is.
  *
  * @throws Failure as `readThrough` and the writer do
  */
@@ -63,7 +63,7 @@ export async function exportTo(
 }
 
 /**
- * Writes the dead letters that are meant, or were chosen one by one, into a new bundle.
+ * Writes the matching or selected dead letters into a new bundle.
  *
  * @throws Failure as `openBundle` and `readThrough` do
  */

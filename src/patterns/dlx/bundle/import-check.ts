@@ -23,7 +23,7 @@ const ManifestShape = z.object({
 /** A bundle whose every byte is as it was written. */
 export interface CheckedBundle {
   readonly manifest: Manifest;
-  /** Tells it from every other bundle. */
+  /** Identifies the bundle. */
   readonly id: string;
 }
 
@@ -31,10 +31,10 @@ const NOTHING = 'nothing was published';
 const NEWLINE = 0x0a;
 
 /**
- * Reads what a bundle holds, and checks every byte of it: nothing is published of one that lacks something, has something twice, or leads out of its
+ * Reads a bundle, and checks every byte of it: nothing is published from one with something missing, something twice, or a path out of its
  * directory.
  *
- * @throws Failure `missing` for a bundle that is not there or not complete, `data` for one that was changed, `io`
+ * @throws Failure `missing` for a bundle that does not exist or is not complete, `data` for one that was changed, `io`
  */
 export async function checkBundle(directory: string, signal: AbortSignal): Promise<CheckedBundle> {
   const { manifest, id } = await readManifest(directory);
@@ -48,7 +48,7 @@ export async function checkBundle(directory: string, signal: AbortSignal): Promi
         size += chunk.length;
         lines += newlinesIn(chunk);
         last = chunk.at(-1) ?? last;
-        // One that grows while it is read has no end.
+        // A file that grows while it is read has no end.
         if (size > file.bytes) break;
       }
     } catch (error) {
@@ -56,7 +56,7 @@ export async function checkBundle(directory: string, signal: AbortSignal): Promi
     }
     if (size !== file.bytes)
       throw changed(directory, `${file.name} has ${size > file.bytes ? `more than ${file.bytes} bytes` : `${size} bytes, not ${file.bytes}`}`);
-    if (hash.digest('hex') !== file.sha256) throw changed(directory, `the checksum of ${file.name} is another one`);
+    if (hash.digest('hex') !== file.sha256) throw changed(directory, `the checksum of ${file.name} differs`);
     const messages = last === NEWLINE ? lines : lines + 1;
     if (messages !== file.messages) throw changed(directory, `${file.name} has ${messages} messages, not ${file.messages}`);
   }
@@ -64,7 +64,7 @@ export async function checkBundle(directory: string, signal: AbortSignal): Promi
 }
 
 /**
- * Opens a file of a bundle. What is no regular file of that directory is not: a link may lead anywhere, and a pipe may never end.
+ * Opens a regular file of a bundle, and nothing else: a link may lead anywhere, and a pipe may never end.
  *
  * @throws Failure `data`, `io`
  */
@@ -97,8 +97,8 @@ async function readManifest(directory: string): Promise<CheckedBundle> {
   } catch (error) {
     if (error instanceof SyntaxError) throw changed(directory, `${MANIFEST} is not JSON`);
     if (!(error instanceof Failure) || (error.cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT') throw error;
-    throw new Failure('missing', `${directory} is no bundle: it has no ${MANIFEST}`, {
-      hint: `${NOTHING}; it is written last: an export that was stopped has none`,
+    throw new Failure('missing', `${directory} is not a bundle: it has no ${MANIFEST}`, {
+      hint: `${NOTHING}; an export writes that file last: one that was stopped has none`,
     });
   }
   const { success, data } = ManifestShape.safeParse(json);
@@ -106,7 +106,7 @@ async function readManifest(directory: string): Promise<CheckedBundle> {
   return { manifest: data, id: createHash('sha256').update(text).digest('hex') };
 }
 
-/** What the manifest says must hold together before it is held against the files. */
+/** Checks that the manifest is consistent before the files are compared with it. */
 function checkManifest(directory: string, { files, messages }: Manifest): void {
   const names = new Set<string>();
   for (const { name } of files) {
@@ -116,7 +116,7 @@ function checkManifest(directory: string, { files, messages }: Manifest): void {
     names.add(name);
   }
   const sum = files.reduce((total, file) => total + file.messages, 0);
-  if (sum !== messages) throw changed(directory, `${MANIFEST} says that there are ${messages} messages, and its files have ${sum}`);
+  if (sum !== messages) throw changed(directory, `${MANIFEST} counts ${messages} messages, and its files have ${sum}`);
 }
 
 function newlinesIn(chunk: Buffer): number {
@@ -125,7 +125,7 @@ function newlinesIn(chunk: Buffer): number {
   return found;
 }
 
-/** What is not there was not written so; another disk may read what this one cannot. */
+/** A missing part was never written so; an I/O error may be this disk's fault. */
 function unreadable(directory: string, name: string, error: unknown): unknown {
   const cause = error instanceof Failure && error.kind === 'io' ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
   if (cause === undefined) return error;

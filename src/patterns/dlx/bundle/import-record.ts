@@ -6,10 +6,10 @@ import { Failure } from '../../../model/failure.ts';
 import { uniqueId } from '../../names.ts';
 import { openJournal } from '../replay/journal.ts';
 
-/** A line for each beginning of an import, and for what has arrived since. It stands beside the manifest: whoever has the bundle has it too. */
+/** Has a line for each start of an import, and for what has arrived since. It is beside the manifest, and moves with the bundle. */
 export const RECORD = 'imported.ndjson';
 
-/** Where a bundle goes. A broker is known by the name of its cluster, and by its port: private nodes share their names. */
+/** The target of a bundle. A broker is identified by the name of its cluster and by its port: private nodes share their names. */
 export interface ImportTarget {
   readonly cluster: string;
   readonly port: number;
@@ -18,14 +18,14 @@ export interface ImportTarget {
   readonly queue?: string;
 }
 
-/** What is known of the imports of a bundle to one place. */
+/** What is recorded of the imports of a bundle to one target. */
 export interface ImportRecord {
-  /** When the last import began, as ISO 8601; undefined when there was none. */
+  /** When the last import began, as ISO 8601; undefined without one. */
   readonly begun: string | undefined;
   /** True for a message that has arrived, by its number from 1. */
   readonly has: (number: number) => boolean;
   readonly arrived: number;
-  /** Notes that a message has arrived. */
+  /** Records that a message has arrived. */
   readonly add: (number: number) => void;
   /** Resolves once all of it is on the disk. */
   readonly close: () => Promise<void>;
@@ -40,14 +40,14 @@ interface Line {
   readonly arrived?: unknown;
 }
 
-/** How many messages may arrive before that is written: a run that is killed has sent as many without a word of it. */
+/** How many messages may arrive before that is written: at most so many are unrecorded when a run is killed. */
 const UNWRITTEN = 500;
 
 /**
- * Reads what earlier imports have noted, and notes that this one begins: that is on the disk when this resolves. Where nothing can be written, a note
- * says that this import will not be known of.
+ * Reads the record of earlier imports, and adds that this one begins: that is on the disk when this resolves. Where the record cannot be written, a note
+ * says so.
  *
- * @throws Failure `data` when the record is no file
+ * @throws Failure `data` when the record is not a regular file
  */
 export async function openRecord(
   directory: string,
@@ -112,13 +112,13 @@ export async function openRecord(
   };
 }
 
-/** Lines that cannot be read, such as one that a run could not finish, say nothing. */
+/** Ignores lines that cannot be read, such as one that a run could not finish. */
 async function linesOf(path: string): Promise<readonly Line[]> {
   let text: string;
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      if (!(await handle.stat()).isFile()) throw new Failure('data', `${path} is no file`, { hint: 'nothing was published' });
+      if (!(await handle.stat()).isFile()) throw new Failure('data', `${path} is not a regular file`, { hint: 'nothing was published' });
       text = await handle.readFile('utf8');
     } finally {
       await handle.close();
@@ -139,7 +139,7 @@ async function linesOf(path: string): Promise<readonly Line[]> {
   });
 }
 
-/** Numbers as ranges, `[[1,20],[23,23]]`: what arrives, arrives nearly in order. */
+/** Numbers as ranges, `[[1,20],[23,23]]`: messages arrive nearly in order. */
 function rangesOf(numbers: readonly number[]): readonly (readonly [from: number, to: number])[] {
   const ranges: [number, number][] = [];
   for (const number of [...numbers].sort((one, other) => one - other)) {

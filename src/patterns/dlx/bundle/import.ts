@@ -18,16 +18,16 @@ import { checkBundle, openFile } from './import-check.ts';
 import { type ImportRecord, type ImportTarget, openRecord, RECORD } from './import-record.ts';
 import type { Manifest } from './writer.ts';
 
-/** What `dlx import` takes. */
+/** The options of `dlx import`. */
 export const ImportConfig = z
   .strictObject({
     /** The bundle. */
-    directory: z.string().check(z.minLength(1, { error: 'DIRECTORY must not be empty' })),
+    directory: z.string().check(z.minLength(1)),
     /** Sends all of them to one queue; absent: each to where it had been published to. */
     queue: z.optional(queueName),
-    /** True: also what an earlier import has brought there. */
+    /** True: also sends what an earlier import has sent there. */
     again: z._default(z.boolean(), false),
-    /** True: what a queue had said of a delivery is published too. */
+    /** True: also publishes headers that a queue wrote about a delivery. */
     keepBrokerHeaders: z._default(z.boolean(), false),
     ...sendingShape,
   })
@@ -35,8 +35,8 @@ export const ImportConfig = z
 export type ImportConfig = z.output<typeof ImportConfig>;
 
 /**
- * Publishes the messages of a bundle, confirmed, after all of it was checked. What the broker would refuse or route elsewhere, a
- * user id and CC and BCC headers, is kept in the header `x-rmq-moved`. What an earlier import has brought there is not sent again.
+ * Publishes the messages of a bundle, confirmed, after all of it was checked. The header `x-rmq-moved` keeps what the broker would refuse or
+ * reroute: a user id, and CC and BCC headers. Messages that an earlier import brought there are not sent again.
  *
  * @throws Failure as `checkBundle` and `sendMessages` do, `usage` for a bundle that has been imported there
  */
@@ -68,16 +68,16 @@ export async function importBundle(session: Session, config: ImportConfig): Prom
   }
 }
 
-/** Twice the same messages is what nobody asked for; the rest of an import that was interrupted is. */
+/** Refuses to send the same messages twice, but completes an import that was interrupted. */
 function tellOfEarlier({ emit }: Session, { directory, queue }: ImportConfig, { messages }: Manifest, { arrived, begun }: ImportRecord): void {
   if (arrived === 0) return;
   const where = queue === undefined ? 'this broker' : `queue "${queue}" of this broker`;
   if (arrived === messages) {
     throw new Failure('usage', `the bundle in ${directory} is in ${where} already: all of its ${formatCount(messages, 'message')}, since ${begun}`, {
-      hint: `nothing was published; ${option('again')} publishes them once more (${RECORD} in the bundle is what is known of imports)`,
+      hint: `nothing was published; ${option('again')} publishes them once more (${RECORD} in the bundle records the imports)`,
     });
   }
-  const text = `an earlier import, of ${begun}, brought ${formatNumber(arrived)} of ${formatCount(messages, 'message')} to ${where}: going on with the others; what was on its way when it ended may come twice`;
+  const text = `an earlier import, of ${begun}, brought ${formatNumber(arrived)} of ${formatCount(messages, 'message')} to ${where}: this one sends the others; messages under way when the earlier one ended may come twice`;
   emit({ kind: 'note', text });
 }
 

@@ -11,16 +11,16 @@ import { filtering, filterRules, filterShape, isFiltered } from '../filter/filte
 import { FILE_SIZE } from './export.ts';
 import { type Manifest, openBundle } from './writer.ts';
 
-/** What `dlx purge` takes. */
+/** The options of `dlx purge`. */
 export const PurgeConfig = z
   .strictObject({
     queue: queueName,
     ...filterShape,
-    /** At most as many messages. */
+    /** At most this many messages. */
     count: z.optional(z.int().check(z.minimum(1))),
-    /** A new bundle that has the messages before they are removed. */
+    /** A new bundle that gets the messages before they are removed. */
     exportTo: z.optional(z.string().check(z.minLength(1))),
-    /** Reads where that may cost messages. */
+    /** Reads even where that may cost messages. */
     force: z._default(z.boolean(), false),
   })
   .check(...filterRules);
@@ -28,14 +28,14 @@ export type PurgeConfig = z.output<typeof PurgeConfig>;
 
 export interface Purged extends Pick<ReadSummary, 'copiedBack' | 'stranded'> {
   readonly purged: number;
-  /** What was exported before. */
+  /** What was exported first. */
   readonly manifest: Manifest | undefined;
 }
 
 /**
  * How many messages are in the queue now.
  *
- * @throws Failure `missing`, and `refused` for a stream: nothing can be removed from it
+ * @throws Failure `missing`, and `refused` for a stream: its messages cannot be removed
  */
 export async function depthOf(session: Session, queue: string): Promise<number> {
   const link = session.open('control');
@@ -43,7 +43,7 @@ export async function depthOf(session: Session, queue: string): Promise<number> 
     const connection = await link.connect(session.signal);
     const depth = await readyCount(connection, queue);
     if ((await queueType(connection, queue)) === 'stream')
-      throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, {
+      throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be removed`, {
         hint: 'its retention drops them: x-max-age, x-max-length-bytes',
       });
     return depth;
@@ -58,9 +58,9 @@ export function isSelective(config: PurgeConfig): boolean {
 }
 
 /**
- * Removes the dead letters that are meant, or were chosen one by one; those that a bundle is to have only once it is complete and on the disk.
+ * Removes the matching or selected dead letters; with a bundle, only once it is complete and on the disk.
  *
- * @throws Failure as `openBundle` and `readThrough` do: nothing was removed then, unless the connection was lost in the end
+ * @throws Failure as `openBundle` and `readThrough` do: nothing was removed then, unless the connection was lost at the end
  */
 export async function purge(session: Session, config: PurgeConfig, now: number, ask?: AskManagement, only?: Selection): Promise<Purged> {
   const { queue, exportTo: directory, count = Number.POSITIVE_INFINITY, force } = config;

@@ -9,7 +9,7 @@ export const MANIFEST = 'manifest.json';
 export const BUNDLE_FORMAT = 'rmq dead letters';
 export const BUNDLE_VERSION = 1;
 
-/** A file of a bundle: envelopes, one a line. */
+/** A file of a bundle: an envelope a line. */
 export interface BundleFile {
   readonly name: string;
   readonly messages: number;
@@ -17,7 +17,7 @@ export interface BundleFile {
   readonly sha256: string;
 }
 
-/** What a bundle holds; it is written last, so that a bundle without one is known to be incomplete. */
+/** The manifest of a bundle; it is written last: a bundle without one is incomplete. */
 export interface Manifest {
   readonly format: typeof BUNDLE_FORMAT;
   readonly version: typeof BUNDLE_VERSION;
@@ -29,18 +29,18 @@ export interface Manifest {
   readonly files: readonly BundleFile[];
 }
 
-/** Bodies may be secret. */
+/** Only the user may read it: bodies may be secret. */
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 const BUFFERED = 256 * 1_024;
 
 /** Writes messages into a directory. */
 export interface BundleWriter {
-  /** Resolves when it has been handed to the operating system. Calls may follow each other without waiting. */
+  /** Resolves when it has been handed to the operating system. Calls need not wait for each other. */
   readonly add: (delivery: Delivery) => Promise<void>;
   /** Resolves when all of it is on the disk. */
   readonly finish: () => Promise<Manifest>;
-  /** Lets go of an unfinished file, and leaves no empty directory behind. */
+  /** Closes an unfinished file, and removes empty directories that it made. */
   readonly close: () => Promise<void>;
 }
 
@@ -53,14 +53,14 @@ interface Part {
 }
 
 /**
- * Opens a new bundle; a file is begun anew when it has reached `maxBytes`.
+ * Opens a new bundle; another file is begun when one has reached `maxBytes`.
  *
- * @throws Failure `usage` for a directory that is not empty, `io`; later `io`, and `data` for a message that is no envelope
+ * @throws Failure `usage` for a directory that is not empty, `io`; later `io`, and `data` for a message that no envelope can hold
  */
 export async function openBundle(directory: string, queue: string, maxBytes: number): Promise<BundleWriter> {
   const made = await orFailure(directory, () => makeDirectory(resolve(directory)));
   if ((await orFailure(directory, () => readdir(directory))).length > 0) {
-    throw new Failure('usage', `the directory ${directory} is not empty`, { hint: 'a bundle has a directory of its own: name a new one' });
+    throw new Failure('usage', `the directory ${directory} is not empty`, { hint: 'a bundle needs a directory of its own: name a new one' });
   }
   const files: BundleFile[] = [];
   let part: Part | undefined;
@@ -88,7 +88,7 @@ export async function openBundle(directory: string, queue: string, maxBytes: num
     files.push({ name, messages, bytes, sha256: hash.digest('hex') });
   }
 
-  /** One after the other; after a failure nothing more is written. */
+  /** Writes one after the other; after a failure, nothing more. */
   function next(work: () => Promise<void>): Promise<void> {
     tail = tail.then(() => orFailure(directory, work));
     tail.catch(() => undefined);
@@ -126,13 +126,13 @@ export async function openBundle(directory: string, queue: string, maxBytes: num
     close: async () => {
       await tail.catch(() => undefined);
       await part?.handle.close().catch(() => undefined);
-      // One that holds something is not removed.
+      // A directory with content is not removed.
       if (!finished) for (const one of made) await rmdir(one).catch(() => undefined);
     },
   };
 }
 
-/** Makes a directory and those above it that are missing, and tells which, the innermost first. The recursive `mkdir` of Node never ends below /proc. */
+/** Makes a directory and its missing parents, and returns those made, the innermost first. Node's recursive `mkdir` never ends below /proc. */
 async function makeDirectory(path: string): Promise<readonly string[]> {
   const make = (): Promise<unknown> => mkdir(path, { mode: DIRECTORY_MODE });
   try {

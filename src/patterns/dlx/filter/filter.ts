@@ -21,9 +21,9 @@ const age = z.optional(z.int().check(z.minimum(1)));
 
 /** Which dead letters a command is about; durations are milliseconds. */
 export const filterShape = {
-  /** Why it died last. */
+  /** The reason of its last death. */
   reason: z.optional(z.array(reason)),
-  /** In which queue it died last. */
+  /** The queue of its last death. */
   fromQueue: texts,
   /** Headers with exactly these values. */
   header: z.optional(fieldTable),
@@ -32,41 +32,41 @@ export const filterShape = {
   newerThan: age,
   /** Message ids. */
   id: texts,
-  /** An expression in CEL that is true for those that are meant; it is read where the config is used. */
+  /** A CEL expression that is true for matching messages; parsed where the config is used. */
   where: z.optional(z.string().check(z.minLength(1))),
 };
 
 const FilterConfig = z.object(filterShape);
 export type FilterConfig = z.output<typeof FilterConfig>;
 
-/** What holds between the filters: for `check` of every config that has them. */
+/** Rules between the filters, for `check` of every config that has them. */
 export const filterRules = [
   z.refine<FilterConfig>(({ olderThan, newerThan }) => olderThan === undefined || newerThan === undefined || olderThan < newerThan, {
     error: ({ input }) => {
       const { olderThan = 0, newerThan = 0 } = input as FilterConfig;
-      return `${option('olderThan')} must be less than ${option('newerThan')}: no death is both longer ago than ${formatDuration(olderThan)} and not as long ago as ${formatDuration(newerThan)}`;
+      return `${option('olderThan')} must be less than ${option('newerThan')}: no death is more than ${formatDuration(olderThan)} and less than ${formatDuration(newerThan)} ago`;
     },
   }),
 ] as const;
 
 /**
- * Reads the expression of a filter, if it has one.
+ * Parses the expression of a filter, if it has one.
  *
- * @throws Failure `usage`, with the place of what is wrong
+ * @throws Failure `usage`, with the position of the error
  */
 export async function expressionOf({ where }: Pick<FilterConfig, 'where'>): Promise<Where | undefined> {
-  // The language is loaded only by those who speak it.
+  // The expression language is loaded only when it is used.
   return where === undefined ? undefined : (await import('./where.ts')).compileWhere(where);
 }
 
 /**
- * Hands `use` the test that the filters of a config come to (without any, every message passes it), then tells of messages
- * that the expression could not judge: they are not meant. Those of a selection are meant whatever the filters say.
+ * Hands `use` the test of a config's filters (without any, every message passes), then reports messages
+ * on which the expression failed: they do not match. Selected messages match whatever the filters say.
  *
- * @throws Failure `usage` for an expression that cannot be read, before anything else
+ * @throws Failure `usage` for an expression that cannot be parsed, before anything else
  */
 export async function filtering<T>(config: FilterConfig, emit: Emit, use: (isMeant: DeadLetterFilter) => Promise<T>, only?: Selection): Promise<T> {
-  // Time has passed since they were chosen, of what the filters let through then.
+  // The filters chose what could be selected; ages have changed since.
   if (only !== undefined) return use(only.takes);
   const where = await expressionOf(config);
   const others = deadLetterFilter(config);
@@ -87,7 +87,7 @@ export async function filtering<T>(config: FilterConfig, emit: Emit, use: (isMea
       return false;
     });
   } finally {
-    // That some lack what is asked for is usual; that all do is a slip of the pen.
+    // It is usual that some messages lack a field; when all do, it is probably misspelt.
     const messages = judged === 0 ? lacking + failed : failed;
     if (messages > 0) emit({ kind: 'unjudged', messages, all: judged === 0, reason: reasons.failed ?? reasons.lacking ?? '' });
   }

@@ -4,7 +4,7 @@ import { isTyped, MAX_NESTING, secondsOf } from '../../../model/message/field.ts
 import { exactJson } from '../../../model/message/json.ts';
 import type { Delivery, FieldTable, FieldValue, TypedField } from '../../../model/message/message.ts';
 
-/** What an expression sees, and of which type it is. */
+/** The variables of an expression, and their types. */
 export const VARIABLES = {
   headers: 'map<string, dyn>',
   body: 'string',
@@ -21,7 +21,7 @@ export const VARIABLES = {
   messageType: 'string',
 } as const satisfies Record<string, string>;
 
-/** A dead letter as an expression sees it: nothing is decoded before it is asked for. */
+/** A dead letter as an expression sees it; each part is decoded when it is used. */
 export class Scope implements Readonly<Record<keyof typeof VARIABLES, unknown>> {
   readonly #delivery: Delivery;
   readonly #now: number;
@@ -45,13 +45,13 @@ export class Scope implements Readonly<Record<keyof typeof VARIABLES, unknown>> 
     return this.#body;
   }
 
-  /** Null for a body that is no JSON. */
+  /** Null for a body that is not JSON. */
   get json(): unknown {
     if (this.#json === undefined) this.#json = jsonOf(this.body);
     return this.#json;
   }
 
-  /** Where it was published to at first. */
+  /** Where it was first published to. */
   get exchange(): string {
     return this.#died.first?.exchange ?? this.#delivery.exchange;
   }
@@ -72,7 +72,7 @@ export class Scope implements Readonly<Record<keyof typeof VARIABLES, unknown>> 
     return BigInt(this.#died.newest?.count ?? 0);
   }
 
-  /** Undefined where nothing tells when it died. */
+  /** Undefined where the time of its death is unknown. */
   get age(): Duration | undefined {
     const { newest } = this.#died;
     return newest?.time === undefined ? undefined : Duration.fromMilliseconds(this.#now - newest.time * 1_000);

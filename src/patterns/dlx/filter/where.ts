@@ -4,14 +4,14 @@ import type { Delivery } from '../../../model/message/message.ts';
 import { option } from '../../../model/option.ts';
 import { Scope, VARIABLES } from './where-scope.ts';
 
-/** Why a message cannot be judged. */
+/** Why an expression failed on a message. */
 export interface Unjudged {
-  /** True when it only lacks what the expression asks for. */
+  /** True when the message only lacks a field. */
   readonly missing: boolean;
   readonly reason: string;
 }
 
-/** What an expression says of a dead letter, at a time in milliseconds since 1970. It never throws. */
+/** The result of an expression for a dead letter, at a time in milliseconds since 1970. It never throws. */
 export type Where = (delivery: Delivery, now: number) => boolean | Unjudged;
 
 const EXAMPLE = `headers.tenant == "acme" && json.total > 99.5 && age > duration("24h")`;
@@ -19,16 +19,16 @@ const MISSING: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bound
 const environment = prepare();
 
 /**
- * Compiles an expression in CEL (https://cel.dev), which has neither loops nor side effects nor a way to the JavaScript below it.
+ * Compiles a CEL expression (https://cel.dev). CEL has no loops, no side effects, and no access to JavaScript.
  *
- * @throws Failure `usage`, with the place of what is wrong
+ * @throws Failure `usage`, with the position of the error
  */
 export function compileWhere(expression: string): Where {
   const program = parse(expression);
   return (delivery, now) => {
     try {
       const answer: unknown = program(new Scope(delivery, now));
-      return typeof answer === 'boolean' ? answer : { missing: false, reason: 'it is neither true nor false' };
+      return typeof answer === 'boolean' ? answer : { missing: false, reason: 'the result is neither true nor false' };
     } catch (error) {
       return unjudged(error);
     }
@@ -49,7 +49,7 @@ function parse(expression: string): ParseResult {
   }
 }
 
-/** Numbers of both kinds may be mixed: whether one is whole is an accident of the data. */
+/** Lets both kinds of numbers mix: whether a number is whole is an accident of the data. */
 function prepare(): Environment {
   const mixed = new Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true })
     .registerOperator('int == double', (int: bigint, double: number) => Number(int) === double)
@@ -71,7 +71,7 @@ function prepare(): Environment {
   return mixed;
 }
 
-/** What does not depend on a message: calls of literals, such as durations, and patterns. */
+/** What does not depend on a message: calls with literals, such as durations, and patterns. */
 function constantsIn(part: unknown): ASTNode[] {
   if (Array.isArray(part)) return part.flatMap(constantsIn);
   if (typeof part !== 'object' || part === null || !('op' in part)) return [];
@@ -92,7 +92,7 @@ function checkConstant(expression: string, node: ASTNode): void {
 
 function unjudged(error: unknown): Unjudged {
   if (error instanceof EvaluationError) return { missing: MISSING.has(error.code), reason: reasonOf(error) };
-  // A body that is too large for a text, or nests too deep.
+  // A body too large for a text, or nested too deep.
   return { missing: false, reason: error instanceof Error ? error.message : String(error) };
 }
 
@@ -101,7 +101,7 @@ function reasonOf({ code, summary }: ParseError | TypeFault | EvaluationError): 
   return plain(summary);
 }
 
-/** Types as people call them. */
+/** Types in plain words. */
 function plain(text: string): string {
   return text.replace(/\bdyn<(\w+)>/g, '$1').replaceAll(/google\.protobuf\.(\w)/g, (_, initial: string) => initial.toLowerCase());
 }

@@ -2,20 +2,20 @@ import type { PublishAddress } from '../../../model/dead-letter/replay.ts';
 import { formatCount, formatNumber } from '../../../model/quantity.ts';
 import { describeAddress } from '../../../text/dead-letter-story.ts';
 
-/** How many messages went to a place, or would. */
+/** A destination, and how many messages went there or would go. */
 export interface Destination extends PublishAddress {
   readonly messages: number;
-  /** True for a place that does not exist: its messages would stay. Only the most frequent places are looked for. */
+  /** True for a destination that does not exist: its messages would stay. Only the most frequent ones are checked. */
   readonly missing?: true;
-  /** True where nobody but the messages says that they came from there. */
+  /** True where only the messages themselves say that they came from there. */
   readonly claimed?: true;
 }
 
-/** Keys may differ from message to message: places that are told apart, and those that are told. */
+/** Each message may have its own key: limits of destinations counted apart, and of those listed. */
 const MOST_COUNTED = 10_000;
 const MOST_TOLD = 5;
 
-/** Counts how many messages are addressed where. */
+/** Counts messages by destination. */
 export class Destinations {
   readonly #places = new Map<string, { readonly exchange: string; readonly routingKey: string; messages: number; readonly claimed?: true }>();
   #others = 0;
@@ -38,7 +38,7 @@ export class Destinations {
     return [...this.#places.values()].sort((one, other) => other.messages - one.messages);
   }
 
-  /** The first few, those with the most messages before the others; undefined when there are none. */
+  /** The first few, the largest first; undefined without any. */
   describe(): string | undefined {
     const places = this.sorted;
     if (places.length === 0) return undefined;
@@ -46,6 +46,6 @@ export class Destinations {
       .slice(0, MOST_TOLD)
       .map(({ exchange, routingKey, messages }) => `${formatNumber(messages)} to ${describeAddress(exchange, routingKey)}`);
     const rest = places.slice(MOST_TOLD).reduce((sum, { messages }) => sum + messages, this.#others);
-    return ['addressed as they had been:', ...told, ...(rest === 0 ? [] : [`${formatCount(rest, 'message')} elsewhere`])].join('\n');
+    return ['to their own destinations:', ...told, ...(rest === 0 ? [] : [`${formatCount(rest, 'message')} elsewhere`])].join('\n');
   }
 }

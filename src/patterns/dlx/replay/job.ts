@@ -4,13 +4,13 @@ import type { StayReason, TransferCounts } from '../../../model/dead-letter/tran
 import type { Failure } from '../../../model/failure.ts';
 import type { Delivery, Message } from '../../../model/message/message.ts';
 
-/** What a transfer does with a message that is chosen: the copy to send, or why it stays. */
+/** What a transfer does with a chosen message: the copy to send, or why it stays. */
 export type TransferVerdict = Message | StayReason;
 
 /** Which messages go where. */
 export interface TransferJob {
   readonly queue: string;
-  /** At most as many of those that are chosen. */
+  /** At most this many chosen messages. */
   readonly count?: number | undefined;
   /** Messages a second. */
   readonly rate?: number | undefined;
@@ -20,28 +20,28 @@ export interface TransferJob {
   readonly dryRun: boolean;
   /** Asked for the policies of the queue. */
   readonly ask?: AskManagement | undefined;
-  /** Called when a dry run begins anew, for its connection was lost. */
+  /** Called when a dry run begins anew because its connection was lost. */
   readonly restart?: (() => void) | undefined;
-  /** True: messages are given back even where that may cost them their place, or hides them for a while. */
+  /** True: returns messages even where that may cost them their place, or hides them for a while. */
   readonly force: boolean;
-  /** A file with a line for each message that is chosen. */
+  /** A file with a line for each chosen message. */
   readonly journal?: string | undefined;
-  /** True when every message is chosen: then no message beyond the count is asked of the queue. */
+  /** True when every message is chosen: then the queue is asked for no message beyond the count. */
   readonly all: boolean;
   readonly isChosen: (delivery: Delivery) => boolean;
-  /** Called once for each message that is chosen, in order; one that is given again after a lost connection, again. */
+  /** Called once for each chosen message, in order; again when a message comes again after a lost connection. */
   readonly decide: (delivery: Delivery) => TransferVerdict | Promise<TransferVerdict>;
-  /** Where a message that was decided on claims to come from, when nothing else speaks for that. */
+  /** Where a decided message claims to come from, when nothing confirms that. */
   readonly claimOf?: ((delivery: Delivery) => PublishAddress | undefined) | undefined;
-  /** Stands in each line of the journal. */
+  /** A part of each line of the journal. */
   readonly run: string;
 }
 
-/** How a transfer ended; its failure is not thrown, for the counts matter all the same. */
+/** How a transfer ended. Its failure is not thrown, because the counts matter as well. */
 export interface Transferred {
   readonly counts: TransferCounts;
   readonly seconds: number;
   readonly failure: Failure | undefined;
-  /** Why the broker did not take a message, the first time. */
+  /** Why the broker did not accept a message, the first time. */
   readonly refusal: Failure | undefined;
 }

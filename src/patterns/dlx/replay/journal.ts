@@ -5,17 +5,17 @@ import type { Delivery, Message } from '../../../model/message/message.ts';
 import { openLineFile } from '../../line-file.ts';
 import type { TransferJob } from './job.ts';
 
-/** A file with a line for every message and what became of it. */
+/** A file with a line for each message and what became of it. */
 export interface Journal {
   /** Adds a line; `written` is called once it is on the disk. */
   readonly add: (line: object, written: () => void) => void;
-  /** Resolves once everything that was added is written, or cannot be. */
+  /** Resolves once everything added is written, or has failed. */
   readonly written: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
 /**
- * Opens a journal; what stands in the file stays. A failure to write goes to `onFailure`, and nothing is `written` any more.
+ * Opens a journal; its content stays. `onFailure` gets a write failure, and `written` is not called after that.
  *
  * @throws Failure `missing` when there is no such directory, `io`
  */
@@ -31,17 +31,17 @@ interface Confirmed {
 }
 
 /**
- * The lines of one run. The first one says that it has `begun`, the last one that it has `ended`, with its counts: what has no line when that is missing
- * may have been on its way to the target, and is in its queue still. A message whose copy has arrived is `confirmed` before its original is acknowledged, and `moved` once the broker is known to have
- * taken the original off the queue. When the connection is lost in between, the original may come again: then it is `doubled`, for it is in both places.
+ * The lines of one run. The first one is `begun`, the last one `ended`, with the counts. Without the last one, a message without a line
+ * may have been under way to the target, and is still in its queue. A message is `confirmed` once its copy has arrived, before its original is acknowledged, and `moved` once the broker is known to have
+ * removed the original. When the connection is lost in between, the original may come again: then it is `doubled`, in both places.
  */
 export class JournalLines {
   readonly #job: TransferJob;
   readonly #journal: Journal;
   #number = 0;
-  /** Confirmed over this connection, by what the original is known by when it comes again. */
+  /** Confirmed over this connection, by the fingerprint of the original. */
   #confirmed: (readonly [key: string, confirmed: Confirmed])[] = [];
-  /** Confirmed over connections that were lost before all acknowledgements were known to have arrived. */
+  /** Confirmed over lost connections, with acknowledgements that are not proven. */
   readonly #doubtful = new Map<string, Confirmed[]>();
 
   constructor(job: TransferJob, journal: Journal) {
@@ -71,7 +71,7 @@ export class JournalLines {
     this.#add(confirmed, { outcome, ...(reason !== undefined && { reason }), ...to, ...(claimedOrigin !== undefined && { claimedOrigin }) }, written);
   }
 
-  /** A message was delivered: perhaps one that was confirmed already, over a connection that was lost. */
+  /** A message was delivered: perhaps one that was confirmed over a lost connection. */
   delivered(delivery: Delivery): void {
     if (this.#doubtful.size === 0) return;
     const key = keyOf(delivery);
@@ -82,7 +82,7 @@ export class JournalLines {
     this.#add(first, { outcome: 'doubled' });
   }
 
-  /** A connection is done with; `acknowledged` is true when the broker is known to have every acknowledgement. */
+  /** A connection has ended; `acknowledged` is true when every acknowledgement is proven. */
   connectionEnded(acknowledged: boolean): void {
     for (const [key, confirmed] of this.#confirmed.splice(0)) {
       if (acknowledged) this.#add(confirmed, { outcome: 'moved' });
@@ -90,7 +90,7 @@ export class JournalLines {
     }
   }
 
-  /** Everything that was there has been looked at: what has not come again is gone. */
+  /** Everything in the queue was seen: what has not come again is gone. */
   allSeen(): void {
     for (const confirmed of [...this.#doubtful.values()].flat()) this.#add(confirmed, { outcome: 'moved' });
     this.#doubtful.clear();

@@ -15,21 +15,21 @@ import { RouteBook } from './route-book.ts';
 
 type Answer = 'yes' | 'no' | 'unknown';
 
-/** Verdicts that are remembered; messages of one queue have few origins, unless their keys differ. */
+/** Remembered judgements; messages of one queue have few origins, unless their keys differ. */
 const MOST_REMEMBERED = 10_000;
-/** Queues between the first death and the last that are looked at. */
+/** The most queues to look at between the first death and the last. */
 const LONGEST_WAY = 8;
 const RETRY_QUEUE = /^\.retry\.\d+$/;
 
 /**
- * Judges what the headers of dead letters say of their origin. It is believed when one of these holds; anything else is a claim:
+ * Judges the origins in the headers of dead letters. An origin is believed when one of these holds; otherwise it is a claim:
  *
- * 1. A worker wrote it into its dead letter, under the user id of this very login: the broker lets nobody else use that.
- * 2. RabbitMQ 4.0 or later wrote it into `x-death`: it writes over what a publisher had put there. A message that was published straight to its queue
- *    did not die, so for what comes through the default exchange the third rule is asked first, and its no counts.
- * 3. The broker is built that way: the queue of the first death leads to the queue of the last, and what is published to the origin comes to the queue
- *    of the first death, or to none. RabbitMQ 3 takes `x-death` from a publisher and only adds to it (tried on 3.10.8), so that nothing else speaks for it there.
- *    Bindings and policies are known to the management API only; a message that went straight to its queue needs no API.
+ * 1. A worker wrote it into its dead letter, under the user id of this login: the broker accepts that id from no other user.
+ * 2. RabbitMQ 4.0 or later wrote it into `x-death`: it replaces what a publisher had put there. A message that was published straight to its queue
+ *    did not die, so for messages through the default exchange the third rule is asked first, and its "no" counts.
+ * 3. The topology agrees: the queue of the first death leads to the queue of the last, and the origin routes to the queue
+ *    of the first death, or to none. RabbitMQ 3 accepts `x-death` from a publisher and only adds to it (tried on 3.10.8): there, nothing else confirms an origin.
+ *    Only the management API knows bindings and policies; a message that went straight to its queue does not need it.
  */
 export class Origins {
   readonly #session: Session;
@@ -39,7 +39,7 @@ export class Origins {
   #login: Promise<string | undefined> | undefined;
   #book: RouteBook | undefined;
 
-  /** Nothing is asked of the broker before it is needed. Without the management API, the third rule knows no bindings. */
+  /** Asks the broker only when needed. Without the management API, the third rule knows no bindings. */
   constructor(session: Session, findDesk: FindManagementApi | undefined) {
     this.#session = session;
     this.#findDesk = findDesk;
@@ -48,7 +48,7 @@ export class Origins {
   /** A promise only where the broker has to be asked. */
   judge(delivery: Delivery): JudgedOrigin | Aimless | Promise<JudgedOrigin | Aimless> {
     const { userId, headers = {} } = delivery.properties;
-    // A copy that this user has put back came with another exchange.
+    // A copy that this user put back came with another exchange.
     if (userId !== undefined && headers[MOVED_HEADER] !== undefined) {
       return this.#loginName().then((login) => this.#judge(asBeforePutBack(delivery, login)));
     }
@@ -85,19 +85,19 @@ export class Origins {
   }
 
   async #isBelieved(origin: Origin, { direct, last }: Evidence): Promise<boolean> {
-    // What a worker has given up tells of its death as well.
+    // A message that a worker gave up has headers about its death as well.
     if (origin.by === 'framework' || origin.newest === undefined) return false;
     const { version } = await this.#learn();
     const isRecent = atLeast(version, 4, 0);
     const isBrokers = isRecent && origin.by === 'death' && last !== undefined && last === origin.newest;
     if (isBrokers && !direct) return true;
     const answer = await this.#isBorneOut(origin);
-    // What a worker has published has no last death of its own: on RabbitMQ 4, whoever publishes to a queue that dead-letters cannot leave it out.
+    // A message published by a worker has no last death of its own: on RabbitMQ 4, a publisher to a dead-lettering queue cannot leave that out.
     const isWorkers = isRecent && origin.by === 'worker' && last === undefined;
     return answer === 'yes' || (answer === 'unknown' && (isBrokers || isWorkers));
   }
 
-  /** Whether a message that is published there would die as this one says it did. */
+  /** Whether a message published there would die as this one says it did. */
   async #isBorneOut(origin: Origin): Promise<Answer> {
     const { exchange, routingKey } = origin.address;
     const { queue } = origin;
@@ -115,7 +115,7 @@ export class Origins {
     return newest === queue || isRetryQueueOf(newest, queue) ? 'yes' : this.#leads(queue, newest, new Set());
   }
 
-  /** Whether what dies in one queue comes to another, perhaps through others. */
+  /** Whether dead letters of one queue reach another, perhaps through others. */
   async #leads(from: string, to: string, passed: Set<string>): Promise<Answer> {
     if (passed.size >= LONGEST_WAY) return 'unknown';
     passed.add(from);
@@ -135,7 +135,7 @@ export class Origins {
     return all;
   }
 
-  /** Where a queue sends its dead letters; undefined when nobody tells. Its arguments are known over AMQP, its policy is not. */
+  /** Where a queue sends its dead letters; undefined when unknown. AMQP tells its arguments, but not its policy. */
   async #deadLettering(queue: string): Promise<{ readonly exchange: string | undefined; readonly routingKey: string | undefined } | undefined> {
     const { api } = await this.#learn();
     const facts = await this.#asked(() => api?.queue(queue));
@@ -146,7 +146,7 @@ export class Origins {
     return settings.exchange === undefined ? undefined : settings;
   }
 
-  /** The queues that a message comes to; undefined when nobody tells. */
+  /** The queues that a message reaches; undefined when unknown. */
   async #reached(exchange: string, routingKey: string | undefined): Promise<readonly string[] | undefined> {
     const { api } = await this.#learn();
     if (api === undefined) return undefined;
@@ -155,13 +155,13 @@ export class Origins {
     return routes === undefined ? undefined : reached(routes, exchange, routingKey);
   }
 
-  /** What the management API answers; undefined where it does not. */
+  /** The answer of the management API; undefined where there is none. */
   async #asked<T>(question: () => Promise<T> | undefined): Promise<T | undefined> {
     try {
       return await question();
     } catch (error) {
       if (!(error instanceof Failure) || this.#session.signal.aborted) throw error;
-      this.#session.emit({ kind: 'detail', text: `going on without the management API: ${error.message}` });
+      this.#session.emit({ kind: 'detail', text: `continuing without the management API: ${error.message}` });
       return undefined;
     }
   }
@@ -177,12 +177,12 @@ export class Origins {
   }
 }
 
-/** Hands a dead letter on with its origin; undefined where it tells of none. */
+/** Handles a dead letter with its origin; undefined where its headers have none. */
 type JudgeAndHand = (delivery: Delivery, use: (origin: JudgedOrigin | undefined) => Promise<void> | undefined) => Promise<void> | undefined;
 
 /**
- * Judges where dead letters came from, and hands them on in their order: what is said of one is known at once, of another only when the broker has
- * answered.
+ * Judges the origins of dead letters, and hands the letters on in order: some judgements are immediate, others need an answer of the
+ * broker.
  */
 export function judging(session: Session, api: FindManagementApi | undefined): JudgeAndHand {
   const origins = new Origins(session, api);
@@ -201,12 +201,12 @@ export function judging(session: Session, api: FindManagementApi | undefined): J
   };
 }
 
-/** What of a delivery speaks for its origin or against it. */
+/** Evidence about the origin of a delivery. */
 interface Evidence {
-  /** True: it came through the default exchange, as what is published straight to a queue does. */
+  /** True: it came through the default exchange, as messages published straight to a queue do. */
   readonly direct: boolean;
   readonly userId: string | undefined;
-  /** The queue of its last death, which brokers tell from 3.13 on. */
+  /** The queue of its last death, which brokers write from 3.13 on. */
   readonly last: string | undefined;
 }
 

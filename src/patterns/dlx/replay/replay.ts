@@ -23,15 +23,15 @@ const transferShape = {
   count: z.optional(z.int().check(z.minimum(1))),
   /** Messages a second. */
   rate: z.optional(z.number().check(z.gt(0), z.maximum(1_000_000))),
-  /** True: nothing is sent; only where everything would go is found out. */
+  /** True: sends nothing; only finds out where everything would go. */
   dryRun: z._default(z.boolean(), false),
   /** True: the originals stay. */
   copy: z._default(z.boolean(), false),
-  /** True: messages of a quorum queue are given back even where that costs them one of their last attempts. */
+  /** True: returns messages of a quorum queue even where that costs them one of their last attempts. */
   force: z._default(z.boolean(), false),
-  /** True: what a broker has written into the headers is published with them. */
+  /** True: also publishes the headers that a broker wrote. */
   keepBrokerHeaders: z._default(z.boolean(), false),
-  /** A file with a line for each message that is chosen and what became of it. */
+  /** A file with a line for each chosen message and what became of it. */
   journal: z.optional(z.string().check(z.minLength(1))),
 };
 
@@ -41,7 +41,7 @@ export const ReplayConfig = z
     ...filterShape,
     ...targetShape,
     ...transferShape,
-    /** A message that has been replayed as often stays. */
+    /** A message that has been replayed this often stays. */
     maxReplays: z._default(z.int().check(z.minimum(1), z.maximum(1_000_000)), 3),
   })
   .check(...filterRules, ...targetRules);
@@ -50,30 +50,30 @@ export type ReplayConfig = z.output<typeof ReplayConfig>;
 export const MoveConfig = z.strictObject({ queue: queueName, toQueue: queueName, ...filterShape, ...transferShape }).check(...filterRules);
 export type MoveConfig = z.output<typeof MoveConfig>;
 
-/** What a transfer takes that no config holds. */
+/** Options of a transfer that are not part of a config. */
 export interface TransferOptions {
-  /** True when the target is another broker, on which the same names mean something else. */
+  /** True when the target is another broker, where the same names mean other objects. */
   readonly elsewhere?: boolean;
-  /** The body that a message gets; undefined when there is none, and the message stays. */
+  /** The new body of a message; undefined when there is none, and the message stays. */
   readonly edit?: (delivery: Delivery) => Promise<Body | undefined>;
   /** Asked for the policies of the queue. */
   readonly ask?: AskManagement;
-  /** Finds the management API, which knows whether what a message says of its origin can be true. */
+  /** Finds the management API, which knows whether the origin in a message can be true. */
   readonly api?: FindManagementApi;
-  /** The messages that were chosen one by one, in the place of the filters. */
+  /** The messages selected one by one, instead of the filters. */
   readonly only?: Selection | undefined;
 }
 
 export interface Replayed extends Transferred {
   /** The most frequent first. */
   readonly destinations: readonly Destination[];
-  /** Where messages that stay claim to come from; see `Origins`. */
+  /** The claimed origins of messages that stay; see `Origins`. */
   readonly claimedOrigins: readonly Destination[];
 }
 
 /**
- * Publishes dead letters again, each where it was published to at first unless the config says where, and takes those off their queue that have arrived.
- * They begin anew: without their history, at their first attempt. One whose origin is only claimed stays, unless the config trusts what messages say of it
+ * Publishes dead letters again, each to its origin unless the config names a destination, and removes those from their queue that have arrived.
+ * They begin anew: without their history, at their first attempt. A message whose origin is only claimed stays, unless the config trusts such claims
  * or names a target; `Origins` says which origins are believed.
  *
  * @throws Failure `usage` for wrong options, or a target that is the queue itself, `missing`, and what `transfer` throws
@@ -100,7 +100,7 @@ export async function replay(
     return claimed ? { claim: address, verdict: config.trustOrigin ? message : 'claimed' } : message;
   };
   return transferTo(source, target, config, run, options, (delivery) => {
-    // Only when another consumer has taken what was there before it: it would go round and round.
+    // Sent again after another consumer has taken what was there before it: it would circulate without end.
     if (replayedBy(delivery.properties) === run) return 'again';
     if (replaysOf(delivery.properties) >= maxReplays) return 'exhausted';
     if (fixed !== undefined) return aimed(delivery, { ...fixed, claimed: false });
@@ -110,11 +110,11 @@ export async function replay(
   });
 }
 
-/** What becomes of a message; with the origin that it claims, where nothing else speaks for that. */
+/** What becomes of a message; and the origin that it claims, where nothing confirms that. */
 type Decision = TransferVerdict | { readonly claim: PublishAddress; readonly verdict: TransferVerdict };
 
 /**
- * Takes messages from a queue to another one as they are, with the history of how they died.
+ * Moves messages from a queue to another one as they are, with the history of how they died.
  *
  * @throws as `replay` does
  */
@@ -142,7 +142,7 @@ async function transferTo(
     try {
       return decide(delivery);
     } catch (error) {
-      // Nothing that a stranger put into headers may end the run.
+      // Untrusted headers must never end the run.
       if (error instanceof Failure && error.kind === 'data') return 'malformed';
       throw error;
     }
@@ -179,7 +179,7 @@ async function transferTo(
       }),
     only,
   );
-  // What ended a run early ends the questions too: what is known is told.
+  // When the run ended early, open questions end too, and what is known is reported.
   const destinations = transferred.failure === undefined ? await markMissing(target, places.sorted) : places.sorted;
   return { ...transferred, destinations, claimedOrigins: claimed.sorted };
 }

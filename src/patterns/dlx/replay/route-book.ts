@@ -3,10 +3,10 @@ import type { BindingFacts, ExchangeFacts, Policy } from '../../../management/fa
 import { Failure } from '../../../model/failure.ts';
 import type { Routes } from '../routes.ts';
 
-/** Exchanges that one run asks about: forged origins may name any number. */
+/** The most exchanges that one run asks about: forged origins may name any number. */
 const MOST_EXCHANGES = 100;
 
-/** Reads from the management API where single exchanges lead, each once: of a large broker, most is no business of a few dead letters. */
+/** Reads routes of single exchanges from the management API, each once: a few dead letters need little of a large broker. */
 export class RouteBook {
   readonly #api: ManagementApi;
   readonly #exchanges = new Map<string, ExchangeFacts>();
@@ -19,7 +19,7 @@ export class RouteBook {
   }
 
   /**
-   * Everything that decides where a message goes from an exchange; undefined when too much was asked about already.
+   * What decides where a message goes from an exchange; undefined when too much was asked about already.
    *
    * @throws Failure as the management API gives it
    */
@@ -42,7 +42,7 @@ export class RouteBook {
   }
 }
 
-/** A user may see exchanges and not the policies. */
+/** A user may be allowed to see exchanges but not policies. */
 async function visible(policies: Promise<readonly Policy[]>): Promise<readonly Policy[]> {
   try {
     return await policies;

@@ -9,13 +9,13 @@ import { Failure } from '../../../model/failure.ts';
 import { option } from '../../../model/option.ts';
 import { queueName, shortString } from '../../names.ts';
 
-/** Where messages go; with none of these, each goes back to where it was published to at first. */
+/** Where messages go; with none of these, each goes back to where it was first published to. */
 export const targetShape = {
   toQueue: z.optional(queueName),
   /** With each message's own key, unless one is given. */
   toExchange: z.optional(shortString),
   routingKey: z.optional(shortString),
-  /** True: each goes to the queue that it died in first, and to no other that its exchange feeds. */
+  /** True: each goes to the queue that it died in first, and to no other queue of its exchange. */
   toOriginQueue: z._default(z.boolean(), false),
   /** True: messages go back also to an origin that only they claim; see `Origins`. */
   trustOrigin: z._default(z.boolean(), false),
@@ -32,38 +32,38 @@ export const targetRules = [
     error: () => `${option('toOriginQueue')} excludes ${option('toQueue')} and ${option('toExchange')}`,
   }),
   z.refine<TargetConfig>(({ trustOrigin, toQueue, toExchange }) => !trustOrigin || (toQueue ?? toExchange) === undefined, {
-    error: () => `${option('trustOrigin')} excludes ${option('toQueue')} and ${option('toExchange')}: they send nothing back to its origin`,
+    error: () => `${option('trustOrigin')} excludes ${option('toQueue')} and ${option('toExchange')}: these send nothing back to its origin`,
   }),
   z.refine<TargetConfig>(({ toExchange, routingKey }) => routingKey === undefined || toExchange !== undefined, {
     error: () => `${option('routingKey')} needs ${option('toExchange')}`,
   }),
 ] as const;
 
-/** Where a message is to go, and true where nobody but the message says that it came from there. */
+/** The destination of a message; `claimed` where only the message itself says that it came from there. */
 export interface Aim extends PublishAddress {
   readonly claimed: boolean;
 }
 
-/** Where the config sends every message; undefined when that depends on the origin of each. */
+/** The config's destination for every message; undefined when each has its own. */
 export function fixedTarget({ toQueue, toExchange, routingKey }: Partial<TargetConfig>): PublishAddress | undefined {
   if (toQueue !== undefined) return { exchange: '', routingKey: toQueue };
   return toExchange === undefined || routingKey === undefined ? undefined : { exchange: toExchange, routingKey };
 }
 
-/** Where a message from this origin is to go. An exchange that was named is the user's own choice: only the key is the message's. */
+/** The destination of a message with this origin. The user chose a named exchange: only the key is the message's. */
 export function targetOf({ address, queue, claimed, queueClaimed }: JudgedOrigin, { toExchange, toOriginQueue }: TargetConfig): Aim | Aimless {
   if (toOriginQueue) return queue === undefined ? 'originless' : { exchange: '', routingKey: queue, claimed: queueClaimed };
   return toExchange === undefined ? { ...address, claimed } : { exchange: toExchange, routingKey: address.routingKey, claimed: false };
 }
 
 /**
- * Checks a target that is the same for all messages. `queue` is where they come from, when that is the same broker.
+ * Checks a target that is the same for all messages. `queue` is their source, when that is on the same broker.
  *
  * @throws Failure `usage` when it is the queue itself, `missing` when it does not exist
  */
 export async function checkTarget(target: Session, { toQueue, toExchange, routingKey }: Partial<TargetConfig>, queue: string | undefined): Promise<void> {
   if (queue !== undefined && (toQueue === queue || (toExchange === '' && routingKey === queue))) {
-    throw new Failure('usage', `the messages would go from "${queue}" to "${queue}"`, { hint: 'name another queue as the target' });
+    throw new Failure('usage', `the messages would go from "${queue}" to "${queue}"`, { hint: 'name another target queue' });
   }
   if (toQueue === undefined && (toExchange ?? '') === '') return;
   await withLastingControl(target, async (connection) => {
@@ -72,20 +72,20 @@ export async function checkTarget(target: Session, { toQueue, toExchange, routin
   });
 }
 
-/** Questions to the broker for one dry run. */
+/** The most questions to the broker for one dry run. */
 const MOST_CHECKED = 200;
 const LONGEST_NAME = 255;
 
 /**
- * Marks the places that do not exist: no such exchange, or no such queue behind the default exchange. Of many, the first 200 are looked at.
- * One that may not be asked about is not marked.
+ * Marks destinations that do not exist: no such exchange, or no such queue of the default exchange. Of many, the first 200 are checked.
+ * A destination without permission to ask is not marked.
  */
 export async function markMissing<A extends PublishAddress>(target: Session, places: readonly A[]): Promise<(A & { readonly missing?: true })[]> {
   if (places.length === 0) return [];
   return withLastingControl(target, async (connection) => {
     const exchanges = new Map<string, boolean>();
     const isThere = async ({ exchange, routingKey }: PublishAddress): Promise<boolean> => {
-      // A forged history may name what no broker could have.
+      // A forged history may hold names that no broker could have.
       if (Buffer.byteLength(exchange || routingKey) > LONGEST_NAME) return false;
       if (exchange === '') return exists(async () => (await readyCount(connection, routingKey)) >= 0);
       const known = exchanges.get(exchange) ?? (await exists(() => exchangeExists(connection, exchange)));
@@ -100,7 +100,7 @@ export async function markMissing<A extends PublishAddress>(target: Session, pla
   });
 }
 
-/** What cannot be told, for want of permission or because the queue is another connection's, may be there. */
+/** An unknown destination, without permission or exclusive to another connection, may exist. */
 async function exists(ask: () => Promise<boolean>): Promise<boolean> {
   try {
     return await ask();

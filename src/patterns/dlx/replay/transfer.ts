@@ -19,16 +19,16 @@ import type { TransferJob, Transferred } from './job.ts';
 import { type Journal, JournalLines, openJournal } from './journal.ts';
 
 const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
-/** How long confirms are waited for once the run is stopped. */
+/** Milliseconds to wait for confirms once the run is stopped. */
 const STOP_GRACE = 5_000;
 const PROGRESS = 100;
 const STAYS = { confirmed: undefined, sent: undefined, returned: 'unroutable', nacked: 'nacked', refused: 'refused', unknown: 'unknown' } as const;
 
 /**
- * Takes what is in a queue now, and sends a copy of each message that is chosen; the original is acknowledged once the broker has confirmed the copy
- * and it has reached a queue. Everything else goes back in its order. At least once: a crash in between leaves a message in both places.
+ * Takes what is in a queue now, and sends a copy of each chosen message; the original is acknowledged once the broker has confirmed the copy
+ * and it has reached a queue. Everything else goes back in order. At least once: a crash in between leaves a message in both places.
  *
- * @throws Failure when it never came to that: `missing`, `denied`, `refused` for a stream, `unavailable`
+ * @throws Failure when it could not begin: `missing`, `denied`, `refused` for a stream, `unavailable`
  */
 export async function transfer(source: Session, target: Session, job: TransferJob): Promise<Transferred> {
   return new Transfer(source, target, job).execute();
@@ -40,7 +40,7 @@ class Transfer {
   readonly #job: TransferJob;
   readonly #started = performance.now();
   readonly #counts = { depth: 0, seen: 0, chosen: 0, unsent: 0, moved: 0, doubled: 0, inBoth: 0, resent: 0, unknown: 0, copiedBack: 0, stranded: 0 };
-  /** Messages that earlier connections have acknowledged. */
+  /** Originals acknowledged over earlier connections. */
   #done = 0;
   #stayed: Partial<Record<StayReason, number>> = {};
   #refusal: Failure | undefined;
@@ -49,19 +49,19 @@ class Transfer {
   #lines: JournalLines | undefined;
   #rules: ReturnRules | undefined;
   #putBack: PutBack | undefined;
-  /** What has arrived at the target of a run that leaves the originals, by fingerprint: it is not sent again over another connection. */
+  /** What has arrived from a run that keeps the originals, by fingerprint: it is not sent again over another connection. */
   readonly #copied = new Map<string, number>();
   #known = new Map<string, number>();
   #pace: (() => Promise<void>) | undefined;
   #source: HeldReader | undefined;
-  /** What was chosen on this connection and waits for its turn, how many are to come, and how many have no outcome yet. */
+  /** Chosen on this connection and waiting for their turn; how many may follow, and how many have no outcome yet. */
   #pending: HeldDelivery[] = [];
   #left = 0;
   #open = 0;
-  /** Confirmed by the target on this connection, and those whose acknowledgement the broker is not known to have. */
+  /** Confirmed by the target on this connection; and those whose acknowledgement is not proven. */
   #arrived = 0;
   #unproven = 0;
-  /** Confirmed by the target after the connection of their originals had ended, and before there was another one. */
+  /** Confirmed by the target between two connections. */
   #late = 0;
   #lastProgress = 0;
   #stopping = false;
@@ -84,7 +84,7 @@ class Transfer {
       const first = await askOver(link, signal, (on) => learnStart(on, queue, ask));
       const { messages: atFirst, consumers: others, type, rules } = first.answer;
       if (type === 'stream')
-        throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be taken off it`, {
+        throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be removed`, {
           hint: `consume reads one, from where ${option('offset')} says`,
         });
       this.#rules = rules;
@@ -138,7 +138,7 @@ class Transfer {
   }
 
   /**
-   * Finds out how many originals are gone. Acknowledgements that the last connection took with it may have arrived, and a broker that was killed forgets some that
+   * Finds out how many originals are gone. Acknowledgements that were sent on the lost connection may have arrived, and a broker that was killed forgets some that
    * it had (tried on 3.10.8).
    */
   async #recount(connection: Connection, others: number, silent: boolean): Promise<void> {
@@ -151,7 +151,7 @@ class Transfer {
     this.#late = 0;
   }
 
-  /** Everything over one connection; resolves with what ended it too early. What it took and did not acknowledge comes again on the next. */
+  /** One connection; resolves with what ended it early. Messages that it took and did not acknowledge come again on the next. */
   async #pass(connection: Connection): Promise<Failure | undefined> {
     const { queue, count, all } = this.#job;
     const { depth } = this.#counts;
@@ -170,7 +170,7 @@ class Transfer {
     const source = new HeldReader(this.#session, connection, config, (taken) => this.#take(taken));
     this.#source = source;
     this.#stopping = false;
-    // What is left of this pass must not end the next one.
+    // Leftovers of this pass must not end the next one.
     const { promise: ended, resolve: end } = deferred<Failure | undefined>();
     this.#end = end;
     void source.lost.then(end);
@@ -211,12 +211,12 @@ class Transfer {
     this.#endWhenDone();
   }
 
-  /** True when nothing more is to be sent of what this source gave, which another one may give again. */
+  /** True when nothing more is to be sent from this source; another one may deliver it again. */
   #isOver(source: HeldReader): boolean {
     return this.#stopping || source !== this.#source;
   }
 
-  /** Sends what was chosen, in order. */
+  /** Sends chosen messages in order. */
   async #pump(source: HeldReader): Promise<void> {
     while (!this.#isOver(source)) {
       const taken = this.#pending;
@@ -256,7 +256,7 @@ class Transfer {
   }
 
   #outcome(source: HeldReader, taken: HeldDelivery, message: Message, outcome: Outcome): void {
-    // A publisher that has stopped stops the run.
+    // The run ends with its publisher.
     if (outcome.kind === 'unknown' && this.#publisher?.failure !== undefined) {
       this.#counts.unknown++;
       return;
@@ -265,11 +265,11 @@ class Transfer {
     this.#settled(source, taken, STAYS[outcome.kind], message);
   }
 
-  /** The last word on a message: in the journal before the broker hears of it. */
+  /** The outcome of a message: it is in the journal before the broker gets the answer.  */
   #settled(source: HeldReader, taken: HeldDelivery, reason: StayReason | 'unknown' | undefined, message?: Message): void {
     const { copy, dryRun } = this.#job;
     if (reason === undefined && !copy && !dryRun) {
-      // Without its connection, its original comes again, or has done so over the next one.
+      // Its connection is lost: the original comes again, or has already come over the next one.
       if (!source.closed) this.#arrived++;
       else if (source === this.#source) this.#late++;
       else this.#counts.doubled++;
@@ -298,7 +298,7 @@ class Transfer {
     if (this.#left === 0 && this.#open === 0) this.#end(undefined);
   }
 
-  /** Waits for confirms that are on their way, answers what they are about, and gives back the rest. */
+  /** Waits for confirms under way, answers their originals, and returns the rest. */
   async #finish(source: HeldReader, connection: Connection, failure: Failure | undefined): Promise<Failure | undefined> {
     await source.stop();
     const publisher = this.#publisher;
@@ -316,7 +316,7 @@ class Transfer {
     this.#counts.copiedBack += copiedBack;
     this.#counts.stranded += stranded;
     const left = Math.max(0, this.#arrived - acknowledged);
-    // With their queue, the originals are gone as well.
+    // The originals were deleted with their queue.
     const gone = failure?.kind === 'missing' ? left : 0;
     this.#done += acknowledged + gone;
     this.#unproven = left - gone;
@@ -330,7 +330,7 @@ class Transfer {
     this.#lastProgress = now;
     const { count, all } = this.#job;
     const { depth, seen, moved } = this.#counts;
-    // Where only some are chosen, as many as are wanted may be found at the very end.
+    // Where only some are chosen, the last ones may be found at the very end.
     this.#session.emit({ kind: 'transferring', moved, seen: seen - this.#open, total: all ? Math.min(depth, count ?? depth) : depth });
   }
 }

@@ -13,7 +13,7 @@ import type { BindingSpec, ExchangeSpec, QueueSpec } from '../../../model/topolo
 import type { DeadLetterSetup } from './topology.ts';
 
 /**
- * What becomes of one thing. `keep`: it is there and does; with differences, in what was not asked for. `bind`: it may be there,
+ * What becomes of one object. `keep`: it exists and will do; differences are in what was not asked for. `bind`: it may exist,
  * which only the management API tells; binding twice changes nothing.
  */
 export interface PlanStep {
@@ -28,24 +28,24 @@ export interface PlanStep {
 export interface Plan {
   readonly queue: string;
   readonly steps: readonly PlanStep[];
-  /** What is good to know beside. */
+  /** Notes. */
   readonly notes: readonly string[];
 }
 
-/** What a queue is, as far as somebody tells. */
+/** What is known about a queue. */
 export interface QueueState {
   readonly durable?: boolean;
   readonly autoDelete?: boolean;
-  /** True: it is another connection's, and goes with that. */
+  /** True: it is exclusive to another connection. */
   readonly exclusive?: boolean;
-  /** How many messages a policy lets it have, and the name of that policy. */
+  /** The maximum length that a policy sets, and the name of that policy. */
   readonly policyLength?: { readonly policy: string; readonly most: number } | undefined;
   readonly arguments: FieldTable;
-  /** True: the arguments are all there are. */
+  /** True: all its arguments are known. */
   readonly complete: boolean;
 }
 
-/** Looks at what is there; nothing is declared. The management API, where there is one, sees more. */
+/** Looks at what exists, and declares nothing. The management API, where there is one, sees more. */
 export async function planSetup(connection: Connection, api: ManagementApi | undefined, { behind, queue, absent, back }: DeadLetterSetup): Promise<Plan> {
   const seen = api === undefined ? undefined : { exchanges: await api.exchanges(), bindings: await api.bindings() };
   const steps: PlanStep[] = [];
@@ -57,11 +57,11 @@ export async function planSetup(connection: Connection, api: ManagementApi | und
     const fresh = isNew('exchange', binding.exchange) || isNew('queue', binding.queue);
     steps.push(planBinding(binding, fresh ? [] : seen?.bindings));
   }
-  const notes = api === undefined ? ['without the management API it is not known which bindings are there; binding twice changes nothing'] : [];
+  const notes = api === undefined ? ['without the management API it is unknown which bindings exist; binding twice changes nothing'] : [];
   return { queue: queue.name, steps, notes: steps.some(({ action }) => action === 'bind') ? notes : [] };
 }
 
-/** The conflicts of a plan as the failure of a run; undefined when there are none. */
+/** The failure for the conflicts of a plan; undefined without any. */
 export function conflictFailure({ steps }: Plan): Failure | undefined {
   const conflicts = steps.filter(({ action }) => action === 'conflict');
   if (conflicts.length === 0) return undefined;
@@ -69,7 +69,7 @@ export function conflictFailure({ steps }: Plan): Failure | undefined {
     ({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map(describeInPlan).join('; ')}`,
   );
   return new Failure('refused', told.join('\n'), {
-    hint: `nothing was declared; ${option('policy')} sets dead-lettering on a queue that is there; otherwise leave those options out, or use other names`,
+    hint: `nothing was declared; ${option('policy')} sets dead-lettering on an existing queue; otherwise leave those options out, or use other names`,
   });
 }
 
@@ -84,7 +84,7 @@ async function planExchange(connection: Connection, seen: readonly ExchangeFacts
   const facts = seen?.find((exchange) => exchange.name === name);
   const exists = seen === undefined ? await exchangeExists(connection, name) : facts !== undefined;
   if (!exists) return { ...step, action: 'create', differences: [] };
-  // One that goes away takes the way of the dead letters with it; to an internal one, only the broker itself may send them.
+  // Dead letters would lose their way with an auto-delete exchange; only the broker may publish to an internal one.
   const wanted: Record<string, FieldValue> = { type, durable: true, 'auto-delete': false, internal: false };
   const theirs: FieldTable =
     facts === undefined
@@ -98,7 +98,7 @@ async function planExchange(connection: Connection, seen: readonly ExchangeFacts
   return { ...step, action: differences.length > 0 ? 'conflict' : 'keep', differences };
 }
 
-/** What an exchange that exists is instead of what it is declared as once more: the broker changes nothing, and names the first thing that differs, which the next declaration takes over. */
+/** How an existing exchange differs. It is declared again: the broker changes nothing and names the first difference, which the next declaration takes over. */
 async function exchangeByRefusal(connection: Connection, { name, type, durable, arguments: args }: ExchangeSpec): Promise<FieldTable> {
   const differs: Record<string, FieldValue> = {};
   for (;;) {
@@ -121,7 +121,7 @@ async function exchangeByRefusal(connection: Connection, { name, type, durable, 
   return { ...(differs['type'] !== undefined && { type: differs['type'] }), ...truth('durable'), ...truth('auto_delete'), ...truth('internal') };
 }
 
-/** What is known of a queue; undefined when there is none. */
+/** What is known about a queue; undefined when there is none. */
 export async function queueState(connection: Connection, api: ManagementApi | undefined, name: string): Promise<QueueState | undefined> {
   const facts = await api?.queue(name);
   if (api !== undefined && facts !== undefined) {
@@ -145,12 +145,12 @@ async function lengthByPolicy(api: ManagementApi, facts: QueueFacts): Promise<Qu
   return limits.sort((one, other) => one.most - other.most)[0];
 }
 
-/** What the broker does not tell by refusing. */
+/** What the broker does not tell when it refuses a declaration. */
 const UNTOLD: ReadonlySet<string> = new Set(['x-delivery-limit', 'x-dead-letter-strategy', 'x-overflow']);
 
 /**
- * Compares a queue with what it would be declared as: what was asked for must be so, the rest is kept as it is. One that `keeps` dead letters must also
- * be there when they come, and have room for more than one.
+ * Compares a queue with the planned one: required properties must match, others are kept as they are. A queue that `keeps` dead letters must also
+ * exist when they come, and have room for more than one.
  */
 export function planQueue(
   { name, arguments: args, required = [] }: QueueSpec,

@@ -10,18 +10,18 @@ import { option } from '../../../model/option.ts';
 import { type Plan, type PlanStep, planSetup } from './plan.ts';
 import { type DeadLetterSetup, NO_LIMIT } from './topology.ts';
 
-/** A plan that sets a policy instead of arguments; undefined when the one that holds says it all. */
+/** A plan that sets a policy instead of arguments; undefined when the current policy has every setting. */
 export interface PolicyPlan extends Plan {
   readonly policy: Policy | undefined;
-  /** The name of the policy that holds once that is done. */
+  /** The name of the policy that applies afterwards. */
   readonly holding?: string;
 }
 
 /**
- * Only one policy holds for a queue. What another one says of it is taken over into ours, which stands above it; where the queue
- * has arguments of its own, they win, and a policy that says otherwise is a conflict.
+ * Only one policy applies to a queue. Ours takes over the settings of the current one, and gets a higher priority. Arguments of the
+ * queue win over a policy: one that says otherwise is a conflict.
  *
- * @throws Failure `missing` when the queue is not there, `usage` without the management API
+ * @throws Failure `missing` when the queue does not exist, `usage` without the management API
  */
 export async function planPolicy(connection: Connection, api: ManagementApi | undefined, setup: DeadLetterSetup): Promise<PolicyPlan> {
   const { name } = setup.queue;
@@ -31,7 +31,8 @@ export async function planPolicy(connection: Connection, api: ManagementApi | un
     });
   }
   const queue = await api.queue(name);
-  if (queue === undefined) throw new Failure('missing', `there is no queue "${name}" for a policy`, { hint: `without ${option('policy')} it is declared` });
+  if (queue === undefined)
+    throw new Failure('missing', `there is no queue "${name}" for a policy`, { hint: `without ${option('policy')}, the queue is declared` });
   const others = await planSetup(connection, api, setup);
   const steps = others.steps.filter((step) => step.kind !== 'queue' || step.name !== name);
   const wanted = Object.fromEntries(Object.entries(setup.policy).filter(([, value]) => value !== NO_LIMIT || queue.type === 'quorum'));
@@ -41,7 +42,7 @@ export async function planPolicy(connection: Connection, api: ManagementApi | un
   const held = setup.absent
     .filter((argument) => queue.arguments[argument] !== undefined)
     .map((argument): Difference => ({ argument, theirs: queue.arguments[argument] ?? null, ours: null }));
-  // The broker takes such a policy, and then applies nothing of it.
+  // The broker accepts such a policy, and then applies nothing of it.
   if (queue.type !== 'quorum' && QUORUM_ONLY.some((key) => wanted[key] !== undefined)) {
     held.push({ argument: 'x-queue-type', theirs: queue.type, ours: 'quorum' });
   }
@@ -52,7 +53,7 @@ export async function planPolicy(connection: Connection, api: ManagementApi | un
   const policies = await api.policies();
   const applicable = policiesFor(policies, queue);
   const top = highest(applicable);
-  // What the API calls the policy of the queue may be the one before; of several with the same priority it knows which one holds.
+  // The API may still name the policy before; of several with the same priority, it knows which one applies.
   const current = top.find((one) => one.name === queue.policy) ?? top[0];
   const policy = policyFor(name, wanted, setup.absent, current, applicable);
   const before = current?.definition ?? {};
@@ -71,14 +72,14 @@ export async function planPolicy(connection: Connection, api: ManagementApi | un
     differences: action === 'change' ? differences : [],
   };
   const taken = current !== undefined && current.name !== policy.name && action !== 'keep';
-  const notes = taken ? [`the policy "${current.name}" no longer holds for "${name}": what it says is taken over, but later changes to it are not`] : [];
+  const notes = taken ? [`the policy "${current.name}" no longer applies to "${name}": its settings are copied, but later changes to it are not`] : [];
   return { queue: name, steps: [...steps, step], notes: [...others.notes, ...notes], policy: action === 'keep' ? undefined : policy, holding: step.name };
 }
 
-/** What a policy for another type must not say. */
+/** Settings that a policy for another type must not have. */
 const QUORUM_ONLY = ['dead-letter-strategy', 'delivery-limit'];
 
-/** Where an argument and a policy both limit, the lower limit holds. */
+/** Where an argument and a policy both limit, the lower limit applies. */
 const LESSER_WINS = new Set(['x-message-ttl', 'x-max-length', 'x-delivery-limit']);
 
 function policyFor(queue: string, policy: FieldTable, absent: readonly string[], current: Policy | undefined, applicable: readonly Policy[]): Policy {
@@ -90,14 +91,14 @@ function policyFor(queue: string, policy: FieldTable, absent: readonly string[],
   return { name, pattern: `^${queue.replace(/[\\^$.*+?()[\]{}|#-]/g, '\\$&')}$`, applyTo: 'queues', priority, definition: { ...kept, ...policy } };
 }
 
-/** A policy is applied some time after it has been set, and the API tells so some seconds later. */
+/** A policy is applied some time after it was set, and the API tells so some seconds later. */
 const PATIENCE = 10_000;
 const CHECK = 100;
 
 /**
- * Waits until a policy holds for a queue.
+ * Waits until a policy applies to a queue.
  *
- * @throws Failure `negative` when another one does, or none
+ * @throws Failure `negative` when another one applies, or none
  */
 export async function policyHolds(api: ManagementApi, queue: string, name: string): Promise<void> {
   let holding: string | undefined;
@@ -106,7 +107,7 @@ export async function policyHolds(api: ManagementApi, queue: string, name: strin
     if (holding === name) return;
     await delay(CHECK);
   }
-  throw new Failure('negative', `the policy "${name}" is set, but ${holding === undefined ? 'none' : `"${holding}"`} holds for "${queue}"`, {
-    hint: 'rmq dlx list shows where its dead letters go; a policy with settings that the type of a queue does not have is never applied',
+  throw new Failure('negative', `the policy "${name}" is set, but ${holding === undefined ? 'none' : `"${holding}"`} applies to "${queue}"`, {
+    hint: 'rmq dlx list shows where its dead letters go; a policy with settings that the type of the queue does not support is never applied',
   });
 }

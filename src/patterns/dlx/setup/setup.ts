@@ -13,28 +13,28 @@ import { type PolicyPlan, planPolicy, policyHolds } from './policy.ts';
 import { type DeadLetterSetup, setupTopology } from './topology.ts';
 import { type Verified, verifySetup } from './verify.ts';
 
-/** What the setup of dead letters has to reach. */
+/** Other means of a setup. */
 export interface SetupPlace {
   readonly connection: ConnectionConfig;
-  /** Where the management API is; it sees more than the broker tells otherwise, and only it sets policies. */
+  /** Finds the management API, which tells more than the broker does over AMQP, and alone sets policies. */
   readonly management: ManagementPlace;
 }
 
-/** What was done, or would be, and how the marked message went through. */
+/** What was done, or would be, and how the marked message travelled. */
 export interface SetUp extends Plan {
   readonly verified?: Verified;
 }
 
 /**
- * Sets up the dead letters of a queue: what is missing is declared, the queue itself last, so that it never dead-letters into
- * nothing. Doing it twice changes nothing. With `plan`, nothing is touched at all, and conflicts are in the plan.
+ * Sets up the dead letters of a queue: declares what is missing, the queue itself last, so that it never dead-letters into
+ * nothing. Doing it twice changes nothing. With `plan`, nothing is declared, and conflicts are in the plan.
  *
- * @throws Failure `usage` for wrong options, `refused` that names each argument in conflict, and then nothing was declared; `missing` for a policy on a
- * queue that is not there; `unavailable` for one without the management API; with `verify`, as `verifySetup` does
+ * @throws Failure `usage` for wrong options, `refused` that names each argument in conflict, when nothing was declared; `missing` for a policy on a
+ * queue that does not exist; `unavailable` for one without the management API; with `verify`, as `verifySetup` does
  */
 export async function setupDeadLetters(session: Session, given: DlxSetupConfig, { connection: target, management }: SetupPlace): Promise<SetUp> {
   const config = checkedCall(session, DlxSetupConfig, given);
-  // What is wrong with the config is told before anything connects.
+  // Errors in the config are reported before anything connects.
   setupTopology(config);
   return withControlConnection(session, async (connection) => {
     const setup = setupTopology(config, { unlimited: atLeast(connection.version, 4, 0) });

@@ -5,25 +5,25 @@ import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../../../mo
 import { DEAD_TTL } from '../../work/prepare.ts';
 import { type DlxSetupConfig, MAX_LENGTH, MESSAGE_TTL, typeOfQueue } from './config.ts';
 
-/** More deliveries than there will be. */
+/** More deliveries than there will ever be. */
 export const NO_LIMIT = 2_147_483_647;
 
-/** Everything that has to be there for the messages of a queue to be dead-lettered. */
+/** What the dead-lettering of a queue needs. */
 export interface DeadLetterSetup {
-  /** The exchanges, the queues behind them and their bindings: all but QUEUE. */
+  /** The exchanges, the queues bound to them, and their bindings: all but QUEUE. */
   readonly behind: Topology;
   readonly queue: QueueSpec;
   /** Arguments that QUEUE must not have. */
   readonly absent: readonly string[];
   /** Bindings of QUEUE itself. */
   readonly back: readonly BindingSpec[];
-  /** What a policy has to say to the same effect. */
+  /** The settings of a policy to the same effect. */
   readonly policy: FieldTable;
 }
 
 /**
- * The whole setup as a value; nothing is asked of a broker. From 4.0 on a quorum queue has a delivery limit unless it is told otherwise, and looking at dead
- * letters would cost them one delivery each; before, -1 is refused and no limit is the default.
+ * The whole setup as a value; the broker is not asked. From 4.0 on a quorum queue has a delivery limit by default, and looking at dead
+ * letters would cost each a delivery; before 4.0, -1 is refused and no limit is the default.
  */
 export function setupTopology(config: DlxSetupConfig, { unlimited = false }: { readonly unlimited?: boolean } = {}): DeadLetterSetup {
   const { queue: name, dlx, dlxRoutingKey, deadQueue } = config;
@@ -44,10 +44,10 @@ export function setupTopology(config: DlxSetupConfig, { unlimited = false }: { r
       arguments: { 'x-queue-type': typeOfQueue(config), ...route, ...strategy, ...limits },
       required: [...(config.queueType === undefined && !config.atLeastOnce ? [] : ['x-queue-type']), ...Object.keys(route), ...Object.keys(strategy), ...given],
     },
-    // With a key of its own on QUEUE, a message could not remember how far up the ladder it is.
+    // With a dead-letter routing key on QUEUE, the key could not count the steps of the ladder.
     absent: ladder === undefined ? [] : ['x-dead-letter-routing-key', 'x-message-ttl', 'x-max-length', 'x-max-length-bytes'],
     back: ladder?.back ?? [],
-    // A queue that is there holds messages: limits that nobody asked for could kill some of them at once.
+    // An existing queue holds messages: limits that were not asked for could kill some of them at once.
     policy: Object.fromEntries(
       Object.entries({ ...route, ...strategy, ...pick(limits, given), ...(ladder !== undefined && { 'x-delivery-limit': NO_LIMIT }) }).map(
         ([argument, value]) => [argument.replace(/^x-/, ''), value],
@@ -69,14 +69,14 @@ function deadLetters({ deadQueue, deadQueueType, deadTtl }: DlxSetupConfig, unli
   };
 }
 
-/** What QUEUE lets messages die of, beside rejections; nothing when a ladder brings them back (see `ladderOf`). */
+/** What messages of QUEUE die of, beside rejections; nothing when a ladder brings them back (see `ladderOf`). */
 function limitsOf(
   { messageTtl, ttl, maxLength, limit, deliveryLimit }: DlxSetupConfig,
   queueType: 'classic' | 'quorum',
   ladder: Ladder | undefined,
 ): { args: FieldTable; given: readonly string[] } {
   if (ladder !== undefined) {
-    // RabbitMQ 4 has a limit where none is set, and -1, which turns it off there, is the lowest of all before.
+    // RabbitMQ 4 has a default limit, which -1 turns off; before, -1 is the lowest limit of all.
     return queueType === 'quorum' ? { args: { 'x-delivery-limit': NO_LIMIT }, given: ['x-delivery-limit'] } : { args: {}, given: [] };
   }
   return {
@@ -97,7 +97,7 @@ function pick(table: FieldTable, names: readonly string[]): FieldTable {
   return Object.fromEntries(Object.entries(table).filter(([name]) => names.includes(name)));
 }
 
-/** What brings rejected messages back, each time after a longer pause. */
+/** Brings rejected messages back, each time after a longer pause. */
 export interface Ladder {
   /** The dead-letter exchange of QUEUE. */
   readonly exchange: string;
@@ -105,20 +105,20 @@ export interface Ladder {
   /** One for each pause. */
   readonly queues: readonly QueueSpec[];
   readonly bindings: readonly BindingSpec[];
-  /** Through which messages come back to QUEUE. */
+  /** The exchange through which messages come back to QUEUE. */
   readonly back: readonly BindingSpec[];
 }
 
-/** Deaths after which a message must not come back: the broker would see a circle without a rejection, and drop it without a word. */
+/** Deaths after which a message must not come back: the broker would see a circle without a rejection, and silently drop it. */
 const FINAL = ['expired', 'maxlen', 'delivery_limit'];
 
 /**
- * A ladder for consumers that do no more than reject. The broker cannot count attempts, and a dead-letter routing key on QUEUE
- * would send each message to the same place for ever; without one, a message dies with the key that it came with. So the key is
- * the memory: each rung gives its messages back with the key that leads to the next rung, the last one with the key of the dead
- * letters. A key that is no rung's is a first attempt, which the alternate exchange takes.
+ * A ladder for consumers that only reject. The broker does not count attempts, and a dead-letter routing key on QUEUE
+ * would send each message to the same place for ever; without one, a message dies with the key that it came with. So the key
+ * counts the steps: each rung returns its messages with the key that leads to the next rung, the last one with the key of the dead
+ * letters. Any other key is a first attempt, which the alternate exchange takes.
  *
- * The name of the ladder holds its pauses: another ladder is another set of names, and never half of each.
+ * The name of the ladder holds its pauses: another ladder has other names, and no object is shared.
  */
 function ladderOf({ queue, deadQueue, dlxRoutingKey, retry }: Pick<DlxSetupConfig, 'queue' | 'deadQueue' | 'dlxRoutingKey' | 'retry'>): Ladder | undefined {
   if (retry === undefined) return undefined;

@@ -13,9 +13,9 @@ import type { DlxSetupConfig } from './config.ts';
 import { queueState } from './plan.ts';
 import type { DeadLetterSetup } from './topology.ts';
 
-/** How the marked message came to the dead letters. */
+/** How the marked message reached the dead letters. */
 export interface Verified {
-  /** `twin`: a temporary queue with the dead-letter arguments of QUEUE stood in for it, because it is in use. */
+  /** `twin`: a temporary queue with the dead-letter arguments of QUEUE replaced it, because it is in use. */
   readonly through: 'queue' | 'twin';
   readonly reason: string;
   readonly exchange: string;
@@ -24,16 +24,16 @@ export interface Verified {
 }
 
 const PATIENCE = 10_000;
-/** The most dead letters that are held for a moment to get at the one that arrives behind them. */
+/** The most dead letters to hold for a moment, to reach the one that arrives after them. */
 const MOST_HELD = 10_000;
 const LONGEST_LADDER = 60_000;
 
 /**
  * Sends a marked message through, rejects it, and takes it off the dead letters again. Real messages stay where they are: QUEUE
- * is used only while it is empty and has no consumers, else a twin stands in for it; dead letters that were there before are held
- * for a moment and given back in their order (their `redelivered` flag is then set).
+ * is used only while it is empty and has no consumers, otherwise a twin replaces it; earlier dead letters are held
+ * for a moment and returned in order (their `redelivered` flag is then set).
  *
- * @throws Failure `negative` when it does not arrive, or arrives otherwise than it should; `later` when it cannot be tried now
+ * @throws Failure `negative` when it does not arrive as it should; `later` when the test is not possible now
  */
 export async function verifySetup(
   session: Session,
@@ -97,11 +97,11 @@ function judged(verified: Verified, death: Death | undefined, config: DlxSetupCo
   });
 }
 
-/** How many dead letters there are to be held; refuses where that would harm them. */
+/** How many dead letters have to be held; refuses where that would harm them. */
 async function holdable(connection: Connection, api: ManagementApi | undefined, name: string): Promise<number> {
   const { messageCount, consumerCount } = await onOwnChannel(connection, (channel) => channel.checkQueue(name));
   const no = (why: string): Failure =>
-    new Failure('later', `"${name}" ${why}: ${option('verify')} could not see its message arrive without disturbing others`, {
+    new Failure('later', `"${name}" ${why}: ${option('verify')} cannot see its message arrive without disturbing others`, {
       hint: 'everything is set up, only not verified',
     });
   if (consumerCount > 0) throw no(`has ${formatCount(consumerCount, 'consumer')}`);
@@ -109,13 +109,13 @@ async function holdable(connection: Connection, api: ManagementApi | undefined, 
   if (messageCount === 0) return 0;
   const { arguments: args } = (await queueState(connection, api, name)) ?? { arguments: {} as FieldTable };
   const most = args['x-max-length'];
-  // While its messages are held they do not count, and the marked one would arrive all the same.
+  // Held messages do not count for the limit: the marked message would arrive although the queue is full.
   if (typeof most === 'number' && messageCount >= most) {
-    throw new Failure('negative', `"${name}" is full (${formatNumber(most)}): it takes no dead letters without losing some`, {
+    throw new Failure('negative', `"${name}" is full (${formatNumber(most)}): each further dead letter costs one`, {
       hint: 'rmq dlx replay and rmq dlx purge empty it',
     });
   }
-  // Each look at a message of a quorum queue is an attempt at it; from 4.0 on there is a limit where none is set.
+  // Each look at a message of a quorum queue is an attempt; from 4.0 on there is a default limit.
   const limited = Number(connection.version.split('.')[0]) >= 4 || args['x-delivery-limit'] !== undefined;
   if (args['x-queue-type'] === 'quorum' && limited)
     throw no(`is a quorum queue and holds ${formatCount(messageCount, 'dead letter')}, each of which would lose a delivery attempt`);
@@ -134,12 +134,12 @@ async function withTwin<T>(connection: Connection, name: string, setup: DeadLett
   try {
     return await use();
   } finally {
-    // A twin that cannot be deleted goes by itself, and says nothing of the test.
+    // A twin that cannot be deleted expires, and proves nothing.
     await onOwnChannel(connection, (channel) => channel.deleteQueue(name)).catch(() => undefined);
   }
 }
 
-/** The twin dead-letters as QUEUE does; should it not be deleted, it goes by itself. */
+/** The twin dead-letters as QUEUE does; if it is not deleted, it expires. */
 function twinOptions({ queue: { arguments: args } }: DeadLetterSetup): object {
   const same = ['x-queue-type', 'x-dead-letter-exchange', 'x-dead-letter-routing-key', 'x-dead-letter-strategy', 'x-overflow'];
   const kept = Object.entries(args).filter(([name]) => same.includes(name));
