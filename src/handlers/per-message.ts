@@ -112,7 +112,7 @@ interface Place {
   readonly clear: () => Promise<void>;
 }
 
-/** Runs one program for many messages, several at a time: by launchers, or out of this process where they cannot work. */
+/** Runs one program for many messages, several at a time: by launchers, or from this process where they cannot work. */
 class Runner {
   readonly #config: RunnerConfig;
   readonly #launchers = new Set<Launcher>();

@@ -193,7 +193,7 @@ export interface ProgramAnswer {
 const LONGEST = 1_048_576;
 const SHOWN = 120;
 
-/** Cuts what a program prints into answers, a line each; throws an error for people when it is none. */
+/** Splits a program's output into answers, a line each; throws an error for people for an invalid one. */
 class AnswerReader {
   #rest = '';
   readonly #decoder = new TextDecoder();
@@ -244,9 +244,9 @@ export interface ProgramEnd extends Pick<ProgramRun, 'code' | 'signal' | 'stderr
   readonly fault: string | undefined;
 }
 
-/** One life of a program that stays. */
+/** One run of a program that stays. */
 class Resident {
-  /** Resolves once it has ended, and what it had to say has been heard. */
+  /** Resolves once it has ended and its output is read. */
   readonly ended: Promise<ProgramEnd>;
   readonly #group: ProcessGroup;
   readonly #stdin: Started['pipes'][number];

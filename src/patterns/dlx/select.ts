@@ -7,7 +7,7 @@ import { type FilterConfig, filtering } from './filter/filter.ts';
 import type { InspectOptions } from './inspect.ts';
 import { judging } from './replay/origins.ts';
 
-/** More lines nobody looks through. */
+/** Nobody looks through a longer list. */
 const MOST_LISTED = 1_000;
 
 /** Dead letters to select from, in the order of their queue. */

@@ -12,9 +12,9 @@ import { checkedProperties } from '../publish/outgoing.ts';
 /** The options of every call. */
 export const clientShape = {
   queue: queueName,
-  /** How long a reply may take, in milliseconds. */
+  /** Milliseconds that a reply may take. */
   timeout: z._default(milliseconds(), 30_000),
-  /** True: a request may be served twice, and is sent again when its reply may be lost with the connection. */
+  /** True: a request whose reply may be lost with the connection is sent again, and may be served twice. */
   idempotent: z._default(z.boolean(), false),
 };
 

@@ -21,24 +21,24 @@ import { checkedCall } from '../options.ts';
 import { checkedAnswer } from '../publish/outgoing.ts';
 import { queueShape, queueSpec } from '../queue/shape.ts';
 
-/** What `rpcServer` takes; durations are milliseconds. */
+/** The options of `rpcServer`; durations are milliseconds. */
 export const RpcServerConfig = z.strictObject({
   /** Durable, and declared when it is missing; servers share it. */
   queue: queueName,
   queueType: queueShape.queueType,
   /** Handlers at a time. */
   concurrency: z._default(z.int().check(z.minimum(1), z.maximum(MAX_PREFETCH)), 1),
-  /** How long a handler may take for a request; its caller is told when it takes longer. */
+  /** How long a handler may take for a request; after that, its caller gets an error. */
   handlerTimeout: z.optional(milliseconds()),
-  /** How long handlers may go on once the run is stopped. */
+  /** How long handlers may continue once the run is stopped. */
   grace: z._default(milliseconds(0), 30_000),
-  /** Of replies whose handler does not say. */
+  /** For replies whose handler sets none. */
   replyContentType: z.optional(shortString),
   /** Stop after this many requests. */
   count: z.optional(z.int().check(z.minimum(1))),
-  /** Stop after as long without a request. */
+  /** Stop after this long without a request. */
   idle: z.optional(milliseconds()),
-  /** Stop after as long, whatever has come. */
+  /** Stop after this long in any case. */
   timeout: z.optional(milliseconds()),
 });
 export type RpcServerConfig = z.output<typeof RpcServerConfig>;

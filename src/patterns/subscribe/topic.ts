@@ -16,7 +16,7 @@ import { declareMissing, exchangeTopology, type Subscription, subscribe, subscri
 
 const exchange = z._default(exchangeName, 'events.topic');
 
-/** A durable topic exchange and the key of everything that is published to it. */
+/** A durable topic exchange, and the routing key of everything published. */
 export const TopicPublishConfig = z.strictObject({ exchange, key: shortString, ...publishingShape }).check(...publishingRules);
 export type TopicPublishConfig = z.output<typeof TopicPublishConfig>;
 

@@ -124,7 +124,7 @@ async function ensureDeadLetters(session: Session, connection: Connection, queue
   session.emit({ kind: 'note', text: `declared the exchange "${exchange}" and behind it the queue "${DEAD_QUEUE}" for dead letters` });
 }
 
-/** The queues in which messages wait: the broker hands each back when its time is over. */
+/** The retry queues: the broker hands each message back when its time is over. */
 function retryTopology(queue: string, levels: readonly RetryLevel[], quorum: boolean): Topology {
   const distinct = new Map(levels.map((level) => [level.queue, level]));
   return {
@@ -166,7 +166,7 @@ function unknownRoute({ name }: QueueSpec, withheld: Failure): Failure {
 export const DEAD_QUEUE = 'dead.letters';
 export const DEAD_TTL = 7 * 24 * 60 * 60 * 1_000;
 
-/** A direct exchange and a queue behind it that keeps dead letters for a week. With the default exchange, just the queue that the key names. */
+/** A direct exchange and a queue that keeps dead letters for a week. With the default exchange, just the queue that the key names. */
 function deadLetterTopology(exchange: string, key: string): Topology {
   if (exchange === '') return { exchanges: [], queues: [{ name: key, durable: true, arguments: { 'x-queue-type': 'classic' } }], bindings: [] };
   return {
@@ -190,7 +190,7 @@ export type DeadLetterRoute =
   | { readonly kind: 'reject' }
   | { readonly kind: 'drop' };
 
-/** The route that the arguments of a queue ask for, if they do. */
+/** The route in the arguments of a queue, if there is one. */
 function routeOf(args: FieldTable): PublishedRoute | undefined {
   const { 'x-dead-letter-exchange': exchange, 'x-dead-letter-routing-key': key } = args;
   if (typeof exchange !== 'string') return undefined;

@@ -36,7 +36,7 @@ export async function declareWorkQueue(session: Session, options: Pick<WorkConfi
   await prepareQueue(session, queueSpec(config.queue, config));
 }
 
-/** What `publishTasks` takes: the queue, how it is declared when it is missing, and the messages. */
+/** The options of `publishTasks`: the queue, how to declare it when it is missing, and the messages. */
 export const WorkPublishConfig = z.strictObject({ queue: queueName, ...queueShape, ...publishingShape }).check(...queueRules, ...publishingRules);
 export type WorkPublishConfig = z.output<typeof WorkPublishConfig>;
 

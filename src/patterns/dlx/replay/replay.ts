@@ -17,9 +17,9 @@ import { Origins } from './origins.ts';
 import { type Aim, checkTarget, fixedTarget, markMissing, targetOf, targetRules, targetShape } from './target.ts';
 import { transfer } from './transfer.ts';
 
-/** How messages are taken from one queue to another. */
+/** How messages are moved from one queue to another. */
 const transferShape = {
-  /** At most as many of those that are chosen. */
+  /** At most this many chosen messages. */
   count: z.optional(z.int().check(z.minimum(1))),
   /** Messages a second. */
   rate: z.optional(z.number().check(z.gt(0), z.maximum(1_000_000))),

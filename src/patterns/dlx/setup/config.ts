@@ -7,9 +7,9 @@ import { DEAD_QUEUE } from '../../work/prepare.ts';
 const MAX_MILLISECONDS = 4_294_967_295;
 const time = (least: number) => z.int().check(z.minimum(least), z.maximum(MAX_MILLISECONDS));
 
-/** The exchange of the dead letters, where none is given. */
+/** The default exchange of dead letters. */
 const DEAD_EXCHANGE = 'dlx';
-/** What QUEUE gets where nothing else is said. */
+/** The defaults for QUEUE. */
 export const MESSAGE_TTL = 60 * 60 * 1_000;
 export const MAX_LENGTH = 100_000;
 
