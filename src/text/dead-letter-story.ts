@@ -55,7 +55,7 @@ export function deathStory(delivery: Delivery, now: number, origin?: JudgedOrigi
     ...worker(delivery),
     ...replayed(replaysOf(properties)),
     ...(malformed > 0
-      ? [`${formatCount(malformed, 'entry', 'entries')} of x-death ${malformed === 1 ? 'is' : 'are'} not as a broker writes them, and may be forged`]
+      ? [`${formatCount(malformed, 'entry', 'entries')} of x-death ${malformed === 1 ? 'is' : 'are'} not what a broker writes, and may be forged`]
       : []),
   ];
   return `${lines.join('\n')}\n`;

@@ -132,8 +132,8 @@ test('an expression that can never be judged is refused, with its place and an e
     }
     return assert.fail(`${expression} was taken`);
   };
-  assert.equal(refused('headers.attempt >').message, '--where: Unexpected token: EOF, at character 18\nheaders.attempt >\n                 ^');
-  assert.equal(refused('true &&\n  tenant == "a"').message, '--where: Unknown variable: tenant, at character 11\n  tenant == "a"\n  ^');
+  assert.equal(refused('headers.attempt >').message, 'where: Unexpected token: EOF, at character 18\nheaders.attempt >\n                 ^');
+  assert.equal(refused('true &&\n  tenant == "a"').message, 'where: Unknown variable: tenant, at character 11\n  tenant == "a"\n  ^');
   assert.match(refused('reason > 3').message, /there is no operation "string > int", at character 1\n/);
   assert.match(refused('age > 3600').message, /there is no operation "duration > int"/);
   assert.match(refused('size + 1').message, /must be true or false, and this is of type int/);
