@@ -111,7 +111,7 @@ function elsewhereFor({ password: _, token: __, ...connection }: ConnectionConfi
   return { ...connection, url: toUrl.trim().split(NEXT_URL) };
 }
 
-/** What would go where, a line each, and what would not. */
+/** What would go where, a line each, and what would stay. */
 function describeDryRun(
   { depth, seen, chosen, stayed }: Replayed['counts'],
   { destinations, claimedOrigins }: Pick<Replayed, 'destinations' | 'claimedOrigins'>,
