@@ -48,19 +48,32 @@ const flagsOf = (inputs: (typeof commands)[number]['inputs']): string[] =>
   Object.entries(inputs).flatMap(([key, input]) => (input.kind === 'flag' ? [longName(key, input), `-${input.short}`] : []));
 const globals = [...flagsOf(globalFlags), '--uri', '--help', '-h'];
 
+/** The commands of a line exist, and so do their flags. */
+function checkLine(line: string): void {
+  for (const [, whole = ''] of line.matchAll(/(?:^|[|;&(] *)rmq ((?:'[^']*'|"[^"]*"|[^|;&)'"])+)/g)) {
+    const own = (whole.split(' -- ')[0] ?? '').replaceAll(/'[^']*'|"[^"]*"/g, '');
+    if (/^[A-Z[]/.test(own)) continue;
+    const command = commands.find(({ path }) => `${own} `.startsWith(`${path.join(' ')} `));
+    assert.ok(command !== undefined || groups.some(({ path }) => own.trim() === path.join(' ')), `rmq ${own} in ${line}`);
+    for (const [flag] of own.matchAll(/(?<= )--?[a-zA-Z][a-zA-Z0-9-]*|(?<= )-\d\b/g))
+      assert.ok([...flagsOf(command?.inputs ?? {}), ...globals].includes(flag), `${flag} in ${line}`);
+  }
+}
+
+test('the examples of every command name commands and flags that exist', () => {
+  for (const { path, examples } of commands) {
+    for (const [line] of examples) {
+      assert.match(line, /\brmq /, path.join(' '));
+      checkLine(line);
+    }
+  }
+});
+
 for (const { name, file, text } of [...pages, readme]) {
   test(`what ${name} quotes in its sentences exists: commands, their flags, files and pages`, () => {
     const prose = text.replace(/^```[\s\S]*?^```/gm, '');
-    const quoted = [...prose.matchAll(/`rmq ([^`]+)`/g)].flatMap(([, line = '']) => line.replaceAll('\\|', '|').split(/ && rmq |; rmq /));
+    for (const [, line = ''] of prose.matchAll(/`(rmq [^`]+)`/g)) checkLine(line.replaceAll('\\|', '|'));
     const all = commands.flatMap(({ inputs }) => flagsOf(inputs));
-    for (const line of quoted) {
-      const own = (line.split(' -- ')[0] ?? '').replaceAll(/'[^']*'/g, '');
-      if (/^[A-Z[]/.test(own)) continue;
-      const command = commands.find(({ path }) => `${own} `.startsWith(`${path.join(' ')} `));
-      assert.ok(command !== undefined || groups.some(({ path }) => own === path.join(' ')), `rmq ${line}`);
-      for (const [flag] of own.matchAll(/(?<= )--?[a-zA-Z0-9-]+/g))
-        assert.ok([...flagsOf(command?.inputs ?? {}), ...globals].includes(flag), `${flag} of rmq ${line}`);
-    }
     for (const [, flag = ''] of prose.matchAll(/`(--[a-z][a-z0-9-]+)[^`]*`/g)) assert.ok([...all, ...globals].includes(flag), flag);
     for (const [, script = ''] of text.matchAll(/npm run ([\w:]+)/g)) assert.ok(Object.hasOwn(packageJson.scripts, script), script);
     for (const [, target = ''] of prose.matchAll(/\]\(([^)#]+)\)/g)) if (!target.startsWith('http')) assert.ok(existsSync(join(dirname(file), target)), target);
