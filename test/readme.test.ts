@@ -32,7 +32,7 @@ test('the two commands, the one-liners, the lines for the night and those for CI
   };
   t.after(() => promisify(execFile)('rmq', ['broker', 'stop'], { env, cwd: directory }).catch(() => undefined));
   const run = (lines: string): Promise<{ readonly stdout: string; readonly stderr: string }> =>
-    promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines], { env, cwd: directory, maxBuffer: 10_000_000, timeout: 120_000 });
+    promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines], { env, cwd: directory, maxBuffer: 10_000_000, timeout: 300_000 });
   assert.equal((await run(linesOf('The two commands'))).stdout.split('\n').at(-2), 'hello');
   const teaching = await run(linesOf('Six one-liners that teach'));
   for (const shown of [/^5$/m, /^did 10$/m, /^exit 67: no such queue$/m, /matches/]) assert.match(teaching.stdout, shown, teaching.stderr);

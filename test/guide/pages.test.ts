@@ -41,7 +41,7 @@ async function runLines(t: TestContext, lines: string): Promise<void> {
   t.after(() => rm(directory, { recursive: true, force: true }));
   await symlink(join(ROOT, 'bin/rmq.js'), join(directory, 'rmq'));
   const env = { ...process.env, PATH: `${directory}:${process.env['PATH']}`, RABBITMQ_URL: await ownVhost(t), RMQ_URL: '' };
-  await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines], { env, cwd: directory, maxBuffer: 10_000_000, timeout: 120_000 });
+  await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines], { env, cwd: directory, maxBuffer: 10_000_000, timeout: 300_000 });
 }
 
 const flagsOf = (inputs: (typeof commands)[number]['inputs']): string[] =>
