@@ -75,7 +75,7 @@ export interface Runnable<I extends object, C, X extends Extras> {
   /** Asynchronous checks of a config, before the network is touched; throws a Failure. */
   readonly check?: (config: C) => Promise<unknown>;
   /** Resolves when it is done, with an exit code of its own if it has one; throws a Failure otherwise. */
-  run(config: C, context: Context, extras: ExtraValues<X>): Promise<number | undefined>;
+  run(config: C, context: Context, extras: ExtraValues<X>): Promise<number | undefined> | Promise<void>;
 }
 
 /** A command as data: help, completions, argument parsing and tests are loops over a list of these. */
@@ -124,7 +124,7 @@ export function defineCommand<I extends object, C, X extends Extras = Record<nev
       const given = Object.entries(decoded);
       const config = valid(schema.safeParse(Object.fromEntries(given.filter((entry) => !isExtra(entry))), REPORTING), inputs);
       await further?.(config);
-      return (context) => run(config, context, Object.fromEntries(given.filter(isExtra)) as ExtraValues<X>);
+      return async (context) => (await run(config, context, Object.fromEntries(given.filter(isExtra)) as ExtraValues<X>)) as number | undefined;
     },
   };
 }

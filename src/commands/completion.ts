@@ -36,7 +36,6 @@ export const completionCommand = defineCommand({
           const files = await writeScripts(write, scriptFor);
           await results.report({ files }, files.join('\n'));
         }
-        return undefined;
       },
     };
   },

@@ -27,7 +27,6 @@ export const consumeCommand = defineCommand({
         const handler = await printing(results, extras);
         const options = await lookingOptions(config, context, managementUrl);
         await withSession(connection, (session) => consume(session, config, handler, options), emit, signal);
-        return undefined;
       },
     };
   },

@@ -21,7 +21,6 @@ export const deleteExchangeCommand = defineCommand({
       run: async (config, { connection, emit, signal, results }) => {
         await withSession(connection, (session) => removeExchange(session, config), emit, signal);
         await results.report({ exchange: config.exchange }, `exchange "${config.exchange}" is deleted`);
-        return undefined;
       },
     };
   },

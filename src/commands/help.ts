@@ -20,7 +20,6 @@ export const helpCommand = defineCommand({
       config: HelpConfig,
       run: async ({ topic }, { results }) => {
         await results.page({ topic: topic.join(' ') }, await pageAbout(topic));
-        return undefined;
       },
     };
   },

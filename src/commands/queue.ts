@@ -31,7 +31,6 @@ export const declareQueueCommand = defineCommand({
           { queue: config.queue, type: config.queueType, bindings: config.bind.length },
           `queue "${config.queue}" (${config.queueType}) exists`,
         );
-        return undefined;
       },
     };
   },
@@ -60,7 +59,6 @@ export const queueStatusCommand = defineCommand({
         const askHeld = heldBy(managementFinder(connection, managementPlace(managementUrl, context), emit, signal));
         const status = await withSession(connection, (session) => queueStatus(session, config, askHeld), emit, signal);
         await results.report(status, statusText(status));
-        return undefined;
       },
     };
   },
@@ -132,7 +130,6 @@ export const deleteQueueCommand = defineCommand({
           `${what}${lost.length > 0 ? `, and ${lost.join(', ')} with ${whose}` : ''}`,
         );
         if (left.length > 0) emit({ kind: 'note', text: `its retry queues are still there: ${quotedQueues(left)}; rmq queue delete removes each` });
-        return undefined;
       },
     };
   },

@@ -72,7 +72,6 @@ const rpcCall = defineCommand({
           else if (reply !== undefined && (json || failure === undefined || reply.body.length > 0)) await print(reply);
         };
         await withSession(connection, (session) => callAll(session, config, drafts, printResult), emit, signal);
-        return undefined;
       },
     };
   },
@@ -119,7 +118,6 @@ const rpcServe = defineCommand({
         const handler = programHandler(runProgram, { command: cmd, fd3, maxReply, patience }, emit);
         const counts = await withSession(connection, (session) => rpcServer(session, config, handler), emit, signal);
         if (json) await results.report(counts, '');
-        return undefined;
       },
     };
   },

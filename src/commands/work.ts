@@ -43,7 +43,6 @@ const workRun = defineCommand({
         await withProgram(config, { cmd, ...program }, { emit, signal }, (given, handler) =>
           withSession(connection, (session) => workQueue(session, given, handler, workingOptions(context)), emit, signal),
         );
-        return undefined;
       },
     };
   },

@@ -56,7 +56,6 @@ export const exportCommand = defineCommand({
         const done = await withSession(connection, run, emit, signal);
         const gone = strandedFailure(config.queue, done) ?? vanished(only, done.exported);
         if (gone !== undefined) throw gone;
-        return undefined;
       },
     };
   },

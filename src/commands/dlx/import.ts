@@ -25,7 +25,6 @@ export const importCommand = defineCommand({
       config: ImportConfig,
       run: async (config, { connection, emit, signal }) => {
         await withSession(connection, (session) => importBundle(session, config), emit, signal);
-        return undefined;
       },
     };
   },

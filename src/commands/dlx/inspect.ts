@@ -64,7 +64,6 @@ export const inspectCommand = defineCommand({
         );
         const gone = strandedFailure(queue, inspected);
         if (gone !== undefined) throw gone;
-        return undefined;
       },
     };
   },

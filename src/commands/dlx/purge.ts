@@ -71,7 +71,6 @@ export const purgeCommand = defineCommand({
         emit({ kind: 'note', text: `removed ${formatCount(purged, 'message')} from "${queue}"${kept}` });
         const gone = strandedFailure(queue, { stranded }) ?? vanished(only, purged);
         if (gone !== undefined) throw gone;
-        return undefined;
       },
     };
   },

@@ -25,20 +25,10 @@ export const replayCommand = defineCommand({
     maxReplays: integer('leave messages that have been replayed N times'),
   },
   extras: transferExtras,
-  load: async () => {
-    const [{ ReplayConfig, replay }, { expressionOf }] = await Promise.all([
-      import('../../patterns/dlx/replay/replay.ts'),
-      import('../../patterns/dlx/filter/filter.ts'),
-    ]);
-    return {
-      config: ReplayConfig,
-      check: expressionOf,
-      run: async (config, context, extras) => {
-        await transferring(context, extras, config, config.copy ? 'copied' : 'replayed', (source, target, options) => replay(source, target, config, options));
-        return undefined;
-      },
-    };
-  },
+  load: transferring('replayed', async () => {
+    const { ReplayConfig, replay } = await import('../../patterns/dlx/replay/replay.ts');
+    return { config: ReplayConfig, transfer: replay };
+  }),
 });
 
 export const moveCommand = defineCommand({
@@ -51,18 +41,8 @@ export const moveCommand = defineCommand({
   ],
   inputs: { queue: argument('the queue they are in'), toQueue: argument('the queue to send them to'), ...filterInputs, ...transferInputs },
   extras: transferExtras,
-  load: async () => {
-    const [{ MoveConfig, move }, { expressionOf }] = await Promise.all([
-      import('../../patterns/dlx/replay/replay.ts'),
-      import('../../patterns/dlx/filter/filter.ts'),
-    ]);
-    return {
-      config: MoveConfig,
-      check: expressionOf,
-      run: async (config, context, extras) => {
-        await transferring(context, extras, config, config.copy ? 'copied' : 'moved', (source, target, options) => move(source, target, config, options));
-        return undefined;
-      },
-    };
-  },
+  load: transferring('moved', async () => {
+    const { MoveConfig, move } = await import('../../patterns/dlx/replay/replay.ts');
+    return { config: MoveConfig, transfer: move };
+  }),
 });

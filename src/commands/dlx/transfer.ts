@@ -5,7 +5,7 @@ import { formatDuration, formatNumber, MAX_TIMER } from '../../model/quantity.ts
 import type { ConnectionConfig } from '../../patterns/connection.ts';
 import type { Replayed, replay, TransferOptions } from '../../patterns/dlx/replay/replay.ts';
 import { visibleLine } from '../../text/escape.ts';
-import type { Context } from '../command.ts';
+import type { Context, Runnable } from '../command.ts';
 import { decimal, duration, integer, path, text, toggle, trailing } from '../flags/flag.ts';
 import { managementBeside, managementExtras, managementPlace } from '../flags/globals.ts';
 import { type Selectable, selectExtras, selecting, vanished } from './select.ts';
@@ -46,15 +46,37 @@ interface Extras {
 
 const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
 
+interface Transferring<I extends object, C> extends Pick<Runnable<I, C, typeof transferExtras>, 'config'> {
+  readonly transfer: (source: Session, target: Session, config: C, options: TransferOptions) => Promise<Replayed>;
+}
+
+/** What a transferring command loads; `done` says what becomes of a message whose original does not stay. */
+export function transferring<I extends object, C extends Config>(
+  done: string,
+  load: () => Promise<Transferring<I, C>>,
+): () => Promise<Runnable<I, C, typeof transferExtras>> {
+  return async () => {
+    const [{ config, transfer }, { expressionOf }] = await Promise.all([load(), import('../../patterns/dlx/filter/filter.ts')]);
+    return {
+      config,
+      check: expressionOf,
+      run: (given, context, extras) =>
+        transferAndTell(context, extras, given, given.copy ? 'copied' : done, (source, target, options) => transfer(source, target, given, options)),
+    };
+  };
+}
+
+type Config = Selectable & { readonly dryRun: boolean; readonly copy: boolean };
+
 /**
  * Connects what a transfer needs, runs it and tells what became of it.
  *
  * @throws Failure for chosen messages that stay, and whatever `use` throws
  */
-export async function transferring(
+async function transferAndTell(
   context: Context,
   { select = false, managementUrl, toUrl, edit = false, handlerTimeout, cmd }: Extras,
-  config: Selectable & { readonly dryRun: boolean },
+  config: Config,
   verb: string,
   use: (source: Session, target: Session, options: TransferOptions) => Promise<Replayed>,
 ): Promise<void> {

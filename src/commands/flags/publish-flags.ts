@@ -86,7 +86,6 @@ export function publishing<I extends object, C extends PublishingConfig>(
         const open = isFilled ? (await import('../../patterns/publish/templated.ts')).openTemplated : openDrafts;
         const drafts = await open(config, context, signal);
         await withSession(connection, (session) => publish(session, config, drafts), emit, signal);
-        return undefined;
       },
     };
   };

@@ -100,7 +100,6 @@ export function subscribing<I extends object, C extends { readonly requeue: bool
         const handler = await printing(results, extras);
         const options = lasts(given) ? await lookingOptions(given, context) : {};
         await withSession(connection, (session) => subscribe(session, given, handler, options), emit, signal);
-        return undefined;
       },
     };
   };
