@@ -38,7 +38,7 @@ test('a handler that takes longer than the broker allows has used an attempt: it
   // In one run: RabbitMQ 4.3.6 lets some 6 in 100 consumers that subscribe anew after such a timeout take as long as they like.
   const { stdout, stderr } = await rmq(['work', 'run', name, '--retries', '1', '--backoff', '50ms', '-n', '3', '--json', '--', handler], { env });
   assert.deepEqual([...new Set(await linesOf(log))].sort(), ['quick 1', 'slow 1', 'slow 2'], stderr);
-  assert.match(stderr, /the broker took back what this consumer of ".*" held unacknowledged for too long/);
+  assert.match(stderr, /the broker took back messages that this consumer of ".*" held unacknowledged for too long/);
   assert.match(stderr, /failed \(attempt 1\): its handler took longer than the broker lets a message stay unacknowledged/);
   assert.match(stderr, /failed for good \(attempt 2\): its handler took longer/);
   assert.doesNotMatch(stderr, /was deleted|went away/);
