@@ -154,7 +154,7 @@ _rmq_level() {
     'broker status')
       ;;
     'completion')
-      flags+=('value --write -')
+      flags+=('value --write -' 'value --names -' 'value --management-url -')
       arguments=1
       ;;
     'help')
@@ -169,37 +169,87 @@ _rmq_level() {
 _rmq_values() {
   choices=() source=
   case $1 in
+    'publish --queue') source=queue ;;
+    'publish --exchange') source=exchange ;;
+    'publish --reply-to') source=queue ;;
     'publish --file') source=file ;;
     'publish --data') source=file ;;
     'publish --returned') source=file ;;
+    'consume 1') source=queue ;;
     'queue declare --queue-type') choices=('classic' 'quorum' 'stream') ;;
+    'queue declare 1') source=queue ;;
+    'queue status 1') source=queue ;;
+    'queue delete 1') source=queue ;;
+    'exchange delete 1') source=exchange ;;
     'work publish --queue-type') choices=('classic' 'quorum') ;;
+    'work publish --dlx') source=exchange ;;
+    'work publish --reply-to') source=queue ;;
     'work publish --file') source=file ;;
     'work publish --data') source=file ;;
     'work publish --returned') source=file ;;
+    'work publish 1') source=queue ;;
     'work run --queue-type') choices=('classic' 'quorum') ;;
+    'work run --dlx') source=exchange ;;
+    'work run 1') source=queue ;;
     'work run 2') source=command ;;
+    'fanout publish --reply-to') source=queue ;;
     'fanout publish --file') source=file ;;
     'fanout publish --data') source=file ;;
     'fanout publish --returned') source=file ;;
+    'fanout publish 1') source=exchange ;;
     'fanout subscribe --queue-type') choices=('classic' 'quorum') ;;
+    'fanout subscribe --dlx') source=exchange ;;
+    'fanout subscribe 1') source=exchange ;;
+    'topic publish --reply-to') source=queue ;;
     'topic publish --file') source=file ;;
     'topic publish --data') source=file ;;
     'topic publish --returned') source=file ;;
+    'topic publish 1') source=exchange ;;
+    'topic subscribe --queue') source=queue ;;
     'topic subscribe --queue-type') choices=('classic' 'quorum') ;;
+    'topic subscribe --dlx') source=exchange ;;
+    'topic subscribe 1') source=exchange ;;
     'rpc call --file') source=file ;;
+    'rpc call 1') source=queue ;;
     'rpc serve --queue-type') choices=('classic' 'quorum') ;;
+    'rpc serve 1') source=queue ;;
     'rpc serve 2') source=command ;;
+    'dlx setup --dlx') source=exchange ;;
+    'dlx setup --dead-queue') source=queue ;;
     'dlx setup --dead-queue-type') choices=('classic' 'quorum') ;;
     'dlx setup --queue-type') choices=('classic' 'quorum') ;;
+    'dlx setup 1') source=queue ;;
+    'dlx list 1') source=queue ;;
+    'dlx inspect --from-queue') source=queue ;;
+    'dlx inspect --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
+    'dlx inspect 1') source=queue ;;
+    'dlx replay --from-queue') source=queue ;;
+    'dlx replay --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
+    'dlx replay --to-queue') source=queue ;;
+    'dlx replay --to-exchange') source=exchange ;;
     'dlx replay --journal') source=file ;;
+    'dlx replay 1') source=queue ;;
+    'dlx move --from-queue') source=queue ;;
+    'dlx move --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
     'dlx move --journal') source=file ;;
+    'dlx move 1') source=queue ;;
+    'dlx move 2') source=queue ;;
+    'dlx export --from-queue') source=queue ;;
+    'dlx export --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
     'dlx export --directory') source=directory ;;
+    'dlx export 1') source=queue ;;
+    'dlx import --queue') source=queue ;;
     'dlx import --returned') source=file ;;
     'dlx import 1') source=directory ;;
+    'dlx purge --from-queue') source=queue ;;
+    'dlx purge --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
     'dlx purge --export-to') source=directory ;;
+    'dlx purge 1') source=queue ;;
+    'wait --queue') source=queue ;;
+    'wait --exchange') source=exchange ;;
     'broker run 1') source=command ;;
     'completion --write') source=directory ;;
+    'completion --names') choices=('queue' 'exchange') ;;
     'completion 1') choices=('bash' 'zsh' 'fish') ;;
     'help 1') choices=('recipes' 'publishing' 'consuming' 'envelopes' 'output' 'patterns' 'handlers' 'dead-letters' 'looking' 'queues' 'connections' 'ci' 'other-tools' 'library' 'flags' 'exit-codes') ;;
     *' --cacert') source=file ;;
@@ -287,6 +337,7 @@ _rmq_offer_flags() {
 _rmq_offer_values() {
   local choices source choice
   _rmq_values "$1"
+  [[ $source != queue && $source != exchange ]] || mapfile -t choices < <(_rmq_names "$source")
   for choice in "${choices[@]}"; do
     printf -v choice %q "$choice"
     _rmq_offer "$2$choice"
@@ -304,6 +355,22 @@ _rmq_offer_values() {
       ;;
     command) mapfile -t COMPREPLY < <(compgen -c -- "$current") ;;
   esac
+}
+
+# Prints the names that the broker of the line has; nothing where they cannot be known at once.
+_rmq_names() {
+  local -a via
+  local -i at
+  local quotes=$'[\"\'\\\\]'
+  for ((at = 1; at < ${#words[@]} - 1; at++)); do
+    case ${words[at]} in
+      --url | --uri | -u | --url-file | --management-url | --cacert | --cert | --key | --passphrase-file | --servername) via+=("${words[at]}" "${words[at + 1]//$quotes/}") ;;
+      --url=* | --uri=* | --url-file=* | --management-url=* | --cacert=* | --cert=* | --key=* | --passphrase-file=* | --servername=*) via+=("${words[at]//$quotes/}") ;;
+      --insecure) via+=(--insecure) ;;
+      --) break ;;
+    esac
+  done
+  command rmq completion --names "$1" --quiet "${via[@]}" </dev/null 2>/dev/null
 }
 
 # Completes the command that begins at this index of COMP_WORDS.

@@ -83,7 +83,7 @@ function __rmq_level
         case 'broker stop'
         case 'broker status'
         case 'completion'
-            set -a __rmq_valued --write
+            set -a __rmq_valued --write --names --management-url
         case 'help'
         case '*'
             # Nothing is known of it: whatever follows belongs to it.
@@ -185,6 +185,24 @@ function __rmq_runs -a path
     not set -q __rmq_awaited[1]; and test (math $__rmq_count + 1) = $__rmq_command
 end
 
+# Prints the names that the broker of the line has; nothing where they cannot be known at once.
+function __rmq_names -a named
+    set -l line (commandline -opc)
+    set -l via
+    while set -q line[1]
+        switch $line[1]
+            case --url --uri -u --url-file --management-url --cacert --cert --key --passphrase-file --servername
+                set -q line[2]; and set -a via $line[1..2]
+            case '--url=*' '--uri=*' '--url-file=*' '--management-url=*' '--cacert=*' '--cert=*' '--key=*' '--passphrase-file=*' '--servername=*' --insecure
+                set -a via $line[1]
+            case --
+                break
+        end
+        set -e line[1]
+    end
+    command -q rmq; and command rmq completion --names $named --quiet $via </dev/null 2>/dev/null
+end
+
 function __rmq_complete_command
     set -l line (string join -- ' ' (string escape -- $__rmq_run) (commandline -ct))
     complete --do-complete="$line"
@@ -279,15 +297,15 @@ complete -c rmq -n '__rmq_at "broker"; and __rmq_awaits_word' -a 'stop' -d 'stop
 complete -c rmq -n '__rmq_at "broker"; and __rmq_awaits_word' -a 'status' -d 'tell whether the RabbitMQ node in the background accepts connections'
 
 # rmq publish
-complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -q --queue' -l queue -s q -x -d 'queue to publish to'
-complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -e --exchange' -l exchange -s e -x -d 'exchange to publish to'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -q --queue' -l queue -s q -x -a '(__rmq_names queue)' -d 'queue to publish to'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -e --exchange' -l exchange -s e -x -a '(__rmq_names exchange)' -d 'exchange to publish to'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks -r --routing-key' -l routing-key -s r -x -d 'routing key'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --content-type' -l content-type -x -d 'MIME type of the body'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --content-encoding' -l content-encoding -x -d 'encoding of the body, such as gzip'
 complete -c rmq -n '__rmq_at "publish"' -l header -s H -x -d 'header; K:=JSON for numbers, booleans and typed values'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --priority' -l priority -x -d 'priority, 0 to 255'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --correlation-id' -l correlation-id -x -d 'correlation id'
-complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --reply-to' -l reply-to -x -d 'queue for the reply'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --reply-to' -l reply-to -x -a '(__rmq_names queue)' -d 'queue for the reply'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --ttl' -l ttl -x -d 'the message expires in its queue after this long'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --message-id' -l message-id -x -d 'message id (one is made for each message)'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --timestamp' -l timestamp -x -d 'seconds since 1970'
@@ -330,14 +348,17 @@ complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --offset' -l offset -x -
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "consume" 1' -a '(__rmq_names queue)'
 
 # rmq queue declare
 complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (classic)'
 complete -c rmq -n '__rmq_at "queue declare"' -l argument -x -d 'queue argument; K:=JSON for numbers and booleans'
 complete -c rmq -n '__rmq_at "queue declare"' -l bind -x -d 'bind it to EXCHANGE, with KEY'
+complete -c rmq -n '__rmq_argument "queue declare" 1' -a '(__rmq_names queue)'
 
 # rmq queue status
 complete -c rmq -n '__rmq_at "queue status"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "queue status" 1' -a '(__rmq_names queue)'
 
 # rmq queue delete
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when a classic queue holds no messages, none are unacknowledged and none wait for a retry'
@@ -345,23 +366,25 @@ complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-unused' -l if-
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --force' -l force -d 'with --if-empty: also when it has consumers, which may hold unacknowledged messages'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --retries' -l retries -d 'its retry queues (QUEUE.retry.…) as well, with their messages'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "queue delete" 1' -a '(__rmq_names queue)'
 
 # rmq exchange delete
 complete -c rmq -n '__rmq_at "exchange delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when nothing is bound to it'
+complete -c rmq -n '__rmq_argument "exchange delete" 1' -a '(__rmq_names exchange)'
 
 # rmq work publish
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue that is declared'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long a queue that is declared keeps messages'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages a queue that is declared holds'
-complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --dlx' -l dlx -x -d 'dead-letter exchange of a queue that is declared'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --dlx' -l dlx -x -a '(__rmq_names exchange)' -d 'dead-letter exchange of a queue that is declared'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --dlx-routing-key' -l dlx-routing-key -x -d 'routing key of its dead letters (failed)'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --content-type' -l content-type -x -d 'MIME type of the body'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --content-encoding' -l content-encoding -x -d 'encoding of the body, such as gzip'
 complete -c rmq -n '__rmq_at "work publish"' -l header -s H -x -d 'header; K:=JSON for numbers, booleans and typed values'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --priority' -l priority -x -d 'priority, 0 to 255'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --correlation-id' -l correlation-id -x -d 'correlation id'
-complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --reply-to' -l reply-to -x -d 'queue for the reply'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --reply-to' -l reply-to -x -a '(__rmq_names queue)' -d 'queue for the reply'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --ttl' -l ttl -x -d 'the message expires in its queue after this long'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --message-id' -l message-id -x -d 'message id (one is made for each message)'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --timestamp' -l timestamp -x -d 'seconds since 1970'
@@ -386,13 +409,14 @@ complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --confirm-timeout' 
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
+complete -c rmq -n '__rmq_argument "work publish" 1' -a '(__rmq_names queue)'
 
 # rmq work run
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue that is declared'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long a queue that is declared keeps messages'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages a queue that is declared holds'
-complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --dlx' -l dlx -x -d 'dead-letter exchange of a queue that is declared'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --dlx' -l dlx -x -a '(__rmq_names exchange)' -d 'dead-letter exchange of a queue that is declared'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --dlx-routing-key' -l dlx-routing-key -x -d 'routing key of its dead letters (failed)'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --concurrency' -l concurrency -x -d 'handlers at a time (1)'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unanswered messages at a time (as many as handlers; 100 each with --stream)'
@@ -411,6 +435,7 @@ complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --timeout' -l timeout -
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --on-exit' -l on-exit -x -d 'what exit codes mean, such as 0=ack,3=dead,*=retry'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --fd3' -l fd3 -d 'the whole envelope on file descriptor 3'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --stream' -l stream -d 'one program for all messages: an envelope a line in, an answer a line out'
+complete -c rmq -n '__rmq_argument "work run" 1' -a '(__rmq_names queue)'
 complete -c rmq -n '__rmq_runs "work run"' -a '(__rmq_complete_command)'
 
 # rmq fanout publish
@@ -420,7 +445,7 @@ complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --content-encodin
 complete -c rmq -n '__rmq_at "fanout publish"' -l header -s H -x -d 'header; K:=JSON for numbers, booleans and typed values'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --priority' -l priority -x -d 'priority, 0 to 255'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --correlation-id' -l correlation-id -x -d 'correlation id'
-complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --reply-to' -l reply-to -x -d 'queue for the reply'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --reply-to' -l reply-to -x -a '(__rmq_names queue)' -d 'queue for the reply'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --ttl' -l ttl -x -d 'the message expires in its queue after this long'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --message-id' -l message-id -x -d 'message id (one is made for each message)'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --timestamp' -l timestamp -x -d 'seconds since 1970'
@@ -445,6 +470,7 @@ complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --confirm-timeout
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
+complete -c rmq -n '__rmq_argument "fanout publish" 1' -a '(__rmq_names exchange)'
 
 # rmq fanout subscribe
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
@@ -475,11 +501,12 @@ complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --fail-on-dead'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue that is declared'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long a queue that is declared keeps messages'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages a queue that is declared holds'
-complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --dlx' -l dlx -x -d 'dead-letter exchange of a queue that is declared'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --dlx' -l dlx -x -a '(__rmq_names exchange)' -d 'dead-letter exchange of a queue that is declared'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --dlx-routing-key' -l dlx-routing-key -x -d 'routing key of its dead letters (failed)'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --on-exit' -l on-exit -x -d 'what exit codes mean, such as 0=ack,3=dead,*=retry'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --fd3' -l fd3 -d 'the whole envelope on file descriptor 3'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --stream' -l stream -d 'one program for all messages: an envelope a line in, an answer a line out'
+complete -c rmq -n '__rmq_argument "fanout subscribe" 1' -a '(__rmq_names exchange)'
 
 # rmq topic publish
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --content-type' -l content-type -x -d 'MIME type of the body'
@@ -487,7 +514,7 @@ complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --content-encoding
 complete -c rmq -n '__rmq_at "topic publish"' -l header -s H -x -d 'header; K:=JSON for numbers, booleans and typed values'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --priority' -l priority -x -d 'priority, 0 to 255'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --correlation-id' -l correlation-id -x -d 'correlation id'
-complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --reply-to' -l reply-to -x -d 'queue for the reply'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --reply-to' -l reply-to -x -a '(__rmq_names queue)' -d 'queue for the reply'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --ttl' -l ttl -x -d 'the message expires in its queue after this long'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --message-id' -l message-id -x -d 'message id (one is made for each message)'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --timestamp' -l timestamp -x -d 'seconds since 1970'
@@ -512,9 +539,10 @@ complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --confirm-timeout'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
+complete -c rmq -n '__rmq_argument "topic publish" 1' -a '(__rmq_names exchange)'
 
 # rmq topic subscribe
-complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --queue' -l queue -x -d 'a durable queue of this name, declared when it is missing; without it, a temporary one'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --queue' -l queue -x -a '(__rmq_names queue)' -d 'a durable queue of this name, declared when it is missing; without it, a temporary one'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (10)'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages'
@@ -543,11 +571,12 @@ complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --fail-on-dead' 
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue that is declared'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long a queue that is declared keeps messages'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages a queue that is declared holds'
-complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --dlx' -l dlx -x -d 'dead-letter exchange of a queue that is declared'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --dlx' -l dlx -x -a '(__rmq_names exchange)' -d 'dead-letter exchange of a queue that is declared'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --dlx-routing-key' -l dlx-routing-key -x -d 'routing key of its dead letters (failed)'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --on-exit' -l on-exit -x -d 'what exit codes mean, such as 0=ack,3=dead,*=retry'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --fd3' -l fd3 -d 'the whole envelope on file descriptor 3'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --stream' -l stream -d 'one program for all messages: an envelope a line in, an answer a line out'
+complete -c rmq -n '__rmq_argument "topic subscribe" 1' -a '(__rmq_names exchange)'
 
 # rmq topic match
 complete -c rmq -n '__rmq_at "topic match"; and __rmq_lacks --explain' -l explain -d 'say which word does not match'
@@ -575,6 +604,7 @@ complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --chomp' -l chomp -d 'd
 complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --allow-empty' -l allow-empty -d 'send an empty message where standard input or a file is empty'
 complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
 complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_argument "rpc call" 1' -a '(__rmq_names queue)'
 
 # rmq rpc serve
 complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
@@ -587,12 +617,13 @@ complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --idle' -l idle -x -d 
 complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
 complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --fd3' -l fd3 -d 'the whole envelope on file descriptor 3'
 complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --max-reply' -l max-reply -x -d 'kill a handler that prints more, and answer with exit code 74 (16mb)'
+complete -c rmq -n '__rmq_argument "rpc serve" 1' -a '(__rmq_names queue)'
 complete -c rmq -n '__rmq_runs "rpc serve"' -a '(__rmq_complete_command)'
 
 # rmq dlx setup
-complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dlx' -l dlx -x -d 'the dead-letter exchange, direct (dlx)'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dlx' -l dlx -x -a '(__rmq_names exchange)' -d 'the dead-letter exchange, direct (dlx)'
 complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dlx-routing-key' -l dlx-routing-key -x -d 'the routing key of its dead letters (failed)'
-complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dead-queue' -l dead-queue -x -d 'the queue that keeps dead letters (dead.letters)'
+complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dead-queue' -l dead-queue -x -a '(__rmq_names queue)' -d 'the queue that keeps dead letters (dead.letters)'
 complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dead-ttl' -l dead-ttl -x -d 'how long they are kept (7d)'
 complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --dead-queue-type' -l dead-queue-type -x -a 'classic quorum' -d 'the type of that queue (classic)'
 complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'the type of QUEUE (classic)'
@@ -607,34 +638,37 @@ complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --policy' -l policy -d
 complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --plan' -l plan -d 'only show what would be done'
 complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --verify' -l verify -d 'then send a marked message, reject it, and check that it arrives'
 complete -c rmq -n '__rmq_at "dlx setup"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "dlx setup" 1' -a '(__rmq_names queue)'
 
 # rmq dlx list
 complete -c rmq -n '__rmq_at "dlx list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "dlx list" 1 rest' -a '(__rmq_names queue)'
 
 # rmq dlx inspect
 complete -c rmq -n '__rmq_at "dlx inspect"' -l reason -x -d 'only messages whose last death has this reason: rejected, expired, maxlen, delivery_limit'
-complete -c rmq -n '__rmq_at "dlx inspect"' -l from-queue -x -d 'only messages that died last in this queue'
+complete -c rmq -n '__rmq_at "dlx inspect"' -l from-queue -x -a '(__rmq_names queue)' -d 'only messages that died last in this queue'
 complete -c rmq -n '__rmq_at "dlx inspect"' -l header -s H -x -d 'only messages with this header; K:=JSON for typed values'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --older-than' -l older-than -x -d 'only messages that died more than DURATION ago'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only messages that died within the last DURATION'
 complete -c rmq -n '__rmq_at "dlx inspect"' -l id -x -d 'only the message with this id'
-complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --where' -l where -x -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
+complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --where' -l where -x -a 'headers \'headers["x-death"]\' \'headers["x-rmq-reason"]\' body json exchange routingKey reason queue count age size id messageType' -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks -n --count' -l count -s n -x -d 'look at N messages (100; all with -o json)'
 complete -c rmq -n '__rmq_at "dlx inspect"' -l group-by -x -d 'count messages by reason, queue, exchange, routingKey, type, why (what the worker said) or header:NAME'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --show' -l show -x -d 'one whole message, and how it died, by its number in the table of matching messages'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --force' -l force -d 'look even where that may cost messages their last delivery'
 complete -c rmq -n '__rmq_at "dlx inspect"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "dlx inspect" 1' -a '(__rmq_names queue)'
 
 # rmq dlx replay
 complete -c rmq -n '__rmq_at "dlx replay"' -l reason -x -d 'only messages whose last death has this reason: rejected, expired, maxlen, delivery_limit'
-complete -c rmq -n '__rmq_at "dlx replay"' -l from-queue -x -d 'only messages that died last in this queue'
+complete -c rmq -n '__rmq_at "dlx replay"' -l from-queue -x -a '(__rmq_names queue)' -d 'only messages that died last in this queue'
 complete -c rmq -n '__rmq_at "dlx replay"' -l header -s H -x -d 'only messages with this header; K:=JSON for typed values'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --older-than' -l older-than -x -d 'only messages that died more than DURATION ago'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only messages that died within the last DURATION'
 complete -c rmq -n '__rmq_at "dlx replay"' -l id -x -d 'only the message with this id'
-complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --where' -l where -x -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
-complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-queue' -l to-queue -x -d 'send all of them to this queue'
-complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-exchange' -l to-exchange -x -d 'send all of them to this exchange'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --where' -l where -x -a 'headers \'headers["x-death"]\' \'headers["x-rmq-reason"]\' body json exchange routingKey reason queue count age size id messageType' -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-queue' -l to-queue -x -a '(__rmq_names queue)' -d 'send all of them to this queue'
+complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-exchange' -l to-exchange -x -a '(__rmq_names exchange)' -d 'send all of them to this exchange'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks -r --routing-key' -l routing-key -s r -x -d 'with this key instead of each message\'s own'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-origin-queue' -l to-origin-queue -d 'send each to the queue that it died in first, and to no other queue of its exchange'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --trust-origin' -l trust-origin -d 'also send messages back to origins that only their own headers name'
@@ -651,15 +685,16 @@ complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --management-url' -l 
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --edit' -l edit -d 'send the output of the program behind -- instead of each body; where it fails or prints nothing, the message stays'
 complete -c rmq -n '__rmq_at "dlx replay"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'
+complete -c rmq -n '__rmq_argument "dlx replay" 1' -a '(__rmq_names queue)'
 
 # rmq dlx move
 complete -c rmq -n '__rmq_at "dlx move"' -l reason -x -d 'only messages whose last death has this reason: rejected, expired, maxlen, delivery_limit'
-complete -c rmq -n '__rmq_at "dlx move"' -l from-queue -x -d 'only messages that died last in this queue'
+complete -c rmq -n '__rmq_at "dlx move"' -l from-queue -x -a '(__rmq_names queue)' -d 'only messages that died last in this queue'
 complete -c rmq -n '__rmq_at "dlx move"' -l header -s H -x -d 'only messages with this header; K:=JSON for typed values'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --older-than' -l older-than -x -d 'only messages that died more than DURATION ago'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only messages that died within the last DURATION'
 complete -c rmq -n '__rmq_at "dlx move"' -l id -x -d 'only the message with this id'
-complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --where' -l where -x -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
+complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --where' -l where -x -a 'headers \'headers["x-death"]\' \'headers["x-rmq-reason"]\' body json exchange routingKey reason queue count age size id messageType' -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks -n --count' -l count -s n -x -d 'at most N matching messages'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --dry-run' -l dry-run -d 'only show what would go where'
@@ -672,24 +707,27 @@ complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --management-url' -l ma
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --to-url' -l to-url -x -d 'AMQP URL of another broker to send them to'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --edit' -l edit -d 'send the output of the program behind -- instead of each body; where it fails or prints nothing, the message stays'
 complete -c rmq -n '__rmq_at "dlx move"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'
+complete -c rmq -n '__rmq_argument "dlx move" 1' -a '(__rmq_names queue)'
+complete -c rmq -n '__rmq_argument "dlx move" 2' -a '(__rmq_names queue)'
 
 # rmq dlx export
 complete -c rmq -n '__rmq_at "dlx export"' -l reason -x -d 'only messages whose last death has this reason: rejected, expired, maxlen, delivery_limit'
-complete -c rmq -n '__rmq_at "dlx export"' -l from-queue -x -d 'only messages that died last in this queue'
+complete -c rmq -n '__rmq_at "dlx export"' -l from-queue -x -a '(__rmq_names queue)' -d 'only messages that died last in this queue'
 complete -c rmq -n '__rmq_at "dlx export"' -l header -s H -x -d 'only messages with this header; K:=JSON for typed values'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --older-than' -l older-than -x -d 'only messages that died more than DURATION ago'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only messages that died within the last DURATION'
 complete -c rmq -n '__rmq_at "dlx export"' -l id -x -d 'only the message with this id'
-complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --where' -l where -x -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
+complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --where' -l where -x -a 'headers \'headers["x-death"]\' \'headers["x-rmq-reason"]\' body json exchange routingKey reason queue count age size id messageType' -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -n --count' -l count -s n -x -d 'export at most N messages'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks -d --directory' -l directory -s d -x -a '(__fish_complete_directories)' -d 'the bundle: a new or empty directory'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --file-size' -l file-size -x -d 'begin another file of the bundle after this much (64mb)'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --select' -l select -d 'select the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx export"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "dlx export" 1' -a '(__rmq_names queue)'
 
 # rmq dlx import
-complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks -q --queue' -l queue -s q -x -d 'send all of them to this queue; without it, each to the exchange and with the key it had'
+complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks -q --queue' -l queue -s q -x -a '(__rmq_names queue)' -d 'send all of them to this queue; without it, each to the exchange and with the key it had'
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --again' -l again -d 'also publish what an earlier import of this bundle published there'
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --keep-broker-headers' -l keep-broker-headers -d 'also publish headers that a broker wrote, such as x-delivery-count'
 complete -c rmq -n '__rmq_at "dlx import"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
@@ -703,24 +741,25 @@ complete -c rmq -n '__rmq_argument "dlx import" 1' -a '(__fish_complete_director
 
 # rmq dlx purge
 complete -c rmq -n '__rmq_at "dlx purge"' -l reason -x -d 'only messages whose last death has this reason: rejected, expired, maxlen, delivery_limit'
-complete -c rmq -n '__rmq_at "dlx purge"' -l from-queue -x -d 'only messages that died last in this queue'
+complete -c rmq -n '__rmq_at "dlx purge"' -l from-queue -x -a '(__rmq_names queue)' -d 'only messages that died last in this queue'
 complete -c rmq -n '__rmq_at "dlx purge"' -l header -s H -x -d 'only messages with this header; K:=JSON for typed values'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --older-than' -l older-than -x -d 'only messages that died more than DURATION ago'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --newer-than' -l newer-than -x -d 'only messages that died within the last DURATION'
 complete -c rmq -n '__rmq_at "dlx purge"' -l id -x -d 'only the message with this id'
-complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --where' -l where -x -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
+complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --where' -l where -x -a 'headers \'headers["x-death"]\' \'headers["x-rmq-reason"]\' body json exchange routingKey reason queue count age size id messageType' -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks -n --count' -l count -s n -x -d 'remove at most N messages'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --export-to' -l export-to -x -a '(__fish_complete_directories)' -d 'a new bundle that gets the messages before they are removed'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --force' -l force -d 'read even where that may cost messages their last delivery'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --select' -l select -d 'select the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "dlx purge" 1' -a '(__rmq_names queue)'
 
 # rmq ping
 complete -c rmq -n '__rmq_at "ping"; and __rmq_lacks --timeout' -l timeout -x -d 'exit 124 when there is no answer by then'
 
 # rmq wait
-complete -c rmq -n '__rmq_at "wait"' -l queue -x -d 'until this queue exists; the conditions below are for each of them'
-complete -c rmq -n '__rmq_at "wait"' -l exchange -x -d 'until this exchange exists'
+complete -c rmq -n '__rmq_at "wait"' -l queue -x -a '(__rmq_names queue)' -d 'until this queue exists; the conditions below are for each of them'
+complete -c rmq -n '__rmq_at "wait"' -l exchange -x -a '(__rmq_names exchange)' -d 'until this exchange exists'
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --consumers' -l consumers -x -d 'until each queue has N consumers or more'
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --messages' -l messages -x -d 'until each queue has N messages or more that are ready'
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --empty' -l empty -d 'until no message is ready'
@@ -744,6 +783,8 @@ complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --port' -l port -x 
 
 # rmq completion
 complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --write' -l write -x -a '(__fish_complete_directories)' -d 'write the scripts for all shells into a directory'
+complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --names' -l names -x -a 'queue exchange' -d 'what the scripts ask for: the names of the broker, as the management API tells within half a second'
+complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "completion" 1' -a 'bash zsh fish'
 
 # rmq help

@@ -70,7 +70,8 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   let code: number;
   try {
     const execute = await command.prepare(own);
-    if (command.connects === false) refuseUrl(command, globals);
+    const { connects } = command;
+    if (connects === false || connects?.(own) === false) refuseUrl(command, globals);
     const { connectionOf } = await import('./connection.ts');
     const context: Context = {
       connection: await connectionOf(globals, io, {

@@ -1,12 +1,14 @@
-import { defineCommand } from './command.ts';
+import { type Context, defineCommand } from './command.ts';
+import type { Named } from './completion/names.ts';
 import { SHELLS } from './completion/shell.ts';
 import { argument, choice, text } from './flags/flag.ts';
+import { managementExtras, managementPlace } from './flags/globals.ts';
 
 const help = 'the shell: bash, zsh or fish';
 
 export const completionCommand = defineCommand({
   path: ['completion'],
-  connects: false,
+  connects: ({ names }) => names !== undefined,
   summary: 'print the completion script for a shell',
   examples: [
     ['source <(rmq completion bash)', 'completes rmq in this bash; in ~/.bashrc, in every one'],
@@ -16,7 +18,9 @@ export const completionCommand = defineCommand({
   inputs: {
     shell: { ...argument(help, { optional: true }), choices: SHELLS, decode: choice(SHELLS, help).decode },
     write: text('write the scripts for all shells into a directory', { value: 'DIR', completes: 'directory' }),
+    names: choice(['queue', 'exchange'], 'what the scripts ask for: the names of the broker, as the management API tells within half a second'),
   },
+  extras: managementExtras,
   load: async () => {
     // The table holds this command: it is there only when this one runs.
     const [{ CompletionConfig }, { completionScript, writeScripts }, { commands, groups }, { describedGlobals }] = await Promise.all([
@@ -27,7 +31,13 @@ export const completionCommand = defineCommand({
     ]);
     return {
       config: CompletionConfig,
-      run: async ({ shell, write }, { results }) => {
+      run: async ({ shell, write, names }, context, { managementUrl }) => {
+        const { results } = context;
+        if (names !== undefined) {
+          const found = await findNames(names, managementUrl, context);
+          if (found.length > 0) await results.report({ names: found }, found.join('\n'));
+          return undefined;
+        }
         const described = await Promise.all(commands.map(async (command) => ({ ...command, inputs: await command.described() })));
         const globals = await describedGlobals();
         const scriptFor = (one: (typeof SHELLS)[number]): string => completionScript(one, described, groups, globals);
@@ -40,3 +50,26 @@ export const completionCommand = defineCommand({
     };
   },
 });
+
+/** Nothing where nobody answers in time: what cannot be completed is typed. */
+async function findNames(named: Named, managementUrl: string | undefined, context: Context): Promise<readonly string[]> {
+  const [{ NAMES_TIMEOUT, namesOf }, { managementBesideBroker }] = await Promise.all([import('./completion/names.ts'), import('../patterns/management.ts')]);
+  const { connection, env, signal } = context;
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const passed = new Promise<readonly string[]>((resolve) => {
+    timer = setTimeout(() => {
+      late.abort();
+      resolve([]);
+    }, NAMES_TIMEOUT);
+  });
+  const ask = async (): Promise<readonly string[]> => {
+    const api = managementBesideBroker(connection, managementPlace(managementUrl, context), AbortSignal.any([signal, late.signal]));
+    return namesOf(api, connection.url[0] === undefined ? '' : new URL(connection.url[0]).username, named, env);
+  };
+  try {
+    return await Promise.race([ask().catch(() => []), passed]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -141,6 +141,8 @@ const REAL: readonly (readonly [line: string, offered: readonly string[], not?: 
   ['rmq --quiet publish --qu', ['--queue'], ['--quiet']],
   ['rmq publish -- --', [], ['--queue', '--url']],
   ['rmq completion ', ['bash', 'zsh', 'fish']],
+  ['rmq completion --names ', ['queue', 'exchange']],
+  ['rmq dlx inspect q --where ', ['headers["x-death"]', 'reason', 'json']],
   ['rmq completion --write ', ['inbox'], ['notes']],
 ];
 

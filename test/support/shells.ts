@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FILES, type Shell } from '../../src/commands/completion/shell.ts';
 
+const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
+
 const ARGV = { bash: ['bash', '--norc', '--noprofile'], zsh: ['zsh', '-f'], fish: ['fish', '--no-config'] } satisfies Record<Shell, string[]>;
 
 /** Words with their descriptions; bash shows none. */
@@ -16,9 +18,9 @@ export function isOnPath(shell: Shell): boolean {
 
 /**
  * What a real shell offers for each line, with this completion script, in a directory that holds the file `notes` and
- * the directory `inbox`. A value behind `--flag=` comes without the flag.
+ * the directory `inbox`. A value behind `--flag=` comes without the flag. With an environment, the shell finds the built rmq on its PATH.
  */
-export function complete(shell: Shell, script: string, lines: readonly string[]): Map<string, Offer> {
+export function complete(shell: Shell, script: string, lines: readonly string[], env?: Readonly<Record<string, string | undefined>>): Map<string, Offer> {
   const directory = mkdtempSync(join(tmpdir(), 'rmq-completion-'));
   try {
     const work = join(directory, 'work');
@@ -26,13 +28,22 @@ export function complete(shell: Shell, script: string, lines: readonly string[])
     writeFileSync(join(work, 'notes'), '');
     // A program that no other name begins like, to be completed as a command.
     writeFileSync(join(directory, 'rmq-completion-test-handler'), '#!/bin/sh\n', { mode: 0o755 });
+    if (env !== undefined) writeFileSync(join(directory, 'rmq'), `#!/bin/sh\nexec ${process.execPath} ${BIN} "$@"\n`, { mode: 0o755 });
     const file = join(directory, FILES[shell]);
     writeFileSync(file, script);
     const [program = shell, ...flags] = ARGV[shell];
     const driver = fileURLToPath(new URL(`complete.${shell}`, import.meta.url));
     const { status, stdout, stderr } = spawnSync(program, [...flags, driver, shell === 'zsh' ? directory : file, ...lines], {
       cwd: work,
-      env: { PATH: `${directory}:${process.env['PATH']}`, HOME: directory, TMPDIR: directory, TERM: 'xterm', LC_ALL: 'C.UTF-8' },
+      env: {
+        PATH: `${directory}:${process.env['PATH']}`,
+        HOME: directory,
+        TMPDIR: directory,
+        TERM: 'xterm',
+        LC_ALL: 'C.UTF-8',
+        LD_LIBRARY_PATH: process.env['LD_LIBRARY_PATH'],
+        ...env,
+      },
       encoding: 'utf8',
       timeout: 60_000,
     });

@@ -1,4 +1,4 @@
-import { commandArgument, type Grammar, type Level, type Option, quoted, type Value } from './grammar.ts';
+import { BROKER_FLAGS, commandArgument, type Grammar, type Level, type Option, quoted, type Value } from './grammar.ts';
 
 /** Everything that bash has to know stands in two `case` tables; the functions below them walk the line. */
 export function bashScript({ levels, globals }: Grammar): string {
@@ -136,6 +136,7 @@ _rmq_offer_flags() {
 _rmq_offer_values() {
   local choices source choice
   _rmq_values "$1"
+  [[ $source != queue && $source != exchange ]] || mapfile -t choices < <(_rmq_names "$source")
   for choice in "\${choices[@]}"; do
     printf -v choice %q "$choice"
     _rmq_offer "$2$choice"
@@ -153,6 +154,24 @@ _rmq_offer_values() {
       ;;
     command) mapfile -t COMPREPLY < <(compgen -c -- "$current") ;;
   esac
+}
+
+# Prints the names that the broker of the line has; nothing where they cannot be known at once.
+_rmq_names() {
+  local -a via
+  local -i at
+  local quotes=$'[\\"\\'\\\\\\\\]'
+  for ((at = 1; at < \${#words[@]} - 1; at++)); do
+    case \${words[at]} in
+      ${BROKER_FLAGS.join(' | ')}) via+=("\${words[at]}" "\${words[at + 1]//$quotes/}") ;;
+      ${BROKER_FLAGS.filter((flag) => flag.startsWith('--'))
+        .map((flag) => `${flag}=*`)
+        .join(' | ')}) via+=("\${words[at]//$quotes/}") ;;
+      --insecure) via+=(--insecure) ;;
+      --) break ;;
+    esac
+  done
+  command rmq completion --names "$1" --quiet "\${via[@]}" </dev/null 2>/dev/null
 }
 
 # Completes the command that begins at this index of COMP_WORDS.

@@ -1,4 +1,4 @@
-import { commandArgument, type Grammar, type Level, type Option, spellings, type Value } from './grammar.ts';
+import { BROKER_FLAGS, commandArgument, type Grammar, type Level, type Option, spellings, type Value } from './grammar.ts';
 
 /** One `complete` line for each word that can be offered, with a condition that looks at the line before it. */
 export function fishScript({ levels, globals }: Grammar): string {
@@ -72,7 +72,8 @@ function line(condition: string, offer: string): string {
 
 function valueOffer({ choices, completes }: Value): string {
   if (choices.length > 0) return `-a ${quoted(choices.map((choice) => (/^[\w.-]+$/.test(choice) ? choice : quoted(choice))).join(' '))}`;
-  return completes === undefined ? '' : { file: '-F', directory: "-a '(__fish_complete_directories)'", command: "-a '(__fish_complete_command)'" }[completes];
+  if (completes === undefined || completes === 'file') return completes === undefined ? '' : '-F';
+  return `-a '(${{ directory: '__fish_complete_directories', command: '__fish_complete_command', queue: '__rmq_names queue', exchange: '__rmq_names exchange' }[completes]})'`;
 }
 
 function everyName(option: Option): string {
@@ -177,6 +178,26 @@ function __rmq_runs -a path
     test "$__rmq_path" = "$path"; or return
     test $__rmq_running = 1; and return
     not set -q __rmq_awaited[1]; and test (math $__rmq_count + 1) = $__rmq_command
+end
+
+# Prints the names that the broker of the line has; nothing where they cannot be known at once.
+function __rmq_names -a named
+    set -l line (commandline -opc)
+    set -l via
+    while set -q line[1]
+        switch $line[1]
+            case ${BROKER_FLAGS.join(' ')}
+                set -q line[2]; and set -a via $line[1..2]
+            case ${BROKER_FLAGS.filter((flag) => flag.startsWith('--'))
+              .map((flag) => `'${flag}=*'`)
+              .join(' ')} --insecure
+                set -a via $line[1]
+            case --
+                break
+        end
+        set -e line[1]
+    end
+    command -q rmq; and command rmq completion --names $named --quiet $via </dev/null 2>/dev/null
 end
 
 function __rmq_complete_command

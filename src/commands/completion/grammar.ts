@@ -1,12 +1,13 @@
 import { type Command, type CommandGroup, longName, spelling } from '../command.ts';
 import type { Argument, Completes, Flag } from '../flags/flag.ts';
+import { NAMED, type Named } from './names.ts';
 
 /** What a shell can offer for a value. */
 export interface Value {
   /** The placeholder of the help. */
   readonly name: string;
   readonly choices: readonly string[];
-  readonly completes?: Completes;
+  readonly completes?: Completes | Named;
 }
 
 /** A flag as it is typed. */
@@ -91,9 +92,18 @@ function positionalOf(key: string, argument: Argument<unknown>): Positional {
   return { ...offeredFor(spelling(key, argument), argument), help: onOneLine(help), optional, rest };
 }
 
-function offeredFor(name: string, { choices = [], completes }: Flag<unknown> | Argument<unknown>): Value {
-  return { name, choices, ...(completes !== undefined && { completes }) };
+function offeredFor(name: string, { choices, suggests = [], completes }: Flag<unknown> | Argument<unknown>): Value {
+  const source = completes ?? namedBy(name);
+  return { name, choices: choices ?? suggests, ...(source !== undefined && { completes: source }) };
 }
+
+/** What is called `QUEUE`, `TO_QUEUE` or `EXCHANGE` in the help. */
+function namedBy(placeholder: string): Named | undefined {
+  return NAMED.find((named) => placeholder.split('_').at(-1) === named.toUpperCase());
+}
+
+/** Flags that say which broker it is: a line's own are handed on when names are asked for. */
+export const BROKER_FLAGS = ['--url', '--uri', '-u', '--url-file', '--management-url', '--cacert', '--cert', '--key', '--passphrase-file', '--servername'];
 
 function onOneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();

@@ -7,12 +7,13 @@ import type { Flag } from '../flags/flag.ts';
 import { bashScript } from './bash.ts';
 import { fishScript } from './fish.ts';
 import { grammarOf } from './grammar.ts';
+import { NAMED } from './names.ts';
 import { FILES, SHELLS, type Shell } from './shell.ts';
 import { zshScript } from './zsh.ts';
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript } satisfies Record<Shell, unknown>;
 
-/** The completion script for a shell. It holds the whole table, so that completing a line never starts rmq. */
+/** The completion script for a shell. It holds the whole table: only the names of queues and exchanges are asked of rmq. */
 export function completionScript(
   shell: Shell,
   commands: readonly Command[],
@@ -49,5 +50,6 @@ export const CompletionConfig = z
   .strictObject({
     shell: z.optional(z.enum(SHELLS)),
     write: z.optional(z.string().check(z.minLength(1))),
+    names: z.optional(z.enum(NAMED)),
   })
-  .check(z.refine(({ shell, write }) => (shell === undefined) !== (write === undefined), { error: 'either SHELL or --write DIR is needed' }));
+  .check(z.refine((given) => Object.values(given).filter((one) => one !== undefined).length === 1, { error: 'either SHELL or --write DIR is needed' }));

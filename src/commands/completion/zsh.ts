@@ -1,4 +1,4 @@
-import { commandArgument, type Grammar, type Level, type Option, type Positional, quoted, restStart, spellings, type Value } from './grammar.ts';
+import { BROKER_FLAGS, commandArgument, type Grammar, type Level, type Option, type Positional, quoted, restStart, spellings, type Value } from './grammar.ts';
 
 /** A table of what `_arguments` and `_describe` are to be told at each level, and one function that walks down the levels. */
 export function zshScript({ levels, globals }: Grammar): string {
@@ -12,6 +12,25 @@ __rmq_level() {
 ${levels.map(levelCase).join('\n')}
     (*) return 1 ;;
   esac
+}
+
+# Offers the names that the broker of the line has; nothing where they cannot be known at once.
+__rmq_names() {
+  local -a via found expl
+  local -i at
+  for (( at = 2; at < $#typed; at++ )); do
+    case $typed[at] in
+      (${BROKER_FLAGS.join('|')}) via+=("$typed[at]" "\${(Q)typed[at+1]}") ;;
+      (${BROKER_FLAGS.filter((flag) => flag.startsWith('--'))
+        .map((flag) => `${flag}=*`)
+        .join('|')}) via+=("\${(Q)typed[at]}") ;;
+      (--insecure) via+=(--insecure) ;;
+      (--) break ;;
+    esac
+  done
+  found=("\${(@f)$(command rmq completion --names $1 --quiet "$via[@]" </dev/null 2>/dev/null)}")
+  found=("\${(@)found:#}")
+  (( $#found )) && _wanted names expl $1 compadd -a found
 }
 
 # Completes the command behind --, when the cursor stands there.
@@ -50,6 +69,7 @@ __rmq_complete() {
 }
 
 _rmq() {
+  local -a typed=("$words[@]")
   local -a globals=(
 ${globals
   .flatMap(optionSpecs)
@@ -106,7 +126,9 @@ function positionalSpecs(positionals: readonly Positional[]): string[] {
 /** What `_arguments` does for a value; a lone space only shows the message. */
 function action({ choices, completes }: Value): string {
   if (choices.length > 0) return `(${choices.map((choice) => escaped(choice, /[^\w.,/+-]/g)).join(' ')})`;
-  return completes === undefined ? ' ' : { file: '_files', directory: '_files -/', command: '_command_names -e' }[completes];
+  return completes === undefined
+    ? ' '
+    : { file: '_files', directory: '_files -/', command: '_command_names -e', queue: ' __rmq_names queue', exchange: ' __rmq_names exchange' }[completes];
 }
 
 function message(text: string): string {

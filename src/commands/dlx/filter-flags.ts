@@ -4,10 +4,29 @@ import { quote } from '../../model/text.ts';
 import { duration, type Flag, fields, text, texts } from '../flags/flag.ts';
 
 /** A second expression instead of the first would match other messages than those asked for. */
-const where = text('only messages for which this CEL expression is true, such as json.total > 99.5', {
-  value: 'EXPR',
-  twice: 'join the expressions with && or ||',
-});
+const where = {
+  ...text('only messages for which this CEL expression is true, such as json.total > 99.5', {
+    value: 'EXPR',
+    twice: 'join the expressions with && or ||',
+  }),
+  // Names of headers that brokers and rmq write; those of programs are in messages, and a look would cost them something.
+  suggests: [
+    'headers',
+    'headers["x-death"]',
+    'headers["x-rmq-reason"]',
+    'body',
+    'json',
+    'exchange',
+    'routingKey',
+    'reason',
+    'queue',
+    'count',
+    'age',
+    'size',
+    'id',
+    'messageType',
+  ],
+};
 
 /** Several at a time: `a,b` is `a` and `b`. */
 export const commas = (flag: Flag<string[]>): Flag<string[]> => ({

@@ -13,6 +13,8 @@ interface Input<T> {
   /** The placeholder of the value in the help; a switch has none. */
   readonly value?: string;
   readonly choices?: readonly string[];
+  /** What a shell offers, though it may be something else too. */
+  readonly suggests?: readonly string[];
   readonly completes?: Completes;
   /** True when it may be given more than once; `decode` then sees every occurrence, in order. */
   readonly repeatable?: boolean;
