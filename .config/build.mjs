@@ -8,7 +8,6 @@ import { writeNotices } from './notices.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 const shared = { bundle: true, platform: 'node', target: 'node20', legalComments: 'none', logLevel: 'warning' };
-const wrapped = { banner: { js: '(function (exports, require, module, __filename, __dirname) {' }, footer: { js: '})' } };
 
 /** amqplib loads node:tls with every connection; most are plain, and it costs 3 ms of a start. */
 const lazyTls = {
@@ -22,6 +21,28 @@ const lazyTls = {
     });
   },
 };
+
+/** What Node loads for a millisecond each, and most runs never call. */
+const rarelyCalled = ['node:assert', 'node:child_process', 'node:v8'];
+/** What holds needs nothing of it: amqplib asks on every connection. */
+const assertions =
+  'Object.defineProperties((holds,...why)=>holds||load()(holds,...why),' +
+  '{...Object.getOwnPropertyDescriptors(lazy),equal:{value:(one,other,...why)=>one===other||load().equal(one,other,...why)}})';
+const lazyNode = {
+  name: 'lazy-node',
+  setup({ onResolve, onLoad }) {
+    const wanted = new RegExp(`^(${rarelyCalled.join('|')})$`);
+    onResolve({ filter: wanted }, ({ path, namespace }) => (namespace === 'lazy-node' ? { path, external: true } : { path, namespace: 'lazy-node' }));
+    onLoad({ filter: wanted, namespace: 'lazy-node' }, async ({ path }) => {
+      const getters = Object.keys((await import(path)).default).map((name) => `get ${name}(){return load().${name}}`);
+      const lazy = `const load=()=>require('${path}');const lazy={${getters}};`;
+      return { contents: `${lazy}module.exports=${path === 'node:assert' ? assertions : 'lazy'}` };
+    });
+  },
+};
+
+/** The clock of node:perf_hooks takes as long to load; this one is there, and as steady. */
+const clock = 'const monotonic = () => { const [s, ns] = process.hrtime(); return s * 1e3 + ns / 1e6; };';
 
 const packageJson = JSON.parse(readFileSync('package.json', 'utf8'));
 const boot = (name) => ({
@@ -43,9 +64,10 @@ const bundles = [
     format: 'cjs',
     minifySyntax: true,
     minifyWhitespace: true,
-    ...wrapped,
-    plugins: [lazyTls],
-    define: { 'import.meta.dirname': '__dirname' },
+    banner: { js: `(function (exports, require, module, __filename, __dirname) {${clock}` },
+    footer: { js: '})' },
+    plugins: [lazyTls, lazyNode],
+    define: { 'import.meta.dirname': '__dirname', 'performance.now': 'monotonic' },
   },
   // The language of expressions is in a file of its own, loaded when one is used.
   {
