@@ -70,9 +70,9 @@ function formatTerms({ terms, isStacked }: Extract<Block, { kind: 'terms' }>, co
 
 function formatTable({ head, rows }: Extract<Block, { kind: 'table' }>, width: number, ink: Ink | undefined): string[] {
   const all = [head, ...rows];
-  const columns = head.map((_, column) => all.map((row) => wrap(row[column] ?? [], Number.POSITIVE_INFINITY, undefined)[0] ?? ''));
-  const widths = columns.map((cells) => Math.max(...cells.map(textWidth), 1));
-  const least = columns.map((cells) => Math.max(...cells.flatMap((cell) => cell.split(' ').map(textWidth)), 1));
+  const words = head.map((_, column) => all.map((row) => wordsOf(row[column] ?? [], ink).map(({ length }) => length)));
+  const widths = words.map((cells) => Math.max(...cells.map((lengths) => lengths.reduce((sum, one) => sum + one + 1, -1)), 1));
+  const least = words.map((cells) => Math.max(...cells.flat(), 1));
   const excess = (): number => widths.reduce((sum, one) => sum + one, (widths.length - 1) * GAP) - width;
   while (excess() > 0) {
     // The widest column gives way, as long as its words fit.
@@ -113,7 +113,7 @@ export function linkTarget({ text, link = '' }: Span): string | undefined {
 }
 
 /** Short code is not broken. */
-const WHOLE_CODE = 32;
+const WHOLE_CODE = 24;
 
 /** Wraps spans to lines of at most so many columns; a longer word stands alone. */
 function wrap(spans: readonly Span[], width: number, ink: Ink | undefined): string[] {
