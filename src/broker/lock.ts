@@ -49,7 +49,7 @@ function made(target: string, path: string): boolean {
 }
 
 /**
- * Moves a lock of a dead process out of the way. Between the look and the move somebody else may have done so and taken the
+ * Moves a lock of a dead process out of the way. Between the look and the move another process may have done so and taken the
  * lock; what was moved is therefore looked at again, and put back when its owner lives.
  */
 function removedStale(path: string, aside: string): boolean {
@@ -58,7 +58,7 @@ function removedStale(path: string, aside: string): boolean {
     renameSync(path, aside);
     if (isHeld(aside)) made(readlinkSync(aside), path);
   } catch {
-    // Somebody else was faster.
+    // Another process was faster.
   }
   rmSync(aside, { force: true });
   return true;

@@ -21,7 +21,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 
 /** Files that are kept; the oldest make room. */
 const MOST = 24;
-/** V8 runs what stands there: nobody else may write it. */
+/** V8 runs its content: only this user may write it. */
 const WRITABLE_BY_OTHERS = 0o022;
 
 /** Where the cache of this command line is, for this bundle and this V8; undefined when there is no place for it. */
@@ -76,7 +76,7 @@ export function writeCache(place: string, compiled: () => Buffer): void {
   }
 }
 
-/** Makes the directory and room in it; false where it would be somebody else's, such as below the home of whoever called sudo. */
+/** Makes the directory and room in it; false where it would be another user's, such as below the home of the user who called sudo. */
 function prepare(directory: string): boolean {
   const missing: string[] = [];
   let there = directory;

@@ -10,7 +10,7 @@ import { whenLeaving } from './process-group.ts';
 const BATCH = 24;
 const FEW = 8;
 
-/** The descriptors of both ends; whoever takes the pipe closes them. */
+/** The descriptors of both ends; the taker of the pipe closes them. */
 export interface Pipe {
   readonly reading: number;
   readonly writing: number;

@@ -1,4 +1,4 @@
-/** A promise that somebody else settles. */
+/** A promise with the functions that settle it. */
 export interface Deferred<T> {
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;
@@ -12,7 +12,7 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve };
 }
 
-/** What comes of an operation; undefined when it takes longer than so many milliseconds. No timer is left behind. */
+/** The result of an operation; undefined when it takes longer than this many milliseconds. Leaves no timer behind. */
 export async function within<T>(milliseconds: number, operation: Promise<T>): Promise<T | undefined> {
   const late = deferred<undefined>();
   const timer = setTimeout(() => late.resolve(undefined), milliseconds);

@@ -10,7 +10,7 @@ import { checkedOptions } from './options.ts';
 const secret = z.optional(z.custom<AskForSecret>((value) => typeof value === 'function', { error: 'must be a function that resolves with it' }));
 const filePath = z.optional(z.string().check(z.minLength(1)));
 
-/** How to reach a broker, and how long to go on trying. Durations are milliseconds. */
+/** How to reach a broker, and how long to keep trying. Durations are milliseconds. */
 export const ConnectionConfig = z.strictObject({
   /** `amqp://` or `amqps://` URLs; with several, each is tried in turn. */
   url: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
@@ -21,20 +21,20 @@ export const ConnectionConfig = z.strictObject({
    * the time until it expires has passed.
    */
   token: secret,
-  /** For one address: until the broker has accepted the login. Absent: what the URL says, else 10 s. */
+  /** For one address, until the broker has accepted the login. Absent: as the URL says, else 10 s. */
   connectTimeout: z.optional(milliseconds()),
-  /** How long to go on trying before the first success; absent: one round over all addresses, or `connectAttempts`. */
+  /** How long to keep trying before the first success; absent: one round over all addresses, or `connectAttempts`. */
   wait: z.optional(milliseconds()),
   /** Rounds over all addresses before the first success; absent: one, or as many as fit into `wait`. */
   connectAttempts: z.optional(z.int().check(z.minimum(1), z.maximum(1_000_000))),
   /**
-   * Rounds of reconnecting over all addresses until a connection was of use (something was confirmed, acknowledged or answered on it) or has lived for
-   * 10 s; beyond them it is given up. Absent: 12, and for a run that has no end of its own for ever.
+   * Rounds of reconnecting over all addresses before giving up. The count begins anew when a connection was of use (something was confirmed, acknowledged or answered on it) or lived for
+   * 10 s. Absent: 12, and no limit for a run without an end of its own.
    */
   maxReconnects: z.optional(z.int().check(z.minimum(0), z.maximum(1_000_000))),
   /** False: a lost connection is given up at once. */
   reconnect: z._default(z.boolean(), true),
-  /** The shortest pause before an attempt to connect again, and the longest; a random one above the shortest, which may be longer each time. */
+  /** The shortest and the longest pause before connecting again; a random one in between, which may grow with each attempt. */
   reconnectDelay: z._default(
     z
       .strictObject({ from: milliseconds(0), to: milliseconds(0) })
@@ -42,8 +42,8 @@ export const ConnectionConfig = z.strictObject({
     { from: 0, to: 30_000 },
   ),
   /**
-   * Interval, in whole seconds; a peer that is silent for two of them is taken for dead. 0 turns heartbeats off.
-   * Absent: what the URL says, else 60 s.
+   * Interval in whole seconds; a peer that is silent for two of them counts as dead. 0 turns heartbeats off.
+   * Absent: as the URL says, else 60 s.
    */
   heartbeat: z.optional(
     z.int().check(
@@ -52,11 +52,11 @@ export const ConnectionConfig = z.strictObject({
       }),
     ),
   ),
-  /** How long an alarm of the broker may block publishing before the run is given up. */
+  /** How long an alarm of the broker may block publishing before the run gives up. */
   blockedTimeout: z._default(milliseconds(), 300_000),
-  /** How long the broker may leave a question unanswered, such as a declaration, and send nothing else; then the connection counts as lost. */
+  /** How long the broker may leave a question unanswered, such as a declaration, while it sends nothing else; then the connection counts as lost. */
   answerTimeout: z._default(milliseconds(), 30_000),
-  /** Bytes that the body of a message may have that is received: it is held in memory. A larger one ends the run. */
+  /** The largest body to receive, in bytes: it is held in memory. A larger one ends the run. */
   maxMessageSize: z._default(z.int().check(z.minimum(1), z.maximum(4_000_000_000)), 134_217_728),
   /** PEM files. */
   cacert: filePath,
@@ -64,18 +64,18 @@ export const ConnectionConfig = z.strictObject({
   key: filePath,
   /** A file with the passphrase of the key. */
   passphraseFile: filePath,
-  /** The name that the broker's certificate must carry, where it is not the host's. */
+  /** The name that the broker's certificate must carry, where it is not the host name. */
   servername: filePath,
-  /** True: any certificate will do. */
+  /** True: accepts any certificate. */
   insecure: z._default(z.boolean(), false),
-  /** The connection's name, as the management page shows it. */
+  /** The connection's name on the management page. */
   name: z.optional(z.string().check(z.minLength(1))),
 });
 
 export type ConnectionConfig = z.output<typeof ConnectionConfig>;
 
 /**
- * Opens a session. Its config and its URLs are checked here; the network is touched later.
+ * Opens a session. Its config and its URLs are checked now; it connects later.
  *
  * @throws Failure `usage` for wrong options, or a URL that cannot be read
  */

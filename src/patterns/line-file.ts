@@ -5,12 +5,12 @@ import { Failure, type FailureKind } from '../model/failure.ts';
 export interface LineFile {
   /** Adds a line; `written` is called once it is on the disk. */
   readonly add: (line: string, written?: () => void) => void;
-  /** Resolves once everything that was added is written, or cannot be. */
+  /** Resolves once everything added is written, or has failed. */
   readonly written: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
-/** How people are told of the file. */
+/** How messages name the file. */
 interface Naming {
   /** As in "the journal". */
   readonly what: string;
@@ -21,7 +21,7 @@ interface Naming {
 const NEWLINE = 10;
 
 /**
- * Opens a file of lines; what stands in it stays. A failure to write goes to `onFailure`, and nothing is `written` any more.
+ * Opens a file of lines; its content stays. `onFailure` gets a write failure, and `written` is not called after that.
  *
  * @throws Failure `io`, or what the naming says where there is no such directory
  */
@@ -54,7 +54,7 @@ export async function openLineFile(path: string, naming: Naming, onFailure: (fai
     add: (line, written) => {
       lines.push(`${line}\n`);
       if (written !== undefined) waiting.push(written);
-      // In a turn of its own: what is confirmed together is written together.
+      // In the next turn: lines that are confirmed together are written together.
       writing ??= new Promise((resolve) => setImmediate(resolve)).then(write);
     },
     written: async () => writing,
@@ -65,14 +65,14 @@ export async function openLineFile(path: string, naming: Naming, onFailure: (fai
   };
 }
 
-/** What is no file, such as a pipe, has nothing to be synchronised. */
+/** A file that is not a regular one, such as a pipe, need not be synchronised. */
 async function synced(file: FileHandle): Promise<void> {
   await file.datasync().catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EINVAL') throw error;
   });
 }
 
-/** A line that a run could not finish must not spoil the first one of this run. */
+/** An unfinished line of an earlier run must not spoil the first line of this one. */
 async function opened(path: string, { what, withoutDirectory }: Naming): Promise<FileHandle> {
   try {
     const file = await open(path, 'a+', 0o600);

@@ -9,20 +9,20 @@ import { keepPassword } from '../model/secrets.ts';
 import { ConnectionConfig } from './connection.ts';
 import { checkedOptions } from './options.ts';
 
-/** Where the management API is said to be. */
+/** The address of the management API. */
 export interface ManagementPlace {
-  /** Undefined: where it usually is, on the host of the broker's URL. */
+  /** Undefined: the usual one, on the host of the broker's URL. */
   readonly url: string | undefined;
-  /** True: the user has named it for this run. */
+  /** True: the user gave it for this run. */
   readonly asked: boolean;
 }
 
 const ANSWER_TIMEOUT = 10_000;
-/** A place that is only guessed must not hold up a run that can do without. */
+/** Milliseconds: an address that is only a guess must not hold up a run that can do without. */
 const GUESS_TIMEOUT = 2_000;
 
 /**
- * The management API beside a broker: as the user, and in the vhost, of its first URL. Nothing is asked yet.
+ * The management API beside a broker: with the user and the vhost of its first URL. It asks nothing yet.
  *
  * @throws Failure `usage` for a URL that cannot be read
  */
@@ -46,7 +46,7 @@ export function managementBesideBroker(
   return openManagementApi({ url: place.url ?? usual, username, password, vhost, timeout, signal, tls: (of) => tlsBeside(config, address, of) });
 }
 
-/** The certificates of the connection hold for the management API too; the name that an AMQP URL gives is that of its own host. */
+/** The certificates of the connection are used for the management API too; the server name of an AMQP URL is that of its own host. */
 async function tlsBeside(config: ConnectionConfig, { servername, ...address }: Address, host: string): Promise<ManagementTls> {
   const { tlsOptions } = await import('../amqp/connection/tls.ts');
   const own = { ...address, tls: true, host, servername: host === address.host ? servername : undefined };
@@ -54,9 +54,9 @@ async function tlsBeside(config: ConnectionConfig, { servername, ...address }: A
 }
 
 /**
- * The management API for one who can do without: undefined where it does not answer, or belongs to another broker.
+ * The management API for a run that can do without: undefined where it does not answer, or belongs to another broker.
  *
- * @throws Failure when the user has named the place, and it cannot be used
+ * @throws Failure when the user gave the address, and it cannot be used
  */
 export async function managementIfThere(
   config: ConnectionConfig,
@@ -72,18 +72,18 @@ export async function managementIfThere(
     if (place.asked) {
       throw new Failure('usage', `the management API at ${api.root} belongs to another broker ("${cluster}") than the URL ("${connection.cluster}")`);
     }
-    emit({ kind: 'detail', text: `the management API at ${api.root} belongs to another broker; going on without` });
+    emit({ kind: 'detail', text: `the management API at ${api.root} belongs to another broker; continuing without it` });
   } catch (error) {
     if (!(error instanceof Failure) || place.asked || signal.aborted) throw error;
-    emit({ kind: 'detail', text: `going on without the management API: ${error.message}` });
+    emit({ kind: 'detail', text: `continuing without the management API: ${error.message}` });
   }
   return undefined;
 }
 
-/** Finds the management API once, when it is first asked for; see {@link managementIfThere}. */
+/** Finds the management API once, at the first question; see {@link managementIfThere}. */
 export type FindManagementApi = (connection: Connection) => Promise<ManagementApi | undefined>;
 
-/** For several questions that can do without an answer. */
+/** For questions whose answers are not needed. */
 export function managementFinder(config: ConnectionConfig, place: ManagementPlace, emit: Emit, signal: AbortSignal): FindManagementApi {
   let api: Promise<ManagementApi | undefined> | undefined;
   return (connection) => {
@@ -93,13 +93,13 @@ export function managementFinder(config: ConnectionConfig, place: ManagementPlac
 }
 
 /**
- * The management API for a program that inspects or replays dead letters: it knows which origins can be true. It is found at this URL, or where it usually
- * is beside the broker of the connection; a run that finds none goes on without.
+ * The management API for a program that inspects or replays dead letters: it knows which origins can be true. It is found at this URL, or at the usual
+ * address beside the broker; a run that finds none continues without it.
  *
  * @throws Failure `usage` for a wrong connection or URL; later, where the URL is given and cannot be used
  */
 export function managementApi(connection: ConnectionConfig, url?: string): FindManagementApi {
   const config = checkedOptions(ConnectionConfig, connection);
-  if (url !== undefined && typeof url !== 'string') throw new Failure('usage', 'the URL of the management API must be a text');
+  if (url !== undefined && typeof url !== 'string') throw new Failure('usage', 'the URL of the management API must be text');
   return managementFinder(config, { url, asked: url !== undefined }, () => undefined, new AbortController().signal);
 }

@@ -7,7 +7,7 @@ import { MAX_TIMER } from '../model/quantity.ts';
 /** A name as AMQP holds it: at most 255 bytes. */
 export const shortString = z.string().check(z.refine((text) => Buffer.byteLength(text) <= 255, { error: 'must have at most 255 bytes' }));
 
-/** A queue's name. RabbitMQ drops line breaks from it when it declares or deletes, and would then mean another queue. */
+/** A queue's name. RabbitMQ removes line breaks when it declares or deletes a queue, and would then use another name. */
 export const queueName = shortString.check(
   z.minLength(1),
   z.refine((text) => !/[\r\n]/.test(text), { error: 'must not hold line breaks' }),
@@ -29,7 +29,7 @@ export const fieldTable = z.custom<FieldTable>().check((given) => {
 /** A duration in milliseconds, as long as a timer can be. */
 export const milliseconds = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER));
 
-/** A name that no other run has: the time and 52 random bits, without the start-up cost of node:crypto. */
+/** A unique name: the time and 52 random bits, without the start-up cost of node:crypto. */
 export function uniqueId(): string {
   return `${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`;
 }

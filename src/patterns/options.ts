@@ -4,7 +4,7 @@ import { Failure } from '../model/failure.ts';
 import { isPlainObject, nearest, quote } from '../model/text.ts';
 
 /**
- * The options that a program gives to a function of the library, checked, with the defaults filled in; what a schema has parsed before stays as it is.
+ * Checks the options that a program gives to a function of the library, and fills in the defaults; the output of a schema is valid input.
  *
  * @throws Failure `usage`, naming each option that is wrong
  */
@@ -14,8 +14,8 @@ export function checkedOptions<C>(schema: z.ZodMiniType<C>, given: unknown): C {
   try {
     parsed = schema.safeParse(given, { reportInput: true });
   } catch (error) {
-    // A getter or a proxy may throw anything at whoever looks.
-    throw new Failure('usage', 'the options cannot be read: looking at them throws', { cause: error });
+    // A getter or a proxy may throw.
+    throw new Failure('usage', 'the options cannot be read: one of their getters throws', { cause: error });
   }
   if (parsed.success) return parsed.data;
   const names = 'shape' in schema ? Object.keys(schema.shape as object) : [];
@@ -24,7 +24,7 @@ export function checkedOptions<C>(schema: z.ZodMiniType<C>, given: unknown): C {
 }
 
 /**
- * What every call of a pattern has: a session, options, and often a handler. Types are gone when a program runs.
+ * Checks the arguments of a library call: a session, options, and often a handler. Types do not hold at run time.
  *
  * @throws Failure `usage`
  */
@@ -41,18 +41,18 @@ export function checkedCall<C>(session: Session, schema: z.ZodMiniType<C>, given
 export function checkSession(session: Session): void {
   const { open, emit } = (session ?? {}) as Partial<Session>;
   if (typeof open !== 'function' || typeof emit !== 'function') {
-    throw new Failure('usage', `a session is needed, got ${quote(session)}`, { hint: 'openSession or withSession gives one' });
+    throw new Failure('usage', `the first argument must be a session, got ${quote(session)}`, { hint: 'openSession or withSession gives one' });
   }
 }
 
 interface Wording {
-  /** The options that there are, to tell which one was meant. */
+  /** The known options, to suggest one. */
   readonly names?: readonly string[];
-  /** A limit in the unit that was given. */
+  /** A limit in the unit of the input. */
   readonly bound?: (limit: number) => string;
 }
 
-/** What is wrong with an option, which is called `name` there. */
+/** What is wrong with the option of this name. */
 export function explainIssue(issue: z.core.$ZodIssue, name: string, { names = [], bound = String }: Wording = {}): string {
   switch (issue.code) {
     case 'too_small':

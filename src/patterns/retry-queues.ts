@@ -4,20 +4,20 @@ import { Failure } from '../model/failure.ts';
 import type { FindManagementApi } from './management.ts';
 import { DEFAULT_BACKOFF, retryPauses } from './work/config.ts';
 
-/** A queue in which messages wait for another attempt at them. */
+/** A queue in which messages wait for another attempt. */
 export interface RetryQueue {
   readonly queue: string;
-  /** Messages that wait there. */
+  /** The number of its messages. */
   readonly messages: number;
 }
 
-/** The names of all queues; undefined where nobody can be asked. */
+/** The names of all queues; undefined where they are unknown. */
 export type NameQueues = (connection: Connection) => Promise<readonly string[] | undefined>;
 
-/** The queue in which messages of another one wait for so many milliseconds. */
+/** The queue in which messages of another one wait for this many milliseconds. */
 export const retryQueueName = (queue: string, pause: number): string => `${queue}.retry.${pause}`;
 
-/** Asks the management API for the names of all queues: AMQP tells of a queue only to those who know its name. */
+/** Asks the management API for the names of all queues: AMQP cannot list them. */
 export function queueNames(find: FindManagementApi): NameQueues {
   return async (connection) => {
     const api = await find(connection);
@@ -28,7 +28,7 @@ export function queueNames(find: FindManagementApi): NameQueues {
 /** Enough for the longest pause of the default backoff. */
 const USUAL = { retries: 16, backoff: DEFAULT_BACKOFF };
 
-/** Those of the named queues from which messages come back to this one; without names, those with the pauses of the default backoff. */
+/** The named queues whose messages come back to this one; without names, those with the pauses of the default backoff. */
 export async function findRetryQueues(connection: Connection, queue: string, names: readonly string[] | undefined): Promise<RetryQueue[]> {
   const usual = [...new Set(retryPauses(USUAL))].map((pause) => retryQueueName(queue, pause));
   const candidates = names?.filter((name) => name === retryQueueName(queue, Number(/\d+$/.exec(name)?.[0]))) ?? usual;
@@ -49,7 +49,7 @@ async function depthIfThere(connection: Connection, queue: string): Promise<numb
   }
 }
 
-/** A queue of that name may be somebody else's. */
+/** A queue of that name may belong to another program. */
 async function returnsTo(connection: Connection, name: string, queue: string): Promise<boolean> {
   const { arguments: args } = (await describeQueue(connection, name)) ?? {};
   return args?.['x-dead-letter-exchange'] === '' && args['x-dead-letter-routing-key'] === queue;

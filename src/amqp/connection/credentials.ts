@@ -7,7 +7,7 @@ import { keepPassword } from '../../model/secrets.ts';
 import type { Address } from './address.ts';
 import { type Connection, type DialConfig, dial } from './connection.ts';
 
-/** Gives a password or a token: the output of a program, an answer of a vault. The signal aborts when nobody waits for it any longer. */
+/** Gives a password or a token: the output of a program, an answer of a vault. The signal aborts when the answer is no longer needed. */
 export type AskForSecret = (signal: AbortSignal) => Promise<string>;
 
 /** A password or a token as it was given. */
@@ -70,7 +70,7 @@ function openCredentials(ask: AskForSecret, kind: Credentials['kind'], patience:
   const renewed = (): NonNullable<typeof asking> => {
     const controller = new AbortController();
     const late = new Failure('config', `${option(kind)}: nothing came within ${formatDuration(patience)}`, {
-      hint: 'does it wait for somebody to answer a question?',
+      hint: 'does it ask a question that is not answered?',
       transient: given,
     });
     const timer = setTimeout(() => controller.abort(late), patience);
@@ -89,7 +89,7 @@ function openCredentials(ask: AskForSecret, kind: Credentials['kind'], patience:
         clearTimeout(timer);
         asking = undefined;
       });
-    return { answer, abandon: () => controller.abort(new Failure('config', `${option(kind)}: nobody waits any longer`)) };
+    return { answer, abandon: () => controller.abort(new Failure('config', `${option(kind)}: the answer is no longer needed`)) };
   };
 
   return {

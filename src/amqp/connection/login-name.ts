@@ -2,7 +2,7 @@ import { Failure } from '../../model/failure.ts';
 import { onOwnChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 
-/** Nobody's login. */
+/** A user id that no login has. */
 const NO_USER = 'rmq: nobody';
 
 /** The broker's name for this connection's user: as the broker tells it, or as the URL has it. */

@@ -40,7 +40,7 @@ export const ERLANG_PLACES: readonly string[] = [
 /**
  * The start script of an installed RabbitMQ: the one that `RMQ_RABBITMQ_SERVER` names, else from the PATH, else from the
  * usual places. Distributions put a wrapper into the PATH that switches to a user `rabbitmq`; the script behind it is
- * taken instead, because a private node runs as whoever starts it.
+ * taken instead, because a private node runs as the user who starts it.
  *
  * @throws Failure `unavailable` when `RMQ_RABBITMQ_SERVER` names nothing that can be run, or Erlang's epmd is not to be found
  */

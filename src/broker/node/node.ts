@@ -5,7 +5,7 @@ import { within } from '../../model/async.ts';
 import type { Guardian } from './guardian.ts';
 import { type NodePorts, outputPath } from './settings.ts';
 
-/** What a node runs on, before anybody waits for it to be ready. */
+/** What a node runs on, before it is ready. */
 export interface Machine {
   readonly name: string;
   readonly port: number;
@@ -24,7 +24,7 @@ export interface Machine {
 }
 
 /**
- * A node run by a start script, in a session of its own: a Ctrl-C meant for a command in front of it must not reach it.
+ * A node run by a start script, in a session of its own: a Ctrl-C for a command in the foreground must not reach it.
  *
  * @param env as `prepareNode` returns it
  */

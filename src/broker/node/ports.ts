@@ -10,7 +10,7 @@ const LOWEST = 20_000;
 const HIGHEST = 32_000;
 
 /**
- * Ports on the loopback interface that nobody listens on, all different.
+ * Free ports on the loopback interface, all different.
  * Another process may still take one before it is used: the caller has to cope with that.
  *
  * @throws Failure `unavailable` when there are none

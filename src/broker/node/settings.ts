@@ -112,7 +112,7 @@ function advancedConfig(amqp: number, management: number, nodes: number, tuned: 
 `;
 }
 
-/** What was set for another node, or for Erlang in general, is not meant for this one. */
+/** Variables for another node, or for Erlang in general, must not reach this one. */
 function inherited(env: Environment): Record<string, string> {
   return Object.fromEntries(Object.entries(defined(env)).filter(([name]) => !/^(RABBITMQ_|RMQ_|ERL_|NOTIFY_SOCKET$|LISTEN_)/.test(name)));
 }

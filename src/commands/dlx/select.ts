@@ -16,14 +16,14 @@ export const selectExtras = { select: toggle('select the messages in a list, on 
 export type Selectable = FilterConfig & { readonly queue: string; readonly count?: number | undefined; readonly force: boolean };
 
 /**
- * Lists the dead letters that are meant, and has them selected; `what` is what will become of them, as in "replayed".
+ * Lists the matching dead letters, and lets the user select some; `what` is what will become of them, as in "replayed".
  *
  * @throws Failure `usage` where there is no terminal, `negative` when there is nothing to list, `interrupted` when the list was left
  */
 export async function selecting(context: Context, config: Selectable, what: string, managementUrl?: string): Promise<Selection> {
   const { select, connection, emit, signal } = context;
   if (select === undefined) {
-    throw new Failure('usage', '--select needs somebody at a terminal: standard input and standard error must be one', {
+    throw new Failure('usage', '--select needs a terminal on standard input and standard error', {
       hint: 'the filters choose without one: --reason, --from-queue, -H, --older-than, --newer-than, --id, --where',
     });
   }
@@ -40,7 +40,7 @@ export async function selecting(context: Context, config: Selectable, what: stri
   const listed = await withSession(connection, (session) => listLetters(session, config, Date.now(), { ask, api }), emit, signal);
   const gone = strandedFailure(config.queue, listed);
   if (gone !== undefined) throw gone;
-  if (listed.rows.length === 0) throw new Failure('negative', `there is nothing to select: no message in "${config.queue}" is meant`);
+  if (listed.rows.length === 0) throw new Failure('negative', `no message in "${config.queue}" matches the filters`);
   const selected = await select(await checklistOf(listed, config.queue, what));
   return selectionOf(
     listed.rows.map(({ fingerprint }) => fingerprint),

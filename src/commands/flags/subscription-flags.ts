@@ -79,7 +79,7 @@ interface Subscribing<I extends object, C, W> extends Pick<Runnable<I, C, typeof
   readonly work: (session: Session, config: W, handler: Handler, options: WorkOptions) => Promise<unknown>;
 }
 
-/** What a subscribing command loads: it prints what comes, or runs a handler for each. */
+/** What a subscribing command loads: it prints messages, or runs a handler for each. */
 export function subscribing<I extends object, C extends { readonly requeue: boolean; readonly expect?: number | undefined }, W extends Places>(
   load: () => Promise<Subscribing<I, C, W>>,
 ): (inputs: Command['inputs']) => Promise<Runnable<I, C, typeof subscriptionExtras>> {

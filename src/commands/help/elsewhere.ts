@@ -45,7 +45,7 @@ const CALLED: readonly (readonly [hint: string, ...names: readonly string[]])[] 
 
 export const ELSEWHERE: Readonly<Record<string, string>> = Object.fromEntries(CALLED.flatMap(([hint, ...names]) => names.map((name) => [name, hint])));
 
-/** What to say to somebody who has typed a command that is not there; undefined when nothing is like it. */
+/** Advice for an unknown command; undefined when no command is like it. */
 export function insteadOf(word: string, commands: readonly Pick<Command, 'path'>[]): string | undefined {
   if (Object.hasOwn(ELSEWHERE, word)) return ELSEWHERE[word];
   const alike = commands.filter(({ path }) => path.at(-1) === word).map(({ path }) => `rmq ${path.join(' ')}`);

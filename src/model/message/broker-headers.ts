@@ -48,7 +48,7 @@ function isOfBroker(name: string): boolean {
 }
 
 /** Splits a table: the fields whose names match, and the others. */
-export function partition(table: FieldTable, isMeant: (name: string) => boolean): readonly [meant: FieldTable, others: FieldTable] {
+export function partition(table: FieldTable, matches: (name: string) => boolean): readonly [matching: FieldTable, others: FieldTable] {
   const entries: readonly (readonly [string, FieldValue])[] = Object.entries(table);
-  return [Object.fromEntries(entries.filter(([name]) => isMeant(name))), Object.fromEntries(entries.filter(([name]) => !isMeant(name)))];
+  return [Object.fromEntries(entries.filter(([name]) => matches(name))), Object.fromEntries(entries.filter(([name]) => !matches(name)))];
 }

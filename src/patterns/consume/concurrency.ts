@@ -1,16 +1,16 @@
 import { deferred, within } from '../../model/async.ts';
 
-/** Items that are being handled, so many at a time; the others wait for their turn. */
+/** Handles a limited number of items at a time; further items wait for their turn. */
 export class InFlight<T> {
   readonly #most: number;
-  /** Begins the work on an item, unless it is no longer wanted: then undefined. */
+  /** Begins the work on an item; undefined when the item is obsolete. */
   readonly #begin: (item: T) => Promise<void> | undefined;
   readonly #waiting: T[] = [];
   #running = 0;
   #stopped = false;
   #idle = deferred<true>();
 
-  /** What `begin` returns never rejects. */
+  /** The promise of `begin` must never reject. */
   constructor(most: number, begin: (item: T) => Promise<void> | undefined) {
     this.#most = most;
     this.#begin = begin;
@@ -20,7 +20,7 @@ export class InFlight<T> {
     return this.#running;
   }
 
-  /** Items whose turn has not come, or came too late. */
+  /** Items that were never begun. */
   get waiting(): readonly T[] {
     return this.#waiting;
   }
@@ -35,7 +35,7 @@ export class InFlight<T> {
     this.#stopped = true;
   }
 
-  /** Begins nothing more; resolves with true when everything that runs has ended within so many milliseconds. */
+  /** Begins nothing more; resolves with true when all running work has ended within this many milliseconds. */
   async endWithin(milliseconds: number): Promise<boolean> {
     this.stop();
     if (this.#running === 0) return true;

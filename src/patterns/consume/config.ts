@@ -3,31 +3,31 @@ import { option } from '../../model/option.ts';
 import { milliseconds, queueName } from '../names.ts';
 
 const timer = z.optional(milliseconds());
-/** What AMQP can express. */
+/** AMQP's limit. */
 export const MAX_PREFETCH = 65_535;
 
 /** Unanswered messages at a time. */
 export const prefetch = (most: number) => z._default(z.int().check(z.minimum(1), z.maximum(MAX_PREFETCH)), most);
 
-/** Which messages are taken and what becomes of them; durations are milliseconds. */
+/** Which messages are consumed, and how they are settled; durations are milliseconds. */
 export const limitsShape = {
-  /** Stop after as many messages. */
+  /** Stop after this many messages. */
   count: z.optional(z.int().check(z.minimum(1))),
-  /** Stop after as long without a message. */
+  /** Stop after this long without a message. */
   idle: timer,
-  /** Stop after as long, whatever has come. */
+  /** Stop after this long in any case. */
   timeout: timer,
   /** Stop at the depth that the queue had at the start. */
   drain: z._default(z.boolean(), false),
-  /** How many messages there must be; more or fewer is a failure. */
+  /** The number of messages that must come; more or fewer is a failure. */
   expect: z.optional(z.int().check(z.minimum(0))),
-  /** How long a surplus is waited for once as many have come as are expected; within the timeout. */
+  /** How long to wait for a surplus once the expected messages have come; within the timeout. */
   settle: z._default(milliseconds(0), 200),
-  /** Give everything back in the end. */
+  /** Return every message to the queue at the end. */
   requeue: z._default(z.boolean(), false),
   /** Reject instead of acknowledging: dead-letter. */
   reject: z._default(z.boolean(), false),
-  /** False: the queue forgets messages as it hands them out. */
+  /** False: the queue forgets a message once it has sent it. */
   ack: z._default(z.boolean(), true),
   /** No other consumer beside this one. */
   exclusive: z._default(z.boolean(), false),
@@ -40,7 +40,7 @@ export const limitsShape = {
 const LimitsConfig = z.object(limitsShape);
 type LimitsConfig = z.output<typeof LimitsConfig>;
 
-/** True when a run with these limits ends by itself; one without any goes on until it is stopped. */
+/** True when a run with these limits ends by itself; a run without any goes on until it is stopped. */
 export function hasEnd({ count, idle, timeout, drain, expect, requeue }: Partial<LimitsConfig>): boolean {
   return count !== undefined || idle !== undefined || timeout !== undefined || expect !== undefined || drain === true || requeue === true;
 }
@@ -54,7 +54,7 @@ export const limitsRules = [
     error: () => `${option('expect')} and ${option('count')} exclude each other: ${option('expect')} stops by itself`,
   }),
   z.refine<LimitsConfig>(({ expect, idle, timeout, drain }) => expect !== 0 || drain || idle !== undefined || timeout !== undefined, {
-    error: () => `${option('expect')} 0 needs ${option('timeout')} or ${option('idle')}: how long must it stay silent? (${option('drain')}: not at all)`,
+    error: () => `${option('expect')} 0 needs ${option('timeout')} or ${option('idle')} for how long no message may come; ${option('drain')} does not wait`,
   }),
 ] as const;
 

@@ -9,11 +9,11 @@ import { asConsumed, type RunResult } from './limits.ts';
 import { take } from './run.ts';
 
 /**
- * Takes messages off a queue and hands each to the handler; what the handler's promise resolves to becomes of it: `ack`, or nothing, acknowledges it,
- * `requeue` gives it back, `dead` rejects it, `hold` keeps it until the run ends. A handler that fails, or returns anything else, stops the run, and its
- * message goes back. The flags of the config turn an `ack` into their own verdict.
+ * Takes messages off a queue and hands each to the handler, whose promise decides: `ack`, or nothing, acknowledges the message,
+ * `requeue` returns it to the queue, `dead` rejects it, `hold` keeps it until the run ends. A handler that fails, or returns anything else, stops the run, and its
+ * message goes back. `requeue` and `reject` of the config replace `ack`.
  *
- * @throws Failure `usage` for wrong options, `data` for what is no verdict, `missing` for a queue that does not exist, `deadline`, `negative` when an expectation is false,
+ * @throws Failure `usage` for wrong options, `data` for an invalid verdict, `missing` for a queue that does not exist, `deadline`, `negative` when an expectation is false,
  * `unavailable`, or what the session's signal was aborted with
  */
 export async function consume(session: Session, given: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions = {}): Promise<ConsumeCounts> {
@@ -25,14 +25,14 @@ export async function consume(session: Session, given: ConsumeConfig, handler: C
   if (failure?.kind === 'closed' && counts.acknowledged > 0) {
     session.emit({
       kind: 'note',
-      text: 'the reader of standard output went away: what it left unread in the pipe (64 KiB at most) is acknowledged all the same',
+      text: 'the reader of standard output went away: messages in the pipe that it did not read (64 KiB at most) are acknowledged',
     });
   }
   if (failure !== undefined) throw failure;
   return counts;
 }
 
-/** Takes messages; what was delivered and not handled when the run ends goes back, as a copy where its return would be the last. */
+/** Takes messages; those delivered and not handled at the end go back, as a copy where the return would be the last one. */
 async function taking(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions): Promise<RunResult<ConsumeCounts>> {
   const wayBack = new GiveBack(session, options.ask);
   let stranded = 0;

@@ -8,27 +8,27 @@ import type { Delivery } from '../../model/message/message.ts';
 import type { Labelled } from '../../model/verdict.ts';
 import type { TakeContext } from './limits.ts';
 
-/** How a delivery goes back: by the broker, or as a copy after which it is acknowledged. `kept`: nobody needs to know any more. `stuck`: neither is possible. */
+/** How a delivery goes back: by the broker, or as a copy after which it is acknowledged. `kept`: its connection is lost, and the broker returns it. `stuck`: neither is possible. */
 export type WayBack = 'return' | 'copied' | 'kept' | 'stuck';
 
-/** How a delivery is settled that a copy has replaced. */
+/** The settlement of a delivery that a copy has replaced. */
 export const COPIED_BACK: Labelled = { settlement: 'ack', label: 'copiedBack', certain: true };
 
-/** What a worker may ask beside the broker. */
+/** What a worker may ask, beside the broker. */
 export interface WorkOptions {
-  /** Learns the policies of a queue, which may limit how often its messages can be given back. */
+  /** Learns the policies of a queue, which may limit how often its messages can be returned. */
   readonly ask?: AskManagement;
 }
 
-/** Milliseconds for which the rules of a queue are taken to hold: a policy may change them at any time. */
+/** Milliseconds for which the learned rules of a queue are used: a policy may change them at any time. */
 const RULES_HOLD = 30_000;
-/** A full queue may refuse a copy: it is offered again after this many milliseconds, and so often. */
+/** Milliseconds between attempts to put a copy into a full queue, and their number. */
 const COPY_PAUSE = 1_000;
 const MOST_COPIES = 60;
-/** Milliseconds that the copy of a message may take that goes back because the run ends. */
+/** Milliseconds for the copy of a message that goes back because the run ends. */
 const LAST_COPY = 5_000;
 
-/** Gives messages back to their queue in a way that keeps them: a quorum queue drops or dead-letters what is returned too often. */
+/** Returns messages to their queue without loss: a quorum queue drops or dead-letters what is returned too often. */
 export class GiveBack {
   readonly #session: Session;
   readonly #management: AskManagement | undefined;
@@ -37,15 +37,15 @@ export class GiveBack {
   #copies: Promise<PutBack> | undefined;
 
   constructor(session: Session, management?: AskManagement) {
-    // A run that is stopped still puts back what it has.
+    // A stopped run still puts back what it has.
     this.#session = { ...session, signal: this.#over.signal };
     this.#management = management;
   }
 
   /**
-   * Finds the way back for a delivery that its handler gave back, and makes the copy where that is the way.
+   * Finds the way back for a delivery that its handler requeued, and makes the copy where one is needed.
    *
-   * @throws Failure `denied` when nobody can know whether one more return is the last, and no copy may be put back
+   * @throws Failure `denied` when it is unknown whether the next return is the last, and no copy may be put back
    */
   async wayFor(delivery: Delivery, context: TakeContext): Promise<WayBack> {
     const { queue, properties } = delivery;
@@ -61,11 +61,11 @@ export class GiveBack {
     return 'kept';
   }
 
-  /** The same for a delivery that nothing was decided about when the run ended: within some seconds. */
+  /** The same, within some seconds, for a delivery that was undecided when the run ended. */
   async lastWayFor(delivery: Delivery, context: TakeContext): Promise<WayBack> {
     let unless: WayBack = 'return';
     const way = async (): Promise<WayBack> => {
-      // All that goes back now is asked about once.
+      // One question serves all that go back now.
       const learn = (): Promise<ReturnRules> => this.#ask(delivery.queue, context, this.#management).catch(() => this.#ask(delivery.queue, context));
       this.#rules ??= { learned: learn(), since: performance.now() };
       const rules = await this.#rules.learned.catch(() => undefined);
@@ -81,7 +81,7 @@ export class GiveBack {
     await this.#copies?.then((copies) => copies.close()).catch(() => undefined);
   }
 
-  /** Undefined when the connection or the queue is gone, which is the consumer's business. */
+  /** Undefined when the connection or the queue is gone, which the consumer handles. */
   async #learn(queue: string, context: TakeContext): Promise<ReturnRules | undefined> {
     if (this.#rules === undefined || performance.now() - this.#rules.since > RULES_HOLD) {
       this.#rules = { learned: this.#ask(queue, context, this.#management), since: performance.now() };
@@ -121,7 +121,7 @@ export class GiveBack {
     }
   }
 
-  /** Should its connection be lost by now, the queue has dropped or dead-lettered the original; otherwise that is acknowledged. */
+  /** If its connection is lost by now, the queue has dropped or dead-lettered the original; otherwise the original is acknowledged. */
   #copiedWhile({ isCurrent }: TakeContext): WayBack {
     return isCurrent() ? 'copied' : 'kept';
   }
@@ -130,7 +130,7 @@ export class GiveBack {
 function unknownLimit(queue: string): Failure {
   return new Failure(
     'denied',
-    `giving a message back to "${queue}" could lose it: this user sees no delivery limit of the queue, and may not put a copy back`,
+    `returning a message to "${queue}" could lose it: this user cannot see the delivery limit of the queue, and may not put a copy back`,
     {
       hint: 'the message is back in its queue; grant the write permission on the exchange "amq.default", or let the management API tell the limit: the user tag "monitoring"',
     },

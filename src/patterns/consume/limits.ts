@@ -13,7 +13,7 @@ import type { Labelled, Settlement } from '../../model/verdict.ts';
 /** Why a consumer stopped by itself. */
 export type End = 'count' | 'idle' | 'timeout' | 'drained';
 
-/** How often a queue is asked that is to stay silent, in milliseconds. */
+/** Milliseconds between looks at a queue that must stay silent. */
 const SILENCE_CHECK = 100;
 
 interface Wanted {
@@ -22,7 +22,7 @@ interface Wanted {
   readonly timeout?: number | undefined;
 }
 
-/** What it means that a consumer ended in this way, with as many messages and no more than were expected. */
+/** The failure, if any, of a run that ended in this way with at most the expected messages. */
 export function judgeEnd({ count, expect, timeout }: Wanted, end: End, received: number): Failure | undefined {
   const wanted = expect ?? count;
   if (end === 'timeout') {
@@ -33,14 +33,14 @@ export function judgeEnd({ count, expect, timeout }: Wanted, end: End, received:
   return new Failure('negative', `expected ${formatCount(expect, 'message')}, got ${received}`);
 }
 
-/** What it means that as many messages came as were expected, and others are left. */
+/** The failure, if any, of a run that got the expected messages while others are left. */
 export function judgeSurplus(expect: number, left: number): Failure | undefined {
   if (left === 0) return undefined;
   return new Failure('negative', `expected ${formatCount(expect, 'message')}, and there are more: ${formatCount(left, 'message')} left in the queue`);
 }
 
 /**
- * Asks how many messages are left until there are some or the milliseconds are over: what was on its way when the last expected message came needs a
+ * Asks how many messages are left until there are some or the time is over: a message under way when the last expected one came needs a
  * moment to arrive.
  *
  * @throws Failure what the signal was aborted with
@@ -55,54 +55,54 @@ export async function surplusWithin(milliseconds: number, left: () => Promise<nu
   }
 }
 
-/** What a pattern asks of the engine beside the limits of its config. */
+/** Options of the engine, beside the limits of its config. */
 export interface TakeOptions {
   /** Ensured before each subscription, on the consumer's own connection. */
   readonly topology?: Topology;
-  /** Called on each connection of the consumer after the first: declares again what a broker may have lost with its data. */
+  /** Called on each connection after the first, to declare again what a broker may have lost. */
   readonly restore?: (connection: Connection) => Promise<void>;
-  /** Handlers at a time; absent: as many as the prefetch lets through. */
+  /** Handlers at a time; absent: as many as the prefetch. */
   readonly concurrency?: number;
-  /** Milliseconds that handlers have to finish once the run is stopped; 5 s unless told otherwise. */
+  /** Milliseconds for handlers to finish once the run is stopped; default 5 s. */
   readonly grace?: number;
-  /** True: a run that was interrupted or terminated is no failure when every handler has finished in its grace. */
+  /** True: an interrupted or terminated run is no failure when every handler finished within the grace. */
   readonly graceful?: boolean;
-  /** Asked for the policies of a queue that messages are given back to. */
+  /** Asked for the policies of a queue to which messages are returned. */
   readonly ask?: AskManagement;
-  /** Asked what others hold of a queue in which nothing was expected and nothing is ready: the verdict, if it is another one then. */
+  /** Asked whether other consumers hold messages of a queue in which none was expected and none is ready; resolves with the failure in that case. */
   readonly judgeSilence?: (connection: Connection, queue: string, within: number) => Promise<Failure | undefined>;
-  /** True where the queue is known to be no stream. */
+  /** True where the queue is known not to be a stream. */
   readonly neverStream?: boolean;
-  /** Called whenever a subscription stands, also after a reconnect. */
+  /** Called whenever a subscription begins, also after a reconnect. */
   readonly onSubscribed?: (queue: string) => void;
-  /** Milliseconds that a message may stay unacknowledged, where a consumer can say so. */
+  /** Milliseconds that a message may stay unacknowledged, where a consumer can ask for it. */
   readonly consumerTimeout?: number | undefined;
-  /** Called when the broker took back what was held for too long. */
+  /** Called when the broker took messages back because of the consumer timeout. */
   readonly onTimedOut?: () => void;
-  /** What becomes of a delivery that nothing was decided about when the run ends; absent: it is held, and goes back with the channel. */
+  /** Settles a delivery that was undecided when the run ended; absent: it is held, and goes back with the channel. */
   readonly giveBack?: Take;
 }
 
-/** What a handler of the engine is told beside the delivery. */
+/** What a handler of the engine gets beside the delivery. */
 export interface TakeContext {
-  /** Aborted when the run is about to end: what only waits has to stop. */
+  /** Aborted when the run is about to end: waits have to stop. */
   readonly stopping: AbortSignal;
-  /** Aborted when the grace is over too. */
+  /** Aborted when the grace is over. */
   readonly kill: AbortSignal;
-  /** False once the connection that the delivery came on is lost: the broker hands it out again, and nothing may be done about this copy. */
+  /** False once the delivery's connection is lost: the broker delivers it again, and this copy must have no effect. */
   readonly isCurrent: () => boolean;
-  /** Asks something on the consumer's own connection. */
+  /** Asks on the consumer's own connection. */
   readonly ask: <T>(question: (connection: Connection) => Promise<T>) => Promise<T>;
-  /** Reads nothing more from the broker, or reads on; another connection reads. */
+  /** Stops reading from the broker, or reads on; a new connection reads. */
   readonly holdBack: (held: boolean) => void;
 }
 
 export type Take = (delivery: Delivery, context: TakeContext) => Promise<Settlement | Labelled>;
 
-/** Takes a delivery, and decides what becomes of it: a settlement, or nothing, which is `ack`. Anything else it returns ends the run, as an error does. */
+/** Takes a delivery and settles it; undefined is `ack`. Any other value ends the run, as an error does. */
 export type ConsumeHandler = (delivery: Delivery, context: TakeContext) => Promise<Settlement | Labelled | undefined> | Promise<void>;
 
-/** What a handler returns in the end; what it throws at once is a rejection as well. */
+/** The handler's result; an exception that it throws at once is a rejection too. */
 export function handled(handler: ConsumeHandler, delivery: Delivery, context: TakeContext): Promise<unknown> {
   try {
     return Promise.resolve<unknown>(handler(delivery, context));
@@ -111,21 +111,21 @@ export function handled(handler: ConsumeHandler, delivery: Delivery, context: Ta
   }
 }
 
-/** How a run took what was delivered to it. */
+/** How a run consumes. */
 export type Way =
-  /** The broker has an answer for each. */
+  /** The broker gets an answer for each message. */
   | 'answered'
-  /** The broker forgets a message as it hands it out. */
+  /** The broker forgets a message once it has sent it. */
   | 'forgotten'
-  /** Nothing is taken from the queue, and so nothing goes back. */
+  /** Messages stay in the stream, and none goes back. */
   | 'stream';
 
-/** Every delivery that was handed to somebody, by what became of it. What comes again, for its connection was lost, is a new one. */
+/** What became of the deliveries that a handler got. A redelivered message counts as a new one. */
 export interface TakeCounts extends AnswerCounts {
   readonly received: number;
 }
 
-/** Of a stream, what was dealt with to the end is done: its place is known here, and no answer of the broker counts. */
+/** In a stream, a handled message is done: this run knows its own place, and answers of the broker do not count. */
 export function takeCounts(received: number, dealtWith: number, answers: AnswerCounts, way: Way): TakeCounts {
   if (way === 'answered') return { ...answers, received };
   return { ...answers, received, unknown: 0, requeued: 0, returned: 0, ...(way === 'stream' && { acknowledged: dealtWith }) };
@@ -150,14 +150,14 @@ export function parseOffset(text: string): FieldValue {
   });
 }
 
-/** How a run ended; its failure is not thrown, for the counts matter all the same. */
+/** How a run ended. Its failure is not thrown, because the counts matter as well. */
 export interface RunResult<C = TakeCounts> {
   readonly counts: C;
   readonly seconds: number;
   readonly failure: Failure | undefined;
 }
 
-/** What a command tells of a run that answers in its own name. */
+/** The result as `consume` reports it. */
 export function asConsumed({ counts, seconds, failure }: RunResult): RunResult<ConsumeCounts> {
   const { received, acknowledged, rejected, requeued, unknown, returned, copiedBack } = counts;
   return { counts: { received, acknowledged, rejected, requeued, unknown, returned, ...(copiedBack > 0 && { copiedBack }) }, seconds, failure };

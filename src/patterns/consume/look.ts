@@ -12,7 +12,7 @@ import { take } from './run.ts';
 import { watchIdle } from './silence.ts';
 
 /**
- * Hands messages of a queue to the handler within the limits of the config, and gives all of them back in the end: see `readThrough` for how, and for what
+ * Hands messages of a queue to the handler within the limits of the config, and returns all of them at the end: see `readThrough` for how, and what
  * it costs. Without a limit that waits, it ends at the depth that the queue had at the start.
  *
  * @throws Failure as `take` does
@@ -44,7 +44,7 @@ class Look {
 
   async execute(): Promise<RunResult<ConsumeCounts>> {
     const { queue, count = Number.POSITIVE_INFINITY, expect, idle, timeout, drain, offset, exclusive, priority } = this.#config;
-    // A stream takes nothing back, for nothing is taken from it.
+    // A stream keeps its messages: none goes back.
     let taken: RunResult<ConsumeCounts> | undefined;
     const stream = async (): Promise<void> => {
       taken = asConsumed(await take(this.#session, { ...this.#config, requeue: false, drain: !this.#follows }, this.#handler, this.#options));
@@ -101,7 +101,7 @@ class Look {
     return { counts, seconds: (performance.now() - this.#started) / 1_000, failure: failure ?? strandedFailure(queue, summary) ?? this.#judge() };
   }
 
-  /** True when it waits for what comes. */
+  /** True when it waits for further messages. */
   get #follows(): boolean {
     const { drain, idle, timeout, expect } = this.#config;
     return !drain && (idle ?? timeout ?? expect) !== undefined;
@@ -126,7 +126,7 @@ class Look {
     this.#running++;
     try {
       const { signal } = this.#session;
-      const ask = (): Promise<never> => Promise.reject(new Error('a look asks nothing'));
+      const ask = (): Promise<never> => Promise.reject(new Error('a look has no connection to ask on'));
       await this.#handler(delivery, { stopping: signal, kill: signal, isCurrent: () => true, ask, holdBack: () => undefined });
     } finally {
       this.#running--;
@@ -142,7 +142,7 @@ class Look {
 
   #timeOut(): void {
     const { expect, count } = this.#config;
-    // Enough have come: they are only settling, or on their way back.
+    // Enough messages have come: they are settling, or going back.
     if (this.#received >= (expect ?? count ?? Number.POSITIVE_INFINITY)) this.#finish('count');
     else this.#over.abort(judgeEnd(this.#config, 'timeout', this.#received) ?? new Failure('deadline', 'the deadline passed'));
   }

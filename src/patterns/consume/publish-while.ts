@@ -5,12 +5,12 @@ import { Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
 import type { TakeContext } from './limits.ts';
 
-/** How long the outcome is waited for once the run is to end, in milliseconds. */
+/** Milliseconds to wait for the outcome once the run is to end. */
 const STOP_PATIENCE = 3_000;
 
 /**
- * Publishes what comes of a delivery when there is room for it, and resolves with the outcome. Undefined when the connection of the
- * delivery has been lost by then, or the run ends before there is an outcome: it comes again, and so does what comes of it.
+ * Publishes a message that results from a delivery when there is room, and resolves with the outcome. Undefined when the delivery's connection was lost
+ * before, or when the run ends without an outcome: the delivery comes again, and is handled again.
  */
 export async function publishWhile(
   publisher: Publisher,

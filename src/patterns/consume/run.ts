@@ -18,23 +18,23 @@ import { type ConsumeHandler, type End, handled, judgeEnd, judgeSurplus, surplus
 import { pause, type Watched, watchDrain, watchIdle, watchStream } from './silence.ts';
 import { StreamPlace } from './stream-place.ts';
 
-/** Milliseconds in which a delivery tells whether the queue is a stream; afterwards it is asked. */
+/** Milliseconds in which a delivery shows whether the queue is a stream; the broker is asked after that. */
 const TELLING = 100;
-/** How long handlers may take to finish once the run is stopped. */
+/** Milliseconds for handlers to finish once the run is stopped. */
 const STOP_GRACE = 5_000;
-/** How long a handler that was told to give up may take to do so. */
+/** Milliseconds for a handler to end once it was told to. */
 const KILL_GRACE = 10_000;
 
 /**
- * Takes messages off a queue, within the limits of the config, and hands each to the handler.
+ * Takes messages off a queue within the limits of the config, and hands each to the handler.
  *
- * @throws Failure when it never came to a subscription; later ones are in the result
+ * @throws Failure when no subscription was ever made; later failures are in the result
  */
 export async function take(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions = {}): Promise<RunResult> {
   return new Run(hasEnd(config) ? session : endless(session), config, handler, options).execute();
 }
 
-/** A failure as it is; anything else is a bug, which nothing here may hide. */
+/** Returns a failure; throws anything else, which is a bug. */
 function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   throw error;
@@ -47,25 +47,25 @@ class Run {
   readonly #options: TakeOptions;
   readonly #started = performance.now();
   #limit = Number.POSITIVE_INFINITY;
-  /** Undefined as long as nobody has asked and no delivery has told. */
+  /** Undefined until the broker was asked or a delivery showed it. */
   #stream: boolean | undefined;
   #asking: Promise<void> | undefined;
   /** Known where the queue is asked before anything is taken. */
   #type: QueueType | undefined;
   readonly #place: StreamPlace;
-  /** Of a stream: where to stop, and where the last delivery stood. */
+  /** For a stream: the offset to stop at, and that of the last delivery. */
   #lastOffset = Number.POSITIVE_INFINITY;
   #offset = -1;
-  /** Of a queue that is drained: the consumers that it had beside this one at the start. */
+  /** For a drain: the number of other consumers at the start. */
   #others = 0;
   #received = 0;
-  /** Those that the handler was done with, whether or not the broker cared any more. */
+  /** Deliveries whose handler is done, whether or not the broker still cared. */
   #dealtWith = 0;
-  /** True once as many were taken as were wanted. */
+  /** True once as many were taken as asked for. */
   #complete = false;
-  /** Those that the handler has seen and nothing was decided about. */
+  /** Deliveries that the handler has seen and not decided. */
   readonly #undecided = new Set<WireDelivery>();
-  /** The same for every delivery, so that it is made once. */
+  /** Shared by all deliveries, and made once. */
   #ask: TakeContext['ask'] = () => Promise.reject(new Error('nothing is consumed yet'));
   #holdBack: TakeContext['holdBack'] = () => undefined;
   #handling = new InFlight<WireDelivery>(0, () => undefined);
@@ -73,7 +73,7 @@ class Run {
   #lastProgress = performance.now();
   readonly #ended = deferred<End | Failure>();
   readonly #end = this.#ended.resolve;
-  /** Aborted when the run has ended, for everything that waits. */
+  /** Aborted when the run has ended; ends every wait. */
   readonly #over = new AbortController();
   readonly #stopping = new AbortController();
   readonly #kill = new AbortController();
@@ -83,7 +83,7 @@ class Run {
     this.#config = config;
     this.#handler = handler;
     this.#options = options;
-    // Each handler may listen.
+    // Each handler may add a listener.
     setMaxListeners(0, this.#stopping.signal, this.#kill.signal);
     this.#place = new StreamPlace(config.offset, session.emit);
     if (options.neverStream === true) this.#stream = false;
@@ -153,13 +153,13 @@ class Run {
     }
     if (this.#stream && this.#config.reject) throw new Failure('refused', 'a stream keeps its messages: there is nothing to reject');
     if (this.#config.drain) await this.#limitToDepth(consumer);
-    // What a stream has now begins at its beginning, not with what comes next.
+    // A drained stream begins at its first message, not at the next one published.
     if (this.#stream && this.#config.drain && this.#config.offset === undefined) this.#place.begin('first');
     if (this.#limit > 0) {
       await consumer.subscribe(this.#limit, this.#place.beginning);
       void this.#learnPlace(consumer);
     } else if (expect === 0) {
-      // A queue that is missing is silent, too.
+      // A missing queue is silent, too.
       await consumer.ask((connection, queue) => certainCounts(connection, queue, this.#type));
       void this.#expectSilence(consumer).catch((error) => this.#end(asFailure(error)));
     } else this.#end('drained');
@@ -179,7 +179,7 @@ class Run {
     if (this.#limit > 0) void watchDrain(this.#watched(consumer));
   }
 
-  /** What is taken on another connection: what came again counts no more than what the broker may not have heard of. */
+  /** What to take on another connection: redelivered messages count only as far as the broker may not have their answers. */
   async #resume(consumer: Consumer, connection: Connection, queue: string): Promise<Portion> {
     this.#stream ??= (await queueType(connection, queue)) === 'stream';
     if (this.#stream) {
@@ -189,14 +189,14 @@ class Run {
     const { count = Number.POSITIVE_INFINITY, expect = Number.POSITIVE_INFINITY } = this.#config;
     const left = Math.min(count, expect) - consumer.proven;
     if (!this.#config.drain) return { most: left, arguments: {} };
-    // A queue that is recovering says for a while that it has none. What is ready in the end is all that is left; another consumer may have had some of it.
+    // A recovering queue reports no messages for a while. The number ready at last is all that is left; another consumer may have taken some.
     const held = { others: this.#others, least: this.#limit - consumer.proven - consumer.counts.unknown };
     const released = await untilReleased(connection, queue, held, this.#session.emit, this.#over.signal);
     const messages = released || (await certainCounts(connection, queue, this.#type)).messages;
     return { most: Math.min(left, messages), arguments: {} };
   }
 
-  /** Where a stream ends is to be known when the connection is lost before anything has come. */
+  /** The end of the stream has to be known in case the connection is lost before anything has come. */
   async #learnPlace(consumer: Consumer): Promise<void> {
     try {
       if (this.#stream === undefined) {
@@ -205,18 +205,18 @@ class Run {
       }
       if (this.#stream) await this.#place.learn((question) => consumer.ask(question));
     } catch {
-      // Whoever loses the connection before knows nothing, and says so.
+      // When the connection is lost before, the end is unknown, and the user is told.
     }
   }
 
-  /** Everything that was wanted has come; handlers may still be at it. */
+  /** Every message asked for has come; handlers may still be working. */
   #completed(): void {
     this.#complete = true;
     if (this.#undecided.size === 0) this.#end('count');
   }
 
   async #askForType(consumer: Consumer): Promise<void> {
-    // Without an answer it is asked again when it matters, on another connection.
+    // Without an answer, another connection is asked when it matters.
     const type = await consumer.ask(queueType).catch(() => undefined);
     if (type !== undefined) this.#stream ??= type === 'stream';
   }
@@ -226,7 +226,7 @@ class Run {
     if (this.#stream === false) return -1;
     const { offset } = delivery;
     if (offset === undefined) this.#stream ??= false;
-    // A publisher may have set the header on a message of any queue.
+    // On other queues, a publisher may have set the header.
     else if (this.#stream === undefined) this.#asking ??= this.#askForType(consumer);
     return offset ?? -1;
   }
@@ -237,7 +237,7 @@ class Run {
       this.#end('drained');
       return undefined;
     }
-    // It waited for its turn, and its connection is gone meanwhile: it comes again.
+    // Its connection was lost while it waited for its turn: it comes again.
     if (!consumer.begin(delivery)) return undefined;
     this.#received++;
     if (offset >= 0) {
@@ -256,9 +256,9 @@ class Run {
       (given) => {
         const settlement = settlementOf(given);
         if (settlement instanceof Failure) return this.#end(settlement);
-        // What is held goes back when the run ends, together with what has no verdict.
+        // A held message goes back at the end of the run, together with undecided ones.
         if (settlement === 'hold' && this.#options.giveBack !== undefined && consumer.isCurrent(delivery)) return;
-        // A verdict that comes after that is too late.
+        // A later verdict does not count.
         if (!this.#undecided.delete(delivery)) return;
         this.#dealtWith++;
         consumer.settle(delivery, this.#settlement(settlement));
@@ -311,7 +311,7 @@ class Run {
 
   async #judge(consumer: Consumer, end: End): Promise<Failure | undefined> {
     const { expect, idle = 0, settle, timeout = Number.POSITIVE_INFINITY } = this.#config;
-    // What was lost with a connection has come again, and is no message more.
+    // Redelivered messages are no additional messages.
     const came = this.#stream === true ? this.#received : this.#received - consumer.counts.unknown;
     if (expect === undefined || came < expect) return judgeEnd(this.#config, end, came);
     const untilDeadline = this.#started + timeout - performance.now();
@@ -321,12 +321,12 @@ class Run {
     return consumer.ask(async (connection, queue) => this.#options.judgeSilence?.(connection, queue, untilDeadline));
   }
 
-  /** Messages that are there beyond those that were taken. */
+  /** Messages in the queue beyond those taken. */
   async #left(consumer: Consumer): Promise<number> {
     return this.#stream ? Math.max(0, (await consumer.ask(lastOffset)) - this.#offset) : consumer.ask(readyCount);
   }
 
-  /** Lets handlers finish, or makes them; sends what they decided and closes; the first failure wins. */
+  /** Lets handlers finish, or ends them; sends their decisions and closes; the first failure wins. */
   async #finish(consumer: Consumer, failure: Failure | undefined): Promise<Failure | undefined> {
     await consumer.cancel();
     this.#stopping.abort(failure);
@@ -354,7 +354,7 @@ class Run {
     }
   }
 
-  /** What a handler has seen and did not finish goes back, and is not among what nobody has seen. */
+  /** Deliveries that a handler saw and did not finish go back, and count as requeued, not as unseen. */
   async #giveBack(consumer: Consumer): Promise<void> {
     const { giveBack = async (): Promise<Settlement | Labelled> => 'hold' } = this.#options;
     const seen = [...this.#undecided].filter((delivery) => consumer.isCurrent(delivery));

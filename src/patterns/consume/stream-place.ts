@@ -11,40 +11,40 @@ const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, D: 86_4
 /** Asks something on the consumer's own connection. */
 type Ask = <T>(question: (connection: Connection, queue: string) => Promise<T>) => Promise<T>;
 
-/** Where a consumer of a stream stands, so that it goes on there on another connection: each message once, and none left out. */
+/** Where a consumer of a stream stands: on another connection it goes on there, with each message once and none left out. */
 export class StreamPlace {
   readonly #emit: Emit;
   #given: FieldValue | undefined;
   readonly #began = performance.now();
-  /** The offset that comes next; undefined as long as nobody knows. */
+  /** The next offset; undefined while unknown. */
   #next: number | undefined;
   #received = false;
 
-  /** @throws Failure `usage` for an offset that nobody understands */
+  /** @throws Failure `usage` for an invalid offset */
   constructor(offset: string | undefined, emit: Emit) {
     this.#emit = emit;
     if (offset !== undefined) this.begin(parseOffset(offset));
   }
 
-  /** Says where to begin. */
+  /** Sets where to begin. */
   begin(offset: FieldValue): void {
     this.#given = offset;
     if (typeof offset === 'number') this.#next = offset;
   }
 
-  /** What the first subscription asks for; nothing where the flags say nothing, which is right for any queue. */
+  /** The arguments of the first subscription; none where the user named no offset, which suits any queue. */
   get beginning(): FieldTable {
     return this.#given === undefined ? {} : { 'x-stream-offset': this.#given };
   }
 
-  /** A message came; what should have come before it may be gone. */
+  /** A message came; earlier ones may be missing. */
   take(offset: number, ask: Ask): void {
     if (this.#next !== undefined && offset > this.#next) void this.#tellGap(this.#next, offset, ask);
     this.#next = offset + 1;
     this.#received = true;
   }
 
-  /** Learns where the stream ends while nothing has come: what is published while the connection is lost begins there. */
+  /** Learns where the stream ends before anything has come: messages published while the connection is lost begin there. */
   async learn(ask: Ask): Promise<void> {
     const mode = this.#given ?? 'next';
     if (this.#received || (mode !== 'next' && mode !== 'last')) return;
@@ -55,17 +55,17 @@ export class StreamPlace {
     this.#emit({ kind: 'detail', text: `should the connection be lost before anything comes, the stream goes on at offset ${formatNumber(this.#next)}` });
   }
 
-  /** What a further subscription asks for. */
+  /** The arguments of a further subscription. */
   resume(): FieldTable {
     if (this.#next !== undefined) return { 'x-stream-offset': this.#next };
     const given = this.#given ?? 'next';
     if (given === 'next' || given === 'last') {
-      this.#emit({ kind: 'note', text: 'the connection was lost before it was known where the stream ended: what was published meanwhile may be missing' });
+      this.#emit({ kind: 'note', text: 'the connection was lost before the end of the stream was known: messages published meanwhile may be missing' });
     }
     return { 'x-stream-offset': typeof given === 'string' ? this.#aged(given) : given };
   }
 
-  /** An age counts from now: it has to reach back as far as it did at the start. */
+  /** An age counts from now: it grows by the time since the start. */
   #aged(given: string): string {
     const [, count, unit = ''] = /^(\d+)([smhDMY])$/.exec(given) ?? [];
     const seconds = UNITS[unit];
@@ -73,7 +73,7 @@ export class StreamPlace {
     return `${Number(count) * seconds + Math.ceil((performance.now() - this.#began) / 1_000) + 1}s`;
   }
 
-  /** Offsets have gaps of their own: only what lies before the beginning of the stream is gone. */
+  /** Offsets have gaps: only offsets before the first one of the stream are gone. */
   async #tellGap(expected: number, offset: number, ask: Ask): Promise<void> {
     const first = await ask((connection, queue) => firstOffset(connection, queue)).catch(() => undefined);
     const gone = Math.min(first ?? 0, offset);

@@ -7,7 +7,7 @@ import type { FieldTable } from '../../model/message/message.ts';
 import type { ConnectionConfig } from '../connection.ts';
 import { type ManagementPlace, managementIfThere } from '../management.ts';
 
-/** Asks the management API for the arguments of a queue and the policies that hold for it; undefined where it cannot be asked, or does not tell. */
+/** Asks the management API for the arguments and policies of a queue; undefined where it is not available, or does not tell. */
 export function askManagement(config: ConnectionConfig, place: ManagementPlace, emit: Emit, signal: AbortSignal): AskManagement {
   return async (name, connection) => {
     const api = await managementIfThere(config, place, connection, signal, emit);
@@ -18,17 +18,17 @@ export function askManagement(config: ConnectionConfig, place: ManagementPlace, 
       return { arguments: queue.arguments, policies: [...policies, ...(queue.effectivePolicy === undefined ? [] : [queue.effectivePolicy])] };
     } catch (error) {
       if (!(error instanceof Failure) || place.asked || signal.aborted) throw error;
-      emit({ kind: 'detail', text: `going on without the management API: ${error.message}` });
+      emit({ kind: 'detail', text: `continuing without the management API: ${error.message}` });
       return undefined;
     }
   };
 }
 
-/** The API itself tells which policies hold for a queue only some seconds after they were set. A user who may not list them has to rely on that. */
+/** The API itself tells which policies apply only some seconds after they were set. For a user who may not list them, that has to do. */
 async function policiesOf(api: ManagementApi, queue: string): Promise<readonly FieldTable[]> {
   try {
     const [policies, operator] = await Promise.all([api.policies(), api.operatorPolicies()]);
-    // One of several with the same priority may be the one that holds: a limit of any of them counts.
+    // Any of several with the same priority may apply: the limits of all count.
     return [policies, operator].flatMap((all) => highest(policiesFor(all, { name: queue, type: 'quorum' })).map(({ definition }) => definition));
   } catch (error) {
     if (error instanceof Failure && error.kind === 'denied') return [];

@@ -10,48 +10,48 @@ export type { AskManagement };
 /** How a queue is read. */
 export interface ReadOptions {
   /**
-   * Hands out no more once it returns true. A quorum queue is read to its end all the same: it delivers what was returned last behind what was returned
+   * Hands out no more once it returns true. A quorum queue is still read to its end: it delivers messages returned last after those returned
    * before, so that only reading all of it keeps the order.
    */
   readonly enough?: (() => boolean) | undefined;
-  /** True: goes on with what comes after the start. */
+  /** True: continues with messages that come after the start. */
   readonly follows?: boolean | undefined;
-  /** Ends the reading when it resolves; what is there goes back. */
+  /** Ends the reading when it resolves; every message goes back. */
   readonly until?: Promise<void> | undefined;
   /** Called on each connection before anything is asked. */
   readonly prepare?: ((connection: Connection) => Promise<void>) | undefined;
-  /** Reads a stream in the place of this; where it is absent, a stream is read from its beginning. */
+  /** Reads a stream instead; absent: a stream is read from its beginning. */
   readonly stream?: (() => Promise<void>) | undefined;
   /** No other consumer meanwhile. */
   readonly exclusive?: boolean | undefined;
   readonly priority?: number | undefined;
-  /** True: also where looking may cost messages their place, or hide them for a while. */
+  /** True: also reads where that may cost messages their place, or hide them for a while. */
   readonly force?: boolean | undefined;
-  /** Asked for what the arguments of a queue do not tell: its policies. */
+  /** Asked for the policies of the queue. */
   readonly ask?: AskManagement | undefined;
-  /** Called when everything was read; the messages that were chosen are acknowledged only after it has resolved. Without it, nothing is. */
+  /** Called when everything was read; chosen messages are acknowledged only after it has resolved. Absent: none is. */
   readonly take?: ((chosen: number) => Promise<void>) | undefined;
-  /** Called when a lost connection makes the reading begin anew: everything is handed out again. Without it, what was handed out is not handed out twice. */
+  /** Called when the reading begins anew after a lost connection: everything is handed out again. Absent: nothing is handed out twice. */
   readonly restart?: (() => void) | undefined;
 }
 
 /** What was read. */
 export interface ReadSummary {
   readonly type: QueueType | undefined;
-  /** How many were there at the start; of a stream, as its offsets tell. */
+  /** The number at the start; for a stream, according to its offsets. */
   readonly depth: number;
   readonly read: number;
-  /** How many were taken beyond what was asked for, and given back unread. */
+  /** The number taken beyond the limit, and returned unread. */
   readonly unread: number;
-  /** How many were chosen. */
+  /** The number chosen. */
   readonly chosen: number;
   /** Messages that could not be returned once more: a copy of each is at the end of the queue. */
   readonly copiedBack: number;
-  /** Messages that could be neither returned nor copied: the queue has dropped or dead-lettered them. */
+  /** Messages that could be neither returned nor copied: the queue dropped or dead-lettered them. */
   readonly stranded: number;
 }
 
-/** What became of messages that a look could neither return nor copy; undefined when there are none. */
+/** The failure for messages that a look could neither return nor copy; undefined without any. */
 export function strandedFailure(queue: string, { stranded }: Pick<ReadSummary, 'stranded'>): Failure | undefined {
   if (stranded === 0) return undefined;
   const [were, them] = stranded === 1 ? ['was', 'it'] : ['were', 'them'];
@@ -62,5 +62,5 @@ export function strandedFailure(queue: string, { stranded }: Pick<ReadSummary, '
   );
 }
 
-/** Handles a message, by its number from 1. The body is not to be kept: it is a part of what the socket read. True chooses it. */
+/** Handles a message, by its number from 1. It must not keep the body, which is a part of what the socket read. True chooses the message. */
 export type OnDelivery = (delivery: WireDelivery, number: number) => boolean | undefined | Promise<boolean | undefined>;

@@ -8,8 +8,8 @@ import type { OnDelivery, ReadOptions } from './options.ts';
 const PREFETCH = 2_000;
 
 /**
- * Hands out the messages of a stream from its first to the offset `last`. A stream takes nothing back, for nothing is taken from it. Resolves with how
- * many were handed out, and with the offset of the last one.
+ * Hands out the messages of a stream from its first to the offset `last`. The stream keeps them all. Resolves with their
+ * number, and with the offset of the last one.
  *
  * @throws Failure `refused` when messages are to be removed, and as the consumer does
  */
@@ -53,7 +53,7 @@ export async function readStream(
     return { read, at };
   } finally {
     ignore();
-    // Acknowledgements only give credit: none is missed.
+    // Acknowledgements only give credit: a lost one costs nothing.
     await consumer.close().catch(() => undefined);
   }
 }

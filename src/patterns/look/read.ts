@@ -12,11 +12,11 @@ import { readStream } from './read-stream.ts';
 import { Reading } from './reading.ts';
 
 /**
- * Hands out every message that is in the queue at the start, in order, and lets all of them stay: nobody else gets them meanwhile. A connection that is
- * lost comes back, and no message is handed out twice, unless `restart` says that the reading begins anew.
+ * Hands out every message that is in the queue at the start, in order, and leaves all of them there; no other consumer gets them meanwhile. A
+ * lost connection comes back, and no message is handed out twice, unless `restart` says that the reading begins anew.
  *
- * @throws Failure `missing` for a queue that does not exist, `refused` for one that hides what is returned, `denied` where a message at its delivery limit
- * could not be put back, `later` when the queue hands out nothing, `unavailable` when the connection is lost for good, or what stopped the session
+ * @throws Failure `missing` for a queue that does not exist, `refused` for one that hides returned messages, `denied` where a message at its delivery limit
+ * could not be put back, `later` when the queue delivers nothing, `unavailable` when the connection is lost for good, or what stopped the session
  */
 export async function readThrough(session: Session, queue: string, options: ReadOptions, onDelivery: OnDelivery): Promise<ReadSummary> {
   const { summary, failure } = await readHeld(session, queue, options, onDelivery);
@@ -27,7 +27,7 @@ export async function readThrough(session: Session, queue: string, options: Read
   throw failure;
 }
 
-/** The same, for one who wants to know what was read also when the reading failed. */
+/** The same, with what was read also when the reading failed. */
 export async function readHeld(
   session: Session,
   queue: string,
@@ -90,10 +90,10 @@ export async function readHeld(
 }
 
 /**
- * Finds out, before anything is taken, whether messages can go back: what puts a copy back where a return would be the last, or undefined where none is needed.
- * `looks` is false for a run that gives messages back only when something goes wrong.
+ * Finds out, before anything is taken, how messages can go back: resolves with what puts copies back where a return would be the last, or with undefined where none is needed.
+ * `looks` is false for a run that returns messages only when something fails.
  *
- * @throws Failure `refused` for a queue that hides what is returned, `denied` for one who may not put copies back; unless it is forced
+ * @throws Failure `refused` for a queue that hides returned messages, `denied` for a user who may not put copies back; not when forced
  */
 export async function holdable(
   session: Session,
@@ -104,9 +104,9 @@ export async function holdable(
   if (hiddenFor !== undefined && looks && !force) {
     throw new Failure(
       'refused',
-      `"${queue}" hides messages that are given back for at least ${formatDuration(hiddenFor)} (x-delayed-retry-type): looking would hide them`,
+      `"${queue}" hides returned messages for at least ${formatDuration(hiddenFor)} (x-delayed-retry-type): looking would hide them`,
       {
-        hint: `nothing was taken; ${option('force')} looks all the same, and the messages come back after that delay`,
+        hint: `nothing was taken; ${option('force')} looks nevertheless, and the messages are back after that delay`,
       },
     );
   }
@@ -120,16 +120,16 @@ export async function holdable(
     if (!(error instanceof Failure) || error.kind !== 'denied') throw error;
     if (force) return undefined;
     const counted = isCertain
-      ? `drops or dead-letters a message that is given back more than ${limit} times`
+      ? `drops or dead-letters a message that is returned more than ${limit} times`
       : 'may have a delivery limit, which this user cannot see';
     throw new Failure('denied', `looking into "${queue}" could cost messages: the queue ${counted}, and this user may not put a copy back`, {
       cause: error,
-      hint: `nothing was taken; grant the write permission on the exchange "amq.default", or look all the same with ${option('force')}`,
+      hint: `nothing was taken; grant the write permission on the exchange "amq.default", or look nevertheless with ${option('force')}`,
     });
   }
 }
 
-/** Messages that a look could not return. */
+/** What is told of messages that a look could not return. */
 export function describeCopied(copiedBack: number, queue: string): string {
   const [were, each] = copiedBack === 1 ? ['was', 'its copy is'] : ['were', 'copies of them are'];
   return `${formatCount(copiedBack, 'message')} of "${queue}" ${were} at the delivery limit and could not be returned: ${each} at the end of the queue`;
@@ -140,15 +140,15 @@ function missingFailure(missing: number, queue: string): Failure {
   const [are, them] = missing === 1 ? ['is', 'it'] : ['are', 'them'];
   return new Failure(
     'partial',
-    `${formatCount(missing, 'message')} of "${queue}" ${are} not there any more since the connection was lost: the queue has dead-lettered or dropped ${them} at the delivery limit, or another consumer has ${them}`,
+    `${formatCount(missing, 'message')} of "${queue}" ${are} missing since the connection was lost: the queue has dead-lettered or dropped ${them} at the delivery limit, or another consumer has ${them}`,
     { hint: 'look for them behind the dead-letter exchange of the queue' },
   );
 }
 
-/** What may have become of messages that went back to a queue whose arguments cannot be seen. */
+/** What may have become of messages that went back to a queue whose arguments are not visible. */
 function describeUnready(unready: number, queue: string, { limit }: ReturnRules): string {
   const [are, them] = unready === 1 ? ['is', 'it'] : ['are', 'them'];
   const gone =
-    limit === undefined ? 'hides what is given back for a while (x-delayed-retry-type)' : `has a delivery limit of 0 and has dead-lettered or dropped ${them}`;
+    limit === undefined ? 'hides returned messages for a while (x-delayed-retry-type)' : `has a delivery limit of 0 and has dead-lettered or dropped ${them}`;
   return `${formatCount(unready, 'message')} of "${queue}" ${are} not ready again: another consumer has taken ${them}, or the queue ${gone}`;
 }

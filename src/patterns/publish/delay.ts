@@ -23,7 +23,7 @@ interface Destination {
 export async function prepareDelay(session: Session, pause: number, to: Destination, allowUnroutable: boolean): Promise<Destination> {
   const { address, topology } = delayTopology(pause, to);
   await withLastingControl(session, async (connection) => {
-    // What waits for a destination that was never there would be found out when nobody looks any more.
+    // A missing destination would be noticed only after the delay, when the command has long ended.
     await checkThere(connection, to, allowUnroutable);
     await ensure(connection, topology);
   });

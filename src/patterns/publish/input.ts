@@ -32,7 +32,7 @@ export const messageShape = {
   transient: z._default(z.boolean(), false),
 };
 
-/** Where the bodies come from. */
+/** Where bodies come from. */
 export const sourceShape = {
   body: z.optional(z.string()),
   /** Files, a message each; `-` is standard input. */
@@ -41,13 +41,13 @@ export const sourceShape = {
   lines: z._default(z.boolean(), false),
   /** Each line is an envelope. */
   envelopes: z._default(z.boolean(), false),
-  /** True: an envelope is published with the headers that a broker has written into it: counters of its delivery, and how it died. */
+  /** True: keeps the headers of an envelope that a broker wrote: counters of its delivery, and how it died. */
   keepBrokerHeaders: z._default(z.boolean(), false),
-  /** The body this many times; of lines or envelopes, at most this many. */
+  /** Sends the body this many times; of lines or envelopes, sends at most this many. */
   count: z.optional(z.int().check(z.minimum(1))),
   /** Drops one newline at the end of standard input or of a file. */
   chomp: z._default(z.boolean(), false),
-  /** True: an input without a byte is an empty message, and not a mistake. */
+  /** True: sends an empty input as an empty message. */
   allowEmpty: z._default(z.boolean(), false),
 };
 
@@ -64,13 +64,13 @@ const SourceConfig = z.object(sourceShape);
 export type MessageConfig = z.output<typeof MessageConfig>;
 export type SourceConfig = z.output<typeof SourceConfig>;
 
-/** A message, and where it was read, before it is known where it goes: an envelope may say so itself. */
+/** A message as read, with its place in the input; its destination may be open, unless it is an envelope that names one. */
 export interface Draft extends Envelope, Place {}
 
-/** Drafts, in batches as they arrive. A failure stands for a line that is no envelope. */
+/** Drafts, in batches as they arrive. A failure stands for an invalid line. */
 export type Drafts = AsyncIterable<readonly (Draft | Failure)[]>;
 
-/** The properties that flags ask for. */
+/** The properties that the options set. */
 export function propertiesOf(config: MessageConfig): Properties {
   const { header, ttl, transient, contentType, contentEncoding, priority, correlationId, replyTo, messageId, timestamp, type, userId, appId } = config;
   const given = { contentType, contentEncoding, headers: header, priority, correlationId, replyTo, messageId, timestamp, type, userId, appId };
@@ -81,26 +81,26 @@ export function propertiesOf(config: MessageConfig): Properties {
   };
 }
 
-/** What is behind a body that was not given as an argument. */
+/** Where a body comes from that is not an argument. */
 export interface Input {
   readonly stdin: () => Readable;
-  /** Opens a file; throws what the system says. */
+  /** Opens a file; throws the system's error. */
   readonly open: (path: string) => Readable;
   readonly stdinIsTerminal: boolean;
 }
 
-/** A stream of bodies, and what it is called. */
+/** A stream of bodies, and its name. */
 interface Source {
   readonly name: string;
   readonly stream: Readable;
 }
 
 /**
- * Opens where drafts come from, and reads them in batches as they arrive: the argument, the files, or standard input when it
+ * Opens the source of drafts, and reads them in batches as they arrive: the argument, the files, or standard input when it
  * is not a terminal. With an argument, standard input is never touched.
  *
  * @throws Failure `usage` without any body, `missing` or `io` for a file that cannot be read; while reading, `data`
- * for an input that is empty where it is one message
+ * for a message whose input is empty
  */
 export async function openDrafts(config: SourceConfig & { readonly returned?: string | undefined }, input: Input, signal: AbortSignal): Promise<Drafts> {
   const { body, file: files = [], lines, envelopes, count } = config;
@@ -113,7 +113,7 @@ export async function openDrafts(config: SourceConfig & { readonly returned?: st
   return readWholes(sources, config, signal);
 }
 
-/** What is added to the file that is read would be read, come back and be added again. */
+/** Returned messages that are added to the input file would be read, returned and added again. */
 export function checkNoLoop(sources: readonly Source[], returned: string): void {
   const written = statSync(returned, { throwIfNoEntry: false });
   const looped = sources.find(({ stream }) => {
@@ -123,16 +123,16 @@ export function checkNoLoop(sources: readonly Source[], returned: string): void 
   });
   if (looped === undefined) return;
   for (const { stream } of sources) stream.destroy();
-  throw new Failure('usage', `${option('returned')} ${returned} is the file that is read`, { hint: 'name another file' });
+  throw new Failure('usage', `${option('returned')} ${returned} is also the input file`, { hint: 'name another file' });
 }
 
-/** Refuses flags that contradict each other. */
+/** Refuses options that contradict each other. */
 export function checkSource({ body, lines, envelopes, keepBrokerHeaders, count, chomp }: SourceConfig, files: readonly string[]): void {
   const refuse = (what: string, hint?: string): never => {
     throw new Failure('usage', what, hint === undefined ? {} : { hint });
   };
   if (body !== undefined && files.length > 0) refuse(`${option('body')} and ${option('file')} exclude each other`);
-  if (keepBrokerHeaders && !envelopes) refuse(`${option('keepBrokerHeaders')} is for ${option('envelopes')}: nothing else has such headers`);
+  if (keepBrokerHeaders && !envelopes) refuse(`${option('keepBrokerHeaders')} is for ${option('envelopes')}: other input has no headers`);
   if (lines && envelopes) refuse(`${option('lines')} and ${option('envelopes')} exclude each other`);
   if (body !== undefined && (lines || envelopes))
     refuse(`with ${option('body')} there are no lines to read`, `leave out ${option('body')} to read standard input`);
@@ -142,7 +142,7 @@ export function checkSource({ body, lines, envelopes, keepBrokerHeaders, count, 
   if (count !== undefined && files.length > 1 && !lines && !envelopes) {
     refuse(
       `${option('count')} repeats one body, and there are ${files.length} files`,
-      `with ${option('lines')} or ${option('envelopes')} it is how many of them are sent`,
+      `with ${option('lines')} or ${option('envelopes')} it limits how many are sent`,
     );
   }
 }
@@ -163,7 +163,7 @@ async function* readWholes(sources: readonly Source[], { count = 1, chomp, allow
 
 const NEWLINE = 0x0a;
 
-/** Shared by all drafts that come without properties. */
+/** Shared by all drafts without properties. */
 const NO_PROPERTIES: Properties = {};
 
 const REPEAT_BATCH = 256;
@@ -235,7 +235,7 @@ export function openSource(file: string | undefined, { stdin, open, stdinIsTermi
 }
 
 /**
- * The chunks of a stream. The signal ends it in the middle, also while the stream has nothing to say.
+ * The chunks of a stream. The signal ends it at any time, also while the stream is silent.
  *
  * @throws Failure `io` when it cannot be read, or what the signal was aborted with
  */

@@ -19,9 +19,9 @@ export const OpenPublisherConfig = z.strictObject({
   confirm,
   allowUnroutable,
   confirmTimeout,
-  /** How long a message may take whose `publish` does not say so itself, in milliseconds; absent: as long as it takes. */
+  /** Milliseconds for a message whose `publish` gives no timeout; absent: no limit. */
   timeout,
-  /** Messages that may wait until they can be sent; one more is refused. */
+  /** The most messages that may wait to be sent; one more is refused. */
   backlog: z._default(z.int().check(z.minimum(1), z.maximum(10_000_000)), 100_000),
 });
 export type OpenPublisherConfig = z.output<typeof OpenPublisherConfig>;
@@ -31,36 +31,36 @@ const PublishOptions = z.strictObject({
   signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'must be an AbortSignal' })),
 });
 
-/** How long one message is tried. */
+/** How long to try one message. */
 export interface PublishOptions {
   /** Ends the attempt when it is aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds; as the publisher's own `timeout` unless told otherwise. */
+  /** Milliseconds; default: the publisher's own `timeout`. */
   readonly timeout?: number | undefined;
 }
 
 /** Bytes of bodies that may wait. */
 const BACKLOG_BYTES = 64 * 1_048_576;
-/** How long a publisher that gave up rests before a further message makes it try again, in milliseconds. */
+/** Milliseconds that a publisher rests after it gave up, before a further message makes it try again. */
 const REST = 1_000;
 
-/** A publisher that stays open, for a program that publishes when it has something to say. */
+/** A publisher that stays open, for a program that publishes now and then. */
 export interface OpenPublisher {
   /**
    * Sends a message, and resolves once the broker has taken responsibility for it and it has reached a queue. Any number of calls may be under way at once;
-   * they are sent in the order of the calls. While there is no connection, or no room, they wait: 100,000 of them (`backlog`), or 64 MiB of bodies.
+   * messages are sent in the order of the calls. Without a connection, or without room, they wait: at most 100,000 of them (`backlog`), or 64 MiB of bodies.
    *
    * A message whose time is over, or whose signal is aborted, is withdrawn if it was not sent yet, and is not sent again if it was.
    *
-   * A lost connection comes back, for ever unless the session's config says otherwise, and what had no confirm is sent again. A publisher that gave up
-   * says so by the event `gave-up` and to each message at once; one that no number of attempts was set for tries again with the first message after a second.
+   * A lost connection comes back, and unconfirmed messages are sent again; it never gives up unless the session's config sets a limit. A publisher that gave up
+   * emits `gave-up` and rejects each message at once; without a configured limit it tries again with the first message after a second.
    *
-   * @throws Failure `data` for what is no message, `usage` for wrong options, `unroutable`, `refused`; `later` when the broker does not take it (nack), too many
+   * @throws Failure `data` for an invalid message, `usage` for wrong options, `unroutable`, `refused`; `later` when the broker refuses it (nack), too many
    * wait, or the publisher gave up before it was sent; `deadline`, or what its signal was aborted with, when it was withdrawn. None of these messages is in
    * a queue. `unavailable` when it was sent and its outcome is unknown, or the publisher was closed
    */
   readonly publish: (message: Outgoing, options?: PublishOptions) => Promise<void>;
-  /** Closes the connection; messages without an outcome are unknown, and those that wait are not sent. */
+  /** Closes the connection; messages without an outcome are unknown, and waiting ones are not sent. */
   readonly close: () => Promise<void>;
 }
 
@@ -187,7 +187,7 @@ class Line {
     });
   }
 
-  /** Sends what waits, as there is room for it. */
+  /** Sends waiting messages while there is room. */
   async #move(): Promise<void> {
     if (this.#moving) return;
     this.#moving = true;
@@ -197,13 +197,13 @@ class Line {
         if (!paced) await this.#pace?.();
         paced = true;
         if (this.#waiting.has(pending) && !this.#publisher.isReadyFor(pending.message)) await this.#publisher.readyFor(pending.message);
-        // Its time may have passed while it waited for its turn.
+        // Its time may have passed while it waited.
         if (this.#publisher.failure !== undefined || !this.#leave(pending)) continue;
         paced = this.#pace === undefined;
         this.#send(pending);
       }
     } catch {
-      // The publisher has stopped, and rejects what waits; or it was closed.
+      // The publisher has stopped and rejects waiting messages, or was closed.
     } finally {
       this.#moving = false;
     }
@@ -223,7 +223,7 @@ class Line {
     }
   }
 
-  /** False for a message that does not wait any more. */
+  /** False for a message that no longer waits. */
   #leave(pending: Pending): boolean {
     if (!this.#waiting.delete(pending)) return false;
     this.#bytes -= pending.message.body.length;
@@ -245,7 +245,7 @@ class Line {
   }
 }
 
-/** What a signal was aborted with; a `TimeoutError` is a deadline. */
+/** The failure for an aborted signal; a `TimeoutError` is a deadline. */
 function stopFailure(signal: AbortSignal | undefined): Failure {
   const reason: unknown = signal?.reason;
   if (reason instanceof Failure) return reason;

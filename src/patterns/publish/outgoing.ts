@@ -7,7 +7,7 @@ import { uniqueId } from '../names.ts';
 
 /**
  * A message to send; without an exchange, the routing key names a queue. It is persistent, and has an id, unless its properties say otherwise.
- * Its body is not copied: it must stay as it is until its outcome is known.
+ * Its body is not copied: it must not change until its outcome is known.
  */
 export interface Outgoing {
   readonly exchange?: string;
@@ -16,11 +16,11 @@ export interface Outgoing {
   readonly body: Body;
 }
 
-/** Those of a message, and those that only a delivery has: whoever sends one on may hand it over as it is. */
+/** The keys of a message, and those of a delivery: a delivery may be passed on as it is. */
 const KEYS = ['exchange', 'routingKey', 'properties', 'body', 'from', 'queue', 'redelivered', 'generation', 'tag', 'offset', 'roundTrip'];
 
 /**
- * A copy of what a program wants to send, checked against what AMQP can hold: types are gone when a program runs.
+ * A checked copy of a program's message: types do not hold at run time.
  *
  * @throws Failure `data`, naming what is wrong
  */
@@ -31,10 +31,10 @@ function checkedMessage(given: unknown): Message {
   });
 }
 
-/** What a handler answers: a body alone, or with properties; see `checkedMessage`. */
+/** A handler's answer: a body alone, or with properties; see `checkedMessage`. */
 export function checkedAnswer(given: unknown): Content {
   if (typeof given === 'string' || ArrayBuffer.isView(given)) return { body: bytesOf(given), properties: {} };
-  if (given === undefined) throw new Failure('data', 'the handler answered nothing', { hint: "an empty reply is ''" });
+  if (given === undefined) throw new Failure('data', 'the handler returned nothing', { hint: "an empty reply is ''" });
   return reading(() => contentOf(membersOf(given, 'an answer')));
 }
 
@@ -43,7 +43,7 @@ type Content = Pick<Message, 'body' | 'properties'>;
 function membersOf(given: unknown, what: string): Partial<Record<keyof Message, unknown>> {
   if (!isPlainObject(given)) throw new Failure('data', `${what} must be an object, got ${quote(given)}`);
   for (const key of Object.keys(given)) checkName(key, KEYS, `key of ${what}`);
-  // What a delivery has not decoded yet is not its own.
+  // Properties that a delivery has not decoded yet are not its own.
   const { exchange, routingKey, properties, body } = given as Partial<Record<keyof Message, unknown>>;
   return { exchange, routingKey, properties, body };
 }
@@ -57,9 +57,9 @@ export function checkedProperties(given: unknown): Properties {
   return reading(() => parseProperties(given, new Map()));
 }
 
-/** Makes messages of what a program wants to send; see `checkedMessage`. */
+/** Makes messages of a program's messages; see `checkedMessage`. */
 export function messageMaker(): (given: unknown) => Message {
-  // One id per message, made once: a message that is sent again after a lost connection can be told from a new one.
+  // One id per message, made once: it tells a message that is sent again from a new one.
   const run = uniqueId();
   let number = 0;
   return (given) => {
@@ -68,12 +68,12 @@ export function messageMaker(): (given: unknown) => Message {
   };
 }
 
-/** A getter or a proxy may throw anything at whoever looks. */
+/** A getter or a proxy may throw. */
 function reading<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw new Failure('data', 'the message cannot be read: looking at it throws', { cause: error });
+    throw new Failure('data', 'the message cannot be read: one of its getters throws', { cause: error });
   }
 }

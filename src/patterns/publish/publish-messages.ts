@@ -8,15 +8,15 @@ import { checkedCall } from '../options.ts';
 import { messageMaker, type Outgoing } from './outgoing.ts';
 import { SendingConfig, sendMessages } from './send.ts';
 
-/** Messages, or batches of them as they become known. A failure stands for what should have been a message: the others are sent all the same. */
+/** Messages, or batches of them as they become known. A failure stands for an invalid message: the others are sent. */
 export type Batches = Iterable<Outgoing> | AsyncIterable<readonly (Outgoing | Failure)[]>;
 
 /**
- * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue. What is no message is not sent, and
- * costs no other. `settled` hears what became of each.
+ * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue. An invalid message is not sent, and
+ * stops no other. `settled` gets the outcome of each.
  *
- * @throws Failure `usage` for wrong options, before anything is connected; otherwise, after everything else was sent, what did not work: `unroutable`,
- * `later` (nacked), `refused`, `unavailable`, `data` for what is no message or cannot be encoded, or what the session's signal was aborted with
+ * @throws Failure `usage` for wrong options, before anything is connected; otherwise, after everything else was sent, what failed: `unroutable`,
+ * `later` (nacked), `refused`, `unavailable`, `data` for a message that is invalid or cannot be encoded, or what the session's signal was aborted with
  */
 export async function publishMessages(
   session: Session,

@@ -22,7 +22,7 @@ export const publishingShape = {
 };
 
 const PublishingConfig = z.object(publishingShape);
-/** What every publishing command knows about its messages and how to send them. */
+/** How a publishing command completes and sends its messages. */
 export type PublishingConfig = z.output<typeof PublishingConfig>;
 
 /** What holds between them: for `check` of every config that has them. */
@@ -33,7 +33,7 @@ export const publishingRules = [
   }),
 ] as const;
 
-/** What `publish` takes. Without queue, exchange and routing key, each envelope goes where it says itself. */
+/** The options of `publish`. Without queue, exchange and routing key, each envelope goes to its own destination. */
 export const PublishConfig = z
   .strictObject({
     queue: z.optional(queueName),
@@ -45,16 +45,16 @@ export const PublishConfig = z
 export type PublishConfig = z.output<typeof PublishConfig>;
 
 /**
- * Publishes drafts; see `sendMessages` for what that means and for its failures.
+ * Publishes drafts; see `sendMessages` for its promise and its failures.
  *
- * @throws Failure `data` for an envelope that does not say where to when the config does not either
+ * @throws Failure `data` for an envelope without a destination when the config has none either
  */
 export async function publish(session: Session, config: PublishConfig, drafts: Drafts): Promise<PublishCounts> {
   return publishDrafts(session, config, drafts, targetOf(config));
 }
 
 /**
- * Checks that it is clear where to, before anything is read or connected.
+ * Checks the destination, before anything is read or connected.
  *
  * @throws Failure `usage`
  */
@@ -75,22 +75,22 @@ export function checkDestination({ queue, exchange, routingKey, body, envelopes,
   }
 }
 
-/** A flag that names only half of it means the other half to be empty. */
+/** An option that names half of a destination leaves the other half empty. */
 function targetOf({ queue, exchange, routingKey }: PublishConfig): Target {
   if (queue !== undefined) return { exchange: '', routingKey: queue };
   if (exchange === undefined && routingKey === undefined) return {};
   return { exchange: exchange ?? '', routingKey: routingKey ?? '' };
 }
 
-/** Where drafts go. What it leaves open, each envelope says itself; where that does not either, it is empty. */
+/** A destination. Each envelope fills in what is undefined; what it does not name is empty. */
 export interface Target {
   readonly exchange?: string | undefined;
   readonly routingKey?: string | undefined;
 }
 
 /**
- * Completes drafts and publishes them; see `sendMessages` for what that means and for its failures. An envelope that does not
- * say where to, when the target does not either, is as broken as one that is none.
+ * Completes drafts and publishes them; see `sendMessages` for its promise and its failures. An envelope without a
+ * destination, when the target has none either, is invalid.
  */
 export async function publishDrafts(session: Session, config: PublishingConfig, drafts: Drafts, target: Target): Promise<PublishCounts> {
   const left = { envelopes: 0 };
@@ -105,7 +105,7 @@ export async function publishDrafts(session: Session, config: PublishingConfig, 
       const which = formatCount(left.envelopes, 'envelope');
       session.emit({
         kind: 'note',
-        text: `${which} had headers that a broker wrote, such as x-death: left out, for ${option('keepBrokerHeaders')} was not given`,
+        text: `${which} had headers that a broker wrote, such as x-death: they were removed, without ${option('keepBrokerHeaders')}`,
       });
     }
   }
@@ -123,13 +123,13 @@ async function* completed(drafts: Drafts, complete: (draft: Draft) => Message | 
   for await (const batch of drafts) yield batch.map((draft) => (draft instanceof Failure ? draft : complete(draft)));
 }
 
-/** Fills in where a draft goes and what the flags say: a flag wins over the envelope, headers are merged one by one. */
+/** Fills in the destination and the options: an option wins over the envelope, headers are merged one by one. */
 function completing(config: PublishingConfig, target: Target, left: { envelopes: number }): (draft: Draft) => Message | Failure {
   const flags = propertiesOf(config);
   if (!config.envelopes) {
     const { exchange = '', routingKey = '' } = target;
     const isFilled = config.template || config.data !== undefined;
-    // One id per message, made once: a message that is sent again after a lost connection can be told from a new one.
+    // One id per message, made once: it tells a message that is sent again from a new one.
     const run = uniqueId();
     let number = 0;
     if (isFilled) {
@@ -170,7 +170,7 @@ function completing(config: PublishingConfig, target: Target, left: { envelopes:
   };
 }
 
-/** Undefined when it is for each message to say. */
+/** Undefined when each message has its own. */
 function describeTarget({ exchange, routingKey }: Target): string | undefined {
   if (exchange === undefined) return undefined;
   if (exchange === '') return `queue "${routingKey ?? ''}"`;

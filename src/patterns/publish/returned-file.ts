@@ -3,15 +3,15 @@ import { formatReturned } from '../../model/message/envelope.ts';
 import type { Message } from '../../model/message/message.ts';
 import { openLineFile } from '../line-file.ts';
 
-/** A file with an envelope for each message that no queue was bound for; what stands in it stays. */
+/** A file to which each unroutable message is added as an envelope. */
 export interface ReturnedFile {
   readonly add: (message: Message, reply: string) => void;
-  /** Resolves once everything is on the disk; with what kept it from getting there, if anything did. */
+  /** Resolves once everything is on the disk; with the failure, if any. */
   readonly close: () => Promise<Failure | undefined>;
 }
 
 /**
- * Opens the file. A failure to write goes to `onFailure` at once, too: what comes back after it is kept nowhere.
+ * Opens the file. `onFailure` also gets a write failure at once: further returned messages are then not kept.
  *
  * @throws Failure `io`
  */

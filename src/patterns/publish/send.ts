@@ -17,25 +17,24 @@ export const sendingShape = {
   rate: z.optional(z.number().check(z.gt(0), z.maximum(1_000_000))),
   /** Unconfirmed messages in flight. */
   window: z._default(z.int().check(z.minimum(1), z.maximum(100_000)), 2_000),
-  /** False: the broker is not asked whether it has the message. */
+  /** False: the broker is not asked for confirms. */
   confirm: z._default(z.boolean(), true),
-  /** True: a message that no queue is bound for is dropped without a word. */
+  /** True: the broker silently drops a message that no queue is bound for. */
   allowUnroutable: z._default(z.boolean(), false),
-  /** Without any confirm for this long, in milliseconds, the connection is made anew. */
+  /** Milliseconds without any confirm after which the publisher connects again. */
   confirmTimeout: z._default(z.int().check(z.minimum(1), z.maximum(MAX_TIMER)), 30_000),
-  /** The whole run, in milliseconds. */
+  /** Milliseconds for the whole run. */
   timeout: z.optional(z.int().check(z.minimum(1), z.maximum(MAX_TIMER))),
-  /** A file to which each message that no queue is bound for is added as an envelope. */
+  /** A file to which each unroutable message is added as an envelope. */
   returned: z.optional(z.string().check(z.minLength(1))),
 };
 
-/** What holds between them: for `check` of every config that has them. */
+/** Rules between them, for `check` of every config that has them. */
 export const sendingRules = [
   z.refine<Pick<SendingConfig, 'returned' | 'confirm' | 'allowUnroutable'>>(
     ({ returned, confirm, allowUnroutable }) => returned === undefined || (confirm && !allowUnroutable),
     {
-      error: () =>
-        `${option('returned')} needs confirms, and messages that are returned: it excludes ${option('confirm', false)} and ${option('allowUnroutable')}`,
+      error: () => `${option('returned')} needs confirms and returned messages: it excludes ${option('confirm', false)} and ${option('allowUnroutable')}`,
     },
   ),
 ] as const;
@@ -44,27 +43,27 @@ export const sendingRules = [
 export const SendingConfig = z.strictObject(sendingShape).check(...sendingRules);
 export type SendingConfig = z.output<z.ZodMiniObject<typeof sendingShape>>;
 
-/** Bodies in flight; more would only move memory from the input to here. */
+/** Bytes of bodies in flight; more would only move memory from the input to here. */
 export const WINDOW_BYTES = 16 * 1_048_576;
-/** How long confirms are waited for once the run is stopped. */
+/** Milliseconds to wait for confirms once the run is stopped. */
 const STOP_GRACE = 5_000;
-/** How long they are waited for without a word. */
+/** Milliseconds of this wait before it is reported. */
 const STOP_SILENCE = 500;
 
-/** Messages, or batches of them as they become known. A failure stands for what should have been a message: the others are sent all the same. */
+/** Messages, or batches of them as they become known. A failure stands for an invalid message: the others are sent. */
 export type MessageBatches = Iterable<Message> | AsyncIterable<readonly (Message | Failure)[]>;
 
-/** What was not sent: what the broker does not take, and what is no message. */
+/** Messages that were not sent: refused by the broker, or invalid. */
 interface Unsent {
   readonly refused: Failure[];
   readonly broken: { first: Failure | undefined; count: number };
 }
 
 /**
- * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue. `settled` hears what became of each.
+ * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue. `settled` gets the outcome of each.
  *
- * @throws Failure that says what did not work, after everything else was sent: `unroutable`, `later` (nacked), `refused`,
- * `unavailable`, `data` for a message that cannot be encoded or was none, or what the session's signal was aborted with
+ * @throws Failure with what failed, after everything else was sent: `unroutable`, `later` (nacked), `refused`,
+ * `unavailable`, `data` for a message that is invalid or cannot be encoded, or what the session's signal was aborted with
  */
 export async function sendMessages(
   session: Session,
@@ -132,11 +131,11 @@ async function sendAll(
 ): Promise<void> {
   const { signal } = session;
   const pace = pacing(config.rate, signal);
-  const complain = fewOf(session.emit, 'what else is broken is only counted');
+  const complain = fewOf(session.emit, 'further broken lines are only counted');
   const progress = { at: performance.now() };
   const iterator = batchesOf(batches)[Symbol.asyncIterator]();
-  // A source that has nothing to say must not hide that the publisher has stopped. (A race against a promise that lives as
-  // long as the run would leave something behind with every batch.)
+  // A silent source must not hide that the publisher has stopped. (A race against a promise that lives as
+  // long as the run would leak memory with every batch.)
   let stop: (failure: Failure) => void = () => undefined;
   void publisher.stopped.then((failure) => stop(failure));
   const next = (): Promise<IteratorResult<readonly (Message | Failure)[], void>> =>
@@ -183,7 +182,7 @@ async function* batchesOf(batches: MessageBatches): AsyncGenerator<readonly (Mes
   else for (const message of batches) yield [message];
 }
 
-/** Spreads messages evenly; a source that fell behind does not catch up in a burst. */
+/** Spaces messages evenly; a source that fell behind does not catch up in a burst. */
 export function pacing(rate: number | undefined, signal: AbortSignal): (() => Promise<void>) | undefined {
   if (rate === undefined) return undefined;
   const interval = 1_000 / rate;
@@ -192,12 +191,12 @@ export function pacing(rate: number | undefined, signal: AbortSignal): (() => Pr
     const now = performance.now();
     const due = Math.max(next, now - interval);
     next = due + interval;
-    // Timers know whole milliseconds: shorter waits add up until one is worth it.
+    // Timers count whole milliseconds: shorter waits add up until one is worth it.
     if (due - now >= 1) await delay(due - now, undefined, { signal }).catch(() => Promise.reject(abortFailure(signal)));
   };
 }
 
-/** The work, or at once the failure that ends it, wherever it is waiting then. */
+/** Does the work; rejects at once with the failure that ends it, wherever it waits. */
 async function unlessStopped(signal: AbortSignal, publisher: Publisher, work: () => Promise<void>): Promise<void> {
   if (signal.aborted) throw abortFailure(signal);
   const stopped = deferred<Failure>();
@@ -211,7 +210,7 @@ async function unlessStopped(signal: AbortSignal, publisher: Publisher, work: ()
   }
 }
 
-/** Waits for confirms that are on their way; while an alarm blocks the connection there are none. */
+/** Waits for confirms under way; there are none while an alarm blocks the connection. */
 async function settleWithin({ emit }: Session, publisher: Publisher): Promise<void> {
   const { unconfirmed } = publisher;
   if (unconfirmed === 0 || publisher.failure !== undefined || publisher.blocked) return;
@@ -225,7 +224,7 @@ async function settleWithin({ emit }: Session, publisher: Publisher): Promise<vo
 /** What a run waits for, besides confirms. */
 type Stage = 'connecting' | 'reading' | 'sending';
 
-/** Says what the time went into: a slow input is not a slow broker. */
+/** The failure names what the time was spent on: a slow input is not a slow broker. */
 function deadlineFailure(stage: Stage, unconfirmed: number): Failure {
   if (stage === 'connecting') return new Failure('deadline', `the deadline passed before there was a connection (${option('timeout')})`);
   if (unconfirmed > 0) return new Failure('deadline', `the deadline passed with ${formatCount(unconfirmed, 'message')} on the way (${option('timeout')})`);
@@ -235,7 +234,7 @@ function deadlineFailure(stage: Stage, unconfirmed: number): Failure {
   });
 }
 
-/** The failure of a run: what stopped it, or what the broker did not take; several different reasons are a part done. */
+/** The failure of a run: what stopped it, or what the broker refused; several reasons are `partial`. */
 function judge(counts: PublishCounts, { refused, broken }: Unsent, failure: unknown): unknown {
   if (failure !== undefined) return failure;
   const reasons: Failure[] = [];

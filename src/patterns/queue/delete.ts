@@ -122,13 +122,13 @@ export async function removeQueue(
 ): Promise<number> {
   const config = checkedCall(session, DeleteQueueConfig, options);
   const { queue, ifEmpty, ifUnused } = config;
-  if (holdings === undefined && (ifEmpty || ifUnused)) checkConditions(config, await holdingsOf(session, queue, nobody, nobody));
+  if (holdings === undefined && (ifEmpty || ifUnused)) checkConditions(config, await holdingsOf(session, queue, unasked, unasked));
   let messages = await deleteQueue(session, queue, { ifEmpty, ifUnused });
   for (const one of retryQueues) messages += await deleteQueue(session, one.queue, { ifEmpty, ifUnused: false });
   return messages;
 }
 
 /** For calls without the management API. */
-async function nobody(): Promise<undefined> {
+async function unasked(): Promise<undefined> {
   return undefined;
 }

@@ -68,20 +68,20 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
     return { purged: await purgeQueue(session, queue), copiedBack: 0, stranded: 0, manifest: undefined };
   }
   const bundle = directory === undefined ? undefined : await openBundle(directory, queue, FILE_SIZE);
-  let meant = 0;
+  let matched = 0;
   let manifest: Manifest | undefined;
   const take = async (): Promise<void> => {
     manifest = await bundle?.finish();
   };
   try {
-    const options = { force, ask, enough: () => meant >= count, take };
+    const options = { force, ask, enough: () => matched >= count, take };
     const { chosen, copiedBack, stranded } = await filtering(
       config,
       session.emit,
       (isMeant) =>
         readThrough(session, queue, options, (delivery) => {
           if (!isMeant(delivery, now)) return undefined;
-          meant++;
+          matched++;
           return bundle === undefined ? true : bundle.add(delivery).then(() => true);
         }),
       only,
