@@ -47,7 +47,7 @@ test('no password that rmq knows stands in the reply that tells of an error', as
 test('a password on the command line is warned of, but not one that is no secret', async () => {
   const ask = async (url: string, ...flags: string[]): Promise<string> => (await rmq(['consume', 'q', '-u', url, '--no-reconnect', ...flags])).stderr;
   const open = await ask(`amqp://guest:${encodeURIComponent(PASSWORD)}@127.0.0.1:1/`);
-  assert.match(open, /the password in --url is shown .* --url-file/);
+  assert.match(open, /ps shows the password in --url .* --url-file/);
   hidden(open);
   assert.doesNotMatch(await ask(`amqp://guest:${encodeURIComponent(PASSWORD)}@127.0.0.1:1/`, '--quiet'), /--url-file/);
   assert.doesNotMatch(await ask('amqp://guest:guest@127.0.0.1:1/'), /--url-file/);

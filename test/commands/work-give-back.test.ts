@@ -102,7 +102,7 @@ test('who may put no copy back has the message at its last return dead-lettered 
   const { requeued, copiedBack, dropped } = json<Summary>(seeing);
   if (await countsReturns(t)) {
     assert.equal(blind.code, 77, blind.stderr);
-    assert.match(blind.stderr, /this user sees no delivery limit of the queue, and may not put a copy back/);
+    assert.match(blind.stderr, /this user cannot see the delivery limit of the queue, and may not put a copy back/);
     assert.deepEqual([copiedBack, dropped, await depth(name)], [0, 1, 0]);
     assert.match(seeing.stderr, /failed for good \(attempt 1\): it is at the delivery limit of its queue, and no copy of it can be put back; it is dropped/);
   } else {

@@ -204,7 +204,7 @@ test('a policy gives a queue that is there its dead letters, keeps what the poli
   assert.equal(await policy('GET', `rmq-dlx-${queue}`), undefined);
   const made = await rmq(['dlx', 'setup', ...names, '--policy']);
   assert.equal(made.code, 0, made.stderr);
-  assert.match(made.stdout, /what it says is taken over/);
+  assert.match(made.stdout, /its settings are copied/);
   const set = (await policy('GET', `rmq-dlx-${queue}`)) as { definition: unknown; priority: unknown };
   assert.deepEqual(set.definition, { 'max-length': 12, 'dead-letter-exchange': dlx, 'dead-letter-routing-key': 'failed' });
   assert.equal(set.priority, 4);
