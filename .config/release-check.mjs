@@ -1,5 +1,5 @@
 // Whether the package can be given to people: packs it, installs it into an empty place as another user, and uses it there as they would.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
@@ -58,6 +58,20 @@ function check() {
   for (const page of ['man1/rmq.1', 'man1/rmq-dlx.1', 'man7/rmq-exit-codes.7']) ok(statSync(join(prefix, 'share/man', page)).size > 0, `man finds ${page}`);
   for (const block of oneLiners()) run(home, 'bash', ['-euo', 'pipefail', '-c', block]);
   ok(true, "the README's one-liners work");
+  const step = join(place, 'start.sh');
+  cpSync('.github/actions/rmq/start.sh', step);
+  const runner = { RMQ_PACKAGE: tarball, RMQ_BROKER: 'true', RUNNER_TEMP: home, GITHUB_ENV: join(home, 'env'), GITHUB_OUTPUT: join(home, 'output') };
+  run(home, step, [], { ...runner, npm_config_prefix: prefix, npm_config_offline: 'true' });
+  run(home, 'sh', ['-euc', '. ./env; rmq queue declare action -u "$RABBITMQ_URL"; grep -q "^url=amqp://" output']);
+  ok(true, 'the action installs it and starts a broker');
+
+  const engine = ['docker', 'podman'].find((name) => spawnSync(name, ['info'], { stdio: 'ignore' }).status === 0);
+  if (engine === undefined) process.stdout.write('no container engine runs here: .github/Dockerfile is not tried\n');
+  else {
+    execFileSync(engine, ['build', '--file', '.github/Dockerfile', '--tag', 'rmq-release-check', '.'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const said = execFileSync(engine, ['run', '--rm', '--read-only', 'rmq-release-check', '--version'], { encoding: 'utf8' });
+    ok(said === `${version}\n`, 'the container image runs');
+  }
 
   writeFileSync(join(project, 'package.json'), '{"name":"project","private":true}\n');
   execFileSync('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball], { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -82,8 +96,16 @@ function oneLiners() {
 }
 
 /** Runs a program as the user who has installed it; what it prints. */
-function run(cwd, program, args) {
-  return execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 100_000_000, timeout: 180_000, ...USER });
+function run(cwd, program, args, more = {}) {
+  return execFileSync(program, args, {
+    cwd,
+    env: { ...env, ...more },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 100_000_000,
+    timeout: 180_000,
+    ...USER,
+  });
 }
 
 function bytesIn(directory) {
