@@ -32,6 +32,9 @@ export async function publishMessages(
   return sendMessages(session, config, made(messages), target, settled);
 }
 
+/** Messages of an array that are handed on at a time: one by one, each would be a write of its own. */
+const BATCH = 500;
+
 async function* made(messages: Batches): AsyncGenerator<readonly (Message | Failure)[]> {
   const make = messageMaker();
   const attempt = (given: unknown): Message | Failure => {
@@ -45,5 +48,14 @@ async function* made(messages: Batches): AsyncGenerator<readonly (Message | Fail
   if (Symbol.asyncIterator in messages) {
     for await (const batch of messages)
       yield Array.isArray(batch) ? batch.map(attempt) : [new Failure('data', `a batch must be an array, got ${quote(batch)}`)];
-  } else for (const one of messages) yield [attempt(one)];
+    return;
+  }
+  let batch: (Message | Failure)[] = [];
+  for (const one of messages) {
+    batch.push(attempt(one));
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
