@@ -54,7 +54,7 @@ const boot = (name) => ({
   define: { VERSION: JSON.stringify(packageJson.version), BUNDLE: JSON.stringify(name) },
 });
 /** What the library can be imported as. */
-const doors = ['index'];
+const doors = ['index', 'testing'];
 
 const bundles = [
   {

@@ -7,13 +7,27 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 const MOST = 4_500_000;
 /** The user nobody, where there is a choice. */
 const USER = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-const PROGRAM = `import { ConnectionConfig, Failure, publishMessages, type PublishCounts, SendingConfig, type Session, withSession } from 'rmq';
+const PROGRAM = `import { Failure, openPublisher, openSession, type PublishCounts, publishMessages, type Session, workQueue } from 'rmq';
+import { startBroker, type TestBroker } from 'rmq/testing';
 
-const connection: ConnectionConfig = ConnectionConfig.parse({ url: ['amqp://localhost'] });
-export const run = (): Promise<PublishCounts> =>
-  withSession(connection, (session: Session) => publishMessages(session, SendingConfig.parse({}), [{ routingKey: 'q', body: 'b' }]));
-// @ts-expect-error a config is not any
-export const wrong: number = SendingConfig.parse({});
+const url = 'amqp://localhost';
+export const run = (session: Session): Promise<PublishCounts> => publishMessages(session, {}, [{ routingKey: 'q', body: 'b' }]);
+export const service = async (): Promise<void> => {
+  const session = openSession({ url, onEvent: ({ kind, queue }) => console.log(kind, queue?.length) });
+  const worker = workQueue(session, { queue: 'q', dlx: 'dlx', retries: 2 }, async ({ body }, { signal, attempt }) =>
+    body.length > 0 && attempt < 3 && !signal.aborted ? 'ack' : { verdict: 'dead', reason: 'empty' },
+  );
+  await worker.ready;
+  const publisher = await openPublisher(session, { timeout: 5_000 });
+  await publisher.publish({ routingKey: 'q', body: new Uint8Array(3) }, { signal: AbortSignal.timeout(1_000) });
+  const { acknowledged }: { acknowledged: number } = await worker.stop();
+  console.log(acknowledged, session.status().every(({ state }) => state === 'connected'));
+};
+export const broker = (): Promise<TestBroker> => startBroker({ nodes: 1 });
+// @ts-expect-error an option is spelled wrong
+export const misspelt = (): Session => openSession({ url, heartbeats: 1 });
+// @ts-expect-error durations are numbers
+export const wrong = (session: Session): unknown => workQueue(session, { queue: 'q', grace: '5s' }, async () => 'ack');
 console.log(new Failure('usage', 'it can be imported') instanceof Error);
 `;
 /** How programs are compiled: each finds the door in its own way. */

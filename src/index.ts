@@ -1,53 +1,82 @@
 /**
- * RabbitMQ messaging patterns for TypeScript programs. Each pattern takes a session and a config; configs are zod schemas that
- * hold every default and limit: `ConsumeConfig.parse({ queue: 'orders' })`.
+ * RabbitMQ messaging patterns for programs. `openSession` first; everything else takes the session, plain options, and what it works on. What goes wrong
+ * is a {@link Failure} with a `kind`.
  */
-export type { Session } from './amqp/connection/session.ts';
-export { type Handlers, type ProgramHandlerConfig, programHandler } from './handlers/per-message.ts';
-export { type StreamHandlerConfig, streamHandler } from './handlers/stream.ts';
+export {
+  type ConsumeHandler,
+  type ConsumeOptions,
+  type ConsumerOptions,
+  consume,
+  type SubscribeFanoutOptions,
+  type SubscribeTopicOptions,
+  subscribeFanout,
+  subscribeTopic,
+} from './library/consume.ts';
+export {
+  type ExportedLetters,
+  type ExportOptions,
+  exportDeadLetters,
+  type FilterOptions,
+  type ImportOptions,
+  importDeadLetters,
+  inspectDeadLetters,
+  type Letter,
+  listDeadLetters,
+  type MoveOptions,
+  moveMessages,
+  type PurgeOptions,
+  purgeDeadLetters,
+  type ReplayOptions,
+  replayDeadLetters,
+  type SetupOptions,
+  setupDeadLetters,
+  type TransferOptions,
+} from './library/dead-letters.ts';
+export type { Open, Running } from './library/handle.ts';
+export type { Call } from './library/options.ts';
+export {
+  type Batches,
+  type OpenPublisher,
+  openPublisher,
+  type Published,
+  type PublisherOptions,
+  type PublishMessagesOptions,
+  type PublishToOptions,
+  publishFanout,
+  publishMessages,
+  publishTopic,
+} from './library/publish.ts';
+export { type DeclareQueueOptions, declareExchange, declareQueue, queueStatus, type RemoveQueueOptions, removeQueue } from './library/queues.ts';
+export { type RpcCallOptions, type RpcClient, type RpcClientOptions, type RpcHandler, type RpcServerOptions, rpcClient, rpcServer } from './library/rpc.ts';
+export { openSession, type Session, type SessionEvent, type SessionOptions } from './library/session.ts';
+export type { ConnectionStatus } from './library/status.ts';
+export {
+  declareWorkQueue,
+  type QueueOptions,
+  type WorkerOptions,
+  type WorkFanoutOptions,
+  type WorkQueueOptions,
+  type WorkTopicOptions,
+  workFanout,
+  workQueue,
+  workTopic,
+} from './library/work.ts';
 export { type Death, type DeathHistory, deathHistory } from './model/dead-letter/death.ts';
-export type { ConsumeCounts, Emit, Event, PublishCounts, Role, WorkCounts } from './model/event.ts';
+export type { ConsumeCounts, Event, PublishCounts, Role, WorkCounts } from './model/event.ts';
 export { Failure, type FailureKind } from './model/failure.ts';
 export { type Envelope, formatEnvelope, parseEnvelope } from './model/message/envelope.ts';
 export { plainHeaders } from './model/message/field-json.ts';
 export type { Body, Delivery, FieldTable, FieldType, FieldValue, Message, Properties, TypedField } from './model/message/message.ts';
-export { type RpcAnswer, RpcError, type RpcReply } from './model/rpc.ts';
-export { matchTopic } from './model/topic-match.ts';
+export { type RpcAnswer, RpcError, type RpcReply, type ServeCounts } from './model/rpc.ts';
+export { explainMatch, type Mismatch, matchTopic } from './model/topic-match.ts';
 export type { Handler, HandlerContext, Judgement, Settlement, Verdict } from './model/verdict.ts';
-export { DEFAULT_EXIT_TABLE, type ExitTable, parseExitTable } from './model/verdict.ts';
-export { ConnectionConfig, openSession, withSession } from './patterns/connection.ts';
-export { ConsumeConfig } from './patterns/consume/config.ts';
-export { consume } from './patterns/consume/consume.ts';
-export type { ConsumeHandler } from './patterns/consume/limits.ts';
-export { InspectConfig, type Inspected, inspect as inspectDeadLetters } from './patterns/dlx/inspect.ts';
+export type { Purged } from './patterns/dlx/bundle/purge.ts';
+export type { Inspected } from './patterns/dlx/inspect.ts';
+export type { DeadLettering, DeadLetteringAdvice, DeadLetteringProblem, DeadLetterTarget } from './patterns/dlx/list.ts';
 export type { Destination } from './patterns/dlx/replay/destinations.ts';
-export {
-  MoveConfig,
-  move as moveMessages,
-  ReplayConfig,
-  type Replayed,
-  replay as replayDeadLetters,
-  type TransferOptions,
-} from './patterns/dlx/replay/replay.ts';
-export { DlxSetupConfig } from './patterns/dlx/setup/config.ts';
-export { type SetUp, setupDeadLetters } from './patterns/dlx/setup/setup.ts';
-export { managementApi } from './patterns/management.ts';
-export { type OpenPublisher, OpenPublisherConfig, openPublisher, type PublishOptions } from './patterns/publish/open-publisher.ts';
+export type { Replayed } from './patterns/dlx/replay/replay.ts';
+export type { SetUp } from './patterns/dlx/setup/setup.ts';
+export type { PublishOptions } from './patterns/publish/open-publisher.ts';
 export type { Outgoing } from './patterns/publish/outgoing.ts';
-export { type Batches, publishMessages } from './patterns/publish/publish-messages.ts';
-export { SendingConfig } from './patterns/publish/send.ts';
-export { DeclareQueueConfig, declareQueue } from './patterns/queue/declare.ts';
-export { DeleteQueueConfig, removeQueue } from './patterns/queue/delete.ts';
-export { type QueueStatus, QueueStatusConfig, queueStatus } from './patterns/queue/status.ts';
-export { type RpcClient, RpcClientConfig, rpcClient } from './patterns/rpc/client.ts';
-export { type RpcHandler, RpcServerConfig, rpcServer } from './patterns/rpc/server.ts';
-export {
-  FanoutSubscribeConfig,
-  FanoutWorkConfig,
-  fanoutSubscription,
-  subscribeFanout,
-  workFanout,
-} from './patterns/subscribe/fanout.ts';
-export { declareMissing, exchangeTopology, type Subscription } from './patterns/subscribe/subscription.ts';
-export { subscribeTopic, TopicSubscribeConfig, TopicWorkConfig, topicSubscription, workTopic } from './patterns/subscribe/topic.ts';
-export { declareWorkQueue, WorkConfig, workQueue, workTopology } from './patterns/work/work.ts';
+export type { QueueStatus } from './patterns/queue/status.ts';
+export type { RequestProperties } from './patterns/rpc/client.ts';

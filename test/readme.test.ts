@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { commands } from '../src/commands/index.ts';
-import { brokerUrl, peer } from './support/broker.ts';
+import { brokerUrl, peer, unique } from './support/broker.ts';
+import { deadPort } from './support/faults.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
@@ -54,12 +57,42 @@ test('every command is in its table', () => {
 test('the TypeScript example runs as it stands', async (t) => {
   const example = /## From TypeScript[\s\S]*?```ts\n([\s\S]*?)```/.exec(readme)?.[1];
   assert.ok(example);
-  const { queue } = await peer(t);
-  const name = await queue();
+  const [name, dlx] = [unique('orders'), unique('dlx')];
+  t.after(async () => {
+    const { channel } = await peer(t);
+    for (const one of [name, `${name}.retry.1000`, `${name}.retry.2000`]) await channel.deleteQueue(one);
+    await channel.deleteExchange(dlx);
+  });
   // Inside the package, so that 'rmq' is what its users import.
   const file = join(ROOT, 'dist', `readme-${name}.mjs`);
   t.after(() => rm(file, { force: true }));
-  await writeFile(file, example.replace('amqp://localhost', brokerUrl()).replaceAll("'orders'", JSON.stringify(name)));
-  const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 30_000 });
-  assert.equal(stdout, 'hello\n');
+  const port = await deadPort();
+  const here = example.replace('amqp://localhost', brokerUrl()).replace('8080', String(port));
+  await writeFile(
+    file,
+    here.replaceAll("queue: 'orders'", `queue: '${name}'`).replaceAll("routingKey: 'orders'", `routingKey: '${name}'`).replace("'dlx'", `'${dlx}'`),
+  );
+  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.after(() => child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  const output = text(child.stdout);
+  let said = '';
+  const connected = new Promise<void>((resolve) => {
+    child.stderr.on('data', (chunk) => {
+      said += chunk;
+      // The publisher, which has no queue.
+      if (said.includes('connected \n')) resolve();
+    });
+  });
+  await Promise.race([connected, ended]);
+  assert.equal(child.exitCode, null, said);
+  const answer = async (path: string, body?: string): Promise<string> => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, body === undefined ? {} : { method: 'POST', body }).catch(() => undefined);
+    return response === undefined ? answer(path, body) : `${response.status} ${await response.text()}`;
+  };
+  assert.match(await answer('/health'), /^200 .*"role":"consumer"/);
+  assert.equal(await answer('/', 'one'), '202 queued\n');
+  child.kill('SIGTERM');
+  assert.deepEqual(await ended, [0, null], said);
+  assert.equal(await output, 'order one, attempt 1\n');
 });

@@ -90,8 +90,10 @@ export type Event =
       readonly repeated: boolean;
       readonly failure: Failure;
     }
-  /** A publisher or a client that stays open gave up. */
-  | { readonly kind: 'gave-up'; readonly role: Role; readonly failure: Failure }
+  /** A publisher or a client that stays open gave up; in a program, a worker or a consumer too. */
+  | { readonly kind: 'lost'; readonly role: Role; readonly failure: Failure }
+  /** A consumer gets messages from now on, also after a reconnect; `text` says so to people. */
+  | { readonly kind: 'subscribed'; readonly queue: string; readonly text: string }
   | { readonly kind: 'blocked'; readonly role: Role; readonly reason: string }
   | { readonly kind: 'unblocked'; readonly role: Role }
   | ({ readonly kind: 'returned'; readonly exchange: string; readonly routingKey: string; readonly reply: string } & SentMessage)

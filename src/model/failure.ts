@@ -86,6 +86,14 @@ export function abortFailure(signal: AbortSignal): Failure {
   return signal.reason instanceof Failure ? signal.reason : new Failure('interrupted', 'stopped');
 }
 
+/** The failure for an aborted signal: a `TimeoutError`, as `AbortSignal.timeout` has, is a deadline. */
+export function stopFailure(signal: AbortSignal | undefined): Failure {
+  const reason: unknown = signal?.reason;
+  if (reason instanceof Failure) return reason;
+  const late = reason instanceof Error && reason.name === 'TimeoutError';
+  return new Failure(late ? 'deadline' : 'interrupted', late ? 'the deadline passed' : 'it was aborted', { cause: reason });
+}
+
 /** The peer sent something that AMQP does not allow, or that cannot be decoded. */
 export function brokenRule(what: string): Failure {
   return new Failure('unavailable', `the broker broke the rules of AMQP 0-9-1: ${what}`, {

@@ -20,15 +20,17 @@ export type Mismatch =
  * @throws Failure `usage` for values that are not text
  */
 export function matchTopic(pattern: string, key: string): boolean {
-  for (const text of [pattern, key]) if (typeof text !== 'string') throw new Failure('usage', `a pattern and a key must be text, got ${quote(text)}`);
   return explainMatch(pattern, key) === undefined;
 }
 
 /**
  * The first mismatch of a key with a pattern; undefined when the key matches. Words before the first `#` have their places from
  * the front, those after the last `#` from the end, and those in between match where they first fit.
+ *
+ * @throws Failure `usage` for values that are not text
  */
 export function explainMatch(pattern: string, key: string): Mismatch | undefined {
+  for (const text of [pattern, key]) if (typeof text !== 'string') throw new Failure('usage', `a pattern and a key must be text, got ${quote(text)}`);
   const words = wordsOf(key);
   const [head = [], ...others] = runsOf(pattern);
   const tail = others.pop();

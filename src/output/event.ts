@@ -29,7 +29,8 @@ const REMARKS: Remarks = {
     const text = `${role} connection:${soFar} attempt ${attempt} ${delay === 0 ? 'now' : `in ${formatDuration(delay)}`}: ${failure.message}`;
     return repeated ? detail(text) : warning(text);
   },
-  'gave-up': ({ role, failure }) => warning(`the ${role} gave up: ${failure.message}`),
+  lost: ({ role, failure }) => warning(`the ${role} gave up: ${failure.message}`),
+  subscribed: ({ text }) => note(text),
   blocked: ({ reason }) =>
     warning(`the broker blocks publishers, because of a memory or disk alarm: ${reason}; waiting until it lifts or --blocked-timeout passes`),
   unblocked: () => note('the broker accepts messages again'),

@@ -2,16 +2,13 @@ import * as z from 'zod/mini';
 import type { AskForSecret } from '../amqp/connection/credentials.ts';
 import { createSession, type Session } from '../amqp/connection/session.ts';
 import type { Emit } from '../model/event.ts';
-import { Failure } from '../model/failure.ts';
-import { quote } from '../model/text.ts';
 import { milliseconds } from './names.ts';
-import { checkedOptions } from './options.ts';
 
 const secret = z.optional(z.custom<AskForSecret>((value) => typeof value === 'function', { error: 'must be a function that resolves with it' }));
 const filePath = z.optional(z.string().check(z.minLength(1)));
 
 /** How to reach a broker, and how long to keep trying. Durations are milliseconds. */
-export const ConnectionConfig = z.strictObject({
+export const connectionShape = {
   /** `amqp://` or `amqps://` URLs; with several, each is tried in turn. */
   url: z.array(z.string().check(z.minLength(1))).check(z.minLength(1)),
   /** Resolves with the password, instead of the one in the URL: called before the first connection, and again when the password is refused. */
@@ -70,25 +67,16 @@ export const ConnectionConfig = z.strictObject({
   insecure: z._default(z.boolean(), false),
   /** The connection's name on the management page. */
   name: z.optional(z.string().check(z.minLength(1))),
-});
+};
+
+/** What `createSession` takes. */
+export const ConnectionConfig = z.strictObject(connectionShape);
 
 export type ConnectionConfig = z.output<typeof ConnectionConfig>;
 
-/**
- * Opens a session. Its config and its URLs are checked now; it connects later.
- *
- * @throws Failure `usage` for wrong options, or a URL that cannot be read
- */
-export function openSession(options: ConnectionConfig, emit?: Emit, signal?: AbortSignal): Session {
-  const config = checkedOptions(ConnectionConfig, options);
-  if (emit !== undefined && typeof emit !== 'function') throw new Failure('usage', `emit must be a function, got ${quote(emit)}`);
-  if (signal !== undefined && !((signal as unknown) instanceof AbortSignal)) throw new Failure('usage', `signal must be an AbortSignal, got ${quote(signal)}`);
-  return createSession(config, emit, signal);
-}
-
-/** Opens a session, hands it to `use`, and closes it however `use` ends; see {@link openSession}. */
+/** Opens a session, hands it to `use`, and closes it however `use` ends. */
 export async function withSession<T>(options: ConnectionConfig, use: (session: Session) => Promise<T>, emit?: Emit, signal?: AbortSignal): Promise<T> {
-  const session = openSession(options, emit, signal);
+  const session = createSession(options, emit, signal);
   try {
     return await use(session);
   } finally {

@@ -6,8 +6,7 @@ import type { ManagementTls } from '../management/http-exchange.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { keepPassword } from '../model/secrets.ts';
-import { ConnectionConfig } from './connection.ts';
-import { checkedOptions } from './options.ts';
+import type { ConnectionConfig } from './connection.ts';
 
 /** The address of the management API. */
 export interface ManagementPlace {
@@ -90,16 +89,4 @@ export function managementFinder(config: ConnectionConfig, place: ManagementPlac
     api ??= managementIfThere(config, place, connection, signal, emit);
     return api;
   };
-}
-
-/**
- * The management API for a program that inspects or replays dead letters: it knows which origins can be true. It is found at this URL, or at the usual
- * address beside the broker; a run that finds none continues without it.
- *
- * @throws Failure `usage` for a wrong connection or URL; later, where the URL is given and cannot be used
- */
-export function managementApi(connection: ConnectionConfig, url?: string): FindManagementApi {
-  const config = checkedOptions(ConnectionConfig, connection);
-  if (url !== undefined && typeof url !== 'string') throw new Failure('usage', 'the URL of the management API must be text');
-  return managementFinder(config, { url, asked: url !== undefined }, () => undefined, new AbortController().signal);
 }

@@ -41,7 +41,7 @@ export function checkedCall<C>(session: Session, schema: z.ZodMiniType<C>, given
 export function checkSession(session: Session): void {
   const { open, emit } = (session ?? {}) as Partial<Session>;
   if (typeof open !== 'function' || typeof emit !== 'function') {
-    throw new Failure('usage', `the first argument must be a session, got ${quote(session)}`, { hint: 'openSession or withSession gives one' });
+    throw new Failure('usage', `the first argument must be a session, got ${quote(session)}`, { hint: 'openSession gives one' });
   }
 }
 

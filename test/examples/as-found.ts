@@ -1,4 +1,4 @@
-import { declareWorkQueue, Failure, type Session, WorkConfig } from 'rmq';
+import { declareWorkQueue, Failure, type Session } from 'rmq';
 
 /** What becomes of orders that cannot be processed. */
 export type DeadOrders = { readonly dlx: string } | { readonly dropDead: true };
@@ -9,7 +9,7 @@ export type DeadOrders = { readonly dlx: string } | { readonly dropDead: true };
  */
 export async function declareAsFound(session: Session, queue: string, dlx: string): Promise<DeadOrders> {
   try {
-    await declareWorkQueue(session, WorkConfig.parse({ queue, dlx }));
+    await declareWorkQueue(session, { queue, dlx });
     return { dlx };
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'refused') throw error;

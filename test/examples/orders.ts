@@ -3,10 +3,11 @@ import { ordersService } from './orders-service.ts';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-const { app } = await ordersService({
+const app = await ordersService({
   url: process.env['RABBITMQ_URL'] ?? 'amqp://localhost',
   queue: 'orders',
   dlx: 'dlx',
+  exchange: 'orders.done',
   process: async (order) => say(`processing order: ${JSON.stringify(order)}`),
 });
 const address = await app.listen({ port: Number(process.env['PORT'] ?? 3000) });

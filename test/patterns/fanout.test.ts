@@ -65,7 +65,8 @@ test('a temporary subscriber goes on although the broker has not noticed that it
   const { channel } = await peer(t);
   const { url, loseClients } = await halfOpenWay(t);
   const { session, until } = testSession(t, url);
-  const saying = (text: string) => until((event): event is Extract<Event, { kind: 'note' }> => event.kind === 'note' && event.text.startsWith(text));
+  const saying = (text: string) =>
+    until((event): event is Extract<Event, { kind: 'subscribed' }> => event.kind === 'subscribed' && event.text.startsWith(text));
   const bodies: string[] = [];
   const run = subscribeFanout(session, FanoutSubscribeConfig.parse({ exchange, count: 1 }), async ({ body }) => {
     bodies.push(body.toString());

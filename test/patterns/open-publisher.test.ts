@@ -168,14 +168,14 @@ test('a publisher that may not connect again tells that it gave up, once, and ev
     const { publisher, between, until, events } = await through(t, {}, connection);
     await publisher.publish({ routingKey: name, body: 'x' });
     await between.refuse();
-    const { role, failure } = await until(is('gave-up'));
+    const { role, failure } = await until(is('lost'));
     assert.deepEqual([role, failure.kind], ['publisher', 'unavailable']);
     await between.admit();
     await pause(1_100);
     for (let times = 0; times < 3; times++) {
       await assert.rejects(publisher.publish({ routingKey: name, body: 'x' }), { kind: 'later', message: `${failure.message}; the message was not sent` });
     }
-    assert.equal(events.filter(is('gave-up')).length, 1);
+    assert.equal(events.filter(is('lost')).length, 1);
   }
 });
 
@@ -191,7 +191,7 @@ test('a publisher that gave up over something else than the number of attempts t
     kind: 'unavailable',
     message: /the broker may or may not have the message/,
   });
-  await until(is('gave-up'));
+  await until(is('lost'));
   await assert.rejects(publisher.publish({ routingKey: name, body: 'at once' }), { kind: 'later', message: /confirmed nothing/ });
   between.leaveOut(BASIC_ACK, 0);
   for (let back = false; !back; ) {
@@ -232,7 +232,7 @@ test('a publisher that is closed, or whose session is, is none that gave up, and
   const other = await through(t);
   await other.session.close();
   await assert.rejects(other.publisher.publish({ routingKey: 'x', body: 'x' }));
-  assert.ok(![...one.events, ...other.events].some(is('gave-up')));
+  assert.ok(![...one.events, ...other.events].some(is('lost')));
 });
 
 test('a message that waits while an alarm blocks the broker is withdrawn in its time', { timeout: 300_000 }, async (t) => {

@@ -11,7 +11,7 @@ import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
 import { type TestSession, testSession } from '../support/session.ts';
 
-type Note = Extract<Event, { readonly kind: 'note' }>;
+type Note = Extract<Event, { readonly kind: 'subscribed' }>;
 type ServerOptions = Omit<Parameters<typeof RpcServerConfig.parse>[0] & object, 'queue'>;
 
 /** A server that has subscribed to a queue of its own, and is terminated in the end. */
@@ -29,7 +29,7 @@ async function serve(t: TestContext, handler: RpcHandler, options: ServerOptions
     server.stop(new Failure('terminated', 'the test is over'));
     return ended;
   };
-  await server.until((event): event is Note => event.kind === 'note' && event.text.startsWith('serving'));
+  await server.until((event): event is Note => event.kind === 'subscribed' && event.text.startsWith('serving'));
   return { ...server, queue };
 }
 
@@ -46,7 +46,7 @@ test('a call resolves with the reply, its properties and how long it took', asyn
     return { body: `hello ${body}`, properties: { type: 'greeting', headers: { exact: { '!': 'int64', value: 5 } } } };
   });
   const { call } = await client(t, queue);
-  const { body, properties, roundTrip } = await call('world', { headers: { tenant: 'acme' } });
+  const { body, properties, roundTrip } = await call('world', { properties: { headers: { tenant: 'acme' } } });
   assert.equal(body.toString(), 'hello world');
   assert.deepEqual([properties.type, properties.headers], ['greeting', { exact: { '!': 'int64', value: 5 } }]);
   assert.ok(roundTrip > 0);
@@ -142,7 +142,7 @@ test('calls without a reply fail when the client is closed, and so do later ones
 test('a request that cannot be encoded fails alone', async (t) => {
   const { queue } = await serve(t, async ({ body }) => body);
   const { call } = await client(t, queue);
-  const broken = assert.rejects(call('x', { type: 'x'.repeat(300) }), { kind: 'data' });
+  const broken = assert.rejects(call('x', { properties: { type: 'x'.repeat(300) } }), { kind: 'data' });
   assert.equal((await call('fine')).body.toString(), 'fine');
   await broken;
 });
@@ -150,7 +150,7 @@ test('a request that cannot be encoded fails alone', async (t) => {
 test('a request that the broker refuses fails alone: the others are served on another channel', async (t) => {
   const { queue } = await serve(t, async ({ body }) => body);
   const { call } = await client(t, queue, { idempotent: true });
-  const refused = assert.rejects(call('x', { userId: 'somebody else' }), { kind: 'refused', message: /user id "somebody else"/ });
+  const refused = assert.rejects(call('x', { properties: { userId: 'somebody else' } }), { kind: 'refused', message: /user id "somebody else"/ });
   assert.equal((await call('fine')).body.toString(), 'fine');
   await refused;
 });
@@ -246,8 +246,8 @@ test('a client that gave up tells so once, and every call at once why; one that 
   await closed.close();
   const { call } = await rpcClient(session, RpcClientConfig.parse({ queue }));
   faulty.cut();
-  const { role, failure } = await until((event): event is Extract<Event, { kind: 'gave-up' }> => event.kind === 'gave-up');
+  const { role, failure } = await until((event): event is Extract<Event, { kind: 'lost' }> => event.kind === 'lost');
   assert.equal(role, 'rpc');
   await assert.rejects(call('x'), { kind: failure.kind, message: failure.message });
-  assert.equal(events.filter(({ kind }) => kind === 'gave-up').length, 1);
+  assert.equal(events.filter(({ kind }) => kind === 'lost').length, 1);
 });

@@ -402,13 +402,13 @@ test('a broker that comes back without its data gets again what the worker had d
   const { session, events, until } = testSession(t, relay.url);
   const flags = { dlx: '', dlxRoutingKey: dead, queueType: 'quorum' as const };
   const config = FanoutWorkConfig.parse({ exchange, service: 'service', ...flags, retries: 1, backoff: { from: 1, to: 1 }, count: 2, maxLength: 7 });
-  const subscriptions = (): number => events.filter((event) => event.kind === 'note' && event.text.startsWith('working on')).length;
+  const subscriptions = (): number => events.filter((event) => event.kind === 'subscribed' && event.text.startsWith('working on')).length;
   const running = workFanout(session, config, async () => 'retry');
-  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 1 && event.kind === 'note');
+  await until((event): event is Extract<typeof event, { kind: 'subscribed' }> => subscriptions() === 1 && event.kind === 'subscribed');
   await relay.refuse();
   await remove();
   await relay.admit();
-  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 2 && event.kind === 'note');
+  await until((event): event is Extract<typeof event, { kind: 'subscribed' }> => subscriptions() === 2 && event.kind === 'subscribed');
   channel.publish(exchange, '', Buffer.from('a'));
   await running;
   assert.equal((await take(dead))[0]?.properties.headers?.['x-rmq-attempt'], 2);
@@ -423,13 +423,13 @@ test('a queue that was there before comes back as it was', async (t) => {
   const { queue, dead } = await workplace(t, { type: 'quorum' });
   const relay = await proxy(t, brokerUrl());
   const { session, events, until } = testSession(t, relay.url);
-  const subscriptions = (): number => events.filter((event) => event.kind === 'note' && event.text.startsWith('working on')).length;
+  const subscriptions = (): number => events.filter((event) => event.kind === 'subscribed' && event.text.startsWith('working on')).length;
   const running = workQueue(session, WorkConfig.parse({ queue, count: 1 }), async () => 'ack');
-  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 1 && event.kind === 'note');
+  await until((event): event is Extract<typeof event, { kind: 'subscribed' }> => subscriptions() === 1 && event.kind === 'subscribed');
   await relay.refuse();
   await channel.deleteQueue(queue);
   await relay.admit();
-  await until((event): event is Extract<typeof event, { kind: 'note' }> => subscriptions() === 2 && event.kind === 'note');
+  await until((event): event is Extract<typeof event, { kind: 'subscribed' }> => subscriptions() === 2 && event.kind === 'subscribed');
   await publish(queue, ['a']);
   await running;
   await channel.assertQueue(queue, {

@@ -11,15 +11,13 @@ const any = (value: unknown): never => value as never;
 interface Library {
   readonly session: rmq.Session;
   readonly events: readonly rmq.Event[];
-  readonly stop: () => void;
 }
 
 function library(t: TestContext, url = brokerUrl()): Library {
   const events: rmq.Event[] = [];
-  const controller = new AbortController();
-  const session = rmq.openSession(rmq.ConnectionConfig.parse({ url: [url] }), (event) => events.push(event), controller.signal);
+  const session = rmq.openSession({ url, onEvent: (event) => events.push(event) });
   t.after(() => session.close());
-  return { session, events, stop: () => controller.abort() };
+  return { session, events };
 }
 
 const isFailure =
@@ -143,7 +141,7 @@ test('publishMessages sends what is a message, and tells of what is none', async
   const { queue, take } = await peer(t);
   const name = await queue();
   const { session } = library(t);
-  const send = (messages: unknown): Promise<rmq.PublishCounts> => rmq.publishMessages(session, rmq.SendingConfig.parse({}), any(messages));
+  const send = (messages: unknown): Promise<rmq.PublishCounts> => rmq.publishMessages(session, {}, any(messages));
   const good = { routingKey: name, body: 'good' };
   await assert.rejects(send([good, { ...good, body: { a: 1 } }, good]), isFailure('data'));
   await assert.rejects(
@@ -178,24 +176,24 @@ const VIEWS: Record<string, NodeJS.ArrayBufferView> = {
 test('every view of bytes is a body wherever a Buffer is', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
-  const { session, stop } = library(t);
+  const { session } = library(t);
   const requests = unique('rpc');
   t.after(async () => (await peer(t)).channel.deleteQueue(requests));
   await rmq.declareWorkQueue(session, { queue: requests });
-  const serving = rmq.rpcServer(session, rmq.RpcServerConfig.parse({ queue: requests, grace: 0 }), async ({ properties, body }) => {
+  const server = rmq.rpcServer(session, { queue: requests, grace: 0 }, async ({ properties, body }) => {
     const view = new Uint8Array(body);
     if (properties.type === 'fails') throw new rmq.RpcError('no', { body: view });
     return properties.type === 'plain' ? view : { body: view };
   });
   const publisher = await rmq.openPublisher(session);
-  while ((await rmq.queueStatus(session, { queue: requests })).consumers === 0);
-  const client = await rmq.rpcClient(session, rmq.RpcClientConfig.parse({ queue: requests }));
+  await server.ready;
+  const client = await rmq.rpcClient(session, { queue: requests });
   for (const [what, body] of Object.entries(VIEWS)) {
     const wanted = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     await publisher.publish({ routingKey: name, body });
-    await rmq.publishMessages(session, rmq.SendingConfig.parse({}), [{ routingKey: name, body }]);
-    const replies = [await client.call(body, { type: 'plain' }), await client.call(body)];
-    const error = await client.call(body, { type: 'fails' }).catch((failure: unknown) => failure);
+    await rmq.publishMessages(session, {}, [{ routingKey: name, body }]);
+    const replies = [await client.call(body, { properties: { type: 'plain' } }), await client.call(body)];
+    const error = await client.call(body, { properties: { type: 'fails' } }).catch((failure: unknown) => failure);
     assert.ok(error instanceof rmq.RpcError, String(error));
     const taken = (await take(name)).map(({ content }) => content);
     for (const got of [...taken, ...replies.map((reply) => reply.body), error.body]) assert.ok(wanted.equals(got), what);
@@ -203,12 +201,11 @@ test('every view of bytes is a body wherever a Buffer is', async (t) => {
   }
   await client.close();
   await publisher.close();
-  stop();
-  await serving;
+  await server.stop();
 });
 
 test('an rpc handler that answers with what is no answer costs that request, and the server goes on', async (t) => {
-  const { session, stop } = library(t);
+  const { session } = library(t);
   const queue = unique('rpc');
   t.after(async () => (await peer(t)).channel.deleteQueue(queue));
   await rmq.declareWorkQueue(session, { queue });
@@ -241,9 +238,9 @@ test('an rpc handler that answers with what is no answer costs that request, and
     if (what === 'throw') throw THROWN[Number(index)];
     return 'fine';
   };
-  const serving = rmq.rpcServer(session, rmq.RpcServerConfig.parse({ queue }), any(handler));
-  while ((await rmq.queueStatus(session, { queue })).consumers === 0);
-  const client = await rmq.rpcClient(session, rmq.RpcClientConfig.parse({ queue, timeout: 10_000 }));
+  const server = rmq.rpcServer(session, { queue }, any(handler));
+  await server.ready;
+  const client = await rmq.rpcClient(session, { queue, timeout: 10_000 });
   const bodies = [...ANSWERS.map((_, index) => `answer ${index}`), ...THROWN.map((_, index) => `throw ${index}`)];
   for (const body of bodies) {
     await assert.rejects(client.call(body), (error) => error instanceof rmq.RpcError && error.exitCode === 1, body);
@@ -251,10 +248,10 @@ test('an rpc handler that answers with what is no answer costs that request, and
   }
   for (const wrong of [undefined, { a: 1 }, 5]) await assert.rejects(client.call(any(wrong)), isFailure('data'));
   for (const wrong of [{ replyTo: 'x' }, { correlationId: 'x' }, { type: 5 }, { persistent: true }])
-    await assert.rejects(client.call('?', any(wrong)), isFailure('data'));
+    await assert.rejects(client.call('?', any({ properties: wrong })), isFailure('data'));
+  for (const wrong of [5, { timeout: 0 }, { signal: {} }, { propertys: {} }]) await assert.rejects(client.call('?', any(wrong)), isFailure('usage'));
   await client.close();
-  stop();
-  const counts = await serving;
+  const counts = await server.stop();
   assert.deepEqual([counts.replied, counts.failed], [bodies.length, bodies.length]);
 });
 
@@ -266,16 +263,16 @@ test('a consume handler that returns nothing acknowledges', async (t) => {
   await publish(name, ['a', 'b', 'c']);
   const { session } = library(t);
   const seen: string[] = [];
-  const counts = await rmq.consume(session, rmq.ConsumeConfig.parse({ queue: name, count: 2 }), async ({ body }) => {
+  const counts = await rmq.consume(session, { queue: name, count: 2 }, async ({ body }) => {
     seen.push(body.toString());
-  });
+  }).done;
   assert.deepEqual([seen, counts.acknowledged], [['a', 'b'], 2]);
   // A handler that is no async function.
   await rmq.consume(
     session,
-    rmq.ConsumeConfig.parse({ queue: name, count: 1 }),
+    { queue: name, count: 1 },
     any(() => undefined),
-  );
+  ).done;
   assert.equal(await depth(name), 0);
 });
 
@@ -287,19 +284,19 @@ test('a consume handler that returns what is no verdict, or throws at once, ends
   for (const verdict of WRONG_VERDICTS) {
     const run = rmq.consume(
       session,
-      rmq.ConsumeConfig.parse({ queue: name, count: 1 }),
+      { queue: name, count: 1 },
       any(() => verdict),
-    );
-    await assert.rejects(run, { kind: 'data', message: /^the handler returned .*; it returns "ack"/ });
+    ).done;
+    await assert.rejects(run, { kind: 'data', message: /^the handler returned .*; it must return "ack"/ });
   }
   for (const thrown of [new Error('no'), 'no', Symbol('no'), Object.create(null)]) {
     const run = rmq.consume(
       session,
-      rmq.ConsumeConfig.parse({ queue: name, count: 1 }),
+      { queue: name, count: 1 },
       any(() => {
         throw thrown;
       }),
-    );
+    ).done;
     await assert.rejects(run, isFailure('io'));
   }
   while ((await depth(name)) !== 1);
@@ -310,12 +307,12 @@ test('a worker that returns nothing acknowledges; one that returns what is no ve
   const name = await queue();
   const { session, events } = library(t);
   await publish(name, ['fine', ...WRONG_VERDICTS.map((_, index) => String(index)), 'fine']);
-  const config = rmq.WorkConfig.parse({ queue: name, dropDead: true, count: WRONG_VERDICTS.length + 2 });
+  const config = { queue: name, dropDead: true, count: WRONG_VERDICTS.length + 2 };
   const counts = await rmq.workQueue(
     session,
     config,
     any(({ body }: rmq.Delivery) => (String(body) === 'fine' ? undefined : WRONG_VERDICTS[Number(body)])),
-  );
+  ).done;
   assert.deepEqual([counts.acknowledged, counts.dropped], [2, WRONG_VERDICTS.length]);
   assert.ok(events.every((event) => event.kind !== 'dead' || /^the handler returned /.test(event.reason)));
   assert.equal(await depth(name), 0);
@@ -328,9 +325,9 @@ test('a worker that returns nothing acknowledges; one that returns what is no ve
   let call = 0;
   const again = await rmq.workQueue(
     session,
-    rmq.WorkConfig.parse({ queue: name, dropDead: true, count: 3 }),
+    { queue: name, dropDead: true, count: 3 },
     any(async () => judged[call++]),
-  );
+  ).done;
   assert.equal(again.dropped, 3);
 });
 
@@ -342,8 +339,7 @@ test('an inspection goes on whatever its listener returns', async (t) => {
   const seen: string[] = [];
   const { read } = await rmq.inspectDeadLetters(
     session,
-    rmq.InspectConfig.parse({ queue: name }),
-    Date.now(),
+    { queue: name },
     any(({ body }: rmq.Delivery) => seen.push(String(body))),
   );
   assert.deepEqual([read, seen], [2, ['a', 'b']]);
@@ -355,7 +351,7 @@ test('an expression is read where it is awaited: a config takes any, and a wrong
   const name = await queue();
   await publish(name, ['{"total":5}', '{"total":50}']);
   const { session } = library(t);
-  const inspected = await rmq.inspectDeadLetters(session, rmq.InspectConfig.parse({ queue: name, where: 'json.total > 7' }), Date.now(), () => undefined);
+  const inspected = await rmq.inspectDeadLetters(session, { queue: name, where: 'json.total > 7' }, () => undefined);
   assert.equal(inspected.matched, 1);
   const nobody = await closingPort(t);
   const { session: nowhere } = library(t, `amqp://127.0.0.1:${nobody.port}`);
@@ -364,11 +360,11 @@ test('an expression is read where it is awaited: a config takes any, and a wrong
   const where = 'json.total >';
   const wrong = { kind: 'usage', message: /Unexpected token: EOF, at character 13/ };
   await assert.rejects(
-    rmq.inspectDeadLetters(nowhere, rmq.InspectConfig.parse({ queue: name, where }), Date.now(), () => undefined),
+    rmq.inspectDeadLetters(nowhere, { queue: name, where }, () => undefined),
     wrong,
   );
-  await assert.rejects(rmq.replayDeadLetters(nowhere, nowhere, rmq.ReplayConfig.parse({ queue: name, where })), wrong);
-  await assert.rejects(rmq.moveMessages(nowhere, nowhere, rmq.MoveConfig.parse({ queue: name, toQueue: 'other', where })), wrong);
+  await assert.rejects(rmq.replayDeadLetters(nowhere, { queue: name, where }), wrong);
+  await assert.rejects(rmq.moveMessages(nowhere, { queue: name, toQueue: 'other', where }), wrong);
   assert.equal(visits, 0);
 });
 
@@ -392,14 +388,20 @@ test('wrong options of every function are wrong usage, before anything connects'
     rpcClient: (s, o) => rmq.rpcClient(s, o),
     openPublisher: (s, o) => rmq.openPublisher(s, o),
     publishMessages: (s, o) => rmq.publishMessages(s, o, []),
-    inspectDeadLetters: (s, o, h = any(emit)) => rmq.inspectDeadLetters(s, o, 0, h),
-    replayDeadLetters: (s, o) => rmq.replayDeadLetters(s, s, o),
-    moveMessages: (s, o) => rmq.moveMessages(s, s, o),
-    setupDeadLetters: (s, o) => rmq.setupDeadLetters(s, o, any({ connection: {}, management: {} })),
+    inspectDeadLetters: (s, o, h = any(emit)) => rmq.inspectDeadLetters(s, o, h),
+    replayDeadLetters: (s, o) => rmq.replayDeadLetters(s, o),
+    moveMessages: (s, o) => rmq.moveMessages(s, o),
+    setupDeadLetters: (s, o) => rmq.setupDeadLetters(s, o),
     declareQueue: (s, o) => rmq.declareQueue(s, o),
     removeQueue: (s, o) => rmq.removeQueue(s, o),
     queueStatus: (s, o) => rmq.queueStatus(s, o),
-    declareMissing: (s, o) => rmq.declareMissing(s, o),
+    publishFanout: (s, o) => rmq.publishFanout(s, o, []),
+    publishTopic: (s, o) => rmq.publishTopic(s, o, []),
+    exportDeadLetters: (s, o) => rmq.exportDeadLetters(s, o),
+    importDeadLetters: (s, o) => rmq.importDeadLetters(s, o),
+    purgeDeadLetters: (s, o) => rmq.purgeDeadLetters(s, o),
+    listDeadLetters: (s, o) => rmq.listDeadLetters(s, o),
+    declareExchange: (s, o) => rmq.declareExchange(s, o),
     declareWorkQueue: (s, o) => rmq.declareWorkQueue(s, o),
   };
   const GOOD: Record<string, object> = {
@@ -410,7 +412,12 @@ test('wrong options of every function are wrong usage, before anything connects'
     workFanout: {},
     subscribeFanout: {},
     moveMessages: { queue: 'q', toQueue: 'p' },
-    declareMissing: { exchanges: [], queues: [], bindings: [] },
+    declareExchange: { exchange: 'e', type: 'topic' },
+    importDeadLetters: { directory: 'd' },
+    exportDeadLetters: { queue: 'q', directory: 'd' },
+    listDeadLetters: {},
+    publishFanout: {},
+    publishTopic: {},
   };
   const HANDLED = new Set(['consume', 'workQueue', 'workFanout', 'workTopic', 'subscribeFanout', 'subscribeTopic', 'rpcServer', 'inspectDeadLetters']);
   const fails = async (call: () => unknown, what: string): Promise<void> => {
@@ -418,36 +425,22 @@ test('wrong options of every function are wrong usage, before anything connects'
   };
   for (const [name, call] of Object.entries(CALLS)) {
     const good = GOOD[name] ?? { queue: 'q' };
-    const wrongs: unknown[] = [
-      null,
-      5,
-      'text',
-      [],
-      new Map(),
-      { ...good, ...(name === 'declareMissing' ? { queues: 5 } : { queue: 5, pattern: 5, window: 0, exchange: 5 }) },
-    ];
+    const wrongs: unknown[] = [null, 5, 'text', [], new Map(), { ...good, queue: 5, pattern: 5, window: 0, exchange: 5 }];
     if (name !== 'declareWorkQueue') wrongs.push({ ...good, noSuchOption: 1 });
     for (const wrong of wrongs) await fails(() => call(any(session), any(wrong)), name);
     for (const none of [undefined, null, {}, 'session']) await fails(() => call(any(none), any(good)), `${name} without a session`);
     for (const none of HANDLED.has(name) ? [null, 5, {}] : []) await fails(() => call(any(session), any(good), any(none)), `${name} without a handler`);
   }
   await fails(() => rmq.openSession(any({ url: 5 })), 'openSession');
-  await fails(() => rmq.openSession(any({ url: [url], heartbeats: 1 })), 'openSession');
-  await fails(() => rmq.openSession(rmq.ConnectionConfig.parse({ url: [url] }), any(5)), 'openSession');
-  await fails(() => rmq.openSession(rmq.ConnectionConfig.parse({ url: [url] }), emit, any({})), 'openSession');
-  await fails(() => rmq.withSession(any({}), async () => undefined), 'withSession');
-  await fails(() => rmq.managementApi(any({ url: 5 })), 'managementApi');
-  await fails(() => rmq.managementApi(rmq.ConnectionConfig.parse({ url: [url] }), any(5)), 'managementApi');
-  await fails(() => rmq.exchangeTopology('x', any('direct')), 'exchangeTopology');
-  await fails(() => rmq.fanoutSubscription(any({ exchange: 5 })), 'fanoutSubscription');
-  await fails(() => rmq.topicSubscription(any({ exchange: 'x' })), 'topicSubscription');
-  await fails(() => rmq.workTopology(any({})), 'workTopology');
+  await fails(() => rmq.openSession(any({ url, heartbeats: 1 })), 'openSession');
+  await fails(() => rmq.openSession({ url, onEvent: any(5) }), 'openSession');
+  await fails(() => rmq.openSession({ url, signal: any({}) }), 'openSession');
+  await fails(() => rmq.openSession({ url, managementUrl: any(5) }), 'openSession');
+  await fails(() => rmq.openSession({ url: 'http://localhost' }), 'openSession');
+  await fails(() => rmq.queueStatus(session, { queue: 'q' }, any({ signal: 5 })), 'queueStatus');
+  await fails(() => rmq.replayDeadLetters(session, { queue: 'q', target: any({}) }), 'replayDeadLetters');
   await fails(() => rmq.matchTopic(any(5), 'x'), 'matchTopic');
-  await fails(() => rmq.parseExitTable(any(5)), 'parseExitTable');
-  const program = { command: ['cat'], fd3: false, onExit: rmq.DEFAULT_EXIT_TABLE };
-  await fails(() => rmq.programHandler(any({ ...program, command: 'cat' }), emit), 'programHandler');
-  await fails(() => rmq.programHandler(any({ ...program, onExit: { 0: 'ack' } }), emit), 'programHandler');
-  await fails(() => rmq.streamHandler(any({ ...program, concurrency: 0 }), emit), 'streamHandler');
+  await fails(() => rmq.explainMatch('x', any(5)), 'explainMatch');
   assert.equal(visits, 0);
 });
 
@@ -456,17 +449,29 @@ test('options need not be parsed: what is left out has its default, and what is 
   const name = await queue();
   await publish(name, ['a']);
   const { session } = library(t);
-  const counts = await rmq.consume(session, any({ queue: name, count: 1 }), handlerOf('ack'));
+  const counts = await rmq.consume(session, { queue: name, count: 1 }, handlerOf('ack')).done;
   assert.equal(counts.acknowledged, 1);
   assert.equal(await depth(name), 0);
-  await assert.rejects(rmq.consume(session, any({ queue: name, prefetsh: 5 }), handlerOf('ack')), {
-    message: 'there is no option "prefetsh"; did you mean "prefetch"?',
+  const wrong = (options: object, message: string): void =>
+    assert.throws(() => rmq.consume(session, any(options), handlerOf('ack')), { kind: 'usage', message });
+  wrong({ queue: name, prefetsh: 5 }, 'there is no option "prefetsh"; did you mean "prefetch"?');
+  wrong({ queue: name, prefetch: 0 }, 'prefetch must be at least 1');
+  wrong({}, 'queue is missing');
+  wrong({ queue: '' }, 'queue must not be empty');
+  wrong({ queue: name, expect: 1, count: 1 }, 'expect and count exclude each other: expect stops by itself');
+  const work = (options: object, message: string): void =>
+    assert.throws(() => rmq.workQueue(session, any(options), any(handlerOf('ack'))), { kind: 'usage', message });
+  work({ queue: name, dlxRoutingKey: 'x' }, 'dlxRoutingKey needs dlx');
+  await assert.rejects(rmq.workQueue(session, { queue: name }, handlerOf('ack')).ready, {
+    kind: 'usage',
+    hint: 'use policyDlx when a policy of the broker dead-letters it, or drop such messages with dropDead',
   });
-  await assert.rejects(rmq.consume(session, any({ queue: name, prefetch: 0 }), handlerOf('ack')), { message: 'prefetch must be at least 1' });
-  await assert.rejects(rmq.consume(session, any({}), handlerOf('ack')), { message: 'queue is missing' });
+  assert.throws(() => rmq.openSession({ url: brokerUrl(), heartbeat: 1 }), {
+    message: 'heartbeat must be whole seconds from 1s to 65535s, or 0s to turn it off',
+  });
 });
 
-function handlerOf(verdict: rmq.Settlement): () => Promise<rmq.Settlement> {
+function handlerOf(verdict: 'ack'): () => Promise<'ack'> {
   return async () => verdict;
 }
 
@@ -479,12 +484,8 @@ test('a failure names options as a program gives them, never as flags', async (t
     rmq.declareQueue(session, any({ queue: 'q', argument: { 'x-queue-type': 'quorum' } })),
     says('queueType sets the argument x-queue-type'),
   );
-  await assert.rejects(
-    rmq.consume(
-      session,
-      any({ queue: 'q', requeue: true, ack: false }),
-      any(() => undefined),
-    ),
+  assert.throws(
+    () => rmq.consume(session, any({ queue: 'q', requeue: true, ack: false }), handlerOf('ack')),
     says('requeue, reject and ack: false exclude each other'),
   );
   assert.throws(

@@ -11,8 +11,11 @@ export interface SessionConfig extends Omit<LinkConfig, 'addresses'> {
 
 /** What patterns work on. It connects when a publisher or a consumer asks for a connection. */
 export interface Session {
-  /** Opens a connection for a role; publishing and consuming never share one. An `endless` one never gives up. */
-  readonly open: (role: Role, endless?: boolean) => Link;
+  /**
+   * Opens a connection for a role; publishing and consuming never share one. An `endless` one never gives up. Its events go to `listen`, or where the
+   * session's go.
+   */
+  readonly open: (role: Role, endless?: boolean, listen?: Emit) => Link;
   readonly emit: Emit;
   /** Aborted when the run is to stop. */
   readonly signal: AbortSignal;
@@ -37,8 +40,8 @@ export function createSession(config: SessionConfig, emit: Emit = () => undefine
   return {
     emit,
     signal,
-    open: (role, endless) => {
-      const link = openLink(role, { ...config, addresses }, emit, endless, reached);
+    open: (role, endless, listen = emit) => {
+      const link = openLink(role, { ...config, addresses }, listen, endless, reached);
       for (const one of links) if (one.closed) links.delete(one);
       links.add(link);
       return link;

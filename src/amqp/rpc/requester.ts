@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { deferred, onAbort } from '../../model/async.ts';
-import { abortFailure, Failure } from '../../model/failure.ts';
+import { abortFailure, Failure, stopFailure } from '../../model/failure.ts';
 import type { Message, Properties } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
 import { formatDuration } from '../../model/quantity.ts';
@@ -24,6 +24,8 @@ export interface Request {
   readonly properties: Properties;
   /** Milliseconds, from now on. */
   readonly timeout: number;
+  /** Nobody waits for the reply any more once it is aborted. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A request between its making and its end. */
@@ -33,6 +35,7 @@ interface Open {
   readonly id: string;
   readonly deadline: number;
   readonly timer: NodeJS.Timeout;
+  readonly leave: () => void;
   readonly resolve: (reply: RpcReply) => void;
   readonly reject: (failure: Failure) => void;
   firstSent: number | undefined;
@@ -109,11 +112,14 @@ export class Requester {
   async request(request: Request): Promise<RpcReply> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) throw this.#failure;
-      const { timeout } = request;
+      const { timeout, signal } = request;
+      if (signal?.aborted === true) throw stopFailure(signal);
       const id = randomUUID();
       const deadline = performance.now() + timeout;
       const timer = setTimeout(() => this.#reject(open, this.#late(open)), timeout);
-      const open: Open = { request, id, deadline, timer, resolve, reject, firstSent: undefined, sent: false };
+      const leave = (): void => this.#reject(open, stopFailure(signal));
+      const open: Open = { request, id, deadline, timer, leave, resolve, reject, firstSent: undefined, sent: false };
+      signal?.addEventListener('abort', leave, { once: true });
       this.#open.set(id, open);
       if (this.#channel?.isOpen() === true) this.#send(this.#channel, open);
     });
@@ -232,8 +238,9 @@ export class Requester {
     open.reject(failure);
   }
 
-  #end({ id, timer }: Open): void {
+  #end({ id, timer, leave, request: { signal } }: Open): void {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', leave);
     this.#open.delete(id);
   }
 

@@ -3,7 +3,7 @@ import { endless, type Session } from '../../amqp/connection/session.ts';
 import type { Outcome } from '../../amqp/publisher/outcomes.ts';
 import { Publisher } from '../../amqp/publisher/publisher.ts';
 import { onAbort } from '../../model/async.ts';
-import { Failure } from '../../model/failure.ts';
+import { Failure, stopFailure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
 import { formatCount, formatDuration, formatSize } from '../../model/quantity.ts';
 import { checkedCall, checkedOptions } from '../options.ts';
@@ -12,8 +12,8 @@ import { pacing, sendingShape, WINDOW_BYTES } from './send.ts';
 
 const { rate, window, confirm, allowUnroutable, confirmTimeout, timeout } = sendingShape;
 
-/** What `openPublisher` takes. */
-export const OpenPublisherConfig = z.strictObject({
+/** How a publisher that stays open sends. */
+export const openPublisherShape = {
   rate,
   window,
   confirm,
@@ -23,7 +23,10 @@ export const OpenPublisherConfig = z.strictObject({
   timeout,
   /** The most messages that may wait to be sent; one more is refused. */
   backlog: z._default(z.int().check(z.minimum(1), z.maximum(10_000_000)), 100_000),
-});
+};
+
+/** What `openPublisher` takes. */
+export const OpenPublisherConfig = z.strictObject(openPublisherShape);
 export type OpenPublisherConfig = z.output<typeof OpenPublisherConfig>;
 
 const PublishOptions = z.strictObject({
@@ -53,7 +56,7 @@ export interface OpenPublisher {
    * A message whose time is over, or whose signal is aborted, is withdrawn if it was not sent yet, and is not sent again if it was.
    *
    * A lost connection comes back, and unconfirmed messages are sent again; it never gives up unless the session's config sets a limit. A publisher that gave up
-   * emits `gave-up` and rejects each message at once; without a configured limit it tries again with the first message after a second.
+   * emits `lost` and rejects each message at once; without a configured limit it tries again with the first message after a second.
    *
    * @throws Failure `data` for an invalid message, `usage` for wrong options, `unroutable`, `refused`; `later` when the broker refuses it (nack), too many
    * wait, or the publisher gave up before it was sent; `deadline`, or what its signal was aborted with, when it was withdrawn. None of these messages is in
@@ -161,7 +164,7 @@ class Line {
 
   #stopped(publisher: Publisher, failure: Failure): void {
     if (this.#ended.signal.aborted) return;
-    if (!publisher.closed && !this.#session.signal.aborted) this.#session.emit({ kind: 'gave-up', role: 'publisher', failure });
+    if (!publisher.closed && !this.#session.signal.aborted) this.#session.emit({ kind: 'lost', role: 'publisher', failure });
     this.#gaveUp = { failure, at: performance.now() };
     this.#rejectWaiting(failure);
     void publisher.close();
@@ -243,14 +246,6 @@ class Line {
       pending.reject(this.#ended.signal.aborted ? failure : notSent(failure));
     }
   }
-}
-
-/** The failure for an aborted signal; a `TimeoutError` is a deadline. */
-function stopFailure(signal: AbortSignal | undefined): Failure {
-  const reason: unknown = signal?.reason;
-  if (reason instanceof Failure) return reason;
-  const late = reason instanceof Error && reason.name === 'TimeoutError';
-  return new Failure(late ? 'deadline' : 'interrupted', late ? 'the deadline passed' : 'publishing was aborted', { cause: reason });
 }
 
 function notSent(why: Failure): Failure {

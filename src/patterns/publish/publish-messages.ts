@@ -26,10 +26,14 @@ export async function publishMessages(
   settled?: (message: Message, outcome: Outcome) => void,
 ): Promise<PublishCounts> {
   const config = checkedCall(session, SendingConfig, options, settled === undefined ? {} : { settled });
-  if (typeof messages !== 'object' || messages === null || !(Symbol.iterator in messages || Symbol.asyncIterator in messages)) {
-    throw new Failure('usage', `messages must be an array, an iterable or an async iterable of arrays; got ${quote(messages)}`);
-  }
+  checkBatches(messages);
   return sendMessages(session, config, made(messages), target, settled);
+}
+
+/** @throws Failure `usage` for what cannot be read as messages */
+export function checkBatches(messages: unknown): void {
+  if (typeof messages === 'object' && messages !== null && (Symbol.iterator in messages || Symbol.asyncIterator in messages)) return;
+  throw new Failure('usage', `messages must be an array, an iterable or an async iterable of arrays; got ${quote(messages)}`);
 }
 
 /** Messages of an array that are handed on at a time: one by one, each would be a write of its own. */
@@ -48,11 +52,14 @@ async function* made(messages: Batches): AsyncGenerator<readonly (Message | Fail
   if (Symbol.asyncIterator in messages) {
     for await (const batch of messages)
       yield Array.isArray(batch) ? batch.map(attempt) : [new Failure('data', `a batch must be an array, got ${quote(batch)}`)];
-    return;
-  }
-  let batch: (Message | Failure)[] = [];
-  for (const one of messages) {
-    batch.push(attempt(one));
+  } else for (const batch of batched(messages)) yield batch.map(attempt);
+}
+
+/** What is given one by one, in batches. */
+export function* batched<T>(items: Iterable<T>): Generator<readonly T[]> {
+  let batch: T[] = [];
+  for (const item of items) {
+    batch.push(item);
     if (batch.length < BATCH) continue;
     yield batch;
     batch = [];

@@ -8,14 +8,15 @@ import { fieldTable, queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
 
 /** A queue to declare: durable, and of an explicit type, because the default type differs between brokers. */
-export const DeclareQueueConfig = z.strictObject({
+export const declareQueueShape = {
   queue: queueName,
   queueType: z._default(z.enum(['classic', 'quorum', 'stream']), 'classic'),
   /** Further arguments, such as `x-max-length`. */
   argument: z._default(fieldTable, {}),
   /** `EXCHANGE` or `EXCHANGE:KEY`, each a binding. */
   bind: z._default(z.array(z.string().check(z.minLength(1))), []),
-});
+};
+export const DeclareQueueConfig = z.strictObject(declareQueueShape);
 export type DeclareQueueConfig = z.output<typeof DeclareQueueConfig>;
 
 /** The queue and its bindings. The exchanges must exist. */

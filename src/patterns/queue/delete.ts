@@ -11,16 +11,18 @@ import { checkedCall } from '../options.ts';
 import { findRetryQueues, type NameQueues, type RetryQueue } from '../retry-queues.ts';
 import { type AskHeld, unacknowledged } from './unacknowledged.ts';
 
+/** What `removeQueue` takes. */
+export const deleteQueueShape = {
+  queue: queueName,
+  /** Only when it holds no messages. */
+  ifEmpty: z._default(z.boolean(), false),
+  /** Only when it has no consumers. */
+  ifUnused: z._default(z.boolean(), false),
+  /** With `ifEmpty`: also when it has consumers, which may hold messages that are not counted. */
+  force: z._default(z.boolean(), false),
+};
 export const DeleteQueueConfig = z
-  .strictObject({
-    queue: queueName,
-    /** Only when it holds no messages. */
-    ifEmpty: z._default(z.boolean(), false),
-    /** Only when it has no consumers. */
-    ifUnused: z._default(z.boolean(), false),
-    /** With `ifEmpty`: also when it has consumers, which may hold messages that are not counted. */
-    force: z._default(z.boolean(), false),
-  })
+  .strictObject(deleteQueueShape)
   .check(z.refine(({ force, ifEmpty }) => ifEmpty || !force, { error: () => `${option('force')} needs ${option('ifEmpty')}` }));
 export type DeleteQueueConfig = z.output<typeof DeleteQueueConfig>;
 

@@ -6,7 +6,7 @@ import { bytesOf } from '../../model/message/body.ts';
 import type { Body, Properties } from '../../model/message/message.ts';
 import { errorIn, type RpcReply } from '../../model/rpc.ts';
 import { milliseconds, queueName } from '../names.ts';
-import { checkedCall } from '../options.ts';
+import { checkedCall, checkedOptions } from '../options.ts';
 import { checkedProperties } from '../publish/outgoing.ts';
 
 /** The options of every call. */
@@ -25,6 +25,13 @@ export type RpcClientConfig = z.output<typeof RpcClientConfig>;
 /** The properties of a request, without those that route its reply. */
 export type RequestProperties = Omit<Properties, 'correlationId' | 'replyTo'>;
 
+const CallOptions = z.strictObject({
+  timeout: z.optional(milliseconds()),
+  signal: z.optional(z.custom<AbortSignal>((value) => value instanceof AbortSignal, { error: 'signal must be an AbortSignal' })),
+  properties: z.optional(z.custom<RequestProperties>()),
+});
+export type CallOptions = z.output<typeof CallOptions>;
+
 /** A client that stays open, for a program that calls now and then. */
 export interface RpcClient {
   /**
@@ -34,14 +41,14 @@ export interface RpcClient {
    * @throws RpcError when the handler failed; Failure `deadline`, `unavailable` when nobody serves the queue or the connection
    * was lost, so that the request may or may not have been served; `refused`; `data` for an invalid body or properties, before anything is sent
    */
-  readonly call: (body: Body, properties?: RequestProperties) => Promise<RpcReply>;
+  readonly call: (body: Body, options?: CallOptions) => Promise<RpcReply>;
   /** Closes the connection; calls without a reply fail. */
   readonly close: () => Promise<void>;
 }
 
 /**
  * Connects a client of the servers of a queue. A lost connection comes back, and never gives up unless the session's config sets a limit; a client that
- * gave up emits `gave-up`, and rejects every call at once.
+ * gave up emits `lost`, and rejects every call at once.
  *
  * @throws Failure `usage` for wrong options, as the connection gives it, and `unavailable` when nobody serves the queue
  */
@@ -55,10 +62,13 @@ export async function rpcClient(session: Session, options: RpcClientConfig): Pro
     throw error;
   }
   void requester.stopped.then((failure) => {
-    if (!requester.closed && !session.signal.aborted) session.emit({ kind: 'gave-up', role: 'rpc', failure });
+    if (!requester.closed && !session.signal.aborted) session.emit({ kind: 'lost', role: 'rpc', failure });
   });
   return {
-    call: async (body, properties = {}) => callOver(requester, config, bytesOf(body), requestProperties(properties)),
+    call: async (body, options) => {
+      const { timeout = config.timeout, signal, properties = {} } = options === undefined ? {} : checkedOptions(CallOptions, options);
+      return callOver(requester, { queue: config.queue, timeout, signal }, bytesOf(body), requestProperties(properties));
+    },
     close: () => requester.close(),
   };
 }
@@ -73,11 +83,11 @@ function requestProperties(given: RequestProperties): RequestProperties {
 /** One call; see {@link RpcClient.call}. */
 export async function callOver(
   requester: Requester,
-  { queue, timeout }: Pick<RpcClientConfig, 'queue' | 'timeout'>,
+  { queue, timeout, signal }: Pick<RpcClientConfig, 'queue' | 'timeout'> & Pick<CallOptions, 'signal'>,
   body: Buffer,
   properties: RequestProperties,
 ): Promise<RpcReply> {
-  const request = { body, properties: { deliveryMode: 1, ...properties }, timeout };
+  const request = { body, properties: { deliveryMode: 1, ...properties }, timeout, signal };
   const reply = await requester.request(request);
   const error = errorIn(reply, queue);
   if (error !== undefined) throw error;

@@ -21,8 +21,8 @@ import { checkedCall } from '../options.ts';
 import { checkedAnswer } from '../publish/outgoing.ts';
 import { queueShape, queueSpec } from '../queue/shape.ts';
 
-/** The options of `rpcServer`; durations are milliseconds. */
-export const RpcServerConfig = z.strictObject({
+/** How requests are served; durations are milliseconds. */
+export const serverShape = {
   /** Durable, and declared when it is missing; servers share it. */
   queue: queueName,
   queueType: queueShape.queueType,
@@ -40,7 +40,10 @@ export const RpcServerConfig = z.strictObject({
   idle: z.optional(milliseconds()),
   /** Stop after this long in any case. */
   timeout: z.optional(milliseconds()),
-});
+};
+
+/** What `rpcServer` takes. */
+export const RpcServerConfig = z.strictObject(serverShape);
 export type RpcServerConfig = z.output<typeof RpcServerConfig>;
 
 /**
@@ -102,7 +105,7 @@ class Server {
     });
     let before = false;
     const onSubscribed = (): void => {
-      this.#session.emit({ kind: 'note', text: `serving queue "${queue}"${before ? ' again' : ''}` });
+      this.#session.emit({ kind: 'subscribed', queue, text: `serving queue "${queue}"${before ? ' again' : ''}` });
       before = true;
     };
     try {

@@ -100,7 +100,7 @@ export async function subscribe(
   const onSubscribed = (name = queue.name): void => {
     const gap = before && queue.exclusive === true;
     const text = gap ? 'a temporary queue gets nothing while its connection is lost: messages published meanwhile are missing' : boundWith(topology);
-    session.emit({ kind: 'note', text: `listening ${before ? 'again ' : ''}on queue "${name}"${gap ? '; ' : ' '}${text}` });
+    session.emit({ kind: 'subscribed', queue: name, text: `listening ${before ? 'again ' : ''}on queue "${name}"${gap ? '; ' : ' '}${text}` });
     before = true;
   };
   return consume(session, { queue: queue.name, ...limits }, handler, { ...options, topology, onSubscribed });

@@ -18,7 +18,7 @@ export const WorkConfig = z.strictObject({ queue: queueName, ...queueShape, ...w
 export type WorkConfig = z.output<typeof WorkConfig>;
 
 /** The part of a worker's config about its queue. */
-const WorkQueueConfig = z.object({ queue: queueName, ...queueShape }).check(...queueRules);
+export const WorkQueueConfig = z.object({ queue: queueName, ...queueShape }).check(...queueRules);
 
 /** One durable queue, shared by any number of workers. */
 export function workTopology(options: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Topology {

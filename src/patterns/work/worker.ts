@@ -95,7 +95,7 @@ class Worker {
           consumerTimeout: consumerTimeoutFor(this.#config),
           onTimedOut: () => this.#heldTooLong.takenBack(),
           giveBack: (delivery, context) => this.#goBack(delivery, context),
-          onSubscribed: () => this.#session.emit({ kind: 'note', text: `working on the queue "${queue}"` }),
+          onSubscribed: () => this.#session.emit({ kind: 'subscribed', queue, text: `working on the queue "${queue}"` }),
           ...(topology !== undefined && { topology }),
         },
       );

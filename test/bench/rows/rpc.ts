@@ -63,7 +63,7 @@ async function withEcho<T>(url: string, queue: string, use: () => Promise<T>): P
   const server = withSession(
     ConnectionConfig.parse({ url: [url] }),
     (session) => rpcServer(session, RpcServerConfig.parse({ queue }), async ({ body }) => body),
-    (event) => event.kind === 'note' && subscribed(),
+    (event) => event.kind === 'subscribed' && subscribed(),
     stop.signal,
   );
   try {

@@ -5,7 +5,7 @@ import { connect, type GetMessage } from 'amqplib';
 import { ConnectionConfig } from '../../../src/patterns/connection.ts';
 import { InspectConfig, inspect } from '../../../src/patterns/dlx/inspect.ts';
 import { ReplayConfig, replay } from '../../../src/patterns/dlx/replay/replay.ts';
-import { managementApi } from '../../../src/patterns/management.ts';
+import { managementFinder } from '../../../src/patterns/management.ts';
 import { brokerUrl, type Peer, peer } from '../../support/broker.ts';
 import { linesOf, scratchDirectory } from '../../support/programs.ts';
 import { json, jsonLines, rmq } from '../../support/rmq.ts';
@@ -221,13 +221,14 @@ test('what died in one queue after the other goes back to the first, also out of
   assert.deepEqual([await depth(trap), json<Summary>(replayed).stayed], [0, isWrittenOver ? {} : { claimed: 1 }]);
 });
 
-test('a program asks the management API, too', async (t) => {
+test('a look without a command line asks the management API, too', async (t) => {
   const { channel, incoming, work, dead, reject, take } = await place(t);
   channel.publish(incoming, 'order.placed', Buffer.from('one'));
   await reject(1);
   const { session } = testSession(t);
+  const where = { url: process.env['RABBITMQ_MANAGEMENT_URL'], asked: true };
   const looked: (boolean | undefined)[] = [];
-  const api = managementApi(ConnectionConfig.parse({ url: [brokerUrl()] }), process.env['RABBITMQ_MANAGEMENT_URL']);
+  const api = managementFinder(ConnectionConfig.parse({ url: [brokerUrl()] }), where, session.emit, session.signal);
   const see = (_: unknown, __: number, origin: { readonly claimed: boolean } | undefined): undefined => {
     looked.push(origin?.claimed);
   };

@@ -18,20 +18,18 @@ import { checkBundle, openFile } from './import-check.ts';
 import { type ImportRecord, type ImportTarget, openRecord, RECORD } from './import-record.ts';
 import type { Manifest } from './writer.ts';
 
-/** The options of `dlx import`. */
-export const ImportConfig = z
-  .strictObject({
-    /** The bundle. */
-    directory: z.string().check(z.minLength(1)),
-    /** Sends all of them to one queue; absent: each to where it had been published to. */
-    queue: z.optional(queueName),
-    /** True: also sends what an earlier import has sent there. */
-    again: z._default(z.boolean(), false),
-    /** True: also publishes headers that a queue wrote about a delivery. */
-    keepBrokerHeaders: z._default(z.boolean(), false),
-    ...sendingShape,
-  })
-  .check(...sendingRules);
+/** The options of `dlx import`, without those of sending. */
+export const importShape = {
+  /** The bundle. */
+  directory: z.string().check(z.minLength(1)),
+  /** Sends all of them to one queue; absent: each to where it had been published to. */
+  queue: z.optional(queueName),
+  /** True: also sends what an earlier import has sent there. */
+  again: z._default(z.boolean(), false),
+  /** True: also publishes headers that a queue wrote about a delivery. */
+  keepBrokerHeaders: z._default(z.boolean(), false),
+};
+export const ImportConfig = z.strictObject({ ...importShape, ...sendingShape }).check(...sendingRules);
 export type ImportConfig = z.output<typeof ImportConfig>;
 
 /**

@@ -18,7 +18,7 @@ import { type Aim, checkTarget, fixedTarget, markMissing, targetOf, targetRules,
 import { transfer } from './transfer.ts';
 
 /** How messages are moved from one queue to another. */
-const transferShape = {
+export const transferShape = {
   /** At most this many chosen messages. */
   count: z.optional(z.int().check(z.minimum(1))),
   /** Messages a second. */

@@ -13,7 +13,8 @@ const DEAD_EXCHANGE = 'dlx';
 export const MESSAGE_TTL = 60 * 60 * 1_000;
 export const MAX_LENGTH = 100_000;
 
-const DlxSetupShape = z.strictObject({
+/** How dead letters are set up. */
+export const dlxSetupShape = {
   queue: queueName,
   /** The dead-letter exchange, a direct one. */
   dlx: z._default(
@@ -46,7 +47,8 @@ const DlxSetupShape = z.strictObject({
   plan: z._default(z.boolean(), false),
   /** Sends a marked message through. */
   verify: z._default(z.boolean(), false),
-});
+};
+const DlxSetupShape = z.strictObject(dlxSetupShape);
 type Shape = z.output<typeof DlxSetupShape>;
 
 const isQuorum = ({ queueType, atLeastOnce }: Pick<Shape, 'queueType' | 'atLeastOnce'>): boolean =>
