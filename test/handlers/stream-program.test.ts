@@ -125,7 +125,7 @@ test('a program that breaks the rules is ended: the oldest message has failed, a
     ['answer(tasks[0]); answer(tasks[0])', /does not have: id 1/],
     ['for (;;) say("x".repeat(65536))', /a line of more than 1048576 characters/],
   ];
-  for (const [wrong, reason] of cases) {
+  const broken = cases.map(async ([wrong, reason]) => {
     const heard = ear();
     const { handle } = stream(
       t,
@@ -142,7 +142,8 @@ test('a program that breaks the rules is ended: the oldest message has failed, a
     assert.match(failed?.reason ?? '', reason);
     assert.deepEqual([fine, third], [{ verdict: 'ack' }, { verdict: 'ack' }], wrong);
     await untilGone(heard.text().split(' ')[0] ?? '');
-  }
+  });
+  await Promise.all(broken);
 });
 
 test('a program that closes a pipe and lives on has died: the oldest message has failed, and the others go to the next one', async (t) => {
