@@ -205,7 +205,7 @@ for (const type of ['classic', 'quorum']) {
     assert.equal((await rmq(['consume', name, '--requeue', '--drain'])).stdout, `${many.join('\n')}\n`);
     assert.equal((await rmq(['consume', name, '--requeue', '-n', '3'])).stdout, 'm0\nm1\nm2\n');
     assert.equal((await rmq(['dlx', 'inspect', name, '--show', '2'])).code, 0);
-    const few = await rmq(['consume', name, '--requeue', '-n', '1000', '--timeout', '1s']);
+    const few = await rmq(['consume', name, '--requeue', '-n', '1000', '--timeout', '3s']);
     assert.equal(few.code, 124, few.stderr);
     assert.match(few.stderr, /300 messages of 1000 came/);
     assert.deepEqual(await bodiesOf(at, name), many);

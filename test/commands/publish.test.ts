@@ -459,7 +459,7 @@ test('Ctrl-C ends a publish whose input is silent', async (t) => {
 
 test('--timeout ends a run that takes too long, with 124', async (t) => {
   const { queue } = await peer(t);
-  const run = start(['publish', '-q', await queue(), '--lines', '--timeout', '300ms', '--json']);
+  const run = start(['publish', '-q', await queue(), '--lines', '--timeout', '2s', '--json']);
   run.child.stdin.write('one\n');
   const result = await run.result;
   assert.equal(result.code, 124, result.stderr);

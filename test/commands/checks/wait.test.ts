@@ -59,14 +59,14 @@ test('wait takes a deadline, 124, and names what is missing', async (t) => {
   const { queue } = await peer(t);
   const name = await queue();
   const none = unique('none');
-  const { code, stderr, stdout } = await rmq(['wait', '--queue', name, '--queue', none, '--exchange', none, '--consumers', '2', '--timeout', '400ms']);
+  const { code, stderr, stdout } = await rmq(['wait', '--queue', name, '--queue', none, '--exchange', none, '--consumers', '2', '--timeout', '3s']);
   assert.equal(code, 124, stderr);
   assert.equal(stdout, '');
   assert.match(
     stderr,
-    new RegExp(`not ready after 400 ms: queue "${name}" has 0 consumers of 2; queue "${none}" does not exist; exchange "${none}" does not exist`),
+    new RegExp(`not ready after 3 s: queue "${name}" has 0 consumers of 2; queue "${none}" does not exist; exchange "${none}" does not exist`),
   );
-  const dead = await rmq(['wait', '--url', `amqp://127.0.0.1:${await deadPort()}`, '--timeout', '400ms']);
+  const dead = await rmq(['wait', '--url', `amqp://127.0.0.1:${await deadPort()}`, '--timeout', '3s']);
   assert.equal(dead.code, 124, dead.stderr);
   assert.match(dead.stderr, /nothing is listening there/);
 });
