@@ -5,10 +5,10 @@
 # A flag is "KIND LONG SHORT ALIAS…": a switch, or one with a value, or with values: one each time it is given.
 _rmq_level() {
   commands=() arguments=0 endless= command=0
-  flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --connect-attempts -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --reconnect-delay -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --answer-timeout -' 'value --max-message-size -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --url-file -' 'value --password-command -' 'value --token-command -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
+  flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --connect-attempts -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --reconnect-delay -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --answer-timeout -' 'value --max-message-size -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --context -c' 'value --confirm -' 'value --url-file -' 'value --password-command -' 'value --token-command -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'broker' 'publish' 'consume' 'ping' 'wait' 'completion' 'help')
+      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'broker' 'publish' 'consume' 'ping' 'wait' 'completion' 'help')
       flags+=('switch --version -V')
       ;;
     'queue')
@@ -31,6 +31,9 @@ _rmq_level() {
       ;;
     'dlx')
       commands=('setup' 'list' 'inspect' 'replay' 'move' 'export' 'import' 'purge')
+      ;;
+    'context')
+      commands=('add' 'list' 'use' 'show' 'remove')
       ;;
     'broker')
       commands=('run' 'start' 'stop' 'status')
@@ -132,6 +135,22 @@ _rmq_level() {
       ;;
     'dlx purge')
       flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --count -n' 'value --export-to -' 'switch --force -' 'switch --select -' 'value --management-url -')
+      arguments=1
+      ;;
+    'context add')
+      flags+=('value --management-url -' 'switch --protected -')
+      arguments=1
+      ;;
+    'context list')
+      ;;
+    'context use')
+      flags+=('switch --none -')
+      arguments=1
+      ;;
+    'context show')
+      arguments=1
+      ;;
+    'context remove')
       arguments=1
       ;;
     'ping')

@@ -3,7 +3,7 @@
 # Sets what the walk has to know of a level: whether commands are below it, which flags take a value, and which of its
 # arguments begins a command.
 function __rmq_level
-    set -g __rmq_valued -u --url --uri --connect-timeout --wait --connect-attempts --max-reconnects --reconnect-delay --heartbeat --blocked-timeout --answer-timeout --max-message-size --cacert --cert --key --passphrase-file --servername --name --url-file --password-command --token-command -o --output
+    set -g __rmq_valued -u --url --uri --connect-timeout --wait --connect-attempts --max-reconnects --reconnect-delay --heartbeat --blocked-timeout --answer-timeout --max-message-size --cacert --cert --key --passphrase-file --servername --name -c --context --confirm --url-file --password-command --token-command -o --output
     set -g __rmq_below 0
     set -g __rmq_command 0
     switch "$__rmq_path"
@@ -22,6 +22,8 @@ function __rmq_level
         case 'rpc'
             set __rmq_below 1
         case 'dlx'
+            set __rmq_below 1
+        case 'context'
             set __rmq_below 1
         case 'broker'
             set __rmq_below 1
@@ -71,6 +73,12 @@ function __rmq_level
             set -a __rmq_valued -q --queue --rate --window --confirm-timeout --timeout --returned
         case 'dlx purge'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --export-to --management-url
+        case 'context add'
+            set -a __rmq_valued --management-url
+        case 'context list'
+        case 'context use'
+        case 'context show'
+        case 'context remove'
         case 'ping'
             set -a __rmq_valued --timeout
         case 'wait'
@@ -227,6 +235,8 @@ complete -c rmq -n '__rmq_lacks --passphrase-file' -l passphrase-file -r -F -d '
 complete -c rmq -n '__rmq_lacks --servername' -l servername -x -d 'name expected in the broker\'s certificate'
 complete -c rmq -n '__rmq_lacks --insecure' -l insecure -d 'accept any certificate'
 complete -c rmq -n '__rmq_lacks --name' -l name -x -d 'connection name shown by the broker'
+complete -c rmq -n '__rmq_lacks -c --context' -l context -s c -x -d 'the context to use: a broker with a name (RMQ_CONTEXT, else that of rmq context use)'
+complete -c rmq -n '__rmq_lacks --confirm' -l confirm -x -d 'confirm by its name what cannot be undone in a protected context'
 complete -c rmq -n '__rmq_lacks --url-file' -l url-file -r -F -d 'read the URL from a file'
 complete -c rmq -n '__rmq_lacks --password-command' -l password-command -x -d 'sh -c CMD prints the password; it runs before the first connection, and again when the password is refused'
 complete -c rmq -n '__rmq_lacks --token-command' -l token-command -x -d 'sh -c CMD prints an OAuth 2.0 token; it runs again before that expires'
@@ -246,6 +256,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'fanout' -d 'broadcas
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topic' -d 'route messages by the words of their keys'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'rpc' -d 'request and reply: call a service, or be one'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'dlx' -d 'dead letters: set up, list, inspect, replay, export, purge'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'context' -d 'names for brokers, and protection for those that matter'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a private, real RabbitMQ node for development, tests and CI'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consume' -d 'print messages, acknowledging each only after it has been written'
@@ -289,6 +300,13 @@ complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'move' -d 'move me
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'export' -d 'write dead letters to files, and leave them in the queue'
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'import' -d 'publish the messages of a bundle that dlx export wrote'
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'purge' -d 'remove dead letters for good'
+
+# rmq context
+complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'add' -d 'give a broker a name: --url, --url-file, --password-command, --token-command and the files of TLS are kept under it'
+complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'list' -d 'list the contexts'
+complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'use' -d 'use a context from now on'
+complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'show' -d 'tell what a context is'
+complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'remove' -d 'forget a context; its broker is left alone'
 
 # rmq broker
 complete -c rmq -n '__rmq_at "broker"; and __rmq_awaits_word' -a 'run' -d 'run a command against a throwaway RabbitMQ node and leave nothing behind'
@@ -753,6 +771,19 @@ complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --force' -l force -d '
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --select' -l select -d 'select the messages in a list, on a terminal; of what the filters let through'
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "dlx purge" 1' -a '(__rmq_names queue)'
+
+# rmq context add
+complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --protected' -l protected -d 'purge, delete, replay, move and import need --confirm NAME; --yes is not enough'
+
+# rmq context list
+
+# rmq context use
+complete -c rmq -n '__rmq_at "context use"; and __rmq_lacks --none' -l none -d 'use none'
+
+# rmq context show
+
+# rmq context remove
 
 # rmq ping
 complete -c rmq -n '__rmq_at "ping"; and __rmq_lacks --timeout' -l timeout -x -d 'exit 124 when there is no answer by then'

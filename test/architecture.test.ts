@@ -37,7 +37,16 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'string-width': ['text/width.ts'],
   '@marcbachmann': ['patterns/dlx/filter/'],
   'csv-parse': ['patterns/publish/rows.ts'],
-  zod: ['library/', 'patterns/', 'broker/', 'commands/command.ts', 'commands/flags/', 'commands/completion/index.ts', 'commands/help/config.ts'],
+  zod: [
+    'library/',
+    'patterns/',
+    'broker/',
+    'commands/command.ts',
+    'commands/flags/',
+    'commands/completion/index.ts',
+    'commands/help/config.ts',
+    'commands/context/',
+  ],
 };
 
 /** Who may touch the process: the layers that own it, its terminal, and other processes. */

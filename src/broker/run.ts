@@ -70,7 +70,7 @@ export async function runWithBroker(config: BrokerRunConfig, { env, emit, signal
   }
 }
 
-/** `RMQ_URL` would win over `RABBITMQ_URL` in an rmq that the command runs, and connect it to another broker. */
+/** `RMQ_URL` and a context would win over `RABBITMQ_URL` in an rmq that the command runs, and connect it to another broker. An empty `RMQ_CONTEXT` turns contexts off. */
 function commandEnvironment({ RMQ_URL: _, ...env }: Environment, { url, managementUrl }: Broker): Environment {
-  return { ...env, RABBITMQ_URL: url, RABBITMQ_MANAGEMENT_URL: managementUrl };
+  return { ...env, RMQ_CONTEXT: '', RABBITMQ_URL: url, RABBITMQ_MANAGEMENT_URL: managementUrl };
 }

@@ -70,16 +70,21 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   let code: number;
   try {
     const execute = await command.prepare(own);
-    const { connects } = command;
-    if (connects === false || connects?.(own) === false) refuseUrl(command, globals);
+    const connects = typeof command.connects === 'function' ? command.connects(own) : command.connects === undefined;
+    if (!connects && command.connects !== 'later') refuseUrl(command, globals);
     const { connectionOf } = await import('./connection.ts');
+    const { connection, target } = await connectionOf(connects ? globals : withoutBroker(globals), io, {
+      emit: output.emit,
+      signal: stop.signal,
+      timeout: own['timeout'],
+      stdinIsTaken: command.readsStdin?.(own) === true,
+      connects,
+    });
     const context: Context = {
-      connection: await connectionOf(globals, io, {
-        emit: output.emit,
-        signal: stop.signal,
-        timeout: own['timeout'],
-        stdinIsTaken: command.readsStdin?.(own) === true,
-      }),
+      connection,
+      target,
+      globals,
+      confirmed: globals['confirm'] !== undefined,
       env: io.env,
       stdin: io.stdin,
       open: io.open,
@@ -104,10 +109,24 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   return EXIT_CODES[broken.kind];
 }
 
+/** Flags that name a broker, or a login to it. */
+const BROKER_FLAGS = {
+  url: '--url',
+  urlFile: '--url-file',
+  context: '--context',
+  password: '--password-command',
+  token: '--token-command',
+  confirm: '--confirm',
+};
+
+function withoutBroker(globals: Decoded): Decoded {
+  return Object.fromEntries(Object.entries(globals).filter(([key]) => !Object.hasOwn(BROKER_FLAGS, key)));
+}
+
 /** A URL without effect would be a mistake without a message. */
-function refuseUrl({ path }: Command, { url, urlFile }: Decoded): void {
-  if (url === undefined && urlFile === undefined) return;
-  const flag = url === undefined ? '--url-file' : '--url';
+function refuseUrl({ path }: Command, globals: Decoded): void {
+  const [, flag] = Object.entries(BROKER_FLAGS).find(([key]) => globals[key] !== undefined) ?? [];
+  if (flag === undefined) return;
   throw new Failure('usage', `${flag} has no effect on rmq ${path.join(' ')}, which connects to no given broker`, { hint: `leave out ${flag}` });
 }
 

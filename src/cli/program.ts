@@ -141,7 +141,8 @@ function decodeFlags(inputs: Readonly<Record<string, Flag<unknown> | Argument<un
       if (names.some((name) => given[name] === (input.negated !== true))) decoded[key] = input.decode([]);
       continue;
     }
-    const occurrences = names.flatMap((name) => (given[name] as string[] | undefined) ?? []);
+    // Commander keeps true under the name of `--no-confirm`, which is that of `--confirm NAME` too.
+    const occurrences = names.flatMap((name) => (Array.isArray(given[name]) ? (given[name] as string[]) : []));
     if (occurrences.length === 0) continue;
     const name = longName(key, input);
     if (occurrences.length > 1 && input.repeatable !== true)

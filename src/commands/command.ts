@@ -8,6 +8,7 @@ import { formatDuration } from '../model/quantity.ts';
 import type { ConnectionConfig } from '../patterns/connection.ts';
 import { explainIssue } from '../patterns/options.ts';
 import type { Block } from '../text/document.ts';
+import type { BrokerTarget } from './asking.ts';
 import type { Argument, Flag } from './flags/flag.ts';
 
 /** An input for every key of the config; it decodes to exactly the type of that key. */
@@ -56,6 +57,12 @@ export interface Context {
   readonly results: Results;
   readonly json: boolean;
   readonly yes: boolean;
+  /** The broker as people know it. */
+  readonly target: BrokerTarget;
+  /** The flags that every command takes, as they were decoded. */
+  readonly globals: Readonly<Record<string, unknown>>;
+  /** True when the name of the context was given to confirm what cannot be undone. */
+  readonly confirmed: boolean;
   readonly emit: Emit;
   /** Aborts with the failure that stops the run: the first signal drains. */
   readonly signal: AbortSignal;
@@ -87,8 +94,8 @@ export interface CommandSpec<I extends object, C, X extends Extras> {
   readonly examples: readonly (readonly [line: string, does: string])[];
   /** True when the command, with these values, will read standard input. */
   readonly readsStdin?: (decoded: Readonly<Record<string, unknown>>) => boolean;
-  /** False for a command that connects to no given broker, whatever its values or with these: it refuses a URL. */
-  readonly connects?: false | ((decoded: Readonly<Record<string, unknown>>) => boolean);
+  /** False for a command that connects to no given broker, whatever its values or with these: it refuses a URL. `later`: it remembers how to connect. */
+  readonly connects?: false | 'later' | ((decoded: Readonly<Record<string, unknown>>) => boolean);
   readonly inputs: InputsFor<I>;
   readonly extras?: X;
   readonly load: (inputs: Command['inputs']) => Promise<Runnable<I, C, X>>;

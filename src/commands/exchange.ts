@@ -1,3 +1,4 @@
+import { destructive } from './asking.ts';
 import { type CommandGroup, defineCommand } from './command.ts';
 import { argument, toggle } from './flags/flag.ts';
 
@@ -18,7 +19,12 @@ export const deleteExchangeCommand = defineCommand({
     ]);
     return {
       config: DeleteExchangeConfig,
-      run: async (config, { connection, emit, signal, results }) => {
+      run: async (config, context) => {
+        const { connection, emit, signal, results } = context;
+        const { exchange, ifUnused } = config;
+        const agree = destructive(context, { doing: `deleting the exchange "${exchange}"`, deletes: true });
+        const loss = `This deletes "${exchange}" and its bindings`;
+        await agree(ifUnused ? undefined : { what: 'exchange', name: exchange, loss, kept: `"${exchange}" was not deleted` });
         await withSession(connection, (session) => removeExchange(session, config), emit, signal);
         await results.report({ exchange: config.exchange }, `exchange "${config.exchange}" is deleted`);
       },

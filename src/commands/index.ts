@@ -3,6 +3,7 @@ import { checkCommands } from './checks/index.ts';
 import type { Command, CommandGroup } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { consumeCommand } from './consume.ts';
+import { contextCommands, contextGroup } from './context/index.ts';
 import { dlxCommands, dlxGroup } from './dlx/index.ts';
 import { deleteExchangeCommand, exchangeGroup } from './exchange.ts';
 import { fanoutCommands, fanoutGroup } from './fanout.ts';
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   ...topicCommands,
   ...rpcCommands,
   ...dlxCommands,
+  ...contextCommands,
   ...checkCommands,
   ...brokerCommands,
   completionCommand,
@@ -41,6 +43,7 @@ export const groups: readonly CommandGroup[] = [
   topicGroup,
   rpcGroup,
   dlxGroup,
+  contextGroup,
   brokerGroup,
 ];
 
@@ -49,7 +52,7 @@ export const sections: readonly { readonly title: string; readonly words: readon
   { title: 'Publish and consume', words: ['publish', 'consume'] },
   { title: 'Patterns', words: ['work', 'fanout', 'topic', 'rpc'] },
   { title: 'Dead letters', words: ['dlx'] },
-  { title: 'Look and administer', words: ['queue', 'exchange'] },
+  { title: 'Look and administer', words: ['queue', 'exchange', 'context'] },
   { title: 'Broker and CI', words: ['ping', 'wait', 'broker'] },
   { title: 'Shell', words: ['completion', 'help'] },
 ];

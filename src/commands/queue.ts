@@ -1,5 +1,5 @@
 import { formatCount, formatNumber } from '../model/quantity.ts';
-import { askForName } from './asking.ts';
+import { destructive } from './asking.ts';
 import { defineCommand } from './command.ts';
 import { argument, choice, fields, texts, toggle } from './flags/flag.ts';
 import { managementExtras, managementPlace } from './flags/globals.ts';
@@ -90,8 +90,9 @@ export const deleteQueueCommand = defineCommand({
     return {
       config: DeleteQueueConfig,
       run: async (config, context, { retries = false, managementUrl }) => {
-        const { connection, emit, signal, results, yes, stdinIsTerminal } = context;
+        const { connection, emit, signal, results, yes } = context;
         const { queue, ifEmpty } = config;
+        const agree = destructive(context, { doing: `deleting the queue "${queue}"`, deletes: true });
         const find = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
         const { messages, held, deleted, left } = await withSession(
           connection,
@@ -101,9 +102,8 @@ export const deleteQueueCommand = defineCommand({
             const unknown = checkConditions(config, holdings);
             const [doomed, spared] = retries ? [holdings.retryQueues, []] : [[], holdings.retryQueues];
             const lost = countedIn(holdings) + waitingIn(doomed);
-            if (lost > 0 && !ifEmpty && !yes && stdinIsTerminal) {
-              await askForName(context, { queue, loss: `This deletes "${queue}" and ${formatCount(lost, 'message')}`, kept: `"${queue}" was not deleted` });
-            }
+            const loss = `This deletes "${queue}" and ${formatCount(lost, 'message')}`;
+            await agree(lost > 0 && !ifEmpty ? { what: 'queue', name: queue, loss, kept: `"${queue}" was not deleted` } : undefined);
             if (retries && !holdings.complete) emit({ kind: 'note', text: 'without the management API, only retry queues of the default --backoff are found' });
             if (unknown !== undefined) emit({ kind: 'note', text: unknown });
             return { messages: await removeQueue(session, config, doomed, holdings), held: holdings.held, deleted: doomed, left: spared };

@@ -161,6 +161,6 @@ test('--password-command and --token-command exclude each other, and neither run
   const both = await rmq(['publish', '-q', unique('q'), 'x', '--password-command', command, '--token-command', command]);
   assert.equal(both.code, 64);
   assert.match(both.stderr, /--password-command and --token-command exclude each other/);
-  assert.equal((await rmq(['topic', 'match', 'a.*', 'a.b', '--password-command', command])).code, 0);
+  assert.equal((await rmq(['topic', 'match', 'a.*', 'a.b', '--password-command', command])).code, 64);
   assert.ok(!existsSync(join(directory, 'calls')));
 });

@@ -7,12 +7,12 @@ test('exchange delete deletes an exchange, one that is used only without --if-un
   const { exchange, queue, channel } = await peer(t);
   const [name, bound] = [await exchange('fanout'), await queue()];
   await channel.bindQueue(bound, name, '');
-  const used = await rmq(['exchange', 'delete', name, '--if-unused']);
+  const used = await rmq(['exchange', 'delete', name, '--if-unused', '-y']);
   assert.equal(used.code, 76, used.stderr);
   await channel.checkExchange(name);
-  const deleted = await rmq(['exchange', 'delete', name, '--json']);
+  const deleted = await rmq(['exchange', 'delete', name, '--json', '-y']);
   assert.equal(deleted.code, 0, deleted.stderr);
   assert.deepEqual(JSON.parse(deleted.stdout), { exchange: name });
-  const missing = await rmq(['exchange', 'delete', name]);
+  const missing = await rmq(['exchange', 'delete', name, '-y']);
   assert.equal(missing.code, 66, missing.stderr);
 });

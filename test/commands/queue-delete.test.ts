@@ -27,14 +27,14 @@ async function failedOnce(t: TestContext, { queue, publish }: Peer, pauses: read
 test('queue delete does not lose what waits for a retry', async (t) => {
   const on = await peer(t);
   const { work, waiting } = await failedOnce(t, on, ['45s', '50s']);
-  for (const condition of [[], ['--if-empty'], ['--if-empty', '--retries'], ['--if-empty', '--yes']]) {
-    const refused = await rmq(['queue', 'delete', work, ...condition]);
+  for (const condition of [['--if-empty'], ['--if-empty', '--retries']]) {
+    const refused = await rmq(['queue', 'delete', work, ...condition, '-y']);
     assert.equal(refused.code, 76, refused.stderr);
     assert.match(refused.stderr, /2 messages wait for another attempt, in ".*retry\.45000", ".*retry\.50000"/);
     assert.match(refused.stderr, /--retries/);
   }
   assert.equal(await queueExists(work), true);
-  const deleted = await rmq(['queue', 'delete', work, '--retries', '--json']);
+  const deleted = await rmq(['queue', 'delete', work, '--retries', '--json', '-y']);
   assert.equal(deleted.code, 0, deleted.stderr);
   assert.deepEqual(json(deleted), { queue: work, messages: 2, retryQueues: waiting });
   for (const name of [work, ...waiting]) assert.equal(await queueExists(name), false, name);
@@ -52,9 +52,9 @@ test('with --yes the queue goes alone, and what stays is named', async (t) => {
 test('without the management API the retry queues of the default backoff are found', async (t) => {
   const on = await peer(t);
   const { work, waiting } = await failedOnce(t, on, ['32s']);
-  const refused = await rmq(['queue', 'delete', work], NO_DESK);
+  const refused = await rmq(['queue', 'delete', work, '--if-empty', '-y'], NO_DESK);
   assert.equal(refused.code, 76, refused.stderr);
-  const deleted = await rmq(['queue', 'delete', work, '--retries'], NO_DESK);
+  const deleted = await rmq(['queue', 'delete', work, '--retries', '-y'], NO_DESK);
   assert.equal(deleted.code, 0, deleted.stderr);
   assert.match(deleted.stderr, /only retry queues of the default --backoff are found/);
   assert.deepEqual(await Promise.all([work, ...waiting].map(queueExists)), [false, false]);
@@ -66,11 +66,11 @@ test('a queue that only has the name of a retry queue is left alone', async (t) 
   const other = queueName(t, `${work}.retry.1000`);
   await channel.assertQueue(other, { arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'elsewhere' } });
   await publish(other, ['a']);
-  assert.equal((await rmq(['queue', 'delete', work, '--retries'])).code, 0);
+  assert.equal((await rmq(['queue', 'delete', work, '--retries', '-y'])).code, 0);
   assert.equal(await depth(other), 1);
 });
 
-test('queue delete asks on a terminal before messages are lost, and in a script it does not', async (t) => {
+test('queue delete asks on a terminal before messages are lost, and in a script it needs --yes', async (t) => {
   const { queue, publish } = await peer(t);
   const [asked, unasked, empty] = [await queue(), await queue(), await queue()];
   for (const name of [asked, unasked]) await publish(name, ['a', 'b']);
@@ -78,7 +78,11 @@ test('queue delete asks on a terminal before messages are lost, and in a script 
   assert.equal(await queueExists(asked), true);
   assert.match(await onTerminal(asked, asked), /is deleted, and 2 messages with it[\s\S]*code 0/);
   assert.match(await onTerminal(empty, 'nobody asks'), /is deleted[\s\S]*code 0/);
-  const script = await rmq(['queue', 'delete', unasked]);
+  const refused = await rmq(['queue', 'delete', unasked]);
+  assert.equal(refused.code, 64, refused.stderr);
+  assert.match(refused.stderr, /--yes/);
+  assert.equal(await queueExists(unasked), true);
+  const script = await rmq(['queue', 'delete', unasked, '-y']);
   assert.equal(script.code, 0, script.stderr);
   for (const name of [asked, unasked, empty]) assert.equal(await queueExists(name), false);
 });
@@ -94,7 +98,7 @@ for (const where of ['with', 'without'] as const) {
     });
     await both;
     const options = where === 'with' ? {} : NO_DESK;
-    const refused = await rmq(['queue', 'delete', name, '--if-empty'], options);
+    const refused = await rmq(['queue', 'delete', name, '--if-empty', '-y'], options);
     assert.equal(refused.code, 76, refused.stderr);
     assert.match(
       refused.stderr,
@@ -103,18 +107,18 @@ for (const where of ['with', 'without'] as const) {
     assert.equal(await queueExists(name), true);
     if (where === 'with') {
       // What is known is not forced.
-      assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '--force'])).code, 76);
+      assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '--force', '-y'])).code, 76);
       // Held by nobody who consumes.
       await channel.cancel('holder');
-      const still = await rmq(['queue', 'delete', name, '--if-empty']);
+      const still = await rmq(['queue', 'delete', name, '--if-empty', '-y']);
       assert.equal(still.code, 76, still.stderr);
     }
     await channel.cancel('holder');
     channel.nackAll(true);
     while ((await depth(name)) < 2);
-    assert.equal((await rmq(['queue', 'delete', name, '--if-empty'], options)).code, 76);
+    assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '-y'], options)).code, 76);
     await channel.purgeQueue(name);
-    const deleted = await rmq(['queue', 'delete', name, '--if-empty'], options);
+    const deleted = await rmq(['queue', 'delete', name, '--if-empty', '-y'], options);
     assert.equal(deleted.code, 0, deleted.stderr);
     const note = /unacknowledged messages are not counted/;
     if (where === 'with') assert.doesNotMatch(deleted.stderr, note);
@@ -127,9 +131,9 @@ test('queue delete --if-empty deletes a queue whose idle consumers nobody can se
   const { queue, channel } = await peer(t);
   const name = await queue();
   await channel.consume(name, () => undefined);
-  assert.equal((await rmq(['queue', 'delete', name, '--force'])).code, 64);
-  assert.equal((await rmq(['queue', 'delete', name, '--if-empty'], NO_DESK)).code, 76);
-  assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '--force'], NO_DESK)).code, 0);
+  assert.equal((await rmq(['queue', 'delete', name, '--force', '-y'])).code, 64);
+  assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '-y'], NO_DESK)).code, 76);
+  assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '--force', '-y'], NO_DESK)).code, 0);
   assert.equal(await queueExists(name), false);
 });
 
@@ -141,7 +145,7 @@ for (const type of ['quorum', 'stream']) {
     await channel.prefetch(1);
     await channel.consume(name, () => undefined);
     for (const flag of ['--if-empty', '--if-unused']) {
-      const refused = await rmq(['queue', 'delete', name, flag]);
+      const refused = await rmq(['queue', 'delete', name, flag, '-y']);
       assert.equal(refused.code, 76, refused.stderr);
       assert.match(refused.stderr, new RegExp(`was not deleted: RabbitMQ has no ${flag} for a ${type}`));
       assert.doesNotMatch(refused.stderr, /warning/);
@@ -158,7 +162,7 @@ test('queue delete tells what was unacknowledged, and asks on a terminal when th
     for (const _ of ['a', 'b']) await channel.get(name);
   }
   assert.match(await onTerminal(asked, 'no'), /This deletes ".*" and 2 messages for good[\s\S]*was not deleted[\s\S]*code 1/);
-  const deleted = await rmq(['queue', 'delete', told, '--json']);
+  const deleted = await rmq(['queue', 'delete', told, '--json', '-y']);
   assert.deepEqual(json(deleted), { queue: told, messages: 0, unacked: 2 });
 });
 

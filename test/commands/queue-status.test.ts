@@ -57,7 +57,7 @@ test('queue status tells what a quorum queue hides for a while, from 4.3 on', as
   const { messages, delayed } = await statusWhen(name, (status) => typeof status.delayed === 'number' && status.delayed > 0);
   assert.deepEqual([messages, delayed], [1, 2]);
   assert.match((await rmq(['queue', 'status', name])).stdout, /1 message ready, 0 unacknowledged, 2 delayed/);
-  const deleted = await rmq(['queue', 'delete', name]);
+  const deleted = await rmq(['queue', 'delete', name, '-y']);
   assert.match(deleted.stdout, /is deleted, and 1 message, 2 that were delayed with it/);
 });
 

@@ -44,12 +44,12 @@ export function startTour(): Tour {
     check,
     queue: (base) => {
       const name = `${prefix}.${base}`;
-      left.push(`queue delete ${name}`);
+      left.push(`queue delete -y ${name}`);
       return name;
     },
     exchange: (base) => {
       const name = `${prefix}.${base}`;
-      left.push(`exchange delete ${name}`);
+      left.push(`exchange delete -y ${name}`);
       return name;
     },
     run: async (line, expected = 0) => {

@@ -1,3 +1,4 @@
+import { destructive } from '../asking.ts';
 import { defineCommand } from '../command.ts';
 import { argument, text, toggle } from '../flags/flag.ts';
 import { sendingInputs } from '../flags/publish-flags.ts';
@@ -23,7 +24,9 @@ export const importCommand = defineCommand({
     ]);
     return {
       config: ImportConfig,
-      run: async (config, { connection, emit, signal }) => {
+      run: async (config, context) => {
+        const { connection, emit, signal } = context;
+        await destructive(context, { doing: `importing ${config.directory}`, deletes: false })();
         await withSession(connection, (session) => importBundle(session, config), emit, signal);
       },
     };

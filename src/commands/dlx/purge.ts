@@ -1,6 +1,5 @@
-import { Failure } from '../../model/failure.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
-import { askForName } from '../asking.ts';
+import { destructive } from '../asking.ts';
 import { defineCommand } from '../command.ts';
 import { argument, integer, path, toggle } from '../flags/flag.ts';
 import { managementBeside, managementExtras } from '../flags/globals.ts';
@@ -35,24 +34,18 @@ export const purgeCommand = defineCommand({
       check: expressionOf,
       run: async (config, context, { select = false, managementUrl }) => {
         const ask = await managementBeside(managementUrl, context);
-        const { connection, emit, signal, results, yes, stdinIsTerminal } = context;
+        const { connection, emit, signal, results } = context;
         const { queue, exportTo } = config;
-        if (!yes && !stdinIsTerminal) {
-          throw new Failure('usage', `purging "${queue}" cannot be undone, and cannot be confirmed: standard input is not a terminal`, {
-            hint: '--yes does it without asking; --export-to DIR keeps a copy',
-          });
-        }
+        const agree = destructive(context, { doing: `purging "${queue}"`, deletes: true, hint: '--export-to DIR keeps a copy' });
         const only = select ? await selecting(context, config, 'removed for good', managementUrl) : undefined;
         const { purged, copiedBack, stranded, manifest } = await withSession(
           connection,
           async (session) => {
             const depth = formatCount(await depthOf(session, queue), 'message');
-            if (!yes) {
-              const filters = Object.keys(filterShape).filter((name) => config[name as keyof typeof filterShape] !== undefined);
-              const chosen = isSelective(config) ? describeChosen(filters, config.count, `${depth} in "${queue}"`) : `the ${depth} in "${queue}"`;
-              const selected = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} selected`;
-              await askForName(context, { queue, loss: `This removes ${selected ?? chosen}`, kept: `nothing was removed from "${queue}"` });
-            }
+            const filters = Object.keys(filterShape).filter((name) => config[name as keyof typeof filterShape] !== undefined);
+            const chosen = isSelective(config) ? describeChosen(filters, config.count, `${depth} in "${queue}"`) : `the ${depth} in "${queue}"`;
+            const selected = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} selected`;
+            await agree({ what: 'queue', name: queue, loss: `This removes ${selected ?? chosen}`, kept: `nothing was removed from "${queue}"` });
             return purge(session, config, Date.now(), ask, only);
           },
           emit,

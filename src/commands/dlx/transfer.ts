@@ -5,6 +5,7 @@ import { formatDuration, formatNumber, MAX_TIMER } from '../../model/quantity.ts
 import type { ConnectionConfig } from '../../patterns/connection.ts';
 import type { Replayed, replay, TransferOptions } from '../../patterns/dlx/replay/replay.ts';
 import { visibleLine } from '../../text/escape.ts';
+import { destructive } from '../asking.ts';
 import type { Context, Runnable } from '../command.ts';
 import { decimal, duration, integer, path, text, toggle, trailing } from '../flags/flag.ts';
 import { managementBeside, managementExtras, managementPlace } from '../flags/globals.ts';
@@ -85,6 +86,7 @@ async function transferAndTell(
   const { connection, signal, results, json } = context;
   const { queue, dryRun } = config;
   const edited = cmd === undefined ? undefined : editor(cmd, handlerTimeout, context);
+  if (!dryRun) await destructive(context, { doing: `taking messages from "${queue}"`, deletes: false })();
   const only = select ? await selecting(context, config, verb, managementUrl) : undefined;
   const emit: Context['emit'] = (event) => {
     if (event.kind === 'disconnected' && event.role === 'consumer') only?.again();

@@ -30,7 +30,9 @@ export const connectionFlags = {
 } as const satisfies InputsFor<Omit<ConnectionInput, 'password' | 'token'>>;
 
 /** Flags that every command takes and that are not the connection's. */
-const generalFlags = {
+export const generalFlags = {
+  context: text('the context to use: a broker with a name (RMQ_CONTEXT, else that of rmq context use)', { short: 'c', value: 'NAME' }),
+  confirm: text('confirm by its name what cannot be undone in a protected context', { value: 'CONTEXT' }),
   urlFile: path('read the URL from a file', { value: 'PATH' }),
   password: text('sh -c CMD prints the password; it runs before the first connection, and again when the password is refused', {
     long: 'password-command',
@@ -58,9 +60,14 @@ export const managementExtras = {
   managementUrl: text("the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker's host)", { value: 'URL' }),
 };
 
-/** Where the API is, first that is set: flag, environment, the node in the background when the broker's URL is its own. */
-export function managementPlace(given: string | undefined, { env, connection }: Context): { readonly url: string | undefined; readonly asked: boolean } {
+/** Where the API is, first that is set: flag, context, environment, the node in the background when the broker's URL is its own. */
+export function managementPlace(
+  given: string | undefined,
+  { env, connection, target }: Context,
+): { readonly url: string | undefined; readonly asked: boolean } {
   if (given !== undefined) return { url: given, asked: true };
+  // The variable is about the broker of the other variables.
+  if (target.name !== undefined) return { url: target.managementUrl, asked: target.managementUrl !== undefined };
   const variable = env['RABBITMQ_MANAGEMENT_URL'];
   if (variable !== undefined && variable !== '') return { url: variable, asked: false };
   const node = backgroundNode(env);

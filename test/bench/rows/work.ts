@@ -119,7 +119,7 @@ for line in sys.stdin:
   const taken = join(directory, 'dead');
   await measure({ argv: [...RMQ, 'consume', dead, '--drain', '-u', url], stdout: taken });
   const buried = new Set((await readFile(taken, 'utf8')).trimEnd().split('\n')).size;
-  for (const one of [name, dead, `${name}.retry.500`, `${name}.retry.1000`]) await measure({ argv: [...RMQ, 'queue', 'delete', one, '-u', url] });
+  for (const one of [name, dead, `${name}.retry.500`, `${name}.retry.1000`]) await measure({ argv: [...RMQ, 'queue', 'delete', one, '-y', '-u', url] });
   return [
     {
       what: `${messages} tasks that fail, ${ATTEMPTS} attempts each`,

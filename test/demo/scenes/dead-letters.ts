@@ -23,5 +23,5 @@ export async function deadLettersScene({ queue, exchange, run, check, say }: Tou
   await run(`rmq dlx import incident`);
   const letter = JSON.parse(await run(`rmq dlx inspect ${dead} -o json`));
   check('the files brought it back, and it still knows where it died', letter.body === 'bad-1' && letter.death.first.queue === orders);
-  await run(`rmq queue delete ${orders} && rmq queue delete ${dead}`);
+  await run(`rmq queue delete -y ${orders} && rmq queue delete -y ${dead}`);
 }

@@ -17,7 +17,7 @@ export async function envelopesScene({ queue, run, check, bytes }: Tour): Promis
     'each has the same properties, headers and body as its original',
     after.every((message, index) => message === before[index]),
   );
-  await run(`rmq queue delete ${source} --if-empty && rmq queue delete ${copy} --if-empty`);
+  await run(`rmq queue delete -y ${source} --if-empty && rmq queue delete -y ${copy} --if-empty`);
 }
 
 /** The messages of envelopes, without what depends on the queue they were taken from. */

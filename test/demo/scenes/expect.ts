@@ -10,5 +10,5 @@ export async function expectScene({ queue, run }: Tour): Promise<void> {
   await run(`rmq consume ${results} --expect 3 --timeout 1s`, 124);
   await run(`seq 5 | rmq publish -q ${results} --lines --quiet`);
   await run(`rmq consume ${results} --expect 3 --timeout 10s`, 1);
-  await run(`rmq queue delete ${results}`);
+  await run(`rmq queue delete -y ${results}`);
 }

@@ -11,5 +11,5 @@ export async function ordersScene({ queue, run, check, bytes, say }: Tour): Prom
   await run(`rmq consume ${orders} -n 2 --requeue`);
   await run(`rmq consume ${orders} --drain > received.ndjson`);
   check('what came back is what was sent, byte for byte', bytes('received.ndjson').equals(bytes('orders.ndjson')));
-  await run(`rmq queue delete ${orders} --if-empty`);
+  await run(`rmq queue delete -y ${orders} --if-empty`);
 }

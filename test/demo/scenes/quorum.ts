@@ -7,5 +7,5 @@ export async function quorumScene({ queue, run, check, bytes }: Tour): Promise<v
   await run(`rmq publish -q ${orders} --lines < orders.ndjson`);
   await run(`rmq consume ${orders} -n 500 > quorum.ndjson`);
   check('all 500 orders came back, byte for byte', bytes('quorum.ndjson').equals(bytes('orders.ndjson')));
-  await run(`rmq queue delete ${orders}`);
+  await run(`rmq queue delete -y ${orders}`);
 }

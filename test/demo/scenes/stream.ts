@@ -11,5 +11,5 @@ export async function streamScene({ queue, run, check, bytes }: Tour): Promise<v
   check('both readers have all 500 orders, byte for byte', bytes('first.ndjson').equals(all) && bytes('second.ndjson').equals(all));
   const last = await run(`rmq consume ${log} --offset 497 -n 3`);
   check('the third one has the last three', all.toString().endsWith(`\n${last}`) && last.split('\n').length === 4);
-  await run(`rmq queue delete ${log}`);
+  await run(`rmq queue delete -y ${log}`);
 }

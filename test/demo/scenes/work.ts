@@ -22,7 +22,9 @@ export async function workScene({ queue, run, check, bytes, say }: Tour): Promis
       headers['x-rmq-stderr'] === 'attempt 3: no such customer' &&
       headers['x-death'][0].queue === tasks,
   );
-  await run(`rmq queue delete ${tasks} --if-empty && rmq queue delete ${dead} --if-empty && rmq queue delete ${pauses[0]} && rmq queue delete ${pauses[1]}`);
+  await run(
+    `rmq queue delete -y ${tasks} --if-empty && rmq queue delete -y ${dead} --if-empty && rmq queue delete -y ${pauses[0]} && rmq queue delete -y ${pauses[1]}`,
+  );
 }
 
 function sorted(lines: readonly string[]): string {
