@@ -87,7 +87,7 @@ export async function commandPage({ path, summary, examples, described }: Comman
 export async function flagsPage(): Promise<Block[]> {
   return [
     title('The flags of every command'),
-    paragraph('They stand before or after the command. A command that connects to no broker refuses `--url` and `--url-file`.'),
+    paragraph('They stand before or after the command. A command that connects to no broker refuses `--url`, `--context` and their kind.'),
     terms(Object.entries(await describedGlobals()).map(flagTerm)),
     terms([
       ['-h, --help', 'the help of the command'],
