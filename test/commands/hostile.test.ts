@@ -214,7 +214,7 @@ for (const [what, args, hostility] of [
     const result = await run(t, hostility, [...args, ...TWICE]);
     noStack(result);
     assert.equal(result.code, 69, result.stderr);
-    assert.match(result.stderr, /is there a proxy between/);
+    assert.match(result.stderr, /is a proxy in between/);
   });
 }
 

@@ -62,7 +62,7 @@ test('a queue is not declared when an exchange that it is to be bound to is miss
 
 test('the hints for what cannot be deleted do not speak of something else', async () => {
   for (const kind of ['queue', 'exchange']) {
-    const result = await rmq([kind, 'delete', 'no.such.thing']);
+    const result = await rmq([kind, 'delete', 'no.such.thing', '-y']);
     assert.equal(result.code, 66, result.stderr);
     assert.match(result.stderr, /check the name, and the vhost of the URL/);
     assert.doesNotMatch(result.stderr, /declare/);

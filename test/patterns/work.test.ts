@@ -185,7 +185,7 @@ test('a queue without a dead-letter exchange is not worked on, unless what fails
   const refused = await workQueue(session, WorkConfig.parse({ queue, count: 1 }), async () => 'ack').catch((error) => error);
   assert.ok(refused instanceof Failure);
   assert.equal(refused.kind, 'usage');
-  assert.match(`${refused.message} ${refused.hint}`, /would be lost.*--drop-dead/s);
+  assert.match(`${refused.message} ${refused.hint}`, /would be lost.*dropDead/s);
   assert.equal(await depth(queue), 1);
   const counts = await workQueue(session, WorkConfig.parse({ queue, count: 1, dropDead: true }), async () => 'dead');
   assert.equal(counts.dropped, 1);

@@ -75,7 +75,7 @@ export function channelFailure(error: unknown): Failure {
     const missing = code === 403 ? missingPermission(text, error) : undefined;
     const unreadable = UNREADABLE.has(code) || UNREADABLE_WORDS.test(text);
     const hint =
-      missing?.hint ?? (unreadable ? 'is there a proxy between, which changes what is sent?' : undefined) ?? HINTS.find(([pattern]) => pattern.test(text))?.[1];
+      missing?.hint ?? (unreadable ? 'is a proxy in between, which changes what is sent?' : undefined) ?? HINTS.find(([pattern]) => pattern.test(text))?.[1];
     const away = NODE_DOWN.test(text);
     const kind = away || unreadable ? 'unavailable' : (CHANNEL_KINDS[code] ?? 'refused');
     return new Failure(kind, `the broker says: ${text} (${code})${missing === undefined ? '' : `: ${missing.text}`}`, {
