@@ -40,7 +40,14 @@ async function runLines(t: TestContext, lines: string): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'rmq-guide-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
   await symlink(join(ROOT, 'bin/rmq.js'), join(directory, 'rmq'));
-  const env = { ...process.env, PATH: `${directory}:${process.env['PATH']}`, RABBITMQ_URL: await ownVhost(t), RMQ_URL: '', RMQ_CONTEXT: '', XDG_CONFIG_HOME: join(directory, 'config') };
+  const env = {
+    ...process.env,
+    PATH: `${directory}:${process.env['PATH']}`,
+    RABBITMQ_URL: await ownVhost(t),
+    RMQ_URL: '',
+    RMQ_CONTEXT: '',
+    XDG_CONFIG_HOME: join(directory, 'config'),
+  };
   await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines], { env, cwd: directory, maxBuffer: 10_000_000, timeout: 300_000 });
 }
 
