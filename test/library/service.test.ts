@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startBroker } from 'rmq/testing';
+import { ownBroker, untilKept } from '../support/own-broker.ts';
 
 const TOTAL = 20_000;
 
@@ -45,8 +46,7 @@ function start(...args: string[]): {
 }
 
 test('a service loses nothing over restarts of its broker, tells the truth about them, and SIGTERM ends it with 0', async (t) => {
-  const broker = await startBroker({ bootTimeout: 300_000 });
-  t.after(() => broker.stop());
+  const broker = await ownBroker(t);
   const { child, until, lines } = start(broker.url, 'numbers', String(TOTAL));
   t.after(() => child.kill('SIGKILL'));
   const asked = async (isIt: (states: readonly string[]) => boolean): Promise<void> => {
@@ -58,6 +58,8 @@ test('a service loses nothing over restarts of its broker, tells the truth about
   for (const published of [TOTAL / 4, TOTAL / 2]) {
     await until((line) => line['published'] === published);
     const [node] = broker.nodes;
+    // The queue has just been declared: a broker that is killed at once forgets it.
+    await untilKept(broker);
     await node.kill();
     await asked((states) => states.length === 2 && states.every((state) => state === 'reconnecting'));
     await node.restart();
