@@ -11,6 +11,8 @@ import { build } from 'esbuild';
 import { allTests, brokerTests, longestFirst, unitTests } from './test-files.mjs';
 
 const JOBS = Math.max(4, availableParallelism());
+/** Milliseconds after which a file has failed: a test that waits for ever costs no more than its own result. The longest takes two minutes. */
+const TIMEOUT = 600_000;
 const SETS = { unit: unitTests, brokers: brokerTests };
 
 const named = process.argv.slice(2);
@@ -55,7 +57,7 @@ await build({
 });
 
 const bundles = files.map((file) => resolve(outdir, file.replace(/\.ts$/, '.mjs')));
-const results = run({ files: bundles, concurrency: JOBS, signal: stopped.signal });
+const results = run({ files: bundles, concurrency: JOBS, timeout: TIMEOUT, signal: stopped.signal });
 results.on('test:fail', () => {
   process.exitCode = 1;
 });

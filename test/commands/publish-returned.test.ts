@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { peer, unique } from '../support/broker.ts';
+import { brokerUrl, peer, unique } from '../support/broker.ts';
+import { proxy } from '../support/faults.ts';
 import { scratchDirectory } from '../support/programs.ts';
-import { json, rmq } from '../support/rmq.ts';
+import { json, rmq, start } from '../support/rmq.ts';
 
 interface Returned {
   readonly exchange: string;
@@ -130,4 +131,27 @@ test('--returned refuses the file that is read, and flags under which nothing is
     assert.match(stderr, /--returned/);
   }
   assert.equal((await linesOf(file)).length, 1);
+});
+
+test('a message that was returned for a queue that is there by now is sent again: the return is the older of the two', async (t) => {
+  const { channel, queue, take } = await peer(t);
+  const [late, there] = [unique('queue'), await queue()];
+  const faulty = await proxy(t, brokerUrl());
+  // The queue comes between the return and the question about it: that question reaches a queue that exists.
+  const declaration = Buffer.concat([Buffer.from([0, 50, 0, 10, 0, 0, late.length]), Buffer.from(late)]);
+  faulty.spoil('client', (bytes) => {
+    const at = bytes.indexOf(declaration);
+    if (at >= 0) bytes.write(there, at + 7);
+    return bytes;
+  });
+  const flags = ['--url', faulty.url, '--reconnect-delay', '0s..50ms', '--max-reconnects', '1000', '--json'];
+  const run = start(['publish', '-q', late, '--lines', ...flags], { input: 'a\nb\n' });
+  await run.until('stderr', 'attempt 1 ');
+  await channel.assertQueue(late);
+  const { code, stdout, stderr } = await run.result;
+  assert.equal(code, 0, stderr);
+  const { published, confirmed, returned } = JSON.parse(stdout);
+  assert.deepEqual([published, confirmed, returned], [2, 2, 0]);
+  assert.deepEqual((await take(late)).map(({ content }) => String(content)).sort(), ['a', 'b']);
+  await channel.deleteQueue(late);
 });

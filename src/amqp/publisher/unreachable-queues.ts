@@ -4,7 +4,7 @@ import type { Connection } from '../connection/connection.ts';
 import { readyCount } from '../topology/queue-facts.ts';
 import type { Entry, Outcome } from './outcomes.ts';
 
-/** Milliseconds for which an answer that the node of a queue is up holds. */
+/** Milliseconds for which an answer about a queue holds. */
 const CERTAIN = 1_000;
 
 /** After a reconnect, a nack is retried for this many milliseconds: a queue that recovers with its broker nacks at first. */
@@ -17,12 +17,13 @@ interface Doubt {
 
 /**
  * Messages straight to a queue that the broker returned or nacked. The node of a classic queue may be down, and no publisher learns that: up to 3.13 the broker
- * returns its messages as if the queue did not exist, from 4.0 on it nacks them as if the queue were full. So the broker is asked about the queue first.
+ * returns its messages as if the queue did not exist, from 4.0 on it nacks them as if the queue were full. So the broker is asked about the queue first. A queue
+ * that is there takes its messages: when one was returned all the same, its node was down a moment ago, and the message is sent again.
  */
 export class UnreachableQueues {
   readonly #settle: (entry: Entry, outcome: Outcome) => void;
   readonly #asking = new Set<string>();
-  readonly #certain = new Map<string, number>();
+  readonly #answers = new Map<string, { readonly isThere: boolean; readonly until: number }>();
   #held: Doubt[] = [];
   #connection: Connection | undefined;
   #starts = 0;
@@ -58,7 +59,7 @@ export class UnreachableQueues {
   hold(entry: Entry, outcome: Outcome): boolean {
     const { exchange, routingKey: queue } = entry.message;
     const failed = outcome.kind === 'nacked' || (outcome.kind === 'confirmed' && entry.returned !== undefined);
-    if (!failed || exchange !== '' || this.#connection === undefined || performance.now() < (this.#certain.get(queue) ?? 0)) return false;
+    if (!failed || exchange !== '' || this.#connection === undefined || this.#isCertain(queue, entry)) return false;
     this.#held.push({ entry, outcome });
     if (!this.#asking.has(queue)) void this.#ask(queue, this.#connection);
     return true;
@@ -71,30 +72,40 @@ export class UnreachableQueues {
 
   async #ask(queue: string, connection: Connection): Promise<void> {
     this.#asking.add(queue);
-    const failure = await downFailure(queue, connection);
+    const answer = await ask(queue, connection);
     if (connection !== this.#connection) return;
     this.#asking.delete(queue);
-    if (failure !== undefined) {
-      this.#onDown(failure);
+    if (answer instanceof Failure) {
+      this.#onDown(answer);
       return;
     }
-    this.#certain.set(queue, performance.now() + CERTAIN);
-    const settled = this.#held.filter(({ entry }) => entry.message.routingKey === queue);
+    this.#answers.set(queue, { isThere: answer, until: performance.now() + CERTAIN });
+    const settled = this.#held.filter(({ entry }) => entry.message.routingKey === queue && this.#isCertain(queue, entry));
     this.#held = this.#held.filter((doubt) => !settled.includes(doubt));
     for (const { entry, outcome } of settled) this.#settle(entry, outcome);
+    if (this.#held.some(({ entry }) => entry.message.routingKey === queue)) {
+      this.#onDown(
+        new Failure('unavailable', `messages to the queue "${queue}" were returned, although it exists: its node was down a moment ago`, { transient: true }),
+      );
+    }
+  }
+
+  #isCertain(queue: string, { returned }: Entry): boolean {
+    const answer = this.#answers.get(queue);
+    return answer !== undefined && performance.now() < answer.until && !(answer.isThere && returned !== undefined);
   }
 }
 
-/** Why a queue cannot be reached now; undefined when it can, does not exist, or may not be asked about. */
-async function downFailure(queue: string, connection: Connection): Promise<Failure | undefined> {
+/** Whether a queue is there, or why it cannot be reached now. False also for a queue that this user may not ask about. */
+async function ask(queue: string, connection: Connection): Promise<boolean | Failure> {
   try {
     // From 4.0 on the broker waits a minute for the node before it answers.
-    if ((await withinPatience(readyCount(connection, queue))) !== undefined) return undefined;
+    if ((await withinPatience(readyCount(connection, queue))) !== undefined) return true;
     return new Failure('unavailable', `the queue "${queue}" takes nothing, and the broker does not answer for it: its node may be down`, {
       transient: true,
       hint: 'the queue is there, and comes back with its node',
     });
   } catch (error) {
-    return error instanceof Failure && error.transient ? error : undefined;
+    return error instanceof Failure && error.transient ? error : false;
   }
 }
