@@ -264,17 +264,22 @@ _rmq_values() {
     'dlx purge --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
     'dlx purge --export-to') source=directory ;;
     'dlx purge 1') source=queue ;;
+    'context use 1') source=context ;;
+    'context show 1') source=context ;;
+    'context remove 1') source=context ;;
     'wait --queue') source=queue ;;
     'wait --exchange') source=exchange ;;
     'broker run 1') source=command ;;
     'completion --write') source=directory ;;
-    'completion --names') choices=('queue' 'exchange') ;;
+    'completion --names') choices=('queue' 'exchange' 'context') ;;
     'completion 1') choices=('bash' 'zsh' 'fish') ;;
     'help 1') choices=('recipes' 'publishing' 'consuming' 'envelopes' 'output' 'patterns' 'handlers' 'dead-letters' 'looking' 'queues' 'connections' 'ci' 'other-tools' 'library' 'flags' 'exit-codes') ;;
     *' --cacert') source=file ;;
     *' --cert') source=file ;;
     *' --key') source=file ;;
     *' --passphrase-file') source=file ;;
+    *' --context') source=context ;;
+    *' --confirm') source=context ;;
     *' --url-file') source=file ;;
     *' --output') choices=('text' 'json' 'raw') ;;
   esac
@@ -356,7 +361,7 @@ _rmq_offer_flags() {
 _rmq_offer_values() {
   local choices source choice
   _rmq_values "$1"
-  [[ $source != queue && $source != exchange ]] || mapfile -t choices < <(_rmq_names "$source")
+  [[ $source != queue && $source != exchange && $source != context ]] || mapfile -t choices < <(_rmq_names "$source")
   for choice in "${choices[@]}"; do
     printf -v choice %q "$choice"
     _rmq_offer "$2$choice"
@@ -376,15 +381,15 @@ _rmq_offer_values() {
   esac
 }
 
-# Prints the names that the broker of the line has; nothing where they cannot be known at once.
+# Prints names of the line's broker, or of contexts; nothing where they cannot be known at once.
 _rmq_names() {
   local -a via
   local -i at
   local quotes=$'[\"\'\\\\]'
   for ((at = 1; at < ${#words[@]} - 1; at++)); do
     case ${words[at]} in
-      --url | --uri | -u | --url-file | --management-url | --cacert | --cert | --key | --passphrase-file | --servername) via+=("${words[at]}" "${words[at + 1]//$quotes/}") ;;
-      --url=* | --uri=* | --url-file=* | --management-url=* | --cacert=* | --cert=* | --key=* | --passphrase-file=* | --servername=*) via+=("${words[at]//$quotes/}") ;;
+      --context | -c | --url | --uri | -u | --url-file | --management-url | --cacert | --cert | --key | --passphrase-file | --servername) via+=("${words[at]}" "${words[at + 1]//$quotes/}") ;;
+      --context=* | --url=* | --uri=* | --url-file=* | --management-url=* | --cacert=* | --cert=* | --key=* | --passphrase-file=* | --servername=*) via+=("${words[at]//$quotes/}") ;;
       --insecure) via+=(--insecure) ;;
       --) break ;;
     esac

@@ -193,15 +193,15 @@ function __rmq_runs -a path
     not set -q __rmq_awaited[1]; and test (math $__rmq_count + 1) = $__rmq_command
 end
 
-# Prints the names that the broker of the line has; nothing where they cannot be known at once.
+# Prints names of the line's broker, or of contexts; nothing where they cannot be known at once.
 function __rmq_names -a named
     set -l line (commandline -opc)
     set -l via
     while set -q line[1]
         switch $line[1]
-            case --url --uri -u --url-file --management-url --cacert --cert --key --passphrase-file --servername
+            case --context -c --url --uri -u --url-file --management-url --cacert --cert --key --passphrase-file --servername
                 set -q line[2]; and set -a via $line[1..2]
-            case '--url=*' '--uri=*' '--url-file=*' '--management-url=*' '--cacert=*' '--cert=*' '--key=*' '--passphrase-file=*' '--servername=*' --insecure
+            case '--context=*' '--url=*' '--uri=*' '--url-file=*' '--management-url=*' '--cacert=*' '--cert=*' '--key=*' '--passphrase-file=*' '--servername=*' --insecure
                 set -a via $line[1]
             case --
                 break
@@ -235,8 +235,8 @@ complete -c rmq -n '__rmq_lacks --passphrase-file' -l passphrase-file -r -F -d '
 complete -c rmq -n '__rmq_lacks --servername' -l servername -x -d 'name expected in the broker\'s certificate'
 complete -c rmq -n '__rmq_lacks --insecure' -l insecure -d 'accept any certificate'
 complete -c rmq -n '__rmq_lacks --name' -l name -x -d 'connection name shown by the broker'
-complete -c rmq -n '__rmq_lacks -c --context' -l context -s c -x -d 'the context to use: a broker with a name (RMQ_CONTEXT, else that of rmq context use)'
-complete -c rmq -n '__rmq_lacks --confirm' -l confirm -x -d 'confirm by its name what cannot be undone in a protected context'
+complete -c rmq -n '__rmq_lacks -c --context' -l context -s c -x -a '(__rmq_names context)' -d 'the context to use: a broker with a name (RMQ_CONTEXT, else that of rmq context use)'
+complete -c rmq -n '__rmq_lacks --confirm' -l confirm -x -a '(__rmq_names context)' -d 'confirm by its name what cannot be undone in a protected context'
 complete -c rmq -n '__rmq_lacks --url-file' -l url-file -r -F -d 'read the URL from a file'
 complete -c rmq -n '__rmq_lacks --password-command' -l password-command -x -d 'sh -c CMD prints the password; it runs before the first connection, and again when the password is refused'
 complete -c rmq -n '__rmq_lacks --token-command' -l token-command -x -d 'sh -c CMD prints an OAuth 2.0 token; it runs again before that expires'
@@ -780,10 +780,13 @@ complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --protected' -l prot
 
 # rmq context use
 complete -c rmq -n '__rmq_at "context use"; and __rmq_lacks --none' -l none -d 'use none'
+complete -c rmq -n '__rmq_argument "context use" 1' -a '(__rmq_names context)'
 
 # rmq context show
+complete -c rmq -n '__rmq_argument "context show" 1' -a '(__rmq_names context)'
 
 # rmq context remove
+complete -c rmq -n '__rmq_argument "context remove" 1' -a '(__rmq_names context)'
 
 # rmq ping
 complete -c rmq -n '__rmq_at "ping"; and __rmq_lacks --timeout' -l timeout -x -d 'exit 124 when there is no answer by then'
@@ -814,7 +817,7 @@ complete -c rmq -n '__rmq_at "broker start"; and __rmq_lacks --port' -l port -x 
 
 # rmq completion
 complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --write' -l write -x -a '(__fish_complete_directories)' -d 'write the scripts for all shells into a directory'
-complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --names' -l names -x -a 'queue exchange' -d 'what the scripts ask for: the names of the broker, as the management API tells within half a second'
+complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --names' -l names -x -a 'queue exchange context' -d 'what the scripts ask for: contexts, or names of the broker, as the management API tells within half a second'
 complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "completion" 1' -a 'bash zsh fish'
 

@@ -22,6 +22,7 @@ export type BrokerStartConfig = z.infer<typeof BrokerStartConfig>;
 export const NothingConfig = z.strictObject({});
 
 const ANSWER_WITHIN = 5_000;
+const ELSEWHERE = 'XDG_STATE_HOME names another directory to keep the state in.';
 const FREE = 'Free some room there, or name another directory with XDG_STATE_HOME.';
 
 /**
@@ -34,7 +35,7 @@ export async function startInBackground(
   { env, emit, signal }: Surroundings,
 ): Promise<{ readonly state: BackgroundState; readonly already: boolean }> {
   const paths = statePaths(env);
-  return withLock(paths.lock, signal, async () => {
+  return withLock(paths.lock, ELSEWHERE, signal, async () => {
     const before = readState(paths.state);
     if (before !== undefined && isRunning(before)) {
       const [first] = before.nodes;
@@ -87,7 +88,7 @@ export async function stopBackground({
     return { state, data: paths.data };
   };
   try {
-    return await withLock(paths.lock, signal, stop);
+    return await withLock(paths.lock, ELSEWHERE, signal, stop);
   } catch (error) {
     // No other one can start while this one runs: it can be ended where no lock can be made, as in a directory that has become read-only.
     const state = readState(paths.state);
@@ -115,7 +116,7 @@ export async function backgroundStatus({ env, emit, signal }: Surroundings): Pro
   const state = readState(paths.state);
   if (state === undefined) return undefined;
   if (!isRunning(state)) {
-    await withLock(paths.lock, signal, async () => {
+    await withLock(paths.lock, ELSEWHERE, signal, async () => {
       const now = readState(paths.state);
       if (now === undefined || isRunning(now)) return;
       await remove(paths, now);

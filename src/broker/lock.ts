@@ -7,7 +7,6 @@ import { makeDirectory, withFiles } from './node/directory.ts';
 import { isAlive, markProcess, type ProcessMark } from './node/process.ts';
 
 const STEP = 50;
-const HINT = 'XDG_STATE_HOME names another directory to keep the state in.';
 
 /**
  * Runs while no other process on this machine holds the lock; waits for one that does. A lock whose process is dead is taken over.
@@ -15,13 +14,13 @@ const HINT = 'XDG_STATE_HOME names another directory to keep the state in.';
  * The lock is a symbolic link that points to the mark of its process: it is there as a whole or not at all, never replaces another one, and needs no room
  * on a disk that is full.
  *
- * @throws Failure `io` when it cannot be made; what the signal carries when that aborts
+ * @throws Failure `io` with the hint when it cannot be made; what the signal carries when that aborts
  */
-export async function withLock<T>(path: string, signal: AbortSignal, use: () => Promise<T>): Promise<T> {
+export async function withLock<T>(path: string, hint: string, signal: AbortSignal, use: () => T | Promise<T>): Promise<T> {
   const aside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.stale`;
-  withFiles(`cannot make ${dirname(path)}`, HINT, () => makeDirectory(dirname(path)));
+  withFiles(`cannot make ${dirname(path)}`, hint, () => makeDirectory(dirname(path)));
   for (;;) {
-    const state = withFiles(`cannot lock ${path}`, HINT, () => (taken(path) ? 'taken' : removedStale(path, aside) ? 'removed' : 'held'));
+    const state = withFiles(`cannot lock ${path}`, hint, () => (taken(path) ? 'taken' : removedStale(path, aside) ? 'removed' : 'held'));
     if (state === 'taken') break;
     if (signal.aborted) throw abortFailure(signal);
     if (state === 'held') await pause(STEP);

@@ -70,8 +70,9 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   let code: number;
   try {
     const execute = await command.prepare(own);
-    const connects = typeof command.connects === 'function' ? command.connects(own) : command.connects === undefined;
-    if (!connects && command.connects !== 'later') refuseUrl(command, globals);
+    const when = typeof command.connects === 'function' ? command.connects(own) : (command.connects ?? true);
+    if (when === false) refuseUrl(command, globals);
+    const connects = when === true;
     const { connectionOf } = await import('./connection.ts');
     const { connection, target } = await connectionOf(connects ? globals : withoutBroker(globals), io, {
       emit: output.emit,

@@ -94,8 +94,8 @@ export interface CommandSpec<I extends object, C, X extends Extras> {
   readonly examples: readonly (readonly [line: string, does: string])[];
   /** True when the command, with these values, will read standard input. */
   readonly readsStdin?: (decoded: Readonly<Record<string, unknown>>) => boolean;
-  /** False for a command that connects to no given broker, whatever its values or with these: it refuses a URL. `later`: it remembers how to connect. */
-  readonly connects?: false | 'later' | ((decoded: Readonly<Record<string, unknown>>) => boolean);
+  /** False for a command that connects to no given broker, whatever its values or with these: it refuses a URL. `later`: it takes one, and does not connect. */
+  readonly connects?: false | 'later' | ((decoded: Readonly<Record<string, unknown>>) => boolean | 'later');
   readonly inputs: InputsFor<I>;
   readonly extras?: X;
   readonly load: (inputs: Command['inputs']) => Promise<Runnable<I, C, X>>;

@@ -8,7 +8,7 @@ const help = 'the shell: bash, zsh or fish';
 
 export const completionCommand = defineCommand({
   path: ['completion'],
-  connects: ({ names }) => names !== undefined,
+  connects: ({ names }) => (names === 'context' ? 'later' : names !== undefined),
   summary: 'print the completion script for a shell',
   examples: [
     ['source <(rmq completion bash)', 'completes rmq in this bash; in ~/.bashrc, in every one'],
@@ -18,7 +18,10 @@ export const completionCommand = defineCommand({
   inputs: {
     shell: { ...argument(help, { optional: true }), choices: SHELLS, decode: choice(SHELLS, help).decode },
     write: text('write the scripts for all shells into a directory', { value: 'DIR', completes: 'directory' }),
-    names: choice(['queue', 'exchange'], 'what the scripts ask for: the names of the broker, as the management API tells within half a second'),
+    names: choice(
+      ['queue', 'exchange', 'context'],
+      'what the scripts ask for: contexts, or names of the broker, as the management API tells within half a second',
+    ),
   },
   extras: managementExtras,
   load: async () => {
@@ -34,7 +37,7 @@ export const completionCommand = defineCommand({
       run: async ({ shell, write, names }, context, { managementUrl }) => {
         const { results } = context;
         if (names !== undefined) {
-          const found = await findNames(names, managementUrl, context);
+          const found = names === 'context' ? await contextNames(context) : await findNames(names, managementUrl, context);
           if (found.length > 0) await results.report({ names: found }, found.join('\n'));
           return undefined;
         }
@@ -50,6 +53,11 @@ export const completionCommand = defineCommand({
     };
   },
 });
+
+async function contextNames({ env }: Context): Promise<readonly string[]> {
+  const [{ contextsPath }, { readContexts }] = await Promise.all([import('./context/index.ts'), import('./context/file.ts')]);
+  return Object.keys(readContexts(contextsPath(env)).contexts);
+}
 
 /** Nothing where nobody answers in time: what cannot be completed is typed. */
 async function findNames(named: Named, managementUrl: string | undefined, context: Context): Promise<readonly string[]> {

@@ -101,6 +101,18 @@ test('only a question about names takes a URL', async () => {
 });
 
 for (const shell of SHELLS.filter((one) => one === 'bash' || isOnPath(one))) {
+  test(`${shell} offers the contexts of this user, whichever broker the line names`, async (t) => {
+    const { env: cached } = await cache(t);
+    const env = { ...cached, XDG_CONFIG_HOME: cached.XDG_CACHE_HOME, RMQ_CONTEXT: 'gone', RMQ_URL: 'nonsense' };
+    for (const name of ['local', 'production']) assert.equal((await rmq(['context', 'add', name, '-u', 'amqp://127.0.0.1:1'], { env })).code, 0);
+    const script = (await rmq(['completion', shell])).stdout;
+    const lines = ['rmq -c pro', 'rmq queue delete --confirm pro', 'rmq -u amqp://nowhere context use pro', 'rmq -c gone context remove pro'];
+    const offers = complete(shell, script, lines, env);
+    for (const line of lines) assert.deepEqual([...(offers.get(line)?.keys() ?? [])], ['production'], line);
+  });
+}
+
+for (const shell of SHELLS.filter((one) => one === 'bash' || isOnPath(one))) {
   test(`${shell} offers the queues and exchanges of the broker that the line names`, async (t) => {
     const { queue, exchange } = await peer(t);
     const { env } = await cache(t);

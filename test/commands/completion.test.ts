@@ -141,7 +141,7 @@ const REAL: readonly (readonly [line: string, offered: readonly string[], not?: 
   ['rmq --quiet publish --qu', ['--queue'], ['--quiet']],
   ['rmq publish -- --', [], ['--queue', '--url']],
   ['rmq completion ', ['bash', 'zsh', 'fish']],
-  ['rmq completion --names ', ['queue', 'exchange']],
+  ['rmq completion --names ', ['queue', 'exchange', 'context']],
   ['rmq dlx inspect q --where ', ['headers["x-death"]', 'reason', 'json']],
   ['rmq completion --write ', ['inbox'], ['notes']],
 ];

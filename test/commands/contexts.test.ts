@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -44,6 +44,16 @@ test('contexts are added, listed, used, shown and removed, in a file of the user
   assert.equal((await run(['context', 'remove', 'local'])).code, 0);
   assert.equal((await run(['context', 'show'])).code, 66);
   for (const verb of ['use', 'show', 'remove']) assert.equal((await run(['context', verb, 'local'])).code, 66);
+});
+
+test('contexts that are added at the same time are all there', async (t) => {
+  const { run, directory } = home(t);
+  const names = Array.from({ length: 16 }, (_, index) => `c${10 + index}`);
+  const runs = await Promise.all(names.map((name) => run(['context', 'add', name, '-u', NOWHERE])));
+  for (const { code, stderr } of runs) assert.equal(code, 0, stderr);
+  const rows = jsonLines<{ name: string }>(await run(['context', 'list', '-o', 'json']));
+  assert.deepEqual(rows.map(({ name }) => name).sort(), names);
+  assert.deepEqual(readdirSync(join(directory, 'rmq')), ['contexts.json']);
 });
 
 test('no password gets into the file', async (t) => {

@@ -136,7 +136,7 @@ _rmq_offer_flags() {
 _rmq_offer_values() {
   local choices source choice
   _rmq_values "$1"
-  [[ $source != queue && $source != exchange ]] || mapfile -t choices < <(_rmq_names "$source")
+  [[ $source != queue && $source != exchange && $source != context ]] || mapfile -t choices < <(_rmq_names "$source")
   for choice in "\${choices[@]}"; do
     printf -v choice %q "$choice"
     _rmq_offer "$2$choice"
@@ -156,7 +156,7 @@ _rmq_offer_values() {
   esac
 }
 
-# Prints the names that the broker of the line has; nothing where they cannot be known at once.
+# Prints names of the line's broker, or of contexts; nothing where they cannot be known at once.
 _rmq_names() {
   local -a via
   local -i at

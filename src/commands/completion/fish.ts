@@ -73,7 +73,7 @@ function line(condition: string, offer: string): string {
 function valueOffer({ choices, completes }: Value): string {
   if (choices.length > 0) return `-a ${quoted(choices.map((choice) => (/^[\w.-]+$/.test(choice) ? choice : quoted(choice))).join(' '))}`;
   if (completes === undefined || completes === 'file') return completes === undefined ? '' : '-F';
-  return `-a '(${{ directory: '__fish_complete_directories', command: '__fish_complete_command', queue: '__rmq_names queue', exchange: '__rmq_names exchange' }[completes]})'`;
+  return `-a '(${{ directory: '__fish_complete_directories', command: '__fish_complete_command', queue: '__rmq_names queue', exchange: '__rmq_names exchange', context: '__rmq_names context' }[completes]})'`;
 }
 
 function everyName(option: Option): string {
@@ -180,7 +180,7 @@ function __rmq_runs -a path
     not set -q __rmq_awaited[1]; and test (math $__rmq_count + 1) = $__rmq_command
 end
 
-# Prints the names that the broker of the line has; nothing where they cannot be known at once.
+# Prints names of the line's broker, or of contexts; nothing where they cannot be known at once.
 function __rmq_names -a named
     set -l line (commandline -opc)
     set -l via

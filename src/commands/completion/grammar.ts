@@ -103,7 +103,20 @@ function namedBy(placeholder: string): Named | undefined {
 }
 
 /** Flags that say which broker it is: a line's own are handed on when names are asked for. */
-export const BROKER_FLAGS = ['--url', '--uri', '-u', '--url-file', '--management-url', '--cacert', '--cert', '--key', '--passphrase-file', '--servername'];
+export const BROKER_FLAGS = [
+  '--context',
+  '-c',
+  '--url',
+  '--uri',
+  '-u',
+  '--url-file',
+  '--management-url',
+  '--cacert',
+  '--cert',
+  '--key',
+  '--passphrase-file',
+  '--servername',
+];
 
 function onOneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();

@@ -13,7 +13,7 @@ import { zshScript } from './zsh.ts';
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript } satisfies Record<Shell, unknown>;
 
-/** The completion script for a shell. It holds the whole table: only the names of queues and exchanges are asked of rmq. */
+/** The completion script for a shell. It holds the whole table: only the names of queues, exchanges and contexts are asked of rmq. */
 export function completionScript(
   shell: Shell,
   commands: readonly Command[],
@@ -50,6 +50,6 @@ export const CompletionConfig = z
   .strictObject({
     shell: z.optional(z.enum(SHELLS)),
     write: z.optional(z.string().check(z.minLength(1))),
-    names: z.optional(z.enum(NAMED)),
+    names: z.optional(z.enum([...NAMED, 'context'])),
   })
   .check(z.refine((given) => Object.values(given).filter((one) => one !== undefined).length === 1, { error: 'either SHELL or --write DIR is needed' }));

@@ -4,7 +4,7 @@ import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { uniqueId } from '../../patterns/names.ts';
 
-/** What a shell can ask for while a line is typed. */
+/** What a broker is asked for while a line is typed. */
 export const NAMED = ['queue', 'exchange'] as const;
 
 export type Named = (typeof NAMED)[number];

@@ -14,7 +14,7 @@ ${levels.map(levelCase).join('\n')}
   esac
 }
 
-# Offers the names that the broker of the line has; nothing where they cannot be known at once.
+# Offers names of the line's broker, or of contexts; nothing where they cannot be known at once.
 __rmq_names() {
   local -a via found expl
   local -i at
@@ -128,7 +128,14 @@ function action({ choices, completes }: Value): string {
   if (choices.length > 0) return `(${choices.map((choice) => escaped(choice, /[^\w.,/+-]/g)).join(' ')})`;
   return completes === undefined
     ? ' '
-    : { file: '_files', directory: '_files -/', command: '_command_names -e', queue: ' __rmq_names queue', exchange: ' __rmq_names exchange' }[completes];
+    : {
+        file: '_files',
+        directory: '_files -/',
+        command: '_command_names -e',
+        queue: ' __rmq_names queue',
+        exchange: ' __rmq_names exchange',
+        context: ' __rmq_names context',
+      }[completes];
 }
 
 function message(text: string): string {

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { type Command, type CommandGroup, defineCommand } from '../command.ts';
+import { type Command, type CommandGroup, type Context, defineCommand } from '../command.ts';
 import { argument, text, toggle } from '../flags/flag.ts';
 import { managementExtras } from '../flags/globals.ts';
 
@@ -10,6 +10,13 @@ export const contextGroup: CommandGroup = { path: ['context'], summary: 'names f
 export function contextsPath(env: Readonly<Record<string, string | undefined>>): string {
   const given = env['XDG_CONFIG_HOME'];
   return join(given !== undefined && isAbsolute(given) ? given : join(env['HOME'] || homedir(), '.config'), 'rmq', 'contexts.json');
+}
+
+/** Commands that change the contexts at the same time do so one after the other: each reads what the one before has written. */
+async function changing<T>({ env, signal }: Context, change: (path: string) => T): Promise<T> {
+  const { withLock } = await import('../../broker/lock.ts');
+  const path = contextsPath(env);
+  return withLock(`${path}.lock`, 'XDG_CONFIG_HOME names another directory to keep the contexts in.', signal, () => change(path));
 }
 
 const addContext = defineCommand({
@@ -32,9 +39,9 @@ const addContext = defineCommand({
     const { AddContextConfig, storeContext } = await import('./change.ts');
     return {
       config: AddContextConfig,
-      run: async (config, { env, globals, results }) => {
-        const { name, current, shown } = storeContext(contextsPath(env), config, globals);
-        await results.report(
+      run: async (config, context) => {
+        const { name, current, shown } = await changing(context, (path) => storeContext(path, config, context.globals));
+        await context.results.report(
           { name, current },
           `${shown} is added${current ? ', and used from now on' : `; rmq -c ${name} or rmq context use ${name} uses it`}`,
         );
@@ -70,14 +77,14 @@ const useContext = defineCommand({
     ['rmq context use staging', 'wherever neither --url nor --context nor RMQ_CONTEXT is given'],
     ['rmq context use --none', 'no context any more'],
   ],
-  inputs: { name: argument('the context', { optional: true }), none: toggle('use none') },
+  inputs: { name: argument('the context', { optional: true, completes: 'context' }), none: toggle('use none') },
   load: async () => {
     const { UseContextConfig, used } = await import('./change.ts');
     return {
       config: UseContextConfig,
-      run: async (config, { env, results }) => {
-        const { name, shown } = used(contextsPath(env), config);
-        await results.report({ current: name ?? null }, shown);
+      run: async (config, context) => {
+        const { name, shown } = await changing(context, (path) => used(path, config));
+        await context.results.report({ current: name ?? null }, shown);
         return undefined;
       },
     };
@@ -89,7 +96,7 @@ const showContext = defineCommand({
   connects: false,
   summary: 'tell what a context is',
   examples: [['rmq context show', 'the one that is used']],
-  inputs: { name: argument('the context; the one that is used unless given', { optional: true }) },
+  inputs: { name: argument('the context; the one that is used unless given', { optional: true, completes: 'context' }) },
   load: async () => {
     const { ShowContextConfig, described } = await import('./change.ts');
     return {
@@ -108,14 +115,14 @@ const removeContext = defineCommand({
   connects: false,
   summary: 'forget a context; its broker is left alone',
   examples: [['rmq context remove staging', 'the name is free again']],
-  inputs: { name: argument('the context') },
+  inputs: { name: argument('the context', { completes: 'context' }) },
   load: async () => {
     const { RemoveContextConfig, removed } = await import('./change.ts');
     return {
       config: RemoveContextConfig,
-      run: async ({ name }, { env, results }) => {
-        const { shown, wasCurrent } = removed(contextsPath(env), name);
-        await results.report({ name, removed: true }, `${shown} is removed${wasCurrent ? '; no context is used now' : ''}`);
+      run: async ({ name }, context) => {
+        const { shown, wasCurrent } = await changing(context, (path) => removed(path, name));
+        await context.results.report({ name, removed: true }, `${shown} is removed${wasCurrent ? '; no context is used now' : ''}`);
         return undefined;
       },
     };

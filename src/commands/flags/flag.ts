@@ -6,7 +6,7 @@ import { parseDuration, parseSize, typedDuration, typedSize } from '../../model/
 import { quote } from '../../model/text.ts';
 
 /** What a shell can offer behind a flag or for an argument. */
-export type Completes = 'file' | 'directory' | 'command';
+export type Completes = 'file' | 'directory' | 'command' | 'context';
 
 interface Input<T> {
   readonly help: string;

@@ -31,8 +31,8 @@ export const connectionFlags = {
 
 /** Flags that every command takes and that are not the connection's. */
 export const generalFlags = {
-  context: text('the context to use: a broker with a name (RMQ_CONTEXT, else that of rmq context use)', { short: 'c', value: 'NAME' }),
-  confirm: text('confirm by its name what cannot be undone in a protected context', { value: 'CONTEXT' }),
+  context: text('the context to use: a broker with a name (RMQ_CONTEXT, else that of rmq context use)', { short: 'c', value: 'NAME', completes: 'context' }),
+  confirm: text('confirm by its name what cannot be undone in a protected context', { value: 'CONTEXT', completes: 'context' }),
   urlFile: path('read the URL from a file', { value: 'PATH' }),
   password: text('sh -c CMD prints the password; it runs before the first connection, and again when the password is refused', {
     long: 'password-command',
