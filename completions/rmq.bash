@@ -8,7 +8,7 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --connect-attempts -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --reconnect-delay -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --answer-timeout -' 'value --max-message-size -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --context -c' 'value --confirm -' 'value --url-file -' 'value --password-command -' 'value --token-command -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'broker' 'publish' 'consume' 'ping' 'wait' 'completion' 'help')
+      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'broker' 'publish' 'consume' 'peek' 'ping' 'wait' 'completion' 'help')
       flags+=('switch --version -V')
       ;;
     'queue')
@@ -44,6 +44,10 @@ _rmq_level() {
       ;;
     'consume')
       flags+=('value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --management-url -')
+      arguments=1
+      ;;
+    'peek')
+      flags+=('value --count -n' 'value --where -' 'value --last -' 'value --timeout -' 'switch --null -0' 'switch --json-body -' 'value --management-url -')
       arguments=1
       ;;
     'queue declare')
@@ -195,6 +199,8 @@ _rmq_values() {
     'publish --data') source=file ;;
     'publish --returned') source=file ;;
     'consume 1') source=queue ;;
+    'peek --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
+    'peek 1') source=queue ;;
     'queue declare --queue-type') choices=('classic' 'quorum' 'stream') ;;
     'queue declare 1') source=queue ;;
     'queue status 1') source=queue ;;

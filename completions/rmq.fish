@@ -31,6 +31,8 @@ function __rmq_level
             set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --delay
         case 'consume'
             set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --settle --priority --offset --management-url
+        case 'peek'
+            set -a __rmq_valued -n --count --where --last --timeout --management-url
         case 'queue declare'
             set -a __rmq_valued --queue-type --argument --bind
         case 'queue status'
@@ -260,6 +262,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'context' -d 'names f
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a private, real RabbitMQ node for development, tests and CI'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consume' -d 'print messages, acknowledging each only after it has been written'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'peek' -d 'look at the messages that are in a queue now; all of them stay there'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'ping' -d 'log in to the broker and tell how fast it answers'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'wait' -d 'wait until the broker is up, and queues, exchanges, consumers and messages are there'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'completion' -d 'print the completion script for a shell'
@@ -367,6 +370,16 @@ complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks -0 --null' -l null -s 0 
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "consume" 1' -a '(__rmq_names queue)'
+
+# rmq peek
+complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages; with --where, after N that match'
+complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks --where' -l where -x -a 'headers \'headers["x-death"]\' \'headers["x-rmq-reason"]\' body json exchange routingKey reason queue count age size id messageType' -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
+complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks --last' -l last -x -d 'of a stream: begin N messages before its end'
+complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
+complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
+complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "peek" 1' -a '(__rmq_names queue)'
 
 # rmq queue declare
 complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (classic)'

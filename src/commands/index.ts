@@ -12,12 +12,14 @@ import { publishCommand } from './publish.ts';
 import { declareQueueCommand, deleteQueueCommand, queueStatusCommand } from './queue.ts';
 import { rpcCommands, rpcGroup } from './rpc.ts';
 import { topicCommands, topicGroup } from './topic.ts';
+import { viewCommands } from './view/index.ts';
 import { workCommands, workGroup } from './work.ts';
 
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
   publishCommand,
   consumeCommand,
+  ...viewCommands,
   declareQueueCommand,
   queueStatusCommand,
   deleteQueueCommand,
@@ -49,7 +51,7 @@ export const groups: readonly CommandGroup[] = [
 
 /** The first words of all commands, as people think of them; in the order of the help. */
 export const sections: readonly { readonly title: string; readonly words: readonly string[] }[] = [
-  { title: 'Publish and consume', words: ['publish', 'consume'] },
+  { title: 'Publish and consume', words: ['publish', 'consume', 'peek'] },
   { title: 'Patterns', words: ['work', 'fanout', 'topic', 'rpc'] },
   { title: 'Dead letters', words: ['dlx'] },
   { title: 'Look and administer', words: ['queue', 'exchange', 'context'] },

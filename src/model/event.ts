@@ -120,6 +120,8 @@ export type Event =
   | { readonly kind: 'returns-kept'; readonly file: string }
   | { readonly kind: 'consuming'; readonly counts: Pick<ConsumeCounts, 'received'> }
   | { readonly kind: 'consumed'; readonly counts: ConsumeCounts; readonly seconds: number; readonly queue: string }
+  /** Messages that were looked at; `selected`: those for which an expression was true, where there was one. */
+  | { readonly kind: 'peeked'; readonly counts: ConsumeCounts; readonly selected: number | undefined; readonly seconds: number; readonly queue: string }
   /** Milliseconds until the next attempt. */
   | ({ readonly kind: 'retried'; readonly delay: number } & FailedMessage)
   | ({ readonly kind: 'requeued' } & FailedMessage)

@@ -56,6 +56,11 @@ const REMARKS: Remarks = {
   consuming: () => undefined,
   consumed: ({ counts, seconds, queue }) =>
     note(`consumed ${formatCount(counts.received, 'message')} from "${queue}" in ${formatSeconds(seconds)}${consumed(counts)}`),
+  peeked: ({ counts: { received, acknowledged, requeued, copiedBack = 0 }, selected, seconds, queue }) => {
+    const copies = copiedBack === 0 ? '' : `, ${formatNumber(copiedBack)} at the delivery limit and now at its end, as copies`;
+    const kept = received === acknowledged + requeued ? '; nothing was removed' : '';
+    return note(`looked at ${formatCount(received, 'message')} of "${queue}"${matching(selected)} in ${formatSeconds(seconds)}${copies}${kept}`);
+  },
   retried: ({ messageId, attempt, delay, reason }) =>
     warning(`${message(messageId)} failed (attempt ${attempt}): ${reason}; the next attempt is in ${formatDuration(delay)}`),
   requeued: ({ messageId, attempt, reason }) => warning(`${message(messageId)} goes back to the queue (attempt ${attempt}): ${reason}`),
@@ -167,6 +172,10 @@ function called({ replied, failed, unanswered }: CallCounts, roundTrips: RoundTr
   if (roundTrips === undefined) return parts.length === 0 ? '' : `: ${parts.join(', ')}`;
   const { p50, p99, max } = roundTrips;
   return `: ${parts.join(', ')}; round trip p50 ${formatMilliseconds(p50)}, p99 ${formatMilliseconds(p99)}, max ${formatMilliseconds(max)}`;
+}
+
+function matching(selected: number | undefined): string {
+  return selected === undefined ? '' : `, of which ${formatNumber(selected)} ${selected === 1 ? 'matches' : 'match'},`;
 }
 
 function consumed({ acknowledged, rejected, requeued, unknown, returned, copiedBack = 0 }: ConsumeCounts): string {

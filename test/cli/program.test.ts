@@ -83,8 +83,8 @@ test('a command that ignores --url refuses it', async () => {
 for (const [line, named] of [
   [['list'], 'rmq dlx list'],
   [['ls'], 'rmq queue status'],
-  [['peek', 'q'], 'rmq consume QUEUE --requeue'],
-  [['get', 'q'], 'rmq consume QUEUE'],
+  [['browse', 'q'], 'rmq peek QUEUE'],
+  [['get', 'q'], 'rmq peek QUEUE'],
   [['tail', 'q'], 'rmq consume QUEUE'],
   [['purge', 'q'], 'rmq dlx purge QUEUE'],
   [['bind', 'q'], 'rmq queue declare QUEUE --bind'],
@@ -99,7 +99,7 @@ for (const [line, named] of [
   [['queue', 'list'], 'rmq queue status'],
   [['queue', 'purge', 'q'], 'rmq dlx purge QUEUE'],
   [['declare', 'q'], 'rmq queue declare'],
-  [['dlx', 'peek', 'q'], 'rmq consume QUEUE --requeue'],
+  [['dlx', 'peek', 'q'], 'rmq peek'],
 ] as const) {
   test(`rmq ${line.join(' ')} names the command that does it`, async () => {
     const { code, stderr } = await rmq(line);

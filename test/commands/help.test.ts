@@ -64,7 +64,7 @@ test('help about what is not there is wrong usage, and leads on', async () => {
     [['frobnicate'], /rmq help lists the commands and topics/],
     [['replay'], /rmq dlx replay/],
     [['queue', 'frobnicate'], /rmq help lists/],
-    [['peek'], /rmq consume QUEUE --requeue/],
+    [['browse'], /rmq peek QUEUE/],
   ] as const) {
     const { code, stdout, stderr } = await rmq(['help', ...words]);
     assert.deepEqual([code, stdout], [64, '']);

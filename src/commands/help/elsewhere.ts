@@ -3,8 +3,8 @@ import type { Command } from '../command.ts';
 /** What does it here, and what other tools call it: the clients of librabbitmq, rabbitmqadmin, rabtap, amqp-utils, nats and their kind. */
 const CALLED: readonly (readonly [hint: string, ...names: readonly string[]])[] = [
   ['rmq publish -q QUEUE BODY sends a message to a queue', 'send', 'pub', 'produce', 'put', 'push', 'enqueue', 'emit', 'amqp-publish', 'amqpcat'],
-  ['rmq consume QUEUE -n N takes messages', 'get', 'receive', 'pop', 'dequeue', 'read', 'fetch', 'amqp-get'],
-  ['rmq consume QUEUE --requeue -n N looks at messages and gives them back', 'peek', 'browse', 'look', 'view', 'dump'],
+  ['rmq consume QUEUE -n N takes messages; rmq peek QUEUE looks at them', 'get', 'receive', 'pop', 'dequeue', 'read', 'fetch', 'amqp-get'],
+  ['rmq peek QUEUE -n N looks at messages and takes none', 'browse', 'look', 'view', 'dump'],
   [
     'rmq consume QUEUE prints messages as they come; rmq topic subscribe EXCHANGE PATTERN prints copies; rmq fanout subscribe EXCHANGE prints all',
     'sub',

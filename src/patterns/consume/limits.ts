@@ -79,6 +79,8 @@ export interface TakeOptions {
   readonly consumerTimeout?: number | undefined;
   /** Called when the broker took messages back because of the consumer timeout. */
   readonly onTimedOut?: () => void;
+  /** Ends the run when it returns true after a message. */
+  readonly enough?: () => boolean;
   /** Settles a delivery that was undecided when the run ended; absent: it is held, and goes back with the channel. */
   readonly giveBack?: Take;
 }

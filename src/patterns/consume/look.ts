@@ -72,7 +72,7 @@ class Look {
         ask,
         follows: this.#follows,
         until: this.#stop.promise,
-        enough: () => expect === undefined && this.#received >= count,
+        enough: () => this.#options.enough?.() === true || (expect === undefined && this.#received >= count),
         prepare: async (connection) => {
           if (++connections > 1) await restore?.(connection);
           if (topology !== undefined) await ensure(connection, topology);

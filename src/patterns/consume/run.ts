@@ -262,7 +262,7 @@ class Run {
         if (!this.#undecided.delete(delivery)) return;
         this.#dealtWith++;
         consumer.settle(delivery, this.#settlement(settlement));
-        if (this.#complete && this.#undecided.size === 0) this.#end('count');
+        if ((this.#complete && this.#undecided.size === 0) || this.#options.enough?.() === true) this.#end('count');
       },
       (error) => this.#end(error instanceof Failure ? error : new Failure('io', `the handler failed: ${thrownText(error)}`, { cause: error })),
     );
