@@ -12,10 +12,10 @@ _rmq_level() {
       flags+=('switch --version -V')
       ;;
     'queue')
-      commands=('declare' 'status' 'delete')
+      commands=('declare' 'status' 'bind' 'unbind' 'purge' 'delete')
       ;;
     'exchange')
-      commands=('delete')
+      commands=('declare' 'bind' 'unbind' 'delete')
       ;;
     'work')
       commands=('publish' 'run')
@@ -51,16 +51,43 @@ _rmq_level() {
       arguments=1
       ;;
     'queue declare')
-      flags+=('value --queue-type -' 'values --argument -' 'values --bind -')
+      flags+=('value --queue-type -' 'switch --transient -' 'switch --auto-delete -' 'value --message-ttl -' 'value --expires -' 'value --max-length -' 'value --max-length-bytes - --max-bytes' 'value --overflow -' 'value --dlx - --dead-letter-exchange' 'value --dlx-routing-key - --dead-letter-routing-key' 'value --dead-letter-strategy - --dlx-strategy' 'value --max-priority -' 'value --delivery-limit -' 'switch --single-active-consumer -' 'value --queue-mode -' 'value --queue-version -' 'value --leader-locator -' 'value --quorum-initial-group-size - --initial-group-size' 'value --quorum-target-group-size - --target-group-size' 'value --stream-initial-cluster-size - --initial-cluster-size' 'value --max-age - --stream-max-age' 'value --max-segment-size - --stream-max-segment-size' 'value --filter-size - --stream-filter-size' 'values --argument -' 'values --bind -')
       arguments=1
       ;;
     'queue status')
       flags+=('value --management-url -')
       arguments=1
       ;;
+    'queue bind')
+      flags+=('values --routing-key -r' 'values --match -' 'switch --match-any -')
+      arguments=3
+      endless=1
+      ;;
+    'queue unbind')
+      flags+=('values --routing-key -r' 'values --match -' 'switch --match-any -' 'value --management-url -')
+      arguments=3
+      endless=1
+      ;;
+    'queue purge')
+      arguments=1
+      ;;
     'queue delete')
       flags+=('switch --if-empty -' 'switch --if-unused -' 'switch --force -' 'switch --retries -' 'value --management-url -')
       arguments=1
+      ;;
+    'exchange declare')
+      flags+=('value --type -' 'switch --transient -' 'switch --auto-delete -' 'switch --internal -' 'value --alternate-exchange -' 'values --argument -')
+      arguments=1
+      ;;
+    'exchange bind')
+      flags+=('values --routing-key -r' 'values --match -' 'switch --match-any -')
+      arguments=3
+      endless=1
+      ;;
+    'exchange unbind')
+      flags+=('values --routing-key -r' 'values --match -' 'switch --match-any -' 'value --management-url -')
+      arguments=3
+      endless=1
       ;;
     'exchange delete')
       flags+=('switch --if-unused -')
@@ -202,9 +229,26 @@ _rmq_values() {
     'peek --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
     'peek 1') source=queue ;;
     'queue declare --queue-type') choices=('classic' 'quorum' 'stream') ;;
+    'queue declare --overflow') choices=('drop-head' 'reject-publish' 'reject-publish-dlx') ;;
+    'queue declare --dlx') source=exchange ;;
+    'queue declare --dead-letter-strategy') choices=('at-most-once' 'at-least-once') ;;
+    'queue declare --queue-mode') choices=('default' 'lazy') ;;
+    'queue declare --leader-locator') choices=('client-local' 'balanced') ;;
     'queue declare 1') source=queue ;;
     'queue status 1') source=queue ;;
+    'queue bind 1') source=queue ;;
+    'queue bind 2') source=exchange ;;
+    'queue unbind 1') source=queue ;;
+    'queue unbind 2') source=exchange ;;
+    'queue purge 1') source=queue ;;
     'queue delete 1') source=queue ;;
+    'exchange declare --type') choices=('direct' 'fanout' 'topic' 'headers') ;;
+    'exchange declare --alternate-exchange') source=exchange ;;
+    'exchange declare 1') source=exchange ;;
+    'exchange bind 1') source=exchange ;;
+    'exchange bind 2') source=exchange ;;
+    'exchange unbind 1') source=exchange ;;
+    'exchange unbind 2') source=exchange ;;
     'exchange delete 1') source=exchange ;;
     'work publish --queue-type') choices=('classic' 'quorum') ;;
     'work publish --dlx') source=exchange ;;

@@ -34,11 +34,22 @@ function __rmq_level
         case 'peek'
             set -a __rmq_valued -n --count --where --last --timeout --management-url
         case 'queue declare'
-            set -a __rmq_valued --queue-type --argument --bind
+            set -a __rmq_valued --queue-type --message-ttl --expires --max-length --max-length-bytes --max-bytes --overflow --dlx --dead-letter-exchange --dlx-routing-key --dead-letter-routing-key --dead-letter-strategy --dlx-strategy --max-priority --delivery-limit --queue-mode --queue-version --leader-locator --quorum-initial-group-size --initial-group-size --quorum-target-group-size --target-group-size --stream-initial-cluster-size --initial-cluster-size --max-age --stream-max-age --max-segment-size --stream-max-segment-size --filter-size --stream-filter-size --argument --bind
         case 'queue status'
             set -a __rmq_valued --management-url
+        case 'queue bind'
+            set -a __rmq_valued -r --routing-key --match
+        case 'queue unbind'
+            set -a __rmq_valued -r --routing-key --match --management-url
+        case 'queue purge'
         case 'queue delete'
             set -a __rmq_valued --management-url
+        case 'exchange declare'
+            set -a __rmq_valued --type --alternate-exchange --argument
+        case 'exchange bind'
+            set -a __rmq_valued -r --routing-key --match
+        case 'exchange unbind'
+            set -a __rmq_valued -r --routing-key --match --management-url
         case 'exchange delete'
         case 'work publish'
             set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --delay
@@ -251,8 +262,8 @@ complete -c rmq -n '__rmq_lacks -y --yes' -l yes -s y -d 'do not ask'
 complete -c rmq -n '__rmq_lacks -h --help' -l help -s h -d 'print this help'
 
 # rmq
-complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'declare, look at and delete queues'
-complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'exchange' -d 'delete exchanges'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'declare, bind, look at, purge and delete queues'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'exchange' -d 'declare, bind and delete exchanges'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'work' -d 'work queues: send tasks, run a handler for each'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'fanout' -d 'broadcast messages to every service that subscribed'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topic' -d 'route messages by the words of their keys'
@@ -272,9 +283,15 @@ complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -
 # rmq queue
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable queue, and bind it'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'status' -d 'show the messages, consumers and type of a queue; unacknowledged messages need the management API (else ?)'
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'bind' -d 'let a queue get messages from an exchange'
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'unbind' -d 'remove bindings of a queue'
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'purge' -d 'remove every message that is ready in a queue; rmq dlx purge removes some'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'delete' -d 'delete a queue with its messages'
 
 # rmq exchange
+complete -c rmq -n '__rmq_at "exchange"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable exchange'
+complete -c rmq -n '__rmq_at "exchange"; and __rmq_awaits_word' -a 'bind' -d 'let an exchange get messages from another one'
+complete -c rmq -n '__rmq_at "exchange"; and __rmq_awaits_word' -a 'unbind' -d 'remove bindings of an exchange'
 complete -c rmq -n '__rmq_at "exchange"; and __rmq_awaits_word' -a 'delete' -d 'delete an exchange with its bindings; the queues stay'
 
 # rmq work
@@ -382,14 +399,54 @@ complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks --management-url' -l manage
 complete -c rmq -n '__rmq_argument "peek" 1' -a '(__rmq_names queue)'
 
 # rmq queue declare
-complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (classic)'
-complete -c rmq -n '__rmq_at "queue declare"' -l argument -x -d 'queue argument; K:=JSON for numbers and booleans'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (what the vhost has for its default, mostly classic)'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --transient' -l transient -d 'it is gone when the broker restarts'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --auto-delete' -l auto-delete -d 'it is deleted with its last consumer'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long it keeps messages'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --expires' -l expires -x -d 'delete it once nobody has used it for so long'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages it holds'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --max-length-bytes --max-bytes' -l max-length-bytes -x -d 'how many bytes of messages it holds'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --overflow' -l overflow -x -a 'drop-head reject-publish reject-publish-dlx' -d 'what happens when it is full'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --dlx --dead-letter-exchange' -l dlx -x -a '(__rmq_names exchange)' -d 'its dead-letter exchange'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --dlx-routing-key --dead-letter-routing-key' -l dlx-routing-key -x -d 'routing key of its dead letters'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --dead-letter-strategy --dlx-strategy' -l dead-letter-strategy -x -a 'at-most-once at-least-once' -d 'how a quorum queue dead-letters'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --delivery-limit' -l delivery-limit -x -d 'deliveries of a message by a quorum queue; -1 for no limit'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --single-active-consumer' -l single-active-consumer -d 'one consumer at a time gets messages'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-mode' -l queue-mode -x -a 'default lazy' -d 'where a classic queue keeps messages, before 3.12'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-version' -l queue-version -x -d 'storage of a classic queue, 1 or 2'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --leader-locator' -l leader-locator -x -a 'client-local balanced' -d 'on which node its leader begins'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --quorum-initial-group-size --initial-group-size' -l quorum-initial-group-size -x -d 'replicas of a quorum queue'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --quorum-target-group-size --target-group-size' -l quorum-target-group-size -x -d 'replicas that a quorum queue grows to, from 3.13 on'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --stream-initial-cluster-size --initial-cluster-size' -l stream-initial-cluster-size -x -d 'replicas of a stream'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --max-age --stream-max-age' -l max-age -x -d 'how long a stream keeps messages: 7d, 12h, 1Y'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --max-segment-size --stream-max-segment-size' -l max-segment-size -x -d 'size of the files of a stream'
+complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --filter-size --stream-filter-size' -l filter-size -x -d 'bytes of the filter of a stream, from 3.13 on'
+complete -c rmq -n '__rmq_at "queue declare"' -l argument -x -d 'any other argument; K:=JSON for numbers and booleans'
 complete -c rmq -n '__rmq_at "queue declare"' -l bind -x -d 'bind it to EXCHANGE, with KEY'
 complete -c rmq -n '__rmq_argument "queue declare" 1' -a '(__rmq_names queue)'
 
 # rmq queue status
 complete -c rmq -n '__rmq_at "queue status"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "queue status" 1' -a '(__rmq_names queue)'
+
+# rmq queue bind
+complete -c rmq -n '__rmq_at "queue bind"' -l routing-key -s r -x -d 'the same as a flag'
+complete -c rmq -n '__rmq_at "queue bind"' -l match -x -d 'header that a message must have, for a headers exchange; K:=JSON for numbers and booleans'
+complete -c rmq -n '__rmq_at "queue bind"; and __rmq_lacks --match-any' -l match-any -d 'one of these headers is enough'
+complete -c rmq -n '__rmq_argument "queue bind" 1' -a '(__rmq_names queue)'
+complete -c rmq -n '__rmq_argument "queue bind" 2' -a '(__rmq_names exchange)'
+
+# rmq queue unbind
+complete -c rmq -n '__rmq_at "queue unbind"' -l routing-key -s r -x -d 'the same as a flag'
+complete -c rmq -n '__rmq_at "queue unbind"' -l match -x -d 'header that a message must have, for a headers exchange; K:=JSON for numbers and booleans'
+complete -c rmq -n '__rmq_at "queue unbind"; and __rmq_lacks --match-any' -l match-any -d 'one of these headers is enough'
+complete -c rmq -n '__rmq_at "queue unbind"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "queue unbind" 1' -a '(__rmq_names queue)'
+complete -c rmq -n '__rmq_argument "queue unbind" 2' -a '(__rmq_names exchange)'
+
+# rmq queue purge
+complete -c rmq -n '__rmq_argument "queue purge" 1' -a '(__rmq_names queue)'
 
 # rmq queue delete
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when a classic queue holds no messages, none are unacknowledged and none wait for a retry'
@@ -398,6 +455,30 @@ complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --force' -l force -
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --retries' -l retries -d 'its retry queues (QUEUE.retry.…) as well, with their messages'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "queue delete" 1' -a '(__rmq_names queue)'
+
+# rmq exchange declare
+complete -c rmq -n '__rmq_at "exchange declare"; and __rmq_lacks --type' -l type -x -a 'direct fanout topic headers' -d 'direct, fanout, topic, headers, or the type of a plugin (direct)'
+complete -c rmq -n '__rmq_at "exchange declare"; and __rmq_lacks --transient' -l transient -d 'it is gone when the broker restarts'
+complete -c rmq -n '__rmq_at "exchange declare"; and __rmq_lacks --auto-delete' -l auto-delete -d 'it is deleted with its last binding'
+complete -c rmq -n '__rmq_at "exchange declare"; and __rmq_lacks --internal' -l internal -d 'only other exchanges publish to it'
+complete -c rmq -n '__rmq_at "exchange declare"; and __rmq_lacks --alternate-exchange' -l alternate-exchange -x -a '(__rmq_names exchange)' -d 'the exchange that gets what this one cannot route'
+complete -c rmq -n '__rmq_at "exchange declare"' -l argument -x -d 'exchange argument; K:=JSON for numbers and booleans'
+complete -c rmq -n '__rmq_argument "exchange declare" 1' -a '(__rmq_names exchange)'
+
+# rmq exchange bind
+complete -c rmq -n '__rmq_at "exchange bind"' -l routing-key -s r -x -d 'the same as a flag'
+complete -c rmq -n '__rmq_at "exchange bind"' -l match -x -d 'header that a message must have, for a headers exchange; K:=JSON for numbers and booleans'
+complete -c rmq -n '__rmq_at "exchange bind"; and __rmq_lacks --match-any' -l match-any -d 'one of these headers is enough'
+complete -c rmq -n '__rmq_argument "exchange bind" 1' -a '(__rmq_names exchange)'
+complete -c rmq -n '__rmq_argument "exchange bind" 2' -a '(__rmq_names exchange)'
+
+# rmq exchange unbind
+complete -c rmq -n '__rmq_at "exchange unbind"' -l routing-key -s r -x -d 'the same as a flag'
+complete -c rmq -n '__rmq_at "exchange unbind"' -l match -x -d 'header that a message must have, for a headers exchange; K:=JSON for numbers and booleans'
+complete -c rmq -n '__rmq_at "exchange unbind"; and __rmq_lacks --match-any' -l match-any -d 'one of these headers is enough'
+complete -c rmq -n '__rmq_at "exchange unbind"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "exchange unbind" 1' -a '(__rmq_names exchange)'
+complete -c rmq -n '__rmq_argument "exchange unbind" 2' -a '(__rmq_names exchange)'
 
 # rmq exchange delete
 complete -c rmq -n '__rmq_at "exchange delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when nothing is bound to it'

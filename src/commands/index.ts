@@ -5,11 +5,11 @@ import { completionCommand } from './completion.ts';
 import { consumeCommand } from './consume.ts';
 import { contextCommands, contextGroup } from './context/index.ts';
 import { dlxCommands, dlxGroup } from './dlx/index.ts';
-import { deleteExchangeCommand, exchangeGroup } from './exchange.ts';
+import { exchangeCommands, exchangeGroup } from './exchange/index.ts';
 import { fanoutCommands, fanoutGroup } from './fanout.ts';
 import { helpCommand } from './help.ts';
 import { publishCommand } from './publish.ts';
-import { declareQueueCommand, deleteQueueCommand, queueStatusCommand } from './queue.ts';
+import { queueCommands, queueGroup } from './queue/index.ts';
 import { rpcCommands, rpcGroup } from './rpc.ts';
 import { topicCommands, topicGroup } from './topic.ts';
 import { viewCommands } from './view/index.ts';
@@ -20,10 +20,8 @@ export const commands: readonly Command[] = [
   publishCommand,
   consumeCommand,
   ...viewCommands,
-  declareQueueCommand,
-  queueStatusCommand,
-  deleteQueueCommand,
-  deleteExchangeCommand,
+  ...queueCommands,
+  ...exchangeCommands,
   ...workCommands,
   ...fanoutCommands,
   ...topicCommands,
@@ -37,17 +35,7 @@ export const commands: readonly Command[] = [
 ];
 
 /** The words that only group commands. */
-export const groups: readonly CommandGroup[] = [
-  { path: ['queue'], summary: 'declare, look at and delete queues' },
-  exchangeGroup,
-  workGroup,
-  fanoutGroup,
-  topicGroup,
-  rpcGroup,
-  dlxGroup,
-  contextGroup,
-  brokerGroup,
-];
+export const groups: readonly CommandGroup[] = [queueGroup, exchangeGroup, workGroup, fanoutGroup, topicGroup, rpcGroup, dlxGroup, contextGroup, brokerGroup];
 
 /** The first words of all commands, as people think of them; in the order of the help. */
 export const sections: readonly { readonly title: string; readonly words: readonly string[] }[] = [

@@ -18,6 +18,7 @@ import * as settingUp from '../patterns/dlx/setup/setup.ts';
 import { strandedFailure } from '../patterns/look/options.ts';
 import { managementBesideBroker } from '../patterns/management.ts';
 import { checkedOptions } from '../patterns/options.ts';
+import { depthOf } from '../patterns/queue/purge.ts';
 import { checkHandler } from './handle.ts';
 import type { Call, Input } from './options.ts';
 import type { PublishMessagesOptions } from './publish.ts';
@@ -218,7 +219,7 @@ export interface PurgeOptions extends FilterOptions {
 export async function purgeDeadLetters(session: Session, options: PurgeOptions, call?: Call): Promise<purging.Purged> {
   const config = checkedOptions(purging.PurgeConfig, options);
   return within(session, config.queue, call, async (links, inside) => {
-    await purging.depthOf(links, config.queue);
+    await depthOf(links, config.queue);
     return kept(config.queue, await purging.purge(links, config, Date.now(), inside.ask(links)));
   });
 }

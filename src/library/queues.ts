@@ -21,7 +21,9 @@ export interface RemoveQueueOptions extends Input<typeof deleting.deleteQueueSha
  */
 export async function declareQueue(session: Session, options: DeclareQueueOptions, call?: Call): Promise<void> {
   const config = checkedOptions(declaring.DeclareQueueConfig, options);
-  return within(session, config.queue, call, (links) => declaring.declareQueue(links, config));
+  return within(session, config.queue, call, async (links) => {
+    await declaring.declareQueue(links, config);
+  });
 }
 
 const DeclareExchangeConfig = z.strictObject({ exchange: exchangeName, type: z.enum(['fanout', 'topic']) });

@@ -1,7 +1,7 @@
 import { Failure } from '../model/failure.ts';
 import { option } from '../model/option.ts';
+import type { Binding } from '../model/topology.ts';
 import {
-  type BindingFacts,
   bindingFacts,
   type ExchangeFacts,
   exchangeFacts,
@@ -29,8 +29,8 @@ export interface ManagementApi {
   readonly exchanges: () => Promise<readonly ExchangeFacts[]>;
   readonly exchange: (name: string) => Promise<ExchangeFacts | undefined>;
   /** Where an exchange sends messages; empty when there is no such exchange. */
-  readonly bindingsFrom: (exchange: string) => Promise<readonly BindingFacts[]>;
-  readonly bindings: () => Promise<readonly BindingFacts[]>;
+  readonly bindingsFrom: (exchange: string) => Promise<readonly Binding[]>;
+  readonly bindings: () => Promise<readonly Binding[]>;
   readonly policies: () => Promise<readonly Policy[]>;
   /** Empty for a user who may not see them. */
   readonly operatorPolicies: () => Promise<readonly Policy[]>;

@@ -1,4 +1,5 @@
 import type { FieldTable } from '../model/message/message.ts';
+import type { Binding } from '../model/topology.ts';
 
 /** What the management API tells about a queue. */
 export interface QueueFacts {
@@ -45,14 +46,6 @@ export interface ExchangeFacts {
   readonly internal: boolean;
   readonly arguments: FieldTable;
   readonly policy: string | undefined;
-}
-
-export interface BindingFacts {
-  readonly source: string;
-  readonly destination: string;
-  readonly toExchange: boolean;
-  readonly key: string;
-  readonly arguments: FieldTable;
 }
 
 /** A policy without its vhost. */
@@ -129,7 +122,7 @@ export function exchangeFacts(item: Item): ExchangeFacts {
 }
 
 /** The API's answer about a binding. */
-export function bindingFacts(item: Item): BindingFacts {
+export function bindingFacts(item: Item): Binding {
   return {
     source: text(item['source']),
     destination: text(item['destination']),

@@ -14,6 +14,18 @@ export interface ExchangeSpec {
   readonly name: string;
   readonly type: string;
   readonly durable: boolean;
+  readonly autoDelete?: boolean;
+  /** True: only other exchanges publish to it. */
+  readonly internal?: boolean;
+  readonly arguments: FieldTable;
+}
+
+/** A way of messages, from an exchange to a queue or to another exchange. */
+export interface Binding {
+  readonly source: string;
+  readonly destination: string;
+  readonly toExchange: boolean;
+  readonly key: string;
   readonly arguments: FieldTable;
 }
 

@@ -43,7 +43,7 @@ test('queue declare names another type and another lifetime', async (t) => {
   const typed = await rmq(['queue', 'declare', quorum, '--argument', 'x-max-length:=10']);
   assert.equal(typed.code, 76, typed.stderr);
   assert.match(typed.stderr, /x-max-length is not set there, you asked for 10/);
-  assert.match(typed.stderr, /x-queue-type is "quorum" there, you asked for "classic"/);
+  assert.match(typed.stderr, /x-queue-type is "quorum" there, you asked for none/);
   const transient = await rmq(['queue', 'declare', passing]);
   assert.equal(transient.code, 76, transient.stderr);
   assert.match(transient.stderr, /durable is false there, you asked for true/);

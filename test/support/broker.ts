@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { type Channel, type ChannelModel, connect, type GetMessage, type Options } from 'amqplib';
+import { type Channel, type ChannelModel, type ConfirmChannel, connect, type GetMessage, type Options } from 'amqplib';
 import type { Cleanup } from './faults.ts';
 
 /** The broker that the tests share; a missing one fails the run. */
@@ -10,7 +10,7 @@ export function brokerUrl(): string {
 
 /** An independent client, to set things up and to see what really happened. */
 export interface Peer {
-  readonly channel: Channel;
+  readonly channel: ConfirmChannel;
   /** A queue of the test's own, deleted when the test ends. */
   readonly queue: (options?: Options.AssertQueue, base?: string) => Promise<string>;
   /** An exchange of the test's own. */

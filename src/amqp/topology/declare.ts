@@ -1,12 +1,12 @@
 import type { Channel } from 'amqplib';
 import { hintWhereMissing } from '../../model/failure.ts';
-import type { Topology } from '../../model/topology.ts';
+import type { Binding, Topology } from '../../model/topology.ts';
 import { encodable } from '../codec/frame-writer.ts';
 import { onChannel, onOwnChannel, watchChannel } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
 import { askOver } from '../connection/keep-alive.ts';
 import type { Session } from '../connection/session.ts';
-import { redeclareQueue } from './ensure.ts';
+import { redeclareExchange, redeclareQueue } from './ensure.ts';
 
 /** The advice when something to delete does not exist. */
 export const CHECK_NAME = 'check the name, and the vhost of the URL';
@@ -53,19 +53,47 @@ async function openChannel(connection: Connection): Promise<Channel> {
  *
  * @throws Failure `refused` when something exists with other arguments (AMQP 406), `missing` for an exchange that is only bound to
  */
-export async function declare(session: Session, { exchanges, queues, bindings }: Topology): Promise<void> {
+export async function declare(connection: Connection, { exchanges, queues, bindings }: Topology): Promise<void> {
   const own = new Set(exchanges.map(({ name }) => name));
-  await withControlConnection(session, async (connection) => {
-    await onOwnChannel(connection, async (channel) => {
-      // Exchanges to bind to must exist before anything is declared: half a topology is of no use.
-      for (const { exchange } of bindings) if (!own.has(exchange)) await channel.checkExchange(exchange);
-      for (const { name, type, durable, arguments: args } of exchanges) await channel.assertExchange(name, type, { durable, arguments: encodable(args) });
-    }).catch(hintWhereMissing('nothing was declared; check the name, or let rmq fanout publish or rmq topic publish declare the exchange'));
-    for (const queue of queues) await redeclareQueue(connection, queue);
-    await onOwnChannel(connection, async (channel) => {
-      for (const { exchange, queue, key, arguments: args } of bindings) await channel.bindQueue(queue, exchange, key, encodable(args));
-    });
+  // Exchanges to bind to must exist before anything is declared: half a topology is of no use.
+  await onOwnChannel(connection, async (channel) => {
+    for (const { exchange } of bindings) if (!own.has(exchange)) await channel.checkExchange(exchange);
+  }).catch(hintWhereMissing('nothing was declared; check the name, or declare the exchange with rmq exchange declare'));
+  for (const exchange of exchanges) await redeclareExchange(connection, exchange);
+  for (const queue of queues) await redeclareQueue(connection, queue);
+  await onOwnChannel(connection, async (channel) => {
+    for (const { exchange, queue, key, arguments: args } of bindings) await channel.bindQueue(queue, exchange, key, encodable(args));
   });
+}
+
+/**
+ * Binds or unbinds, in turn; doing either twice changes nothing.
+ *
+ * @throws Failure `missing` when an exchange or a queue of them does not exist: nothing was changed
+ */
+export async function changeBindings(connection: Connection, change: 'bind' | 'unbind', bindings: readonly Binding[]): Promise<void> {
+  await checkEnds(connection, bindings);
+  await onOwnChannel(connection, async (channel) => {
+    for (const { source, destination, toExchange, key, arguments: args } of bindings) {
+      const ends = [destination, source, key, encodable(args)] as const;
+      if (change === 'bind') await (toExchange ? channel.bindExchange(...ends) : channel.bindQueue(...ends));
+      else await (toExchange ? channel.unbindExchange(...ends) : channel.unbindQueue(...ends));
+    }
+  });
+}
+
+/**
+ * Checks that both ends of bindings exist: RabbitMQ unbinds what does not exist without a word.
+ *
+ * @throws Failure `missing`
+ */
+export async function checkEnds(connection: Connection, bindings: readonly Binding[]): Promise<void> {
+  const exchanges = bindings.flatMap(({ source, destination, toExchange }) => (toExchange ? [source, destination] : [source]));
+  const queues = bindings.flatMap(({ destination, toExchange }) => (toExchange ? [] : [destination]));
+  await onOwnChannel(connection, async (channel) => {
+    for (const name of new Set(exchanges)) await channel.checkExchange(name);
+    for (const name of new Set(queues)) await channel.checkQueue(name);
+  }).catch(hintWhereMissing(`nothing was changed; ${CHECK_NAME}`));
 }
 
 /**

@@ -98,18 +98,45 @@ async function inequivalence(declare: () => Promise<unknown>, check: () => Promi
 
 const MOST_QUESTIONS = 32;
 
+/** A queue or an exchange to declare; its properties have the broker's names. */
+interface Wanted {
+  readonly kind: 'queue' | 'exchange';
+  readonly name: string;
+  readonly properties: FieldTable;
+  readonly arguments: FieldTable;
+}
+
 /**
  * Declares a queue; declaring one that exists with the same arguments changes nothing.
  *
  * @throws Failure `refused` when it exists with other arguments: names every difference
  */
 export async function redeclareQueue(connection: Connection, spec: QueueSpec): Promise<void> {
+  const { name, durable, exclusive = false, autoDelete = false, arguments: args } = spec;
+  await redeclare({ kind: 'queue', name, properties: { durable, exclusive, auto_delete: autoDelete }, arguments: args }, (properties, wanted) => {
+    const options = { ...flagsOf(properties), exclusive: properties['exclusive'] === true, arguments: encodable(wanted) };
+    return onOwnChannel(connection, (channel) => channel.assertQueue(name, options));
+  });
+}
+
+/** The same for an exchange. */
+export async function redeclareExchange(connection: Connection, spec: ExchangeSpec): Promise<void> {
+  const { name, type, durable, autoDelete = false, internal = false, arguments: args } = spec;
+  await redeclare({ kind: 'exchange', name, properties: { type, durable, auto_delete: autoDelete, internal }, arguments: args }, (properties, wanted) => {
+    const options = { ...flagsOf(properties), internal: properties['internal'] === true, arguments: encodable(wanted) };
+    return onOwnChannel(connection, (channel) => channel.assertExchange(name, String(properties['type']), options));
+  });
+}
+
+const flagsOf = (properties: FieldTable) => ({ durable: properties['durable'] === true, autoDelete: properties['auto_delete'] === true });
+
+/** The broker names the first difference only: the next declaration takes over its value. */
+async function redeclare(spec: Wanted, declare: (properties: FieldTable, args: FieldTable) => Promise<unknown>): Promise<void> {
   const differences = new Map<string, Difference>();
   let next = spec;
   let first: Failure | undefined;
-  // The broker names the first difference only: the next declaration takes over its value.
   while (differences.size < MOST_QUESTIONS) {
-    const refusal = await refusalOf(connection, next);
+    const refusal = await refusalOf(declare(next.properties, next.arguments));
     if (refusal === undefined) break;
     first ??= refusal;
     const difference = differenceIn(refusal.message, next);
@@ -120,16 +147,16 @@ export async function redeclareQueue(connection: Connection, spec: QueueSpec): P
   if (first === undefined) return;
   if (differences.size === 0) throw first;
   const told = [...differences.values()].map((difference) => describeDifference(difference));
-  throw new Failure('refused', `the queue "${spec.name}" exists with other arguments: ${told.join('; ')}`, {
+  const loses = spec.kind === 'queue' ? 'its messages' : 'its bindings';
+  throw new Failure('refused', `the ${spec.kind} "${spec.name}" exists with other arguments: ${told.join('; ')}`, {
     code: PRECONDITION_FAILED,
-    hint: 'use the same arguments, or another name; the arguments of a queue cannot be changed: "rmq queue delete" removes it with its messages',
+    hint: `use the same arguments, or another name; they cannot be changed: "rmq ${spec.kind} delete" removes it with ${loses}`,
   });
 }
 
-async function refusalOf(connection: Connection, { name, durable, exclusive, autoDelete, arguments: args }: QueueSpec): Promise<Failure | undefined> {
-  const options = { durable, exclusive: exclusive === true, autoDelete: autoDelete === true, arguments: encodable(args) };
+async function refusalOf(declared: Promise<unknown>): Promise<Failure | undefined> {
   try {
-    await onOwnChannel(connection, (channel) => channel.assertQueue(name, options));
+    await declared;
     return undefined;
   } catch (error) {
     if (error instanceof Failure && error.code === PRECONDITION_FAILED) return error;
@@ -137,24 +164,21 @@ async function refusalOf(connection: Connection, { name, durable, exclusive, aut
   }
 }
 
-const FLAGS: Readonly<Record<string, 'durable' | 'exclusive' | 'autoDelete'>> = { durable: 'durable', exclusive: 'exclusive', auto_delete: 'autoDelete' };
-
-function differenceIn(text: string, spec: QueueSpec): Difference | undefined {
-  const [, name = '', current = ''] = /inequivalent arg '(.*?)' for queue .*? but current is (.*) \(406\)$/s.exec(text) ?? [];
-  const flag = FLAGS[name];
-  if (flag !== undefined) return { argument: name, theirs: shownValue(current) === 'true', ours: spec[flag] === true };
-  const ours = spec.arguments[name] ?? null;
+function differenceIn(text: string, { properties, arguments: args }: Wanted): Difference | undefined {
+  const [, name = '', current = ''] = /inequivalent arg '(.*?)' for (?:queue|exchange) .*? but current is (.*) \(406\)$/s.exec(text) ?? [];
   if (name === '') return undefined;
   const theirs = shownValue(current);
+  const property = properties[name];
+  if (property !== undefined) return { argument: name, theirs: typeof property === 'boolean' ? theirs === 'true' : (theirs ?? null), ours: property };
+  const ours = args[name] ?? null;
   if (theirs === undefined && current !== 'none') return undefined;
   // Of some arguments the broker shows the digits and not the type.
   const isNumber = typeof theirs === 'string' && /^\d+$/.test(theirs) && typeof ours !== 'string';
   return { argument: name, theirs: isNumber ? Number(theirs) : (theirs ?? null), ours };
 }
 
-function withTheirs(spec: QueueSpec, { argument, theirs }: Difference): QueueSpec {
-  const flag = FLAGS[argument];
-  if (flag !== undefined) return { ...spec, [flag]: theirs };
+function withTheirs(spec: Wanted, { argument, theirs }: Difference): Wanted {
+  if (argument in spec.properties) return { ...spec, properties: { ...spec.properties, [argument]: theirs } };
   const { [argument]: _, ...others } = spec.arguments;
   return { ...spec, arguments: theirs === null ? others : { ...others, [argument]: theirs } };
 }

@@ -23,8 +23,9 @@ export const purgeCommand = defineCommand({
   },
   extras: { ...selectExtras, ...managementExtras },
   load: async () => {
-    const [{ depthOf, isSelective, PurgeConfig, purge }, { expressionOf, filterShape }, { strandedFailure }, { withSession }] = await Promise.all([
+    const [{ isSelective, PurgeConfig, purge }, { depthOf }, { expressionOf, filterShape }, { strandedFailure }, { withSession }] = await Promise.all([
       import('../../patterns/dlx/bundle/purge.ts'),
+      import('../../patterns/queue/purge.ts'),
       import('../../patterns/dlx/filter/filter.ts'),
       import('../../patterns/look/options.ts'),
       import('../../patterns/connection.ts'),

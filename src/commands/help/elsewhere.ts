@@ -27,7 +27,7 @@ const CALLED: readonly (readonly [hint: string, ...names: readonly string[]])[] 
     'statq',
   ],
   ['rmq queue declare QUEUE declares a queue', 'create', 'amqp-declare-queue', 'declare_queue', 'declare-queue'],
-  ['rmq queue declare QUEUE --bind EXCHANGE:KEY binds a queue', 'bind'],
+  ['rmq queue bind QUEUE EXCHANGE KEY binds a queue; rmq exchange bind EXCHANGE SOURCE KEY an exchange', 'bind', 'declare_binding'],
   [
     'rmq queue delete QUEUE deletes a queue; rmq exchange delete EXCHANGE an exchange',
     'remove',
@@ -37,7 +37,7 @@ const CALLED: readonly (readonly [hint: string, ...names: readonly string[]])[] 
     'delete_queue',
     'delete-queue',
   ],
-  ['rmq dlx purge QUEUE removes the messages of any queue', 'purge', 'purge_queue', 'purge-queue', 'clear', 'empty'],
+  ['rmq queue purge QUEUE removes the messages of a queue; rmq dlx purge QUEUE some of them', 'purge', 'purge_queue', 'purge-queue', 'clear', 'empty'],
   ['rmq dlx replay QUEUE sends dead letters back; rmq dlx move FROM TO takes messages to another queue', 'redrive', 'shovel', 'requeue', 'retry'],
   ['rmq rpc call QUEUE BODY sends a request; rmq rpc serve QUEUE -- CMD answers', 'req', 'request', 'reply', 'respond'],
   ['rmq help other-tools tells what their commands are here', 'rabbitmqadmin', 'rabbitmqctl', 'rabtap', 'nats', 'plumber', 'kcat'],

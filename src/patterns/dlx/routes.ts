@@ -1,22 +1,18 @@
-import type { BindingFacts, ExchangeFacts, Policy } from '../../management/facts.ts';
+import type { ExchangeFacts, Policy } from '../../management/facts.ts';
 import { matchTopic } from '../../model/topic-match.ts';
+import type { Binding } from '../../model/topology.ts';
 
 /** What decides where a message goes. */
 export interface Routes {
   readonly queues: ReadonlySet<string>;
   readonly exchanges: ReadonlyMap<string, ExchangeFacts>;
-  readonly bindings: ReadonlyMap<string, readonly BindingFacts[]>;
+  readonly bindings: ReadonlyMap<string, readonly Binding[]>;
   readonly policies: ReadonlyMap<string, Policy>;
 }
 
 /** Indexes what the management API tells by name. */
-export function routesOf(
-  queues: readonly string[],
-  exchanges: readonly ExchangeFacts[],
-  bindings: readonly BindingFacts[],
-  policies: readonly Policy[],
-): Routes {
-  const bySource = new Map<string, BindingFacts[]>();
+export function routesOf(queues: readonly string[], exchanges: readonly ExchangeFacts[], bindings: readonly Binding[], policies: readonly Policy[]): Routes {
+  const bySource = new Map<string, Binding[]>();
   for (const binding of bindings) bySource.set(binding.source, [...(bySource.get(binding.source) ?? []), binding]);
   return {
     queues: new Set(queues),
@@ -59,7 +55,7 @@ function follow(routes: Routes, exchange: string, key: string | undefined, found
 /** Exchanges that route by the key only. */
 const SURE: ReadonlySet<string> = new Set(['direct', 'topic', 'fanout']);
 
-function matches(type: string, binding: BindingFacts, key: string | undefined): boolean {
+function matches(type: string, binding: Binding, key: string | undefined): boolean {
   if (key === undefined) return true;
   if (type === 'direct') return binding.key === key;
   return type === 'topic' ? matchTopic(binding.key, key) : true;

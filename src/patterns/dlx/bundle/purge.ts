@@ -1,12 +1,10 @@
 import * as z from 'zod/mini';
 import type { Session } from '../../../amqp/connection/session.ts';
-import { purgeQueue } from '../../../amqp/topology/declare.ts';
-import { queueType, readyCount } from '../../../amqp/topology/queue-facts.ts';
 import type { Selection } from '../../../model/dead-letter/selection.ts';
-import { Failure } from '../../../model/failure.ts';
 import type { AskManagement, ReadSummary } from '../../look/options.ts';
 import { readThrough } from '../../look/read.ts';
 import { queueName } from '../../names.ts';
+import { purgeQueue } from '../../queue/purge.ts';
 import { filtering, filterRules, filterShape, isFiltered } from '../filter/filter.ts';
 import { FILE_SIZE } from './export.ts';
 import { type Manifest, openBundle } from './writer.ts';
@@ -30,26 +28,6 @@ export interface Purged extends Pick<ReadSummary, 'copiedBack' | 'stranded'> {
   readonly purged: number;
   /** What was exported first. */
   readonly manifest: Manifest | undefined;
-}
-
-/**
- * How many messages are in the queue now.
- *
- * @throws Failure `missing`, and `refused` for a stream: its messages cannot be removed
- */
-export async function depthOf(session: Session, queue: string): Promise<number> {
-  const link = session.open('control');
-  try {
-    const connection = await link.connect(session.signal);
-    const depth = await readyCount(connection, queue);
-    if ((await queueType(connection, queue)) === 'stream')
-      throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be removed`, {
-        hint: 'its retention drops them: x-max-age, x-max-length-bytes',
-      });
-    return depth;
-  } finally {
-    await link.close();
-  }
 }
 
 /** True when a purge has to look at the messages. */

@@ -1,6 +1,7 @@
 import type { ManagementApi } from '../../../management/api.ts';
-import type { BindingFacts, ExchangeFacts, Policy } from '../../../management/facts.ts';
+import type { ExchangeFacts, Policy } from '../../../management/facts.ts';
 import { Failure } from '../../../model/failure.ts';
+import type { Binding } from '../../../model/topology.ts';
 import type { Routes } from '../routes.ts';
 
 /** The most exchanges that one run asks about: forged origins may name any number. */
@@ -10,7 +11,7 @@ const MOST_EXCHANGES = 100;
 export class RouteBook {
   readonly #api: ManagementApi;
   readonly #exchanges = new Map<string, ExchangeFacts>();
-  readonly #bindings = new Map<string, readonly BindingFacts[]>();
+  readonly #bindings = new Map<string, readonly Binding[]>();
   readonly #asked = new Set<string>();
   #policies: ReadonlyMap<string, Policy> | undefined;
 

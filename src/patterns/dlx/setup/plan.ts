@@ -3,13 +3,13 @@ import type { Connection } from '../../../amqp/connection/connection.ts';
 import { exchangeExists } from '../../../amqp/topology/ensure.ts';
 import { describeQueue } from '../../../amqp/topology/queue-facts.ts';
 import type { ManagementApi } from '../../../management/api.ts';
-import type { BindingFacts, ExchangeFacts, QueueFacts } from '../../../management/facts.ts';
+import type { ExchangeFacts, QueueFacts } from '../../../management/facts.ts';
 import { highest, policiesFor } from '../../../management/policies.ts';
 import { type Difference, describeDifference } from '../../../model/difference.ts';
 import { Failure } from '../../../model/failure.ts';
 import type { FieldTable, FieldValue } from '../../../model/message/message.ts';
 import { option } from '../../../model/option.ts';
-import type { BindingSpec, ExchangeSpec, QueueSpec } from '../../../model/topology.ts';
+import type { Binding, BindingSpec, ExchangeSpec, QueueSpec } from '../../../model/topology.ts';
 import type { DeadLetterSetup } from './topology.ts';
 
 /**
@@ -186,7 +186,7 @@ function unfit({ durable, autoDelete, policyLength, arguments: args }: QueueStat
   ];
 }
 
-function planBinding({ exchange, queue, key, arguments: args }: BindingSpec, seen: readonly BindingFacts[] | undefined): PlanStep {
+function planBinding({ exchange, queue, key, arguments: args }: BindingSpec, seen: readonly Binding[] | undefined): PlanStep {
   const name = `${exchange} → ${queue}${key === '' ? '' : ` (${key})`}`;
   const same = seen?.some(
     (one) =>

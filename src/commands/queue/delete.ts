@@ -1,68 +1,8 @@
-import { formatCount, formatNumber } from '../model/quantity.ts';
-import { destructive } from './asking.ts';
-import { defineCommand } from './command.ts';
-import { argument, choice, fields, texts, toggle } from './flags/flag.ts';
-import { managementExtras, managementPlace } from './flags/globals.ts';
-
-export const declareQueueCommand = defineCommand({
-  path: ['queue', 'declare'],
-  summary: 'declare a durable queue, and bind it',
-  examples: [
-    ['rmq queue declare orders --queue-type quorum', 'a replicated queue'],
-    ['rmq queue declare jobs --argument x-max-length:=1000 --argument x-overflow=reject-publish', 'one that refuses messages when it is full'],
-    ['rmq queue declare audit --bind "amq.topic:order.#"', 'one that gets matching messages'],
-  ],
-  inputs: {
-    queue: argument('the queue'),
-    queueType: choice(['classic', 'quorum', 'stream'], 'type of the queue'),
-    argument: fields('queue argument; K:=JSON for numbers and booleans'),
-    bind: texts('bind it to EXCHANGE, with KEY', { value: 'EXCHANGE[:KEY]' }),
-  },
-  load: async () => {
-    const [{ DeclareQueueConfig, declareQueue }, { withSession }] = await Promise.all([
-      import('../patterns/queue/declare.ts'),
-      import('../patterns/connection.ts'),
-    ]);
-    return {
-      config: DeclareQueueConfig,
-      run: async (config, { connection, emit, signal, results }) => {
-        await withSession(connection, (session) => declareQueue(session, config), emit, signal);
-        await results.report(
-          { queue: config.queue, type: config.queueType, bindings: config.bind.length },
-          `queue "${config.queue}" (${config.queueType}) exists`,
-        );
-      },
-    };
-  },
-});
-
-export const queueStatusCommand = defineCommand({
-  path: ['queue', 'status'],
-  summary: 'show the messages, consumers and type of a queue; unacknowledged messages need the management API (else ?)',
-  examples: [
-    ['rmq queue status orders', 'exit 66 when it does not exist'],
-    ['rmq queue status orders --json | jq .messages', 'the ready messages, for a script'],
-  ],
-  inputs: { queue: argument('the queue') },
-  extras: managementExtras,
-  load: async () => {
-    const [{ QueueStatusConfig, queueStatus, statusText }, { heldBy }, { managementFinder }, { withSession }] = await Promise.all([
-      import('../patterns/queue/status.ts'),
-      import('../patterns/queue/unacknowledged.ts'),
-      import('../patterns/management.ts'),
-      import('../patterns/connection.ts'),
-    ]);
-    return {
-      config: QueueStatusConfig,
-      run: async (config, context, { managementUrl }) => {
-        const { connection, emit, signal, results } = context;
-        const askHeld = heldBy(managementFinder(connection, managementPlace(managementUrl, context), emit, signal));
-        const status = await withSession(connection, (session) => queueStatus(session, config, askHeld), emit, signal);
-        await results.report(status, statusText(status));
-      },
-    };
-  },
-});
+import { formatCount, formatNumber } from '../../model/quantity.ts';
+import { destructive } from '../asking.ts';
+import { defineCommand } from '../command.ts';
+import { argument, toggle } from '../flags/flag.ts';
+import { managementExtras, managementPlace } from '../flags/globals.ts';
 
 export const deleteQueueCommand = defineCommand({
   path: ['queue', 'delete'],
@@ -80,11 +20,11 @@ export const deleteQueueCommand = defineCommand({
   extras: { retries: toggle('its retry queues (QUEUE.retry.…) as well, with their messages'), ...managementExtras },
   load: async () => {
     const [deletion, { queueNames }, { heldBy }, { managementFinder }, { withSession }] = await Promise.all([
-      import('../patterns/queue/delete.ts'),
-      import('../patterns/retry-queues.ts'),
-      import('../patterns/queue/unacknowledged.ts'),
-      import('../patterns/management.ts'),
-      import('../patterns/connection.ts'),
+      import('../../patterns/queue/delete.ts'),
+      import('../../patterns/retry-queues.ts'),
+      import('../../patterns/queue/unacknowledged.ts'),
+      import('../../patterns/management.ts'),
+      import('../../patterns/connection.ts'),
     ]);
     const { checkConditions, checkWaiting, countedIn, DeleteQueueConfig, holdingsOf, quotedQueues, removeQueue, waitingIn } = deletion;
     return {

@@ -1,0 +1,31 @@
+import { defineCommand } from '../command.ts';
+import { argument } from '../flags/flag.ts';
+import { managementExtras, managementPlace } from '../flags/globals.ts';
+
+export const queueStatusCommand = defineCommand({
+  path: ['queue', 'status'],
+  summary: 'show the messages, consumers and type of a queue; unacknowledged messages need the management API (else ?)',
+  examples: [
+    ['rmq queue status orders', 'exit 66 when it does not exist'],
+    ['rmq queue status orders --json | jq .messages', 'the ready messages, for a script'],
+  ],
+  inputs: { queue: argument('the queue') },
+  extras: managementExtras,
+  load: async () => {
+    const [{ QueueStatusConfig, queueStatus, statusText }, { heldBy }, { managementFinder }, { withSession }] = await Promise.all([
+      import('../../patterns/queue/status.ts'),
+      import('../../patterns/queue/unacknowledged.ts'),
+      import('../../patterns/management.ts'),
+      import('../../patterns/connection.ts'),
+    ]);
+    return {
+      config: QueueStatusConfig,
+      run: async (config, context, { managementUrl }) => {
+        const { connection, emit, signal, results } = context;
+        const askHeld = heldBy(managementFinder(connection, managementPlace(managementUrl, context), emit, signal));
+        const status = await withSession(connection, (session) => queueStatus(session, config, askHeld), emit, signal);
+        await results.report(status, statusText(status));
+      },
+    };
+  },
+});
