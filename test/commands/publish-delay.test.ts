@@ -96,3 +96,25 @@ test('what would not come out right is refused before anything is sent', async (
     assert.match(stderr, what);
   }
 });
+
+test('a dead letter that was published with a delay goes back to its queue or exchange, not into the delay again', async (t) => {
+  const { channel, queue, exchange, depth } = await peer(t);
+  const [events, dlx, dead] = [await exchange('topic'), await exchange('fanout'), await queue()];
+  await channel.bindQueue(dead, dlx, '');
+  const work = await queue({ arguments: { 'x-dead-letter-exchange': dlx } });
+  await channel.bindQueue(work, events, '#');
+  const waiting = [delayOf(t, work, 200), delayOf(t, events, 200)];
+  published(await rmq(['publish', '-q', work, '--delay', '200ms', 'one']));
+  published(await rmq(['publish', '-e', events, '-r', 'key', '--delay', '200ms', 'two']));
+  for (let rejected = 0; rejected < 2; ) {
+    const message = await channel.get(work);
+    if (message === false) continue;
+    channel.nack(message, false, false);
+    rejected++;
+  }
+  while ((await depth(dead)) < 2);
+  // A dead letter does not need them any more.
+  for (const name of waiting) await channel.deleteQueue(name);
+  published(await rmq(['dlx', 'replay', dead, '-y']));
+  assert.deepEqual([await depth(work), await depth(dead)], [2, 0]);
+});

@@ -25,7 +25,7 @@ export interface Death {
 export interface DeathHistory {
   /** The newest first. */
   readonly deaths: readonly Death[];
-  /** The first death, in the queue that the message was published to. Undefined without any. */
+  /** The first death, in the queue that the message was published to, with a delay or without. Undefined without any. */
   readonly first: Death | undefined;
   /** The number of entries that no broker writes: any publisher can set such headers. */
   readonly malformed: number;
@@ -48,8 +48,15 @@ export function deathHistory(given?: FieldTable): DeathHistory {
     .filter((death) => death !== undefined);
   const [queue, reason] = [headers['x-first-death-queue'], headers['x-first-death-reason']];
   // A message that dies again moves its entry to the front: the last entry need not be the first death.
-  const first = deaths.find((death) => death.queue === queue && death.reason === reason) ?? deaths.at(-1);
+  const oldest = deaths.find((death) => death.queue === queue && death.reason === reason) ?? deaths.at(-1);
+  // A wait that its publisher asked for is no failure: the first death is that behind it.
+  const first = oldest === undefined || !isDelay(oldest) ? oldest : (deaths.findLast((death) => !isDelay(death)) ?? oldest);
   return { deaths, first, malformed: entries.length - deaths.length };
+}
+
+/** The end of a message's wait in the queue of a publisher's `delay`. */
+function isDelay({ queue, reason }: Death): boolean {
+  return reason === 'expired' && /\.delay\.\d+$/.test(queue);
 }
 
 function readDeath(entry: FieldValue): Death | undefined {
