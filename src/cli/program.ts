@@ -161,7 +161,6 @@ function decode(name: string, input: Flag<unknown> | Argument<unknown>, occurren
   try {
     return input.decode(occurrences);
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    throw new Failure(error.kind, `${name}: ${error.message}`, { ...(error.hint !== undefined && { hint: error.hint }) });
+    throw error instanceof Failure ? error.saying(`${name}: ${error.message}`) : error;
   }
 }

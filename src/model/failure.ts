@@ -40,13 +40,13 @@ export type FailureKind =
 
 export interface FailureDetail {
   /** What to do next. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** The AMQP reply code, when the broker gave one. */
-  readonly code?: number;
+  readonly code?: number | undefined;
   /** True when the same attempt may succeed later: a reconnect loop goes on. */
   readonly transient?: boolean;
   /** The exit code of the program that failed; the run exits with it. */
-  readonly exitCode?: number;
+  readonly exitCode?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -70,6 +70,11 @@ export class Failure extends Error {
     this.transient = detail.transient ?? false;
     this.exitCode = detail.exitCode;
   }
+
+  /** The same failure in other words: its hint and its exit code stay, and it is the cause. */
+  saying(message: string, kind: FailureKind = this.kind): Failure {
+    return new Failure(kind, message, { hint: this.hint, exitCode: this.exitCode, cause: this });
+  }
 }
 
 /** For `catch`: adds the advice to a failure of kind `missing`; rethrows any other error. */
@@ -77,7 +82,7 @@ export function hintWhereMissing(hint: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof Failure && error.kind === 'missing')) throw error;
     const { kind, message, code, cause } = error;
-    throw new Failure(kind, message, { hint, cause, ...(code !== undefined && { code }) });
+    throw new Failure(kind, message, { hint, cause, code });
   };
 }
 

@@ -242,6 +242,6 @@ function parseJson(name: string, json: string): FieldValue {
   try {
     return parseTable({ [name]: value })[name] ?? null;
   } catch (error) {
-    throw error instanceof Failure ? new Failure('usage', error.message, { ...(error.hint !== undefined && { hint: error.hint }) }) : error;
+    throw error instanceof Failure ? error.saying(error.message, 'usage') : error;
   }
 }

@@ -127,14 +127,14 @@ export function transferFailure({ moved, unknown, stayed }: TransferCounts, refu
   const told = refusal === undefined ? '' : `; the first one that the broker did not accept: ${refusal.message}`;
   const message = `${formatCount(all, 'message')} that ${all === 1 ? 'was' : 'were'} chosen ${all === 1 ? 'is' : 'are'} still there: ${describeStayed(stayed).join(', ')}${told}`;
   const hint = HINTS[reason]?.() ?? refusal?.hint;
-  const detail = { ...(hint !== undefined && { hint }), ...(refusal !== undefined && { cause: refusal }) };
+  const detail = { hint, cause: refusal };
   if (reasons.length > 1 || (moved > 0 && reason !== 'unroutable')) return new Failure('partial', message, detail);
   return new Failure((reason === 'refused' ? refusal?.kind : KINDS[reason]) ?? 'partial', message, detail);
 }
 
 function inDoubt(unknown: number, refusal: Failure | undefined): Failure {
   const what = `${formatCount(unknown, 'message')} may have arrived, and ${unknown === 1 ? 'is' : 'are'} still here as well`;
-  return new Failure('partial', refusal === undefined ? what : `${what}: ${refusal.message}`, { ...(refusal !== undefined && { cause: refusal }) });
+  return new Failure('partial', refusal === undefined ? what : `${what}: ${refusal.message}`, { cause: refusal });
 }
 
 function reasonsOf(stayed: TransferCounts['stayed']): (readonly [StayReason, number])[] {

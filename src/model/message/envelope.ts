@@ -18,7 +18,7 @@ const BODY_KEYS = ['body', 'bodyBase64', 'bodyJson'] as const;
 /** Information only: `death` is what `dlx inspect` read from the headers; `call` and `error` belong to a reply. */
 const KEYS = ['queue', 'exchange', 'routingKey', 'redelivered', 'properties', 'types', ...BODY_KEYS, 'death', 'call', 'error'] as const;
 
-const wrong = (what: string, hint?: string): Failure => new Failure('data', what, hint === undefined ? {} : { hint });
+const wrong = (what: string, hint?: string): Failure => new Failure('data', what, { hint });
 
 /**
  * One line of JSON, without the newline, from which {@link parseEnvelope} reads the same message. `jsonBody` asks for

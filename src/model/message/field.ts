@@ -32,7 +32,7 @@ interface Place {
 }
 
 const describe = ({ pointer }: Place): string => (pointer === '' ? 'headers' : `header ${pointer.slice(1)}`);
-const wrong = (place: Place, what: string, hint?: string): Failure => new Failure('data', `${describe(place)} ${what}`, hint === undefined ? {} : { hint });
+const wrong = (place: Place, what: string, hint?: string): Failure => new Failure('data', `${describe(place)} ${what}`, { hint });
 const below = ({ pointer, depth }: Place, key: string | number): Place => ({ pointer: `${pointer}/${escapePointer(key)}`, depth: depth + 1 });
 
 /** A key as a step of a JSON pointer (RFC 6901). */

@@ -24,7 +24,7 @@ const PROPERTIES = {
 
 /** The properties in the order in which AMQP lays them out. */
 export const PROPERTY_NAMES = Object.keys(PROPERTIES) as readonly (keyof Properties)[];
-const wrong = (what: string, hint?: string): Failure => new Failure('data', what, hint === undefined ? {} : { hint });
+const wrong = (what: string, hint?: string): Failure => new Failure('data', what, { hint });
 
 /** Refuses an unknown name, and suggests the nearest known one. */
 export function checkName(name: string, names: readonly string[], what: string): void {

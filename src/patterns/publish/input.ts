@@ -129,7 +129,7 @@ export function checkNoLoop(sources: readonly Source[], returned: string): void 
 /** Refuses options that contradict each other. */
 export function checkSource({ body, lines, envelopes, keepBrokerHeaders, count, chomp }: SourceConfig, files: readonly string[]): void {
   const refuse = (what: string, hint?: string): never => {
-    throw new Failure('usage', what, hint === undefined ? {} : { hint });
+    throw new Failure('usage', what, { hint });
   };
   if (body !== undefined && files.length > 0) refuse(`${option('body')} and ${option('file')} exclude each other`);
   if (keepBrokerHeaders && !envelopes) refuse(`${option('keepBrokerHeaders')} is for ${option('envelopes')}: other input has no headers`);
@@ -192,8 +192,7 @@ async function* readMany(sources: readonly Source[], envelopes: boolean, most: n
             drafts.push({ ...parseEnvelope(body.toString('utf8')), line, file });
           } catch (error) {
             if (!(error instanceof Failure)) throw error;
-            const hint = error.hint === undefined ? {} : { hint: error.hint };
-            drafts.push(new Failure(error.kind, `${placeOf({ file, line })}: ${error.message}`, { cause: error, ...hint }));
+            drafts.push(error.saying(`${placeOf({ file, line })}: ${error.message}`));
           }
         }
       }

@@ -249,15 +249,11 @@ class Line {
 }
 
 function notSent(why: Failure): Failure {
-  const { kind, message, hint } = why;
-  return new Failure(kind === 'unavailable' ? 'later' : kind, `${message}; the message was not sent`, { cause: why, ...(hint !== undefined && { hint }) });
+  return why.saying(`${why.message}; the message was not sent`, why.kind === 'unavailable' ? 'later' : why.kind);
 }
 
 function unknownFailure(why: Failure): Failure {
-  return new Failure('unavailable', `${why.message}; the broker may or may not have the message`, {
-    cause: why,
-    ...(why.hint !== undefined && { hint: why.hint }),
-  });
+  return why.saying(`${why.message}; the broker may or may not have the message`, 'unavailable');
 }
 
 function failureOf(outcome: Outcome, { exchange, routingKey }: Message): Failure | undefined {

@@ -254,20 +254,10 @@ function judge(counts: PublishCounts, { refused, broken }: Unsent, failure: unkn
     );
   const [first] = refused;
   if (first !== undefined)
-    reasons.push(
-      refused.length === 1
-        ? first
-        : new Failure(first.kind, `${formatCount(refused.length, 'message')} refused; the first one: ${first.message}`, {
-            cause: first,
-            ...(first.hint !== undefined && { hint: first.hint }),
-          }),
-    );
+    reasons.push(refused.length === 1 ? first : first.saying(`${formatCount(refused.length, 'message')} refused; the first one: ${first.message}`));
   if (broken.first !== undefined) {
-    const { kind, message, hint } = broken.first;
-    const options = { cause: broken.first, ...(hint !== undefined && { hint }) };
-    reasons.push(
-      broken.count === 1 ? broken.first : new Failure(kind, `${formatCount(broken.count, 'line')} could not be sent; the first one: ${message}`, options),
-    );
+    const text = `${formatCount(broken.count, 'line')} could not be sent; the first one: ${broken.first.message}`;
+    reasons.push(broken.count === 1 ? broken.first : broken.first.saying(text));
   }
   if (reasons.length <= 1) return reasons[0];
   return new Failure('partial', reasons.map(({ message }) => message).join('\n'));

@@ -183,12 +183,7 @@ class Calls {
   #withRest(failure: unknown): unknown {
     if (this.#single || this.#ended || !(failure instanceof Failure) || failure.kind === 'data') return failure;
     const next = this.#line === undefined ? `call ${this.#counts.calls + 1}` : `line ${this.#line + 1}`;
-    const { kind, message, hint, exitCode, cause } = failure;
-    return new Failure(kind, `${message}\nfrom ${next} on nothing was sent, and nothing printed`, {
-      cause,
-      ...(hint !== undefined && { hint }),
-      ...(exitCode !== undefined && { exitCode }),
-    });
+    return failure.saying(`${failure.message}\nfrom ${next} on nothing was sent, and nothing printed`);
   }
 
   /** The failure of the run: of one kind when all failures are of that kind, else `partial`. */
@@ -198,8 +193,7 @@ class Calls {
     if (only === undefined || this.#single || only.first === this.#requester.failure) return only?.first;
     const told = kinds.map(({ first, count }) => `${formatCount(count, 'call')} failed; the first one: ${first.message}`);
     if (kinds.length > 1) return new Failure('partial', told.join('\n'));
-    const { kind, exitCode, hint } = only.first;
-    return new Failure(kind, told.join('\n'), { ...(exitCode !== undefined && { exitCode }), ...(hint !== undefined && { hint }) });
+    return only.first.saying(told.join('\n'));
   }
 }
 

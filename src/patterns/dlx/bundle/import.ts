@@ -105,7 +105,7 @@ async function* messagesOf(
           messages.push(message);
         } catch (error) {
           if (!(error instanceof Failure)) throw error;
-          messages.push(new Failure(error.kind, `${name}, line ${line}: ${error.message}`, { cause: error }));
+          messages.push(error.saying(`${name}, line ${line}: ${error.message}`));
         }
       }
       yield messages;
