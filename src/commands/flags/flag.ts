@@ -50,143 +50,76 @@ type ArgumentExtra = Partial<Pick<Argument<never>, 'optional' | 'completes'>>;
 
 const last = (texts: readonly string[]): string => texts[texts.length - 1] ?? '';
 
+/** A flag that takes one value. */
+function valued<T>(value: string, decode: (text: string) => T, show?: Flag<T>['show']): (help: string, extra?: FlagExtra) => Flag<T> {
+  return (help, extra) => ({ kind: 'flag', help, value, ...extra, decode: (all) => decode(last(all)), ...(show && { show }) });
+}
+
 /** A flag that takes text unchanged. */
-export const text = (help: string, extra: FlagExtra = {}): Flag<string> => ({ kind: 'flag', help, value: 'TEXT', ...extra, decode: last });
+export const text = valued('TEXT', (given) => given);
 
 /** A flag that may be repeated, each occurrence one text. */
-export const texts = (help: string, extra: FlagExtra = {}): Flag<string[]> => ({
-  kind: 'flag',
-  help,
-  value: 'TEXT',
-  repeatable: true,
-  ...extra,
-  decode: (all) => [...all],
-});
+export const texts = (help: string, extra?: FlagExtra): Flag<string[]> => ({ ...text(help, extra), repeatable: true, decode: (all) => [...all] });
 
 /** A flag that takes a file's path. */
-export const path = (help: string, extra: FlagExtra = {}): Flag<string> => text(help, { value: 'PATH', completes: 'file', ...extra });
+export const path = (help: string, extra?: FlagExtra): Flag<string> => text(help, { value: 'PATH', completes: 'file', ...extra });
 
 /** A flag that takes a file's path, and may be repeated. */
-export const paths = (help: string, extra: FlagExtra = {}): Flag<string[]> => texts(help, { value: 'PATH', completes: 'file', ...extra });
+export const paths = (help: string, extra?: FlagExtra): Flag<string[]> => texts(help, { value: 'PATH', completes: 'file', ...extra });
 
 /** A flag that takes a whole number; the config limits it. */
-export const integer = (help: string, extra: FlagExtra = {}): Flag<number> => ({
-  kind: 'flag',
-  help,
-  value: 'N',
-  ...extra,
-  decode: (all) => parseInteger(last(all)),
-});
+export const integer = valued('N', parseInteger);
 
 /** A flag that takes a number, fractions too. */
-export const decimal = (help: string, extra: FlagExtra = {}): Flag<number> => ({
-  kind: 'flag',
-  help,
-  value: 'N',
-  ...extra,
-  decode: (all) => parseDecimal(last(all)),
-});
+export const decimal = valued('N', parseDecimal);
 
 /** A flag that takes a duration, as milliseconds. */
-export const duration = (help: string, extra: FlagExtra = {}): Flag<number> => ({
-  kind: 'flag',
-  help,
-  value: 'DURATION',
-  ...extra,
-  decode: (all) => parseDuration(last(all)),
-  show: typedDuration,
-});
+export const duration = valued('DURATION', parseDuration, typedDuration);
 
 /** A flag that takes a shortest and a longest pause, such as `1s..1m`, as milliseconds. */
-export const pauseRange = (help: string): Flag<{ from: number; to: number }> => ({
-  kind: 'flag',
-  help,
-  value: 'FROM..TO',
-  decode: (all) => {
-    const [from = '', to = from, ...more] = last(all).split('..');
-    if (more.length > 0) throw new Failure('usage', `expected a range such as 1s..1m, got "${last(all)}"`);
-    return { from: parseDuration(from), to: parseDuration(to) };
-  },
-  show: (value) =>
-    Object.values(value as object)
-      .map(typedDuration)
-      .join('..'),
+export const pauseRange = valued('FROM..TO', parseRange, (value) => {
+  const { from, to } = value as { readonly from: number; readonly to: number };
+  return `${typedDuration(from)}..${typedDuration(to)}`;
 });
 
 /** A flag that takes a size, as bytes. */
-export const size = (help: string, extra: FlagExtra = {}): Flag<number> => ({
-  kind: 'flag',
-  help,
-  value: 'SIZE',
-  ...extra,
-  decode: (all) => parseSize(last(all)),
-  show: typedSize,
-});
+export const size = valued('SIZE', parseSize, typedSize);
 
 /** A flag that takes one of a few words. */
-export const choice = <const C extends string>(choices: readonly C[], help: string, extra: FlagExtra = {}): Flag<C> => ({
-  kind: 'flag',
-  help,
-  value: choices.join('|'),
-  choices,
-  ...extra,
-  decode: (all) => {
-    const given = last(all);
+export const choice = <const C extends string>(choices: readonly C[], help: string, extra?: FlagExtra): Flag<C> => {
+  const decode = (given: string): C => {
     const found = choices.find((one) => one === given);
     if (found === undefined) throw new Failure('usage', `expected one of ${choices.join(', ')}, got "${given}"`);
     return found;
-  },
-});
+  };
+  return { ...valued(choices.join('|'), decode)(help, extra), choices };
+};
+
+type SwitchExtra = Omit<FlagExtra, 'value' | 'completes' | 'twice'>;
 
 /** A flag without a value that turns something on. */
-export const toggle = (help: string, extra: Omit<FlagExtra, 'value' | 'completes' | 'twice'> = {}): Flag<boolean> => ({
-  kind: 'flag',
-  help,
-  ...extra,
-  decode: () => true,
-});
+export const toggle = (help: string, extra?: SwitchExtra): Flag<boolean> => ({ kind: 'flag', help, ...extra, decode: () => true });
 
 /** A flag without a value, spelled `--no-…`, that turns something off. The config key names the thing that is on. */
-export const off = (help: string, extra: Omit<FlagExtra, 'value' | 'completes' | 'twice'> = {}): Flag<boolean> => ({
-  kind: 'flag',
-  help,
-  negated: true,
-  ...extra,
-  decode: () => false,
-});
+export const off = (help: string, extra?: SwitchExtra): Flag<boolean> => ({ kind: 'flag', help, negated: true, ...extra, decode: () => false });
 
 /** Repeatable `K=V` (text) and `K:=JSON` (typed) pairs, as a field table; a later pair replaces an earlier one. */
-export const fields = (help: string, extra: FlagExtra = {}): Flag<FieldTable> => ({
-  kind: 'flag',
-  help,
-  value: 'K=V',
-  repeatable: true,
-  ...extra,
-  decode: parseFields,
-});
+export const fields = (help: string, extra?: FlagExtra): Flag<FieldTable> => ({ ...texts(help, { value: 'K=V', ...extra }), decode: parseFields });
 
 /** A required (or optional) positional argument. */
 export const argument = (help: string, extra: ArgumentExtra = {}): Argument<string> => ({ kind: 'argument', help, ...extra, decode: last });
 
 /** The rest of the command line, such as a command behind `--`. */
-export const rest = (help: string, extra: ArgumentExtra = {}): Argument<string[]> => ({
-  kind: 'argument',
-  help,
-  rest: true,
-  ...extra,
-  decode: (all) => [...all],
-});
+export const rest = (help: string, extra?: ArgumentExtra): Argument<string[]> => ({ kind: 'argument', help, rest: true, ...extra, decode: (all) => [...all] });
 
 /** An optional command behind `--`. */
-export const trailing = (help: string): Argument<string[]> => ({
-  kind: 'argument',
-  help,
-  optional: true,
-  rest: true,
-  trailing: true,
-  completes: 'command',
-  decode: (all) => [...all],
-});
+export const trailing = (help: string): Argument<string[]> => ({ ...rest(help, { optional: true, completes: 'command' }), trailing: true });
+
+function parseRange(given: string): { from: number; to: number } {
+  const [from = '', to = from, ...more] = given.split('..');
+  if (more.length > 0) throw new Failure('usage', `expected a range such as 1s..1m, got "${given}"`);
+  return { from: parseDuration(from), to: parseDuration(to) };
+}
 
 function parseInteger(given: string): number {
   if (!/^[+-]?\d+$/.test(given)) throw new Failure('usage', `expected a whole number, got "${given}"`);
