@@ -8,8 +8,8 @@ import { formatEnvelope } from '../model/message/envelope.ts';
 import type { Delivery } from '../model/message/message.ts';
 import { writePrivately } from './descriptors.ts';
 import { outerEnvironment } from './environment.ts';
-import { groupOf, type Patience, type ProcessGroup } from './process-group.ts';
-import { drained, exitCodeOf, type ProgramRun, type Started, start, Tail } from './program.ts';
+import { groupOf, type ProcessGroup } from './process-group.ts';
+import { drained, exitCodeOf, type ProgramInput, type ProgramRun, type Started, start, Tail } from './program.ts';
 
 /** A program to launch, with everything that it gets. */
 export interface Launch {
@@ -22,11 +22,7 @@ export interface Launch {
   readonly signal: AbortSignal;
 }
 
-interface LauncherConfig {
-  /** Milliseconds between TERM and KILL. */
-  readonly patience?: Patience | undefined;
-  readonly emit: Emit;
-}
+type LauncherConfig = Pick<ProgramInput, 'patience' | 'emit'>;
 
 interface Running {
   readonly tail: Tail;

@@ -1,19 +1,17 @@
 import { setMaxListeners } from 'node:events';
 import { rmSync } from 'node:fs';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { onAbort } from '../model/async.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
-import type { Delivery } from '../model/message/message.ts';
 import { quote } from '../model/text.ts';
 import { type ExitTable, type Handler, isExitTable, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
 import { isPlainEnvironment, variablesOf } from './environment.ts';
-import { resolveProgram } from './find.ts';
 import { CannotLaunch, Launcher, type Parcel, withParcel } from './launcher.ts';
 import { type Patience, whenLeaving } from './process-group.ts';
-import { type ProgramRun, runProgram } from './program.ts';
+import { type ProgramInput, type ProgramRun, runProgram } from './program.ts';
 
 /** A handler with resources to release. */
 export interface Handlers {
@@ -29,7 +27,7 @@ export interface ProgramHandlerConfig {
   readonly fd3: boolean;
   readonly onExit: ExitTable;
   /** Milliseconds between TERM and KILL. */
-  readonly patience?: Patience;
+  readonly patience?: Patience | undefined;
 }
 
 /**
@@ -38,7 +36,7 @@ export interface ProgramHandlerConfig {
  * @throws Failure `usage` for wrong options
  */
 export function programHandler({ command, fd3, onExit, patience }: ProgramHandlerConfig, emit: Emit): Handlers {
-  checkProgram({ command, onExit, emit });
+  checkProgram({ command, onExit }, emit);
   const runner = new Runner({ command, fd3, patience, emit });
   let closed = false;
   const handle: Handlers['handle'] = async (delivery, { signal, attempt }) => {
@@ -63,7 +61,7 @@ export function programHandler({ command, fd3, onExit, patience }: ProgramHandle
 }
 
 /** @throws Failure `usage` */
-export function checkProgram({ command, onExit, emit }: Pick<ProgramHandlerConfig, 'command' | 'onExit'> & { readonly emit: Emit }): void {
+export function checkProgram({ command, onExit }: Pick<ProgramHandlerConfig, 'command' | 'onExit'>, emit: Emit): void {
   if (!Array.isArray(command) || command.length === 0 || !command.every((word) => typeof word === 'string')) {
     throw new Failure('usage', `command must be the program and its arguments, each as text; got ${quote(command)}`);
   }
@@ -89,19 +87,8 @@ export function cannotRun({ code, stderr }: Pick<ProgramRun, 'code' | 'stderr'>,
   });
 }
 
-interface RunnerConfig {
-  /** The program and its arguments. */
-  readonly command: readonly string[];
-  readonly fd3: boolean;
-  readonly patience: Patience | undefined;
-  readonly emit: Emit;
-}
-
-interface RunnerInput {
-  readonly delivery: Delivery;
-  readonly attempt: number;
-  readonly signal: AbortSignal;
-}
+type RunnerConfig = Omit<ProgramHandlerConfig, 'onExit'> & { readonly emit: Emit };
+type RunnerInput = Pick<ProgramInput, 'delivery' | 'attempt' | 'signal'>;
 
 /** What launchers need. */
 interface Place {
@@ -206,5 +193,24 @@ async function findPlace([program = '']: readonly string[]): Promise<Place | und
     return { path, directory, clear: () => rm(directory, options).finally(calledOff) };
   } catch {
     return undefined;
+  }
+}
+
+/** The path of a program, as the kernel would find it; undefined when none can be executed. */
+async function resolveProgram(program: string): Promise<string | undefined> {
+  if (program.includes('/')) return (await isProgram(program)) ? resolve(program) : undefined;
+  for (const directory of process.env['PATH']?.split(delimiter) ?? []) {
+    const path = resolve(directory, program);
+    if (isAbsolute(path) && (await isProgram(path))) return path;
+  }
+  return undefined;
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
   }
 }

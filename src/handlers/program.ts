@@ -60,7 +60,7 @@ export async function runProgram(input: ProgramInput): Promise<ProgramRun> {
   const { child, pipes } = await start(command, descriptors, { ...outerEnvironment(), ...variablesOf(delivery, attempt) });
   const [stdin, stdout, stderr, described] = pipes;
   const group = groupOf(child, { patience });
-  const tail = new Tail();
+  const tail = tailOf(stderr, emit);
   const collected: Buffer[] = [];
   let size = 0;
   let overflowed = false;
@@ -69,10 +69,6 @@ export async function runProgram(input: ProgramInput): Promise<ProgramRun> {
     aborted = true;
     group.end();
   };
-  stderr?.on('data', (chunk: Buffer) => {
-    tail.add(chunk);
-    emit({ kind: 'handler-output', bytes: chunk });
-  });
   stdout?.on('data', (chunk: Buffer) => {
     size += chunk.length;
     if (size <= (collect?.maxBytes ?? 0)) collected.push(chunk);
@@ -129,6 +125,16 @@ export class Tail {
     const whole = this.#bytes.length < MOST_BYTES ? text : text.replace(/^\uFFFD+/, '');
     return whole.split('\n').slice(-MOST_LINES).join('\n');
   }
+}
+
+/** Passes a program's standard error on, and keeps the end of it. */
+export function tailOf(stderr: Readable | undefined, emit: Emit): Tail {
+  const tail = new Tail();
+  stderr?.on('data', (bytes: Buffer) => {
+    tail.add(bytes);
+    emit({ kind: 'handler-output', bytes });
+  });
+  return tail;
 }
 
 /** Milliseconds for which a pipe may stay open that a background process inherited from a program that has ended. */

@@ -3,11 +3,11 @@ import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { formatEnvelope } from '../model/message/envelope.ts';
 import type { Delivery } from '../model/message/message.ts';
-import { type ExitTable, isVerdict, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
+import { isVerdict, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
 import { outerEnvironment } from './environment.ts';
-import { abortReason, cannotRun, describeExit } from './per-message.ts';
-import { groupOf, type Patience, type ProcessGroup, patienceOf } from './process-group.ts';
-import { drained, exitCodeOf, type ProgramRun, type Started, start, Tail } from './program.ts';
+import { abortReason, cannotRun, describeExit, type ProgramHandlerConfig } from './per-message.ts';
+import { groupOf, type ProcessGroup, patienceOf } from './process-group.ts';
+import { drained, exitCodeOf, type ProgramRun, type Started, start, tailOf } from './program.ts';
 
 /** A message of a program: handed over, or waiting for it. */
 export interface Task {
@@ -19,12 +19,7 @@ export interface Task {
   readonly reject: (failure: unknown) => void;
 }
 
-interface SlotConfig {
-  readonly command: readonly string[];
-  readonly onExit: ExitTable;
-  readonly patience: Patience | undefined;
-  readonly emit: Emit;
-}
+type SlotConfig = Omit<ProgramHandlerConfig, 'fd3'> & { readonly emit: Emit };
 
 /** Milliseconds before a program is started again that ended without a single answer. */
 const FIRST_PAUSE = 250;
@@ -63,7 +58,7 @@ export class Slot {
     this.#tasks.set(task.id, task);
     this.#watch(task.signal);
     if (this.#resident?.ending === false) this.#send(this.#resident, task);
-    else if (!this.#living && this.#pausing === undefined) this.#start();
+    else if (!this.#living && this.#pausing === undefined) this.#life = this.#live();
   }
 
   /** Closes the program's input, and ends it when it does not end by itself. */
@@ -92,14 +87,10 @@ export class Slot {
     signal.addEventListener('abort', giveUp, { once: true });
   }
 
-  #start(): void {
-    this.#living = true;
-    this.#life = this.#live();
-  }
-
   /** Runs one program after the other, as long as there are messages. */
   async #live(): Promise<void> {
     const { command, patience, emit } = this.#config;
+    this.#living = true;
     try {
       do {
         const resident = await Resident.start({ command, patience, emit, onAnswer: (answer) => this.#settle(answer) });
@@ -166,7 +157,7 @@ export class Slot {
   #pauseBeforeStart(): void {
     this.#pausing = setTimeout(() => {
       this.#pausing = undefined;
-      if (this.#tasks.size > 0) this.#start();
+      if (this.#tasks.size > 0) this.#life = this.#live();
     }, this.#pause);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
   }
@@ -230,10 +221,7 @@ function shortened(line: string): string {
 /** Milliseconds that a program may live after it closed a pipe: most then end by themselves. */
 const HUNG_UP = 1_000;
 
-interface ResidentConfig {
-  readonly command: readonly string[];
-  readonly patience: Patience | undefined;
-  readonly emit: Emit;
+interface ResidentConfig extends Omit<SlotConfig, 'onExit'> {
   /** An error that it throws is a fault of the program, which then has to end. */
   readonly onAnswer: (answer: ProgramAnswer) => void;
 }
@@ -263,14 +251,10 @@ class Resident {
   }
 
   private constructor({ child, pipes: [stdin, stdout, stderr] }: Started, { patience, emit, onAnswer }: ResidentConfig) {
-    const tail = new Tail();
+    const tail = tailOf(stderr, emit);
     const reader = new AnswerReader();
     this.#stdin = stdin;
     this.#group = groupOf(child, { patience });
-    stderr?.on('data', (chunk: Buffer) => {
-      tail.add(chunk);
-      emit({ kind: 'handler-output', bytes: chunk });
-    });
     stdout?.on('data', (chunk: Buffer) => {
       if (this.#fault !== undefined) return;
       try {

@@ -1,19 +1,14 @@
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { quote } from '../model/text.ts';
-import type { ExitTable, Judgement } from '../model/verdict.ts';
-import { abortReason, checkProgram, type Handlers } from './per-message.ts';
-import type { Patience } from './process-group.ts';
+import type { Judgement } from '../model/verdict.ts';
+import { abortReason, checkProgram, type Handlers, type ProgramHandlerConfig } from './per-message.ts';
 import { Slot } from './stream-program.ts';
 
-export interface StreamHandlerConfig {
-  /** The program and its arguments. */
-  readonly command: readonly string[];
-  /** How many of them run. */
+/** The patience is for a program to end by itself at the end of its input, too. */
+export interface StreamHandlerConfig extends Omit<ProgramHandlerConfig, 'fd3'> {
+  /** How many programs run. */
   readonly concurrency: number;
-  readonly onExit: ExitTable;
-  /** Milliseconds for a program to end by itself: at the end of its input, and between TERM and KILL. */
-  readonly patience?: Patience;
 }
 
 /**
@@ -24,7 +19,7 @@ export interface StreamHandlerConfig {
  * @throws Failure `usage` for wrong options
  */
 export function streamHandler({ command, concurrency, onExit, patience }: StreamHandlerConfig, emit: Emit): Handlers {
-  checkProgram({ command, onExit, emit });
+  checkProgram({ command, onExit }, emit);
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new Failure('usage', `concurrency must be a whole number of at least 1, got ${quote(concurrency)}`);
   const slots: Slot[] = [];
