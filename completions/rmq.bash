@@ -8,7 +8,7 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --connect-attempts -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --reconnect-delay -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --answer-timeout -' 'value --max-message-size -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --context -c' 'value --confirm -' 'value --url-file -' 'value --password-command -' 'value --token-command -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'broker' 'publish' 'consume' 'peek' 'ping' 'wait' 'completion' 'help')
+      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'bench' 'broker' 'publish' 'consume' 'peek' 'ping' 'wait' 'completion' 'help')
       flags+=('switch --version -V')
       ;;
     'queue')
@@ -34,6 +34,9 @@ _rmq_level() {
       ;;
     'context')
       commands=('add' 'list' 'use' 'show' 'remove')
+      ;;
+    'bench')
+      commands=('publish' 'consume' 'rpc' 'latency')
       ;;
     'broker')
       commands=('run' 'start' 'stop' 'status')
@@ -190,6 +193,18 @@ _rmq_level() {
     'wait')
       flags+=('values --queue -' 'values --exchange -' 'value --consumers -' 'value --messages -' 'switch --empty -' 'value --timeout -')
       ;;
+    'bench publish')
+      flags+=('value --queue-type -' 'value --size -' 'value --count -n' 'value --duration -' 'value --warm-up -' 'switch --transient -' 'value --rate -' 'value --window -' 'switch --no-confirm -')
+      ;;
+    'bench consume')
+      flags+=('value --queue-type -' 'value --size -' 'value --count -n' 'value --duration -' 'value --warm-up -' 'switch --transient -' 'value --prefetch -' 'switch --no-ack -')
+      ;;
+    'bench rpc')
+      flags+=('value --queue-type -' 'value --size -' 'value --count -n' 'value --duration -' 'value --warm-up -' 'value --concurrency -' 'value --timeout -')
+      ;;
+    'bench latency')
+      flags+=('value --queue-type -' 'value --size -' 'value --count -n' 'value --duration -' 'value --warm-up -' 'switch --transient -' 'value --rate -' 'value --prefetch -')
+      ;;
     'broker run')
       flags+=('value --nodes -' 'value --boot-timeout -' 'switch --install -')
       arguments=1
@@ -319,11 +334,15 @@ _rmq_values() {
     'context remove 1') source=context ;;
     'wait --queue') source=queue ;;
     'wait --exchange') source=exchange ;;
+    'bench publish --queue-type') choices=('classic' 'quorum') ;;
+    'bench consume --queue-type') choices=('classic' 'quorum') ;;
+    'bench rpc --queue-type') choices=('classic' 'quorum') ;;
+    'bench latency --queue-type') choices=('classic' 'quorum') ;;
     'broker run 1') source=command ;;
     'completion --write') source=directory ;;
     'completion --names') choices=('queue' 'exchange' 'context') ;;
     'completion 1') choices=('bash' 'zsh' 'fish') ;;
-    'help 1') choices=('recipes' 'publishing' 'consuming' 'envelopes' 'output' 'patterns' 'handlers' 'dead-letters' 'looking' 'queues' 'connections' 'ci' 'other-tools' 'library' 'flags' 'exit-codes') ;;
+    'help 1') choices=('recipes' 'publishing' 'consuming' 'envelopes' 'output' 'patterns' 'handlers' 'dead-letters' 'looking' 'queues' 'measuring' 'connections' 'ci' 'other-tools' 'library' 'flags' 'exit-codes') ;;
     *' --cacert') source=file ;;
     *' --cert') source=file ;;
     *' --key') source=file ;;

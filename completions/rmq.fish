@@ -25,6 +25,8 @@ function __rmq_level
             set __rmq_below 1
         case 'context'
             set __rmq_below 1
+        case 'bench'
+            set __rmq_below 1
         case 'broker'
             set __rmq_below 1
         case 'publish'
@@ -96,6 +98,14 @@ function __rmq_level
             set -a __rmq_valued --timeout
         case 'wait'
             set -a __rmq_valued --queue --exchange --consumers --messages --timeout
+        case 'bench publish'
+            set -a __rmq_valued --queue-type --size -n --count --duration --warm-up --rate --window
+        case 'bench consume'
+            set -a __rmq_valued --queue-type --size -n --count --duration --warm-up --prefetch
+        case 'bench rpc'
+            set -a __rmq_valued --queue-type --size -n --count --duration --warm-up --concurrency --timeout
+        case 'bench latency'
+            set -a __rmq_valued --queue-type --size -n --count --duration --warm-up --rate --prefetch
         case 'broker run'
             set -a __rmq_valued --nodes --boot-timeout
             set __rmq_command 1
@@ -270,6 +280,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topic' -d 'route mes
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'rpc' -d 'request and reply: call a service, or be one'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'dlx' -d 'dead letters: set up, list, inspect, replay, export, purge'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'context' -d 'names for brokers, and protection for those that matter'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'bench' -d 'measure a broker, in a queue of its own that is deleted afterwards'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a private, real RabbitMQ node for development, tests and CI'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consume' -d 'print messages, acknowledging each only after it has been written'
@@ -327,6 +338,12 @@ complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'list' -d 'lis
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'use' -d 'use a context from now on'
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'show' -d 'tell what a context is'
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'remove' -d 'forget a context; its broker is left alone'
+
+# rmq bench
+complete -c rmq -n '__rmq_at "bench"; and __rmq_awaits_word' -a 'publish' -d 'how many messages a second are confirmed, and how long each takes'
+complete -c rmq -n '__rmq_at "bench"; and __rmq_awaits_word' -a 'consume' -d 'how many messages a second are consumed, and the pauses between them'
+complete -c rmq -n '__rmq_at "bench"; and __rmq_awaits_word' -a 'rpc' -d 'how many calls a second a server in this process answers, and how long each takes'
+complete -c rmq -n '__rmq_at "bench"; and __rmq_awaits_word' -a 'latency' -d 'how long messages take from publishing to delivery, at a given rate'
 
 # rmq broker
 complete -c rmq -n '__rmq_at "broker"; and __rmq_awaits_word' -a 'run' -d 'run a command against a throwaway RabbitMQ node and leave nothing behind'
@@ -893,6 +910,46 @@ complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --messages' -l messages -x 
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --empty' -l empty -d 'until no message is ready'
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --timeout' -l timeout -x -d 'exit 124 when not everything holds by then (1m)'
 
+# rmq bench publish
+complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of the queue (that of the vhost)'
+complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --size' -l size -x -d 'bytes of each body (128b)'
+complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks -n --count' -l count -s n -x -d 'measure N messages'
+complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --duration' -l duration -x -d 'measure for this long at the most (5s without -n)'
+complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --warm-up' -l warm-up -x -d 'messages before the clock starts (5000)'
+complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --transient' -l transient -d 'messages that are not persistent'
+complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
+complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
+complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --no-confirm' -l no-confirm -d 'do not ask for confirms; nothing is timed then'
+
+# rmq bench consume
+complete -c rmq -n '__rmq_at "bench consume"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of the queue (that of the vhost)'
+complete -c rmq -n '__rmq_at "bench consume"; and __rmq_lacks --size' -l size -x -d 'bytes of each body (128b)'
+complete -c rmq -n '__rmq_at "bench consume"; and __rmq_lacks -n --count' -l count -s n -x -d 'measure N messages (100000)'
+complete -c rmq -n '__rmq_at "bench consume"; and __rmq_lacks --duration' -l duration -x -d 'measure for this long at the most (5s without -n)'
+complete -c rmq -n '__rmq_at "bench consume"; and __rmq_lacks --warm-up' -l warm-up -x -d 'messages before the clock starts (5000)'
+complete -c rmq -n '__rmq_at "bench consume"; and __rmq_lacks --transient' -l transient -d 'messages that are not persistent'
+complete -c rmq -n '__rmq_at "bench consume"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (1000)'
+complete -c rmq -n '__rmq_at "bench consume"; and __rmq_lacks --no-ack' -l no-ack -d 'let the queue forget messages once it has sent them'
+
+# rmq bench rpc
+complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of the queue (that of the vhost)'
+complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --size' -l size -x -d 'bytes of each body (128b)'
+complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks -n --count' -l count -s n -x -d 'measure N messages'
+complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --duration' -l duration -x -d 'measure for this long at the most (5s without -n)'
+complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --warm-up' -l warm-up -x -d 'messages before the clock starts (500)'
+complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --concurrency' -l concurrency -x -d 'calls at a time (1)'
+complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --timeout' -l timeout -x -d 'how long a reply may take (30s)'
+
+# rmq bench latency
+complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of the queue (that of the vhost)'
+complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --size' -l size -x -d 'bytes of each body (128b)'
+complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks -n --count' -l count -s n -x -d 'measure N messages'
+complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --duration' -l duration -x -d 'measure for this long at the most (5s without -n)'
+complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --warm-up' -l warm-up -x -d 'messages before the clock starts (500)'
+complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --transient' -l transient -d 'messages that are not persistent'
+complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --rate' -l rate -x -d 'messages a second (1000)'
+complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (1000)'
+
 # rmq broker run
 complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --nodes' -l nodes -x -d 'how many nodes; more than one form a cluster (1)'
 complete -c rmq -n '__rmq_at "broker run"; and __rmq_lacks --boot-timeout' -l boot-timeout -x -d 'how long the boot may take (1m)'
@@ -916,4 +973,4 @@ complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --management-url' -l 
 complete -c rmq -n '__rmq_argument "completion" 1' -a 'bash zsh fish'
 
 # rmq help
-complete -c rmq -n '__rmq_argument "help" 1 rest' -a 'recipes publishing consuming envelopes output patterns handlers dead-letters looking queues connections ci other-tools library flags exit-codes'
+complete -c rmq -n '__rmq_argument "help" 1 rest' -a 'recipes publishing consuming envelopes output patterns handlers dead-letters looking queues measuring connections ci other-tools library flags exit-codes'

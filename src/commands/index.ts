@@ -1,3 +1,4 @@
+import { benchCommands, benchGroup } from './bench/index.ts';
 import { brokerCommands, brokerGroup } from './broker.ts';
 import { checkCommands } from './checks/index.ts';
 import type { Command, CommandGroup } from './command.ts';
@@ -29,13 +30,25 @@ export const commands: readonly Command[] = [
   ...dlxCommands,
   ...contextCommands,
   ...checkCommands,
+  ...benchCommands,
   ...brokerCommands,
   completionCommand,
   helpCommand,
 ];
 
 /** The words that only group commands. */
-export const groups: readonly CommandGroup[] = [queueGroup, exchangeGroup, workGroup, fanoutGroup, topicGroup, rpcGroup, dlxGroup, contextGroup, brokerGroup];
+export const groups: readonly CommandGroup[] = [
+  queueGroup,
+  exchangeGroup,
+  workGroup,
+  fanoutGroup,
+  topicGroup,
+  rpcGroup,
+  dlxGroup,
+  contextGroup,
+  benchGroup,
+  brokerGroup,
+];
 
 /** The first words of all commands, as people think of them; in the order of the help. */
 export const sections: readonly { readonly title: string; readonly words: readonly string[] }[] = [
@@ -43,6 +56,6 @@ export const sections: readonly { readonly title: string; readonly words: readon
   { title: 'Patterns', words: ['work', 'fanout', 'topic', 'rpc'] },
   { title: 'Dead letters', words: ['dlx'] },
   { title: 'Look and administer', words: ['queue', 'exchange', 'context'] },
-  { title: 'Broker and CI', words: ['ping', 'wait', 'broker'] },
+  { title: 'Broker and CI', words: ['ping', 'wait', 'bench', 'broker'] },
   { title: 'Shell', words: ['completion', 'help'] },
 ];

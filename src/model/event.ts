@@ -1,7 +1,8 @@
 import type { TransferCounts } from './dead-letter/transfer.ts';
 import type { Failure } from './failure.ts';
 import type { Place } from './message/message.ts';
-import type { CallCounts, RoundTrips, ServeCounts } from './rpc.ts';
+import type { CallCounts, ServeCounts } from './rpc.ts';
+import type { RoundTrips } from './stopwatch.ts';
 
 /** What a connection is for; publishing and consuming never share one (a blocked publisher would stall acknowledgements). */
 export type Role = 'publisher' | 'consumer' | 'control' | 'rpc';

@@ -60,6 +60,11 @@ export function formatDuration(milliseconds: number): string {
   return join(Math.floor(whole / 86_400), 'd', Math.floor((whole % 86_400) / 3_600), 'h');
 }
 
+/** A short duration for people: `0.42 ms`, `3.1 ms`. */
+export function formatMilliseconds(milliseconds: number): string {
+  return milliseconds < 1_000 ? `${milliseconds.toFixed(milliseconds < 1 ? 2 : 1)} ms` : formatDuration(milliseconds);
+}
+
 /** A size for people: `312 B`, `64 KiB`, `1.5 MiB`. */
 export function formatSize(bytes: number): string {
   if (bytes < 1_024) return `${bytes} B`;

@@ -1,8 +1,9 @@
 import { describeTransfer } from '../model/dead-letter/transfer.ts';
 import type { ConsumeCounts, Event, PublishCounts, WorkCounts } from '../model/event.ts';
 import { type Place, placeOf } from '../model/message/message.ts';
-import { formatCount, formatDuration, formatNumber } from '../model/quantity.ts';
-import type { CallCounts, RoundTrips, ServeCounts } from '../model/rpc.ts';
+import { formatCount, formatDuration, formatMilliseconds, formatNumber } from '../model/quantity.ts';
+import type { CallCounts, ServeCounts } from '../model/rpc.ts';
+import type { RoundTrips } from '../model/stopwatch.ts';
 
 /** A line for standard error, and how much it matters. */
 export interface Remark {
@@ -97,11 +98,6 @@ export function remarkOn<K extends Event['kind']>(event: Extract<Event, { readon
 /** How long something took, to a tenth of a second. */
 export function formatSeconds(seconds: number): string {
   return seconds < 59.95 ? `${seconds.toFixed(1)} s` : formatDuration(seconds * 1_000);
-}
-
-/** Round trips are short: 0.42 ms, 3.1 ms. */
-function formatMilliseconds(milliseconds: number): string {
-  return milliseconds < 1_000 ? `${milliseconds.toFixed(milliseconds < 1 ? 2 : 1)} ms` : formatDuration(milliseconds);
 }
 
 function message(id: string | undefined, from?: Place, record?: number): string {

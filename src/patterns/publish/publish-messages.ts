@@ -27,7 +27,7 @@ export async function publishMessages(
 ): Promise<PublishCounts> {
   const config = checkedCall(session, SendingConfig, options, settled === undefined ? {} : { settled });
   checkBatches(messages);
-  return sendMessages(session, config, made(messages), target, settled);
+  return sendMessages(session, config, made(messages), target, { settled });
 }
 
 /** @throws Failure `usage` for what cannot be read as messages */

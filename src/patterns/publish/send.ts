@@ -53,6 +53,13 @@ const STOP_SILENCE = 500;
 /** Messages, or batches of them as they become known. A failure stands for an invalid message: the others are sent. */
 export type MessageBatches = Iterable<Message> | AsyncIterable<readonly (Message | Failure)[]>;
 
+/** What a caller learns about each message. */
+export interface Watch {
+  /** It is sent now; not called when it is sent again. */
+  readonly sending?: ((message: Message) => void) | undefined;
+  readonly settled?: ((message: Message, outcome: Outcome) => void) | undefined;
+}
+
 /** Messages that were not sent: refused by the broker, or invalid. */
 interface Unsent {
   readonly refused: Failure[];
@@ -60,7 +67,7 @@ interface Unsent {
 }
 
 /**
- * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue. `settled` gets the outcome of each.
+ * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue.
  *
  * @throws Failure with what failed, after everything else was sent: `unroutable`, `later` (nacked), `refused`,
  * `unavailable`, `data` for a message that is invalid or cannot be encoded, or what the session's signal was aborted with
@@ -70,7 +77,7 @@ export async function sendMessages(
   config: SendingConfig,
   messages: MessageBatches,
   target?: string,
-  settled?: (message: Message, outcome: Outcome) => void,
+  watch: Watch = {},
 ): Promise<PublishCounts> {
   const started = performance.now();
   const publisher = new Publisher(session, {
@@ -91,7 +98,7 @@ export async function sendMessages(
   try {
     await unlessStopped(session.signal, publisher, async () => {
       await publisher.connect();
-      await sendAll(session, publisher, config, messages, { unsent, returned }, stage, settled);
+      await sendAll(session, publisher, config, messages, { unsent, returned }, stage, watch);
       await publisher.idle();
     });
   } catch (error) {
@@ -127,7 +134,7 @@ async function sendAll(
   batches: MessageBatches,
   { unsent: { refused, broken }, returned }: { readonly unsent: Unsent; readonly returned: ReturnedFile | undefined },
   stage: { now: Stage },
-  onSettled?: (message: Message, outcome: Outcome) => void,
+  watch: Watch,
 ): Promise<void> {
   const { signal } = session;
   const pace = pacing(config.rate, signal);
@@ -146,7 +153,7 @@ async function sendAll(
   const settled = (outcome: Outcome, message: Message): void => {
     if (outcome.kind === 'refused') refused.push(outcome.failure);
     else if (outcome.kind === 'returned') returned?.add(message, outcome.reply);
-    onSettled?.(message, outcome);
+    watch.settled?.(message, outcome);
   };
   try {
     for (;;) {
@@ -165,6 +172,7 @@ async function sendAll(
         if (!publisher.isReadyFor(message)) await publisher.readyFor(message);
         if (pace !== undefined) await pace();
         if (signal.aborted) throw abortFailure(signal);
+        watch.sending?.(message);
         publisher.send(message, settled);
         if (performance.now() - progress.at > 100) {
           progress.at = performance.now();
@@ -182,14 +190,18 @@ async function* batchesOf(batches: MessageBatches): AsyncGenerator<readonly (Mes
   else for (const message of batches) yield [message];
 }
 
-/** Spaces messages evenly; a source that fell behind does not catch up in a burst. */
+/** Milliseconds by which timers are late as a rule: what that costs is caught up. */
+const LATE = 20;
+
+/** Spaces messages evenly; a source that fell further behind does not catch up in a burst. */
 export function pacing(rate: number | undefined, signal: AbortSignal): (() => Promise<void>) | undefined {
   if (rate === undefined) return undefined;
   const interval = 1_000 / rate;
+  const behind = Math.max(interval, LATE);
   let next = performance.now();
   return async () => {
     const now = performance.now();
-    const due = Math.max(next, now - interval);
+    const due = Math.max(next, now - behind);
     next = due + interval;
     // Timers count whole milliseconds: shorter waits add up until one is worth it.
     if (due - now >= 1) await delay(due - now, undefined, { signal }).catch(() => Promise.reject(abortFailure(signal)));

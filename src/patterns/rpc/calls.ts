@@ -7,7 +7,8 @@ import { fewOf } from '../../model/event.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { withoutBrokerHeaders } from '../../model/message/broker-headers.ts';
 import { formatCount } from '../../model/quantity.ts';
-import { type CallCounts, RpcError, type RpcReply, Stopwatch } from '../../model/rpc.ts';
+import { type CallCounts, RpcError, type RpcReply } from '../../model/rpc.ts';
+import { Stopwatch } from '../../model/stopwatch.ts';
 import { type Draft, type Drafts, messageShape, propertiesOf, sourceShape } from '../publish/input.ts';
 import { callOver, clientShape, type RequestProperties } from './client.ts';
 

@@ -58,7 +58,7 @@ export async function importBundle(session: Session, config: ImportConfig): Prom
       numbers.delete(message);
       if (number !== undefined && (kind === 'confirmed' || kind === 'sent')) record.add(number);
     };
-    return await sendMessages(session, config, messages, queue === undefined ? undefined : `queue "${queue}"`, settled);
+    return await sendMessages(session, config, messages, queue === undefined ? undefined : `queue "${queue}"`, { settled });
   } finally {
     await record.close();
     const text = destinations?.describe();

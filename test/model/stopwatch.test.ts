@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Stopwatch } from '../../src/model/rpc.ts';
+import { Stopwatch } from '../../src/model/stopwatch.ts';
 
 test('percentiles are exact to half a percent, and the maximum is exact', () => {
   const stopwatch = new Stopwatch();
