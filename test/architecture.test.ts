@@ -235,3 +235,14 @@ test('no message names an option while its module is loaded: the command line sp
   const argv = ['--import', 'tsx', '--input-type=module', '--eval', script, join(SRC, 'model/option.ts'), ...paths];
   assert.equal(execFileSync(process.execPath, argv, { encoding: 'utf8' }), '');
 });
+
+test('the lock file has the packages of every platform, and names no registry: npm ci installs anywhere', () => {
+  const text = readFileSync(join(SRC, '../package-lock.json'), 'utf8');
+  const { packages } = JSON.parse(text) as { packages: Record<string, { version?: string; optionalDependencies?: Record<string, string> }> };
+  const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies));
+  assert.deepEqual(
+    wanted.filter((name) => packages[`node_modules/${name}`]?.version === undefined),
+    [],
+  );
+  assert.doesNotMatch(text, /"resolved"/);
+});
