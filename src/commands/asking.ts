@@ -31,7 +31,7 @@ export interface Loss {
 }
 
 /**
- * The one place that lets a command do what cannot be undone. It refuses at once what nobody can be asked about; what it returns asks on a terminal, once
+ * The one place that lets a command do what cannot be undone. It refuses at once where there is no terminal to ask on; what it returns asks on a terminal, once
  * it is known what is lost.
  *
  * @throws Failure `usage`
@@ -57,7 +57,7 @@ export function destructive(context: Context, { doing, deletes, hint }: Destruct
   };
 }
 
-/** Has a name typed, which nobody does by mistake. */
+/** Has a name typed, which does not happen by mistake. */
 async function askFor({ emit, stdin, signal }: Context, what: string, name: string, loss: string, kept: string): Promise<void> {
   emit({ kind: 'note', text: `${loss}. Type the name of the ${what} to continue:` });
   const { readLines } = await import('../patterns/publish/input.ts');

@@ -59,7 +59,7 @@ async function contextNames({ env }: Context): Promise<readonly string[]> {
   return Object.keys(readContexts(contextsPath(env)).contexts);
 }
 
-/** Nothing where nobody answers in time: what cannot be completed is typed. */
+/** Nothing where no answer comes in time: Tab must not wait. */
 async function findNames(named: Named, managementUrl: string | undefined, context: Context): Promise<readonly string[]> {
   const [{ NAMES_TIMEOUT, namesOf }, { managementBesideBroker }] = await Promise.all([import('./completion/names.ts'), import('../patterns/management.ts')]);
   const { connection, env, signal } = context;

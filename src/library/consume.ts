@@ -89,7 +89,7 @@ function taking(handler: ConsumeHandler): Take {
   return (delivery, context) => handler(delivery, new DeliveryContext(delivery, context));
 }
 
-/** Decodes the headers only where somebody asks for the attempt. */
+/** Decodes the headers only when the handler reads the attempt. */
 class DeliveryContext implements HandlerContext {
   readonly #delivery: Delivery;
   readonly #context: TakeContext;

@@ -212,7 +212,7 @@ export interface PurgeOptions extends FilterOptions {
 }
 
 /**
- * Removes dead letters for good, and asks nobody; those that a bundle is to have only once it is complete and on the disk.
+ * Removes dead letters for good, without a question. With a bundle, they are removed only once it is complete and on the disk.
  *
  * @throws Failure as {@link exportDeadLetters} does: nothing was removed then, unless the connection was lost in the end; `refused` for a stream
  */

@@ -124,7 +124,7 @@ async function publishTo(
 }
 
 async function* addressed(messages: Batches<Published>, exchange: string): AsyncGenerator<readonly Outgoing[]> {
-  // What is no message is told by whoever reads it.
+  // The reader of the messages reports what is no message.
   const address = (message: Published): Outgoing => (isPlainObject(message) ? { routingKey: '', ...message, exchange } : message);
   if (Symbol.asyncIterator in messages) for await (const batch of messages) yield batch.map(address);
   else for (const batch of sending.batched(messages)) yield batch.map(address);

@@ -49,7 +49,7 @@ export class Inside {
   readonly place: ManagementPlace;
   readonly links: Links;
   readonly lines = new Lines();
-  /** True when somebody hears of what happens. */
+  /** True when the program listens to events. */
   readonly heard: boolean;
   readonly #ended = new AbortController();
   /** Those that drain, and those that what drains may still need. */

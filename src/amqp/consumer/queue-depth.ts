@@ -84,7 +84,7 @@ const RELEASE_CHECK = 20;
 export interface Held {
   /** Consumers of others. */
   readonly others: number;
-  /** The least number of ready messages where nobody else consumes; and the number if none of the last answers arrived. */
+  /** The least number of ready messages where no other consumer is there; and the number if none of the last answers arrived. */
   readonly least?: number;
   readonly most?: number;
   /** True when the connection was lost without a close: the broker may not know of it, nor have the last answers. */

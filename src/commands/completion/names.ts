@@ -57,7 +57,7 @@ async function readKept(directory: string, path: string): Promise<readonly strin
   return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
 }
 
-/** False for what belongs to somebody else, what others may read or write, and for a link to anywhere. */
+/** False for what belongs to another user, what others may read or write, and for a link to anywhere. */
 async function isOwn(path: string): Promise<boolean> {
   const stats = await lstat(path);
   return !stats.isSymbolicLink() && stats.uid === userInfo().uid && (stats.mode & 0o077) === 0;

@@ -16,7 +16,7 @@ export const declareQueueCommand = defineCommand({
     transient: toggle('it is gone when the broker restarts'),
     autoDelete: toggle('it is deleted with its last consumer'),
     messageTtl: duration('how long it keeps messages'),
-    expires: duration('delete it once nobody has used it for so long'),
+    expires: duration('delete it once it was unused for so long'),
     maxLength: integer('how many messages it holds'),
     maxLengthBytes: size('how many bytes of messages it holds', { aliases: ['max-bytes'] }),
     overflow: choice(['drop-head', 'reject-publish', 'reject-publish-dlx'], 'what happens when it is full'),

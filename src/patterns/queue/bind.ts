@@ -49,7 +49,7 @@ export async function bind(session: Session, bindings: readonly Binding[]): Prom
 
 /** What is known after bindings were removed. */
 export interface Unbound {
-  /** False where nobody tells whether the bindings were there: AMQP does not. */
+  /** False where it is unknown whether the bindings were there: AMQP does not tell. */
   readonly wereThere: boolean;
   /** The other bindings of the same destination; undefined where they are unknown. */
   readonly left: number | undefined;

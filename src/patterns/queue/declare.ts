@@ -18,7 +18,7 @@ const argumentShape = {
   /** Sent only when given: the vhost decides otherwise, classic unless it says something else. */
   queueType: z.optional(z.enum(['classic', 'quorum', 'stream'])),
   messageTtl: z.optional(z.int().check(z.minimum(0), z.maximum(4_294_967_295))),
-  /** The queue is deleted once nobody has used it for so long. */
+  /** The queue is deleted once it was unused for so long. */
   expires: z.optional(z.int().check(z.minimum(1), z.maximum(4_294_967_295))),
   maxLength: count(0),
   maxLengthBytes: count(0),
