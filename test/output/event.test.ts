@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Event } from '../../src/model/event.ts';
 import { Failure } from '../../src/model/failure.ts';
 import { remarkOn } from '../../src/output/event.ts';
-import type { Step } from './stage.ts';
+import type { Step } from './play.ts';
 import { onTerminal, perform } from './theatre.ts';
 
 const PUBLISHED = { published: 3, confirmed: 3, returned: 0, nacked: 0, unknown: 0 };

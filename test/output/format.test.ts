@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseEnvelope } from '../../src/model/message/envelope.ts';
-import type { Script } from './stage.ts';
+import type { Script } from './play.ts';
 import { delivery, onTerminal, perform } from './theatre.ts';
 
 const SETTLED = { settled: true } as const;

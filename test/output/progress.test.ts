@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Step } from './stage.ts';
+import type { Step } from './play.ts';
 import { delivery, onTerminal, perform } from './theatre.ts';
 
 const publishing = (published: number): Step => ({ emit: { kind: 'publishing', counts: { published, confirmed: 0, returned: 0, nacked: 0, unknown: 0 } } });

@@ -1,26 +1,26 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import type { Delivery } from '../../src/model/message/message.ts';
-import type { Script, Step } from './stage.ts';
+import { play, type Script, type Step } from './play.ts';
 
-/** The stage as it would be installed: a loader that looks at process.stdout would make its pipe non-blocking. */
-const built = mkdtempSync(join(tmpdir(), 'rmq-stage-'));
-buildSync({
-  entryPoints: [fileURLToPath(new URL('./stage.ts', import.meta.url))],
-  outdir: built,
-  outExtension: { '.js': '.mjs' },
-  bundle: true,
-  splitting: true,
-  platform: 'node',
-  format: 'esm',
+let built: string | undefined;
+after(() => {
+  if (built !== undefined) rmSync(built, { recursive: true });
 });
-after(() => rmSync(built, { recursive: true }));
+
+/** Builds the stage as it would be installed: a loader that looks at process.stdout would make its pipe non-blocking. */
+function build(): string {
+  const outdir = mkdtempSync(join(tmpdir(), 'rmq-stage-'));
+  const entryPoints = [fileURLToPath(new URL('./stage.ts', import.meta.url))];
+  buildSync({ entryPoints, outdir, outExtension: { '.js': '.mjs' }, bundle: true, splitting: true, platform: 'node', format: 'esm' });
+  return outdir;
+}
 
 /** What a performance left behind. */
 export interface Performance {
@@ -48,23 +48,17 @@ export const delivery = (body: string | Buffer, more: Partial<Delivery> = {}): S
 });
 
 /**
- * Plays a script in a process of its own. `shell` is what stands around it, with `STAGE` in the place of the process:
- * real pipes, redirections and terminals. Descriptor 3 and standard error go to files.
+ * Plays a script. With `shell` it has a process of its own: `shell` is what stands around it, with `STAGE` in the place of the process:
+ * real pipes, redirections and terminals. Otherwise it goes to files, in this process.
  */
-export async function perform(script: Script, shell = 'STAGE', env: Readonly<Record<string, string>> = {}): Promise<Performance> {
+export async function perform(script: Script, shell?: string, env: Readonly<Record<string, string>> = {}): Promise<Performance> {
   const folder = mkdtempSync(join(tmpdir(), 'rmq-output-'));
   const file = (name: string): string => join(folder, name);
-  const [out, err, told] = ['out', 'err', 'told'].map((name) => openSync(file(name), 'w'));
-  // A stage that never ends would outlive the run.
-  const stage = `timeout --foreground 60 "$NODE" ${join(built, 'stage.mjs')} "$SCRIPT" 3>>"$TOLD"`;
-  writeFileSync(file('script'), JSON.stringify(script));
+  const [out, err, told] = [openSync(file('out'), 'w'), openSync(file('err'), 'w'), openSync(file('told'), 'w')];
   const started = performance.now();
   try {
-    const child = spawn('bash', ['-o', 'pipefail', '-c', shell.replaceAll('STAGE', stage)], {
-      stdio: ['ignore', out, err],
-      env: { ...process.env, ...NEUTRAL, ...env, NODE: process.execPath, SCRIPT: file('script'), TOLD: file('told'), OUT: file('extra') },
-    });
-    const code = await ended(child);
+    const around = { ...process.env, ...NEUTRAL, ...env };
+    const code = shell === undefined ? await playHere(script, around, [out, err, told]) : await playApart(script, shell, around, folder, [out, err]);
     return {
       stdout: readFileSync(file('out')),
       stderr: readFileSync(file('err'), 'utf8'),
@@ -73,9 +67,29 @@ export async function perform(script: Script, shell = 'STAGE', env: Readonly<Rec
       milliseconds: performance.now() - started,
     };
   } finally {
-    for (const fd of [out, err, told]) if (fd !== undefined) closeSync(fd);
+    for (const fd of [out, err, told]) closeSync(fd);
     rmSync(folder, { recursive: true });
   }
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+async function playHere(script: Script, env: Env, [stdoutFd, stderrFd, told]: readonly [number, number, number]): Promise<number> {
+  await play(script, { env, stdoutFd, stderrFd }, (text) => writeSync(told, `${text}\n`));
+  return 0;
+}
+
+function playApart(script: Script, shell: string, env: Env, folder: string, [out, err]: readonly [number, number]): Promise<number | null> {
+  built ??= build();
+  // A stage that never ends would outlive the run.
+  const stage = `timeout --foreground 60 "$NODE" ${join(built, 'stage.mjs')} "$SCRIPT" 3>>"$TOLD"`;
+  const [file, told, extra] = ['script', 'told', 'extra'].map((name) => join(folder, name)) as [string, string, string];
+  writeFileSync(file, JSON.stringify(script));
+  const child = spawn('bash', ['-o', 'pipefail', '-c', shell.replaceAll('STAGE', stage)], {
+    stdio: ['ignore', out, err],
+    env: { ...env, NODE: process.execPath, SCRIPT: file, TOLD: told, OUT: extra },
+  });
+  return ended(child);
 }
 
 function ended(child: ChildProcess): Promise<number | null> {

@@ -133,7 +133,7 @@ describe('an envelope that is read', () => {
         assert.deepEqual({ ...read, body: '' }, { exchange, routingKey, properties: { deliveryMode: 1, ...given }, body: '' });
         if (!line.includes('"bodyJson":')) assert.ok(read.body.equals(body));
       }),
-      { numRuns: 5_000 },
+      { numRuns: 2_000 },
     );
   });
 
@@ -155,7 +155,7 @@ describe('an envelope that is read', () => {
           assert.ok(error instanceof Failure && error.kind === 'data', String(error));
         }
       }),
-      { numRuns: 10_000 },
+      { numRuns: 3_000 },
     );
   });
 
