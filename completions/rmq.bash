@@ -8,7 +8,7 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --connect-attempts -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --reconnect-delay -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --answer-timeout -' 'value --max-message-size -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --context -c' 'value --confirm -' 'value --url-file -' 'value --password-command -' 'value --token-command -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'bench' 'broker' 'publish' 'consume' 'peek' 'tap' 'ping' 'wait' 'completion' 'help')
+      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'bench' 'broker' 'publish' 'consume' 'peek' 'ping' 'wait' 'completion' 'help')
       flags+=('switch --version -V')
       ;;
     'queue')
@@ -42,21 +42,16 @@ _rmq_level() {
       commands=('run' 'start' 'stop' 'status')
       ;;
     'publish')
-      flags+=('value --queue -q' 'value --exchange -e' 'value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --delay -')
+      flags+=('value --queue -q' 'value --exchange -e' 'value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --schema -' 'value --delay -')
       arguments=1
       ;;
     'consume')
-      flags+=('value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --management-url -')
+      flags+=('value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'values --match -' 'value --schema -' 'value --expect-file -' 'switch --in-order -' 'value --junit -' 'value --management-url -')
       arguments=1
       ;;
     'peek')
       flags+=('value --count -n' 'value --where -' 'value --last -' 'value --timeout -' 'switch --null -0' 'switch --json-body -' 'value --management-url -')
       arguments=1
-      ;;
-    'tap')
-      flags+=('value --queue -q' 'value --where -' 'value --count -n' 'value --idle -' 'value --timeout -' 'value --max-length -' 'value --max-length-bytes -' 'switch --null -0' 'switch --json-body -' 'value --management-url -')
-      arguments=2
-      endless=1
       ;;
     'queue declare')
       flags+=('value --queue-type -' 'switch --transient -' 'switch --auto-delete -' 'value --message-ttl -' 'value --expires -' 'value --max-length -' 'value --max-length-bytes - --max-bytes' 'value --overflow -' 'value --dlx - --dead-letter-exchange' 'value --dlx-routing-key - --dead-letter-routing-key' 'value --dead-letter-strategy - --dlx-strategy' 'value --max-priority -' 'value --delivery-limit -' 'switch --single-active-consumer -' 'value --queue-mode -' 'value --queue-version -' 'value --leader-locator -' 'value --quorum-initial-group-size - --initial-group-size' 'value --quorum-target-group-size - --target-group-size' 'value --stream-initial-cluster-size - --initial-cluster-size' 'value --max-age - --stream-max-age' 'value --max-segment-size - --stream-max-segment-size' 'value --filter-size - --stream-filter-size' 'values --argument -' 'values --bind -')
@@ -102,7 +97,7 @@ _rmq_level() {
       arguments=1
       ;;
     'work publish')
-      flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --delay -')
+      flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --schema -' 'value --delay -')
       arguments=2
       ;;
     'work run')
@@ -112,19 +107,19 @@ _rmq_level() {
       command=2
       ;;
     'fanout publish')
-      flags+=('value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --delay -')
+      flags+=('value --routing-key -r' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --schema -' 'value --delay -')
       arguments=2
       ;;
     'fanout subscribe')
-      flags+=('value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
+      flags+=('value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'values --match -' 'value --schema -' 'value --expect-file -' 'switch --in-order -' 'value --junit -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
       arguments=2
       ;;
     'topic publish')
-      flags+=('value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --delay -')
+      flags+=('value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --schema -' 'value --delay -')
       arguments=3
       ;;
     'topic subscribe')
-      flags+=('value --queue -' 'value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
+      flags+=('value --queue -' 'value --queue-type -' 'value --prefetch -' 'value --count -n' 'value --idle -' 'value --timeout -' 'switch --drain -' 'value --expect -' 'value --settle -' 'switch --requeue -' 'switch --reject -' 'switch --no-ack -' 'switch --exclusive -' 'value --priority -' 'value --offset -' 'switch --null -0' 'switch --json-body -' 'values --match -' 'value --schema -' 'value --expect-file -' 'switch --in-order -' 'value --junit -' 'value --concurrency -' 'value --handler-timeout -' 'value --retries -' 'value --backoff -' 'value --requeue-delay -' 'value --grace -' 'switch --drop-dead -' 'switch --policy-dlx -' 'switch --fail-on-dead -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --on-exit -' 'switch --fd3 -' 'switch --stream -')
       arguments=2
       endless=1
       ;;
@@ -134,7 +129,7 @@ _rmq_level() {
       endless=1
       ;;
     'rpc call')
-      flags+=('value --timeout -' 'value --concurrency -' 'switch --idempotent -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --null -0' 'switch --json-body -')
+      flags+=('value --timeout -' 'value --concurrency -' 'switch --idempotent -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --null -0' 'switch --json-body -' 'values --match -' 'value --schema -' 'value --expect-file -' 'switch --in-order -' 'value --junit -')
       arguments=2
       ;;
     'rpc serve')
@@ -245,12 +240,13 @@ _rmq_values() {
     'publish --file') source=file ;;
     'publish --data') source=file ;;
     'publish --returned') source=file ;;
+    'publish --schema') source=file ;;
+    'consume --schema') source=file ;;
+    'consume --expect-file') source=file ;;
+    'consume --junit') source=file ;;
     'consume 1') source=queue ;;
     'peek --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
     'peek 1') source=queue ;;
-    'tap --queue') source=queue ;;
-    'tap --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
-    'tap 1') source=exchange ;;
     'queue declare --queue-type') choices=('classic' 'quorum' 'stream') ;;
     'queue declare --overflow') choices=('drop-head' 'reject-publish' 'reject-publish-dlx') ;;
     'queue declare --dlx') source=exchange ;;
@@ -279,6 +275,7 @@ _rmq_values() {
     'work publish --file') source=file ;;
     'work publish --data') source=file ;;
     'work publish --returned') source=file ;;
+    'work publish --schema') source=file ;;
     'work publish 1') source=queue ;;
     'work run --queue-type') choices=('classic' 'quorum') ;;
     'work run --dlx') source=exchange ;;
@@ -288,20 +285,31 @@ _rmq_values() {
     'fanout publish --file') source=file ;;
     'fanout publish --data') source=file ;;
     'fanout publish --returned') source=file ;;
+    'fanout publish --schema') source=file ;;
     'fanout publish 1') source=exchange ;;
     'fanout subscribe --queue-type') choices=('classic' 'quorum') ;;
+    'fanout subscribe --schema') source=file ;;
+    'fanout subscribe --expect-file') source=file ;;
+    'fanout subscribe --junit') source=file ;;
     'fanout subscribe --dlx') source=exchange ;;
     'fanout subscribe 1') source=exchange ;;
     'topic publish --reply-to') source=queue ;;
     'topic publish --file') source=file ;;
     'topic publish --data') source=file ;;
     'topic publish --returned') source=file ;;
+    'topic publish --schema') source=file ;;
     'topic publish 1') source=exchange ;;
     'topic subscribe --queue') source=queue ;;
     'topic subscribe --queue-type') choices=('classic' 'quorum') ;;
+    'topic subscribe --schema') source=file ;;
+    'topic subscribe --expect-file') source=file ;;
+    'topic subscribe --junit') source=file ;;
     'topic subscribe --dlx') source=exchange ;;
     'topic subscribe 1') source=exchange ;;
     'rpc call --file') source=file ;;
+    'rpc call --schema') source=file ;;
+    'rpc call --expect-file') source=file ;;
+    'rpc call --junit') source=file ;;
     'rpc call 1') source=queue ;;
     'rpc serve --queue-type') choices=('classic' 'quorum') ;;
     'rpc serve 1') source=queue ;;

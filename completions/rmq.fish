@@ -30,13 +30,11 @@ function __rmq_level
         case 'broker'
             set __rmq_below 1
         case 'publish'
-            set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --delay
+            set -a __rmq_valued -q --queue -e --exchange -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --schema --delay
         case 'consume'
-            set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --settle --priority --offset --management-url
+            set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --settle --priority --offset --match --schema --expect-file --junit --management-url
         case 'peek'
             set -a __rmq_valued -n --count --where --last --timeout --management-url
-        case 'tap'
-            set -a __rmq_valued -q --queue --where -n --count --idle --timeout --max-length --max-length-bytes --management-url
         case 'queue declare'
             set -a __rmq_valued --queue-type --message-ttl --expires --max-length --max-length-bytes --max-bytes --overflow --dlx --dead-letter-exchange --dlx-routing-key --dead-letter-routing-key --dead-letter-strategy --dlx-strategy --max-priority --delivery-limit --queue-mode --queue-version --leader-locator --quorum-initial-group-size --initial-group-size --quorum-target-group-size --target-group-size --stream-initial-cluster-size --initial-cluster-size --max-age --stream-max-age --max-segment-size --stream-max-segment-size --filter-size --stream-filter-size --argument --bind
         case 'queue status'
@@ -56,21 +54,21 @@ function __rmq_level
             set -a __rmq_valued -r --routing-key --match --management-url
         case 'exchange delete'
         case 'work publish'
-            set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --delay
+            set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --schema --delay
         case 'work run'
             set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --concurrency --prefetch --handler-timeout --retries --backoff --requeue-delay --grace -n --count --idle --timeout --on-exit
             set __rmq_command 2
         case 'fanout publish'
-            set -a __rmq_valued -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --delay
+            set -a __rmq_valued -r --routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --schema --delay
         case 'fanout subscribe'
-            set -a __rmq_valued --queue-type --prefetch -n --count --idle --timeout --expect --settle --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
+            set -a __rmq_valued --queue-type --prefetch -n --count --idle --timeout --expect --settle --priority --offset --match --schema --expect-file --junit --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
         case 'topic publish'
-            set -a __rmq_valued --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --delay
+            set -a __rmq_valued --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --schema --delay
         case 'topic subscribe'
-            set -a __rmq_valued --queue --queue-type --prefetch -n --count --idle --timeout --expect --settle --priority --offset --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
+            set -a __rmq_valued --queue --queue-type --prefetch -n --count --idle --timeout --expect --settle --priority --offset --match --schema --expect-file --junit --concurrency --handler-timeout --retries --backoff --requeue-delay --grace --max-priority --message-ttl --max-length --dlx --dlx-routing-key --on-exit
         case 'topic match'
         case 'rpc call'
-            set -a __rmq_valued --timeout --concurrency --content-type --content-encoding -H --header --priority --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count
+            set -a __rmq_valued --timeout --concurrency --content-type --content-encoding -H --header --priority --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --match --schema --expect-file --junit
         case 'rpc serve'
             set -a __rmq_valued --queue-type --concurrency --handler-timeout --grace --reply-content-type -n --count --idle --timeout --max-reply
             set __rmq_command 2
@@ -287,7 +285,6 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a pr
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consume' -d 'print messages, acknowledging each only after it has been written'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'peek' -d 'look at the messages that are in a queue now; all of them stay there'
-complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'tap' -d 'print copies of what flows through an exchange, or to a queue; disturbs nobody and leaves nothing'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'ping' -d 'log in to the broker and tell how fast it answers'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'wait' -d 'wait until the broker is up, and queues, exchanges, consumers and messages are there'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'completion' -d 'print the completion script for a shell'
@@ -387,6 +384,7 @@ complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --allow-unroutable' -l a
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
+complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --schema' -l schema -r -F -d 'send no body that does not satisfy this JSON Schema'
 complete -c rmq -n '__rmq_at "publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
 
 # rmq consume
@@ -405,6 +403,11 @@ complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --priority' -l priority 
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --offset' -l offset -x -d 'where to begin in a stream: first, last, next, N, a time or an age such as 1h'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_at "consume"' -l match -x -d 'each message must satisfy this CEL expression; repeat it for more'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --schema' -l schema -r -F -d 'each body must satisfy this JSON Schema'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --expect-file' -l expect-file -r -F -d 'exactly these messages must come: a file with a partial envelope a line'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --in-order' -l in-order -d 'with --expect-file: in the order of its lines'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --junit' -l junit -r -F -d 'write what held and what did not to a file, as JUnit does'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "consume" 1' -a '(__rmq_names queue)'
 
@@ -417,19 +420,6 @@ complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks -0 --null' -l null -s 0 -d 
 complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
 complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "peek" 1' -a '(__rmq_names queue)'
-
-# rmq tap
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks -q --queue' -l queue -s q -x -a '(__rmq_names queue)' -d 'instead of an exchange: what its bindings bring to this queue (asks the management API)'
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --where' -l where -x -a 'headers \'headers["x-death"]\' \'headers["x-rmq-reason"]\' body json exchange routingKey reason queue count age size id messageType' -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages; with --where, after N that match'
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a message'
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --max-length' -l max-length -x -d 'copies that may wait for being printed; beyond that the oldest are dropped, and counted (100000)'
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --max-length-bytes' -l max-length-bytes -x -d 'the same in bytes (64mb)'
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
-complete -c rmq -n '__rmq_argument "tap" 1' -a '(__rmq_names exchange)'
 
 # rmq queue declare
 complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (what the vhost has for its default, mostly classic)'
@@ -553,6 +543,7 @@ complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --allow-unroutable'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --schema' -l schema -r -F -d 'send no body that does not satisfy this JSON Schema'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
 complete -c rmq -n '__rmq_argument "work publish" 1' -a '(__rmq_names queue)'
 
@@ -614,6 +605,7 @@ complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --allow-unroutabl
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
+complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --schema' -l schema -r -F -d 'send no body that does not satisfy this JSON Schema'
 complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
 complete -c rmq -n '__rmq_argument "fanout publish" 1' -a '(__rmq_names exchange)'
 
@@ -634,6 +626,11 @@ complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --priority' -l 
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --offset' -l offset -x -d 'where to begin in a stream: first, last, next, N, a time or an age such as 1h'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_at "fanout subscribe"' -l match -x -d 'each message must satisfy this CEL expression; repeat it for more'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --schema' -l schema -r -F -d 'each body must satisfy this JSON Schema'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --expect-file' -l expect-file -r -F -d 'exactly these messages must come: a file with a partial envelope a line'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --in-order' -l in-order -d 'with --expect-file: in the order of its lines'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --junit' -l junit -r -F -d 'write what held and what did not to a file, as JUnit does'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --concurrency' -l concurrency -x -d 'handlers at a time (1)'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'kill a handler that takes longer, and count it as failed'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --retries' -l retries -x -d 'attempts after the first one (0)'
@@ -683,6 +680,7 @@ complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --allow-unroutable
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --confirm-timeout' -l confirm-timeout -x -d 'connect again after this long without any confirm (30s)'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --timeout' -l timeout -x -d 'give up after this long'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --returned' -l returned -r -F -d 'add each message that no queue is bound for to a file, as an envelope for publish --envelopes'
+complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --schema' -l schema -r -F -d 'send no body that does not satisfy this JSON Schema'
 complete -c rmq -n '__rmq_at "topic publish"; and __rmq_lacks --delay' -l delay -x -d 'let messages wait this long in a durable queue before they go where they are sent'
 complete -c rmq -n '__rmq_argument "topic publish" 1' -a '(__rmq_names exchange)'
 
@@ -704,6 +702,11 @@ complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --priority' -l p
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --offset' -l offset -x -d 'where to begin in a stream: first, last, next, N, a time or an age such as 1h'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_at "topic subscribe"' -l match -x -d 'each message must satisfy this CEL expression; repeat it for more'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --schema' -l schema -r -F -d 'each body must satisfy this JSON Schema'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --expect-file' -l expect-file -r -F -d 'exactly these messages must come: a file with a partial envelope a line'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --in-order' -l in-order -d 'with --expect-file: in the order of its lines'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --junit' -l junit -r -F -d 'write what held and what did not to a file, as JUnit does'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --concurrency' -l concurrency -x -d 'handlers at a time (1)'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'kill a handler that takes longer, and count it as failed'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --retries' -l retries -x -d 'attempts after the first one (0)'
@@ -749,6 +752,11 @@ complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --chomp' -l chomp -d 'd
 complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --allow-empty' -l allow-empty -d 'send an empty message where standard input or a file is empty'
 complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
 complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_at "rpc call"' -l match -x -d 'each message must satisfy this CEL expression; repeat it for more'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --schema' -l schema -r -F -d 'each body must satisfy this JSON Schema'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --expect-file' -l expect-file -r -F -d 'exactly these messages must come: a file with a partial envelope a line'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --in-order' -l in-order -d 'with --expect-file: in the order of its lines'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --junit' -l junit -r -F -d 'write what held and what did not to a file, as JUnit does'
 complete -c rmq -n '__rmq_argument "rpc call" 1' -a '(__rmq_names queue)'
 
 # rmq rpc serve

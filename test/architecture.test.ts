@@ -36,6 +36,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   '@clack': ['output/checklist.ts'],
   'string-width': ['text/width.ts'],
   '@marcbachmann': ['patterns/dlx/filter/'],
+  ajv: ['patterns/expect/schema.ts'],
+  'ajv-formats': ['patterns/expect/schema.ts'],
   'csv-parse': ['patterns/publish/rows.ts'],
   zod: [
     'library/',

@@ -1,5 +1,6 @@
-import { defineCommand } from './command.ts';
+import { type Command, defineCommand } from './command.ts';
 import { limitInputs, lookingOptions, printExtras, printing } from './flags/consume-flags.ts';
+import { expectationExtras, expecting } from './flags/expect-flags.ts';
 import { argument, integer } from './flags/flag.ts';
 import { managementExtras } from './flags/globals.ts';
 
@@ -11,10 +12,11 @@ export const consumeCommand = defineCommand({
     ['rmq consume orders --drain -o json > orders.ndjson', 'everything in the queue now, as envelopes'],
     ['rmq consume orders -n 5 --requeue', 'look at five, then return them to the queue'],
     ['rmq consume results --expect 3 --timeout 10s', 'a smoke test: exit 0 if three come, 124 if fewer by then, 1 if more'],
+    ['rmq consume results --expect-file want.ndjson --timeout 10s --junit report.xml', 'exit 0 if exactly these come, else 1 and what differs'],
   ],
   inputs: { queue: argument('the queue'), prefetch: integer('unacknowledged messages at a time'), ...limitInputs },
-  extras: { ...printExtras, ...managementExtras },
-  load: async () => {
+  extras: { ...printExtras, ...expectationExtras, ...managementExtras },
+  load: async (inputs: Command['inputs']) => {
     const [{ ConsumeConfig }, { consume }, { withSession }] = await Promise.all([
       import('../patterns/consume/config.ts'),
       import('../patterns/consume/consume.ts'),
@@ -26,7 +28,9 @@ export const consumeCommand = defineCommand({
         const { connection, emit, signal, results } = context;
         const handler = await printing(results, extras);
         const options = await lookingOptions(config, context, managementUrl);
-        await withSession(connection, (session) => consume(session, config, handler, options), emit, signal);
+        await expecting(extras, inputs, `rmq consume ${config.queue}`, context, config, handler, (limited, judged) =>
+          withSession(connection, (session) => consume(session, limited, judged, options), emit, signal),
+        );
       },
     };
   },

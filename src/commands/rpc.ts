@@ -9,6 +9,7 @@ import type { CallResult } from '../patterns/rpc/calls.ts';
 import type { RpcHandler } from '../patterns/rpc/server.ts';
 import { type Command, type CommandGroup, defineCommand } from './command.ts';
 import { printExtras } from './flags/consume-flags.ts';
+import { expectationExtras, expectationsIn } from './flags/expect-flags.ts';
 import { argument, duration, integer, rest, size, text, toggle } from './flags/flag.ts';
 import { queueInputs } from './flags/handler-flags.ts';
 import { messageInputs, readsStdin, sourceInputs } from './flags/publish-flags.ts';
@@ -45,8 +46,8 @@ const rpcCall = defineCommand({
     ...sourceInputs,
     count: integer('make the call N times; of lines or envelopes the first N', { short: 'n' }),
   },
-  extras: printExtras,
-  load: async () => {
+  extras: { ...printExtras, ...expectationExtras },
+  load: async (inputs: Command['inputs']) => {
     setFlagsFromString(PATIENT_COMPILER);
     const [{ callAll, isSingle, RpcCallConfig }, { openDrafts }, { withSession }] = await Promise.all([
       import('../patterns/rpc/calls.ts'),
@@ -55,8 +56,9 @@ const rpcCall = defineCommand({
     ]);
     return {
       config: RpcCallConfig,
-      run: async (config, context, { nul = false, jsonBody = false }) => {
+      run: async (config, context, { nul = false, jsonBody = false, ...given }) => {
         const { connection, emit, signal, results, json } = context;
+        const expectations = await expectationsIn(given, inputs, emit);
         const drafts = await openDrafts(config, context, signal);
         const single = isSingle(config);
         let told = single;
@@ -66,12 +68,14 @@ const rpcCall = defineCommand({
         };
         const print = results.printer({ nul, jsonBody, asLine: { onSeveral } });
         const printResult = async ({ call, reply, failure }: CallResult): Promise<void> => {
+          if (reply !== undefined && failure === undefined) expectations?.take(reply);
           // Of many calls, each has its line, whatever its result.
           if (!single) await print(reply, { call, ...(failure !== undefined && { error: toldOf(failure) }) });
           // A handler that failed and printed nothing gets no empty line.
           else if (reply !== undefined && (json || failure === undefined || reply.body.length > 0)) await print(reply);
         };
-        await withSession(connection, (session) => callAll(session, config, drafts, printResult), emit, signal);
+        const calling = (): Promise<unknown> => withSession(connection, (session) => callAll(session, config, drafts, printResult), emit, signal);
+        await (expectations === undefined ? calling() : expectations.around(`rmq rpc call ${config.queue}`, calling));
       },
     };
   },

@@ -123,16 +123,6 @@ export type Event =
   | { readonly kind: 'consumed'; readonly counts: ConsumeCounts; readonly seconds: number; readonly queue: string }
   /** Messages that were looked at; `selected`: those for which an expression was true, where there was one. */
   | { readonly kind: 'peeked'; readonly counts: ConsumeCounts; readonly selected: number | undefined; readonly seconds: number; readonly queue: string }
-  /** Messages that were copied while they flowed; `dropped` were pushed out by newer ones, and more than that where the number is not `certain`. */
-  | {
-      readonly kind: 'tapped';
-      readonly counts: ConsumeCounts;
-      readonly selected: number | undefined;
-      readonly dropped: number;
-      readonly certain: boolean;
-      readonly seconds: number;
-      readonly from: string;
-    }
   /** Milliseconds until the next attempt. */
   | ({ readonly kind: 'retried'; readonly delay: number } & FailedMessage)
   | ({ readonly kind: 'requeued' } & FailedMessage)
@@ -155,6 +145,8 @@ export type Event =
   | { readonly kind: 'transferred'; readonly counts: TransferCounts; readonly seconds: number; readonly queue: string; readonly verb: string }
   /** Messages that an expression failed on, which count as not matching; `all`: it failed on every message. The reason is that of the first. */
   | { readonly kind: 'unjudged'; readonly messages: number; readonly all: boolean; readonly reason: string }
+  /** A message is not as expected, or one did not come; lines that begin with `- ` say what was expected, those with `+ ` what came. */
+  | { readonly kind: 'unmet'; readonly text: string }
   /** The conditions that a run waits for. */
   | { readonly kind: 'waiting'; readonly for: readonly string[] }
   /** Bytes that a handler's program wrote to its standard error. */

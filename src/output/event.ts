@@ -7,7 +7,8 @@ import type { RoundTrips } from '../model/stopwatch.ts';
 
 /** A line for standard error, and how much it matters. */
 export interface Remark {
-  readonly weight: 'warning' | 'note' | 'detail';
+  /** `difference`: lines that begin with `- ` or `+ ` have their own colours. */
+  readonly weight: 'warning' | 'difference' | 'note' | 'detail';
   readonly text: string;
 }
 
@@ -62,11 +63,6 @@ const REMARKS: Remarks = {
     const kept = received === acknowledged + requeued ? '; nothing was removed' : '';
     return note(`looked at ${formatCount(received, 'message')} of "${queue}"${matching(selected)} in ${formatSeconds(seconds)}${copies}${kept}`);
   },
-  tapped: ({ counts: { received }, selected, dropped, certain, seconds, from }) => {
-    const lost = `${certain ? '' : 'at least '}${formatCount(dropped, 'older copy', 'older copies')} ${dropped === 1 ? 'was' : 'were'} dropped`;
-    const told = `copied ${formatCount(received, 'message')} of ${from}${matching(selected)} in ${formatSeconds(seconds)}`;
-    return dropped === 0 && certain ? note(told) : warning(`${told}; ${lost}: they came faster than they were printed`);
-  },
   retried: ({ messageId, attempt, delay, reason }) =>
     warning(`${message(messageId)} failed (attempt ${attempt}): ${reason}; the next attempt is in ${formatDuration(delay)}`),
   requeued: ({ messageId, attempt, reason }) => warning(`${message(messageId)} goes back to the queue (attempt ${attempt}): ${reason}`),
@@ -89,6 +85,7 @@ const REMARKS: Remarks = {
     warning(
       `--where ${all ? 'could judge none of' : 'could not judge'} ${formatCount(messages, 'message')}, which count as not matching: ${reason}${messages === 1 ? '' : ' (the first)'}`,
     ),
+  unmet: ({ text }) => ({ weight: 'difference', text }),
   waiting: ({ for: missing }) => detail(`waiting: ${missing.join('; ')}`),
   'handler-output': () => undefined,
   note: ({ text }) => note(text),

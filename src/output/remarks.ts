@@ -26,5 +26,8 @@ export function openRemarks(verbose: boolean, print: (paint: (palette: Palette) 
 /** Any part of a remark may be untrusted text: it is made safe here, once, before colours are added. */
 function paint({ weight, text }: Remark): (palette: Palette) => string {
   const safe = visibleText(masked(text).trimEnd()).replaceAll('\n', '\n  ');
+  if (weight === 'difference') {
+    return ({ expected, came }) => `${safe.replace(/^ {2}([-+]) .*/gm, (line, sign) => (sign === '-' ? expected(line) : came(line)))}\n`;
+  }
   return ({ warning, faint }) => `${weight === 'warning' ? `${warning('warning:')} ${safe}` : weight === 'detail' ? faint(safe) : safe}\n`;
 }

@@ -56,6 +56,7 @@ export const publishingInputs = {
   ...sourceInputs,
   ...templateInputs,
   ...sendingInputs,
+  schema: path('send no body that does not satisfy this JSON Schema', { value: 'FILE' }),
   delay: duration('let messages wait this long in a durable queue before they go where they are sent'),
 } as const;
 
@@ -84,7 +85,9 @@ export function publishing<I extends object, C extends PublishingConfig>(
         const { connection, emit, signal } = context;
         const isFilled = config.template || config.data !== undefined;
         const open = isFilled ? (await import('../../patterns/publish/templated.ts')).openTemplated : openDrafts;
-        const drafts = await open(config, context, signal);
+        const fitting = config.schema === undefined ? undefined : await (await import('../../patterns/expect/schema.ts')).draftCheck(config.schema, emit);
+        const given = await open(config, context, signal);
+        const drafts = fitting?.(given) ?? given;
         await withSession(connection, (session) => publish(session, config, drafts), emit, signal);
       },
     };

@@ -6,6 +6,7 @@ import type { WorkOptions } from '../../patterns/consume/give-back.ts';
 import type { ConsumeHandler, TakeOptions } from '../../patterns/consume/limits.ts';
 import { type Command, check, type Runnable, spelling } from '../command.ts';
 import { limitInputs, lookingOptions, printExtras, printing } from './consume-flags.ts';
+import { expectationExtras, expecting } from './expect-flags.ts';
 import { integer, trailing } from './flag.ts';
 import { type Places, type ProgramChoice, programInputs, queueInputs, withProgram, workerInputs, workingOptions } from './handler-flags.ts';
 
@@ -27,7 +28,7 @@ const handlingExtras = {
   cmd: trailing('a handler and its arguments: run for each message, instead of printing it'),
 } as const;
 
-export const subscriptionExtras = { ...printExtras, ...handlingExtras } as const;
+export const subscriptionExtras = { ...printExtras, ...expectationExtras, ...handlingExtras } as const;
 
 /** What only printing knows. */
 const PRINTING: Readonly<Record<string, unknown>> = {
@@ -39,8 +40,7 @@ const PRINTING: Readonly<Record<string, unknown>> = {
   exclusive: false,
   priority: undefined,
   offset: undefined,
-  nul: undefined,
-  jsonBody: undefined,
+  ...Object.fromEntries(Object.keys({ ...printExtras, ...expectationExtras }).map((key) => [key, undefined])),
 };
 
 /**
@@ -80,9 +80,11 @@ interface Subscribing<I extends object, C, W> extends Pick<Runnable<I, C, typeof
 }
 
 /** What a subscribing command loads: it prints messages, or runs a handler for each. */
-export function subscribing<I extends object, C extends { readonly requeue: boolean; readonly expect?: number | undefined }, W extends Places>(
-  load: () => Promise<Subscribing<I, C, W>>,
-): (inputs: Command['inputs']) => Promise<Runnable<I, C, typeof subscriptionExtras>> {
+export function subscribing<
+  I extends object,
+  C extends { readonly requeue: boolean; readonly expect?: number | undefined; readonly count?: number | undefined; readonly exchange: string },
+  W extends Places,
+>(load: () => Promise<Subscribing<I, C, W>>): (inputs: Command['inputs']) => Promise<Runnable<I, C, typeof subscriptionExtras>> {
   return async (inputs) => {
     const [{ config, extrasConfig, lasts, subscribe, work }, { withSession }] = await Promise.all([load(), import('../../patterns/connection.ts')]);
     return {
@@ -99,7 +101,9 @@ export function subscribing<I extends object, C extends { readonly requeue: bool
         }
         const handler = await printing(results, extras);
         const options = lasts(given) ? await lookingOptions(given, context) : {};
-        await withSession(connection, (session) => subscribe(session, given, handler, options), emit, signal);
+        await expecting(extras, inputs, `rmq subscribe ${given.exchange}`, context, given, handler, (limited, judged) =>
+          withSession(connection, (session) => subscribe(session, limited, judged, options), emit, signal),
+        );
       },
     };
   };

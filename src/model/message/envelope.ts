@@ -104,7 +104,7 @@ function compactJson(text: string): string | undefined {
  * @throws Failure `data`; the caller adds the line number
  */
 export function parseEnvelope(line: string): Envelope {
-  const { queue, exchange, routingKey, redelivered, properties, types, ...bodies } = parseLine(line);
+  const { queue, exchange, routingKey, redelivered, properties, types, ...bodies } = envelopeMembers(line);
   if (queue !== undefined && typeof queue !== 'string') throw wrong(`queue must be text, got ${quote(queue)}`);
   if (redelivered !== undefined && typeof redelivered !== 'boolean') throw wrong(`redelivered must be true or false, got ${quote(redelivered)}`);
   return {
@@ -117,8 +117,12 @@ export function parseEnvelope(line: string): Envelope {
 
 type Line = { [K in (typeof KEYS)[number]]?: unknown };
 
-/** The line as an object of known keys; `bodyJson` keeps its spelling, since parsing it might lose digits. */
-function parseLine(line: string): Line {
+/**
+ * The line as an object of known keys; `bodyJson` keeps its spelling, since parsing it might lose digits.
+ *
+ * @throws Failure `data`
+ */
+export function envelopeMembers(line: string): Line {
   if (typeof line !== 'string') throw wrong(`an envelope is a line of text, got ${quote(line)}`);
   let parsed: unknown;
   try {

@@ -86,15 +86,18 @@ const LONG_NUMBER = /\d{16}/;
 const INT64 = /^\0-?\d+$/;
 
 /**
- * Parsed JSON: maps for objects, and bigints for whole numbers of 64 bits that a double does not hold.
+ * Parsed JSON: bigints for whole numbers of 64 bits that a double does not hold, and maps for objects unless told otherwise.
  *
  * @throws SyntaxError
  */
-export function exactJson(json: string): unknown {
-  if (!LONG_NUMBER.test(json)) return JSON.parse(json, withMaps);
+export function exactJson(json: string, as: 'maps' | 'objects' = 'maps'): unknown {
+  const revive = as === 'maps' ? withMaps : undefined;
+  if (!LONG_NUMBER.test(json)) return JSON.parse(json, revive);
   // Numbers and texts differ only in the JSON.
   JSON.parse(json);
-  return JSON.parse(markIntegers(json), (key, value) => (typeof value === 'string' && INT64.test(value) ? BigInt(value.slice(1)) : withMaps(key, value)));
+  return JSON.parse(markIntegers(json), (key, value) =>
+    typeof value === 'string' && INT64.test(value) ? BigInt(value.slice(1)) : (revive?.(key, value) ?? value),
+  );
 }
 
 function withMaps(_key: string, value: unknown): unknown {

@@ -74,9 +74,7 @@ export interface TakeOptions {
   /** True where the queue is known not to be a stream. */
   readonly neverStream?: boolean;
   /** Called whenever a subscription begins, also after a reconnect. */
-  readonly onSubscribed?: (queue: string, connection: Connection) => void;
-  /** Called at the end, before the consumer's connection closes. */
-  readonly beforeClose?: () => Promise<void>;
+  readonly onSubscribed?: (queue: string) => void;
   /** Milliseconds that a message may stay unacknowledged, where a consumer can ask for it. */
   readonly consumerTimeout?: number | undefined;
   /** Called when the broker took messages back because of the consumer timeout. */
@@ -95,6 +93,8 @@ export interface TakeContext {
   readonly kill: AbortSignal;
   /** False once the delivery's connection is lost: the broker delivers it again, and this copy must have no effect. */
   readonly isCurrent: () => boolean;
+  /** Deliveries so far whose connection was lost before the broker proved that it had their answer: they come again unless it had. */
+  readonly unknown: () => number;
   /** Asks on the consumer's own connection. */
   readonly ask: <T>(question: (connection: Connection) => Promise<T>) => Promise<T>;
   /** Stops reading from the broker, or reads on; a new connection reads. */

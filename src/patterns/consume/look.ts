@@ -76,7 +76,7 @@ class Look {
         prepare: async (connection) => {
           if (++connections > 1) await restore?.(connection);
           if (topology !== undefined) await ensure(connection, topology);
-          onSubscribed?.(queue, connection);
+          onSubscribed?.(queue);
         },
         stream,
         exclusive,
@@ -127,7 +127,7 @@ class Look {
     try {
       const { signal } = this.#session;
       const ask = (): Promise<never> => Promise.reject(new Error('a look has no connection to ask on'));
-      await this.#handler(delivery, { stopping: signal, kill: signal, isCurrent: () => true, ask, holdBack: () => undefined });
+      await this.#handler(delivery, { stopping: signal, kill: signal, isCurrent: () => true, unknown: () => 0, ask, holdBack: () => undefined });
     } finally {
       this.#running--;
       this.#lastDelivery = performance.now();

@@ -273,6 +273,7 @@ class Run {
       stopping: this.#stopping.signal,
       kill: this.#kill.signal,
       isCurrent: () => consumer.isCurrent(delivery),
+      unknown: () => consumer.counts.unknown,
       ask: this.#ask,
       holdBack: this.#holdBack,
     };
@@ -344,7 +345,6 @@ class Run {
       await this.#handling.endWithin(KILL_GRACE);
     }
     await this.#giveBack(consumer);
-    await this.#options.beforeClose?.();
     const stopped = failure?.kind === 'interrupted' || failure?.kind === 'terminated';
     const verdict = graceful && inTime && stopped ? undefined : failure;
     try {

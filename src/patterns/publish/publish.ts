@@ -17,6 +17,8 @@ export const publishingShape = {
   ...sourceShape,
   ...templateShape,
   ...sendingShape,
+  /** A file with the JSON Schema of each body; one that does not fit is not sent. */
+  schema: z.optional(z.string().check(z.minLength(1))),
   /** Milliseconds that messages wait, in a queue of their own, before they go where they are sent. */
   delay: z.optional(z.int().check(z.minimum(1), z.maximum(MAX_TIMER))),
 };

@@ -19,9 +19,10 @@ export const VARIABLES = {
   id: 'string',
   // `type` is a word of the language.
   messageType: 'string',
+  properties: 'map<string, dyn>',
 } as const satisfies Record<string, string>;
 
-/** A dead letter as an expression sees it; each part is decoded when it is used. */
+/** A message as an expression sees it; each part is decoded when it is used. */
 export class Scope implements Readonly<Record<keyof typeof VARIABLES, unknown>> {
   readonly #delivery: Delivery;
   readonly #now: number;
@@ -88,6 +89,11 @@ export class Scope implements Readonly<Record<keyof typeof VARIABLES, unknown>> 
 
   get messageType(): string {
     return this.#delivery.properties.type ?? '';
+  }
+
+  get properties(): unknown {
+    const { headers: _, ...properties } = this.#delivery.properties;
+    return tableOf(properties as FieldTable, 1);
   }
 
   get #died(): { readonly newest: Death | undefined; readonly first: Death | undefined } {

@@ -11,8 +11,12 @@ export interface Unjudged {
   readonly reason: string;
 }
 
-/** The result of an expression for a dead letter, at a time in milliseconds since 1970. It never throws. */
-export type Where = (delivery: Delivery, now: number) => boolean | Unjudged;
+/** The result of an expression for a message, at a time in milliseconds since 1970. It never throws. */
+export interface Where {
+  (delivery: Delivery, now: number): boolean | Unjudged;
+  /** The values of the variables and fields in it, as `json.total is 7`. */
+  readonly values: (delivery: Delivery, now: number) => readonly string[];
+}
 
 const EXAMPLE = `headers.tenant == "acme" && json.total > 99.5 && age > duration("24h")`;
 const MISSING: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds', 'unknown_variable']);
@@ -21,11 +25,11 @@ const environment = prepare();
 /**
  * Compiles a CEL expression (https://cel.dev). CEL has no loops, no side effects, and no access to JavaScript.
  *
- * @throws Failure `usage`, with the position of the error
+ * @throws Failure `usage`, with the position of the error; `named` is the option that has the expression
  */
-export function compileWhere(expression: string): Where {
-  const program = parse(expression);
-  return (delivery, now) => {
+export function compileWhere(expression: string, named = 'where'): Where {
+  const program = parse(expression, named);
+  const judge = (delivery: Delivery, now: number): boolean | Unjudged => {
     try {
       const answer: unknown = program(new Scope(delivery, now));
       return typeof answer === 'boolean' ? answer : { missing: false, reason: 'the result is neither true nor false' };
@@ -33,18 +37,41 @@ export function compileWhere(expression: string): Where {
       return unjudged(error);
     }
   };
+  const values = (delivery: Delivery, now: number): string[] => {
+    const scope = new Scope(delivery, now);
+    const sources = new Set(fieldsIn(program.ast).map(({ start, end }) => expression.slice(start, end)));
+    return [...sources].flatMap((source) => {
+      try {
+        const value: unknown = environment.evaluate(source, scope);
+        return typeof value === 'object' && value !== null ? [] : [`${source} is ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`];
+      } catch {
+        // It is missing, or a variable inside a macro.
+        return [];
+      }
+    });
+  };
+  return Object.assign(judge, { values });
 }
 
-function parse(expression: string): ParseResult {
+/** The variables and fields of an expression, each with all that leads to it. */
+function fieldsIn(part: unknown): ASTNode[] {
+  if (Array.isArray(part)) return part.flatMap(fieldsIn);
+  if (typeof part !== 'object' || part === null || !('op' in part)) return [];
+  const node = part as ASTNode;
+  return node.op === 'id' || node.op === '.' || node.op === '[]' ? [node] : fieldsIn(node.args);
+}
+
+function parse(expression: string, named: string): ParseResult {
+  const wrong = (reason: string, at: number): Failure => wrongAt(named, expression, reason, at);
   try {
     const program = environment.parse(expression);
     const { valid, type = 'dyn', error } = program.check();
     if (!valid) throw error;
-    if (type !== 'bool' && type !== 'dyn') throw wrong(expression, `must be true or false, and this is of type ${plain(type)}`, 0);
-    for (const constant of constantsIn(program.ast)) checkConstant(expression, constant);
+    if (type !== 'bool' && type !== 'dyn') throw wrong(`must be true or false, and this is of type ${plain(type)}`, 0);
+    for (const constant of constantsIn(program.ast)) checkConstant(expression, constant, wrong);
     return program;
   } catch (error) {
-    if (error instanceof ParseError || error instanceof TypeFault) throw wrong(expression, reasonOf(error), error.range?.start ?? 0);
+    if (error instanceof ParseError || error instanceof TypeFault) throw wrong(reasonOf(error), error.range?.start ?? 0);
     throw error;
   }
 }
@@ -80,13 +107,13 @@ function constantsIn(part: unknown): ASTNode[] {
   return [...(literals?.every(({ op }) => op === 'value') === true ? [node] : []), ...constantsIn(node.args)];
 }
 
-function checkConstant(expression: string, node: ASTNode): void {
+function checkConstant(expression: string, node: ASTNode, wrong: (reason: string, at: number) => Failure): void {
   const source = ({ start, end }: ASTNode): string => expression.slice(start, end);
   const [pattern] = node.op === 'rcall' ? node.args[2] : [];
   try {
     environment.evaluate(pattern === undefined ? source(node) : `"".matches(${source(pattern)})`);
   } catch (error) {
-    if (error instanceof EvaluationError) throw wrong(expression, reasonOf(error), (pattern ?? node).start);
+    if (error instanceof EvaluationError) throw wrong(reasonOf(error), (pattern ?? node).start);
   }
 }
 
@@ -106,10 +133,10 @@ function plain(text: string): string {
   return text.replace(/\bdyn<(\w+)>/g, '$1').replaceAll(/google\.protobuf\.(\w)/g, (_, initial: string) => initial.toLowerCase());
 }
 
-function wrong(expression: string, reason: string, at: number): Failure {
+function wrongAt(named: string, expression: string, reason: string, at: number): Failure {
   const from = expression.lastIndexOf('\n', at - 1) + 1;
   const [line = ''] = expression.slice(from).split('\n', 1);
-  return new Failure('usage', `${option('where')}: ${reason}, at character ${at + 1}\n${line}\n${' '.repeat(at - from)}^`, {
+  return new Failure('usage', `${option(named)}: ${reason}, at character ${at + 1}\n${line}\n${' '.repeat(at - from)}^`, {
     hint: `an expression in CEL (https://cel.dev) of ${Object.keys(VARIABLES).join(', ')}; for example: ${EXAMPLE}`,
   });
 }
