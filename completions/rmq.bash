@@ -8,7 +8,7 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --connect-attempts -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --reconnect-delay -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --answer-timeout -' 'value --max-message-size -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --context -c' 'value --confirm -' 'value --url-file -' 'value --password-command -' 'value --token-command -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'bench' 'broker' 'publish' 'consume' 'peek' 'ping' 'wait' 'completion' 'help')
+      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'bench' 'broker' 'publish' 'consume' 'peek' 'tap' 'ping' 'wait' 'completion' 'help')
       flags+=('switch --version -V')
       ;;
     'queue')
@@ -52,6 +52,11 @@ _rmq_level() {
     'peek')
       flags+=('value --count -n' 'value --where -' 'value --last -' 'value --timeout -' 'switch --null -0' 'switch --json-body -' 'value --management-url -')
       arguments=1
+      ;;
+    'tap')
+      flags+=('value --queue -q' 'value --where -' 'value --count -n' 'value --idle -' 'value --timeout -' 'value --max-length -' 'value --max-length-bytes -' 'switch --null -0' 'switch --json-body -' 'value --management-url -')
+      arguments=2
+      endless=1
       ;;
     'queue declare')
       flags+=('value --queue-type -' 'switch --transient -' 'switch --auto-delete -' 'value --message-ttl -' 'value --expires -' 'value --max-length -' 'value --max-length-bytes - --max-bytes' 'value --overflow -' 'value --dlx - --dead-letter-exchange' 'value --dlx-routing-key - --dead-letter-routing-key' 'value --dead-letter-strategy - --dlx-strategy' 'value --max-priority -' 'value --delivery-limit -' 'switch --single-active-consumer -' 'value --queue-mode -' 'value --queue-version -' 'value --leader-locator -' 'value --quorum-initial-group-size - --initial-group-size' 'value --quorum-target-group-size - --target-group-size' 'value --stream-initial-cluster-size - --initial-cluster-size' 'value --max-age - --stream-max-age' 'value --max-segment-size - --stream-max-segment-size' 'value --filter-size - --stream-filter-size' 'values --argument -' 'values --bind -')
@@ -247,6 +252,9 @@ _rmq_values() {
     'consume 1') source=queue ;;
     'peek --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
     'peek 1') source=queue ;;
+    'tap --queue') source=queue ;;
+    'tap --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
+    'tap 1') source=exchange ;;
     'queue declare --queue-type') choices=('classic' 'quorum' 'stream') ;;
     'queue declare --overflow') choices=('drop-head' 'reject-publish' 'reject-publish-dlx') ;;
     'queue declare --dlx') source=exchange ;;

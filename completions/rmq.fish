@@ -35,6 +35,8 @@ function __rmq_level
             set -a __rmq_valued --prefetch -n --count --idle --timeout --expect --settle --priority --offset --match --schema --expect-file --junit --management-url
         case 'peek'
             set -a __rmq_valued -n --count --where --last --timeout --management-url
+        case 'tap'
+            set -a __rmq_valued -q --queue --where -n --count --idle --timeout --max-length --max-length-bytes --management-url
         case 'queue declare'
             set -a __rmq_valued --queue-type --message-ttl --expires --max-length --max-length-bytes --max-bytes --overflow --dlx --dead-letter-exchange --dlx-routing-key --dead-letter-routing-key --dead-letter-strategy --dlx-strategy --max-priority --delivery-limit --queue-mode --queue-version --leader-locator --quorum-initial-group-size --initial-group-size --quorum-target-group-size --target-group-size --stream-initial-cluster-size --initial-cluster-size --max-age --stream-max-age --max-segment-size --stream-max-segment-size --filter-size --stream-filter-size --argument --bind
         case 'queue status'
@@ -285,6 +287,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a pr
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consume' -d 'print messages, acknowledging each only after it has been written'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'peek' -d 'look at the messages that are in a queue now; all of them stay there'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'tap' -d 'print copies of what flows through an exchange, or to a queue; disturbs nobody and leaves nothing'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'ping' -d 'log in to the broker and tell how fast it answers'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'wait' -d 'wait until the broker is up, and queues, exchanges, consumers and messages are there'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'completion' -d 'print the completion script for a shell'
@@ -420,6 +423,19 @@ complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks -0 --null' -l null -s 0 -d 
 complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
 complete -c rmq -n '__rmq_at "peek"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "peek" 1' -a '(__rmq_names queue)'
+
+# rmq tap
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks -q --queue' -l queue -s q -x -a '(__rmq_names queue)' -d 'instead of an exchange: what its bindings bring to this queue (asks the management API)'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --where' -l where -x -a 'headers \'headers["x-death"]\' \'headers["x-rmq-reason"]\' body json exchange routingKey reason queue count age size id messageType' -d 'only messages for which this CEL expression is true, such as json.total > 99.5'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages; with --where, after N that match'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a message'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --max-length' -l max-length -x -d 'copies that may wait for being printed; beyond that the oldest are dropped, and counted (100000)'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --max-length-bytes' -l max-length-bytes -x -d 'the same in bytes (64mb)'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "tap" 1' -a '(__rmq_names exchange)'
 
 # rmq queue declare
 complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (what the vhost has for its default, mostly classic)'

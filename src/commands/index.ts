@@ -52,7 +52,7 @@ export const groups: readonly CommandGroup[] = [
 
 /** The first words of all commands, as people think of them; in the order of the help. */
 export const sections: readonly { readonly title: string; readonly words: readonly string[] }[] = [
-  { title: 'Publish and consume', words: ['publish', 'consume', 'peek'] },
+  { title: 'Publish and consume', words: ['publish', 'consume', 'peek', 'tap'] },
   { title: 'Patterns', words: ['work', 'fanout', 'topic', 'rpc'] },
   { title: 'Dead letters', words: ['dlx'] },
   { title: 'Look and administer', words: ['queue', 'exchange', 'context'] },

@@ -16,7 +16,7 @@ export const topics: readonly Topic[] = [
   { name: 'patterns', summary: 'work queues, fanout, topics, request and reply', about: ['work', 'fanout', 'topic', 'rpc'] },
   { name: 'handlers', summary: 'a program for each message: exit codes, retries, --stream', about: ['work', 'fanout', 'topic', 'rpc'] },
   { name: 'dead-letters', summary: 'from the alarm to the empty queue', about: ['dlx'] },
-  { name: 'looking', summary: 'what a look at a queue costs', about: ['peek', 'consume', 'dlx'] },
+  { name: 'looking', summary: 'peek, tap, and what a look at a queue costs', about: ['peek', 'tap', 'consume', 'dlx'] },
   { name: 'queues', summary: 'declare, look at and delete queues', about: ['queue', 'exchange'] },
   { name: 'measuring', summary: 'rates and latencies of a broker, and what the numbers mean', about: ['bench'] },
   { name: 'connections', summary: 'which broker, TLS, what is tried again and how often', about: [] },

@@ -123,6 +123,16 @@ export type Event =
   | { readonly kind: 'consumed'; readonly counts: ConsumeCounts; readonly seconds: number; readonly queue: string }
   /** Messages that were looked at; `selected`: those for which an expression was true, where there was one. */
   | { readonly kind: 'peeked'; readonly counts: ConsumeCounts; readonly selected: number | undefined; readonly seconds: number; readonly queue: string }
+  /** Messages that were copied while they flowed; `dropped` were pushed out by newer ones, and more than that where the number is not `certain`. */
+  | {
+      readonly kind: 'tapped';
+      readonly counts: ConsumeCounts;
+      readonly selected: number | undefined;
+      readonly dropped: number;
+      readonly certain: boolean;
+      readonly seconds: number;
+      readonly from: string;
+    }
   /** Milliseconds until the next attempt. */
   | ({ readonly kind: 'retried'; readonly delay: number } & FailedMessage)
   | ({ readonly kind: 'requeued' } & FailedMessage)

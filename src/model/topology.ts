@@ -43,11 +43,16 @@ export interface Topology {
   readonly bindings: readonly BindingSpec[];
 }
 
-/** The same with another name for one of its queues. */
+/** The same with another name for one of its queues, and for those whose names begin with that and a dot; dead letters follow. */
 export function withQueueName({ exchanges, queues, bindings }: Topology, from: string, to: string): Topology {
+  const renamed = (name: string): string => (name === from || name.startsWith(`${from}.`) ? `${to}${name.slice(from.length)}` : name);
+  const ofArguments = (args: FieldTable): FieldTable => {
+    const key = args['x-dead-letter-routing-key'];
+    return typeof key === 'string' ? { ...args, 'x-dead-letter-routing-key': renamed(key) } : args;
+  };
   return {
     exchanges,
-    queues: queues.map((queue) => (queue.name === from ? { ...queue, name: to } : queue)),
-    bindings: bindings.map((binding) => (binding.queue === from ? { ...binding, queue: to } : binding)),
+    queues: queues.map((queue) => ({ ...queue, name: renamed(queue.name), arguments: ofArguments(queue.arguments) })),
+    bindings: bindings.map((binding) => ({ ...binding, queue: renamed(binding.queue) })),
   };
 }

@@ -63,6 +63,11 @@ const REMARKS: Remarks = {
     const kept = received === acknowledged + requeued ? '; nothing was removed' : '';
     return note(`looked at ${formatCount(received, 'message')} of "${queue}"${matching(selected)} in ${formatSeconds(seconds)}${copies}${kept}`);
   },
+  tapped: ({ counts: { received }, selected, dropped, certain, seconds, from }) => {
+    const lost = `${certain ? '' : 'at least '}${formatCount(dropped, 'older copy', 'older copies')} ${dropped === 1 ? 'was' : 'were'} dropped`;
+    const told = `copied ${formatCount(received, 'message')} of ${from}${matching(selected)} in ${formatSeconds(seconds)}`;
+    return dropped === 0 && certain ? note(told) : warning(`${told}; ${lost}: they came faster than they were printed`);
+  },
   retried: ({ messageId, attempt, delay, reason }) =>
     warning(`${message(messageId)} failed (attempt ${attempt}): ${reason}; the next attempt is in ${formatDuration(delay)}`),
   requeued: ({ messageId, attempt, reason }) => warning(`${message(messageId)} goes back to the queue (attempt ${attempt}): ${reason}`),

@@ -26,7 +26,7 @@ export interface ConsumerConfig {
   /** Called before each subscription after the first; absent: take the limit less the proven answers, from the same place. */
   readonly resume?: ((connection: Connection, queue: string) => Promise<Portion>) | undefined;
   /** Called whenever a subscription begins, with the name of the queue on this connection. */
-  readonly onSubscribed?: ((queue: string) => void) | undefined;
+  readonly onSubscribed?: ((queue: string, connection: Connection) => void) | undefined;
   /** Milliseconds that a message may stay unacknowledged, where a consumer can ask for it; absent: as the broker or the queue says. */
   readonly consumerTimeout?: number | undefined;
   /** Called for a delivery that arrives while the consumer stops: it returns with the channel unless it is settled before. */

@@ -355,7 +355,7 @@ export class Consumer {
     const take = takeDeliveries(channel, connection, origin, (delivery) => this.#take(delivery));
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;
-    this.#config.onSubscribed?.(queue);
+    this.#config.onSubscribed?.(queue, connection);
     if (this.#stopping || this.#delivered >= this.#channelLimit) void this.#cancelSubscription();
     this.#completeIfSettled();
     return { ended: Promise.race([ended, cancelled]) };

@@ -110,13 +110,18 @@ export async function deleteQueue(session: Session, queue: string, options: { re
   });
 }
 
+/** Removes every ready message of a queue on the connection that it may be exclusive to, and resolves with their number. */
+export async function purgeOver(connection: Connection, queue: string): Promise<number> {
+  return onOwnChannel(connection, async (channel) => (await channel.purgeQueue(queue)).messageCount);
+}
+
 /**
  * Removes every ready message of a queue, and resolves with their number.
  *
  * @throws Failure `missing`, or `refused` by a stream
  */
 export async function purgeQueue(session: Session, queue: string): Promise<number> {
-  return withControl(session, async (run) => (await run((channel) => channel.purgeQueue(queue))).messageCount);
+  return withControlConnection(session, (connection) => purgeOver(connection, queue));
 }
 
 /**

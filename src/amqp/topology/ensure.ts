@@ -36,6 +36,24 @@ export async function exchangeExists(connection: Connection, exchange: string): 
   }
 }
 
+/**
+ * The type of an exchange, which the broker names when it refuses to declare it with another one. Undefined for a user who may not declare it.
+ *
+ * @throws Failure `missing` when there is no such exchange
+ */
+export async function exchangeType(connection: Connection, name: string): Promise<string | undefined> {
+  try {
+    await onOwnChannel(connection, (channel) => channel.checkExchange(name));
+    await onOwnChannel(connection, (channel) => channel.assertExchange(name, 'direct', { durable: true }));
+    return 'direct';
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.code === ACCESS_REFUSED) return undefined;
+    if (error.code !== PRECONDITION_FAILED) throw error;
+    return /inequivalent arg 'type'.*but current is '?([\w-]+)/.exec(error.message)?.[1] ?? 'direct';
+  }
+}
+
 async function ensureExchange(connection: Connection, { name, type, durable, arguments: args }: ExchangeSpec): Promise<void> {
   const difference = await inequivalence(
     () => onOwnChannel(connection, (channel) => channel.assertExchange(name, type, { durable, arguments: encodable(args) })),

@@ -6,10 +6,9 @@ const CALLED: readonly (readonly [hint: string, ...names: readonly string[]])[] 
   ['rmq consume QUEUE -n N takes messages; rmq peek QUEUE looks at them', 'get', 'receive', 'pop', 'dequeue', 'read', 'fetch', 'amqp-get'],
   ['rmq peek QUEUE -n N looks at messages and takes none', 'browse', 'look', 'view', 'dump'],
   [
-    'rmq consume QUEUE prints messages as they come; rmq topic subscribe EXCHANGE PATTERN prints copies; rmq fanout subscribe EXCHANGE prints all',
+    'rmq tap EXCHANGE prints copies of what flows; rmq consume QUEUE takes messages as they come; rmq topic subscribe EXCHANGE PATTERN is a subscriber',
     'sub',
     'tail',
-    'tap',
     'spy',
     'listen',
     'subscribe',

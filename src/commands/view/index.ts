@@ -1,8 +1,8 @@
 import { type Command, defineCommand } from '../command.ts';
 import { filterInputs } from '../dlx/filter-flags.ts';
 import { limitInputs, lookingOptions, printExtras, printing } from '../flags/consume-flags.ts';
-import { argument, integer } from '../flags/flag.ts';
-import { managementExtras } from '../flags/globals.ts';
+import { argument, integer, rest, size, text } from '../flags/flag.ts';
+import { managementExtras, managementPlace } from '../flags/globals.ts';
 
 const where = { ...filterInputs.where, help: 'only messages for which this CEL expression is true, such as json.total > 99.5' };
 
@@ -36,5 +36,44 @@ const peekCommand = defineCommand({
   },
 });
 
+const tapCommand = defineCommand({
+  path: ['tap'],
+  summary: 'print copies of what flows through an exchange, or to a queue; disturbs nobody and leaves nothing',
+  examples: [
+    ['rmq tap order.events', 'everything that is published there from now on'],
+    [`rmq tap amq.topic 'order.#' -n 10 -o json`, 'the next ten that match'],
+    ['rmq tap --queue orders', 'what its bindings bring to a queue, and the queue keeps all of it'],
+    [`rmq tap amq.topic --where 'json.total > 99.5' --timeout 1m`, 'those for which an expression is true'],
+  ],
+  inputs: {
+    exchange: argument('the exchange', { optional: true }),
+    pattern: rest('routing keys, or patterns of a topic exchange; none: everything', { optional: true }),
+    queue: text('instead of an exchange: what its bindings bring to this queue (asks the management API)', { short: 'q', value: 'QUEUE' }),
+    where,
+    count: integer('stop after N messages; with --where, after N that match', { short: 'n' }),
+    idle: limitInputs.idle,
+    timeout: limitInputs.timeout,
+    maxLength: integer('copies that may wait for being printed; beyond that the oldest are dropped, and counted'),
+    maxLengthBytes: size('the same in bytes'),
+  },
+  extras: { ...printExtras, ...managementExtras },
+  load: async () => {
+    const [{ TapConfig, tap }, { managementFinder }, { withSession }] = await Promise.all([
+      import('../../patterns/view/tap.ts'),
+      import('../../patterns/management.ts'),
+      import('../../patterns/connection.ts'),
+    ]);
+    return {
+      config: TapConfig,
+      run: async (config, context, { managementUrl, ...extras }) => {
+        const { connection, emit, signal, results } = context;
+        const handler = await printing(results, extras);
+        const find = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
+        await withSession(connection, (session) => tap(session, config, handler, find), emit, signal);
+      },
+    };
+  },
+});
+
 /** Commands that look at messages and take none. */
-export const viewCommands: readonly Command[] = [peekCommand];
+export const viewCommands: readonly Command[] = [peekCommand, tapCommand];

@@ -74,7 +74,9 @@ export interface TakeOptions {
   /** True where the queue is known not to be a stream. */
   readonly neverStream?: boolean;
   /** Called whenever a subscription begins, also after a reconnect. */
-  readonly onSubscribed?: (queue: string) => void;
+  readonly onSubscribed?: (queue: string, connection: Connection) => void;
+  /** Called at the end, before the consumer's connection closes. */
+  readonly beforeClose?: () => Promise<void>;
   /** Milliseconds that a message may stay unacknowledged, where a consumer can ask for it. */
   readonly consumerTimeout?: number | undefined;
   /** Called when the broker took messages back because of the consumer timeout. */

@@ -76,7 +76,7 @@ class Look {
         prepare: async (connection) => {
           if (++connections > 1) await restore?.(connection);
           if (topology !== undefined) await ensure(connection, topology);
-          onSubscribed?.(queue);
+          onSubscribed?.(queue, connection);
         },
         stream,
         exclusive,

@@ -345,6 +345,7 @@ class Run {
       await this.#handling.endWithin(KILL_GRACE);
     }
     await this.#giveBack(consumer);
+    await this.#options.beforeClose?.();
     const stopped = failure?.kind === 'interrupted' || failure?.kind === 'terminated';
     const verdict = graceful && inTime && stopped ? undefined : failure;
     try {

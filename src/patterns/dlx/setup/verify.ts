@@ -1,6 +1,7 @@
 import { onOwnChannel } from '../../../amqp/connection/channel.ts';
 import type { Connection } from '../../../amqp/connection/connection.ts';
 import type { Session } from '../../../amqp/connection/session.ts';
+import { atLeast } from '../../../amqp/consumer/return-rules.ts';
 import { passThrough } from '../../../amqp/topology/marked-message.ts';
 import type { ManagementApi } from '../../../management/api.ts';
 import { type Death, deathHistory } from '../../../model/dead-letter/death.ts';
@@ -116,7 +117,7 @@ async function holdable(connection: Connection, api: ManagementApi | undefined, 
     });
   }
   // Each look at a message of a quorum queue is an attempt; from 4.0 on there is a default limit.
-  const limited = Number(connection.version.split('.')[0]) >= 4 || args['x-delivery-limit'] !== undefined;
+  const limited = atLeast(connection.version, 4, 0) || args['x-delivery-limit'] !== undefined;
   if (args['x-queue-type'] === 'quorum' && limited)
     throw no(`is a quorum queue and holds ${formatCount(messageCount, 'dead letter')}, each of which would lose a delivery attempt`);
   if (args['x-queue-type'] === 'stream') throw no('is a stream');
