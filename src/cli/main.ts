@@ -83,6 +83,7 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
     });
     const context: Context = {
       connection,
+      withSession: async (use) => (await import('../patterns/connection.ts')).withSession(connection, use, output.emit, stop.signal),
       target,
       globals,
       confirmed: globals['confirm'] !== undefined,

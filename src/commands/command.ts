@@ -5,7 +5,7 @@ import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import type { Delivery } from '../model/message/message.ts';
 import { formatDuration } from '../model/quantity.ts';
-import type { ConnectionConfig } from '../patterns/connection.ts';
+import type { ConnectionConfig, Session } from '../patterns/connection.ts';
 import { explainIssue } from '../patterns/options.ts';
 import type { Block } from '../text/document.ts';
 import type { BrokerTarget } from './asking.ts';
@@ -47,6 +47,8 @@ export interface Results {
 /** What a command may use. */
 export interface Context {
   readonly connection: ConnectionConfig;
+  /** Does something with a session of the broker, and closes that. */
+  readonly withSession: <T>(use: (session: Session) => Promise<T>) => Promise<T>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: () => Readable;
   /** Opens a file to read; throws the system's error. */

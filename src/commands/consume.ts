@@ -17,19 +17,14 @@ export const consumeCommand = defineCommand({
   inputs: { queue: argument('the queue'), prefetch: integer('unacknowledged messages at a time'), ...limitInputs },
   extras: { ...printExtras, ...expectationExtras, ...managementExtras },
   load: async (inputs: Command['inputs']) => {
-    const [{ ConsumeConfig }, { consume }, { withSession }] = await Promise.all([
-      import('../patterns/consume/config.ts'),
-      import('../patterns/consume/consume.ts'),
-      import('../patterns/connection.ts'),
-    ]);
+    const [{ ConsumeConfig }, { consume }] = await Promise.all([import('../patterns/consume/config.ts'), import('../patterns/consume/consume.ts')]);
     return {
       config: ConsumeConfig,
       run: async (config, context, { managementUrl, ...extras }) => {
-        const { connection, emit, signal, results } = context;
-        const handler = await printing(results, extras);
+        const handler = await printing(context.results, extras);
         const options = await lookingOptions(config, context, managementUrl);
         await expecting(extras, inputs, `rmq consume ${config.queue}`, context, config, handler, (limited, judged) =>
-          withSession(connection, (session) => consume(session, limited, judged, options), emit, signal),
+          context.withSession((session) => consume(session, limited, judged, options)),
         );
       },
     };

@@ -35,13 +35,12 @@ const workRun = defineCommand({
   inputs: { queue: argument('the work queue'), ...queueInputs, ...workerInputs },
   extras: { ...programInputs, cmd: rest('the handler and its arguments', { completes: 'command' }) },
   load: async () => {
-    const [{ WorkConfig, workQueue }, { withSession }] = await Promise.all([import('../patterns/work/work.ts'), import('../patterns/connection.ts')]);
+    const { WorkConfig, workQueue } = await import('../patterns/work/work.ts');
     return {
       config: WorkConfig,
       run: async (config, context, { cmd = [], ...program }) => {
-        const { connection, emit, signal } = context;
-        await withProgram(config, { cmd, ...program }, { emit, signal }, (given, handler) =>
-          withSession(connection, (session) => workQueue(session, given, handler, workingOptions(context)), emit, signal),
+        await withProgram(config, { cmd, ...program }, context, (given, handler) =>
+          context.withSession((session) => workQueue(session, given, handler, workingOptions(context))),
         );
       },
     };

@@ -74,6 +74,8 @@ export const ConnectionConfig = z.strictObject(connectionShape);
 
 export type ConnectionConfig = z.output<typeof ConnectionConfig>;
 
+export type { Session };
+
 /** Opens a session, hands it to `use`, and closes it however `use` ends. */
 export async function withSession<T>(options: ConnectionConfig, use: (session: Session) => Promise<T>, emit?: Emit, signal?: AbortSignal): Promise<T> {
   const session = createSession(options, emit, signal);

@@ -11,11 +11,11 @@ const pingCommand = defineCommand({
   ],
   inputs: { timeout: duration('exit 124 when there is no answer by then') },
   load: async () => {
-    const [{ PingConfig, ping }, { withSession }] = await Promise.all([import('../../patterns/checks/ping.ts'), import('../../patterns/connection.ts')]);
+    const { PingConfig, ping } = await import('../../patterns/checks/ping.ts');
     return {
       config: PingConfig,
-      run: async (config, { connection, emit, signal, results }) => {
-        const pong = await withSession(connection, (session) => ping(session, config), emit, signal);
+      run: async (config, { withSession, results }) => {
+        const pong = await withSession((session) => ping(session, config));
         const { product, version, address, vhost, roundTrip } = pong;
         await results.report(pong, `${product} ${version} at ${address} answers in ${roundTrip} ms (vhost "${vhost}")`);
         return undefined;
@@ -41,14 +41,11 @@ const waitCommand = defineCommand({
     timeout: duration('exit 124 when not everything holds by then'),
   },
   load: async () => {
-    const [{ WaitConfig, waitedText, waitFor }, { withSession }] = await Promise.all([
-      import('../../patterns/checks/wait.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const { WaitConfig, waitedText, waitFor } = await import('../../patterns/checks/wait.ts');
     return {
       config: WaitConfig,
-      run: async (config, { connection, emit, signal, results }) => {
-        const waited = await withSession(connection, (session) => waitFor(session, config), emit, signal);
+      run: async (config, { withSession, results }) => {
+        const waited = await withSession((session) => waitFor(session, config));
         await results.report(waited, waitedText(waited));
         return undefined;
       },

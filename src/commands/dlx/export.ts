@@ -23,17 +23,16 @@ export const exportCommand = defineCommand({
   },
   extras: { ...selectExtras, ...managementExtras },
   load: async () => {
-    const [{ ExportConfig, exportBundle, exportTo }, { expressionOf }, { strandedFailure }, { withSession }] = await Promise.all([
+    const [{ ExportConfig, exportBundle, exportTo }, { expressionOf }, { strandedFailure }] = await Promise.all([
       import('../../patterns/dlx/bundle/export.ts'),
       import('../../patterns/dlx/filter/filter.ts'),
       import('../../patterns/look/options.ts'),
-      import('../../patterns/connection.ts'),
     ]);
     return {
       config: ExportConfig,
       check: expressionOf,
       run: async (config, context, { select = false, managementUrl }) => {
-        const { connection, emit, signal, results, json } = context;
+        const { emit, results, json } = context;
         const ask = await managementBeside(managementUrl, context);
         const { directory } = config;
         if (directory === undefined && !json) throw new Failure('usage', 'no destination: use --directory DIR, or -o json for standard output');
@@ -53,7 +52,7 @@ export const exportCommand = defineCommand({
           note(exported, ` to ${directory} (${formatCount(manifest.files.length, 'file')})${stranded > 0 ? '' : '; nothing was removed'}`);
           return written;
         };
-        const done = await withSession(connection, run, emit, signal);
+        const done = await context.withSession(run);
         const gone = strandedFailure(config.queue, done) ?? vanished(only, done.exported);
         if (gone !== undefined) throw gone;
       },

@@ -18,16 +18,12 @@ export const importCommand = defineCommand({
     ...sendingInputs,
   },
   load: async () => {
-    const [{ ImportConfig, importBundle }, { withSession }] = await Promise.all([
-      import('../../patterns/dlx/bundle/import.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const { ImportConfig, importBundle } = await import('../../patterns/dlx/bundle/import.ts');
     return {
       config: ImportConfig,
       run: async (config, context) => {
-        const { connection, emit, signal } = context;
         await destructive(context, { doing: `importing ${config.directory}`, deletes: false })();
-        await withSession(connection, (session) => importBundle(session, config), emit, signal);
+        await context.withSession((session) => importBundle(session, config));
       },
     };
   },

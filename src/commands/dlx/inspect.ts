@@ -1,6 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { argument, integer, texts, toggle } from '../flags/flag.ts';
-import { managementBeside, managementExtras, managementPlace } from '../flags/globals.ts';
+import { managementApi, managementBeside, managementExtras } from '../flags/globals.ts';
 import { commas, filterInputs } from './filter-flags.ts';
 
 export const inspectCommand = defineCommand({
@@ -24,44 +24,35 @@ export const inspectCommand = defineCommand({
   },
   extras: managementExtras,
   load: async () => {
-    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { expressionOf }, { managementFinder }, { strandedFailure }, { withSession }, views] =
-      await Promise.all([
-        import('../../patterns/dlx/inspect.ts'),
-        import('../../patterns/dlx/filter/filter.ts'),
-        import('../../patterns/management.ts'),
-        import('../../patterns/look/options.ts'),
-        import('../../patterns/connection.ts'),
-        import('./inspect-view.ts'),
-      ]);
+    const [{ InspectConfig, inspect, inspectGroups, inspectOne }, { expressionOf }, { strandedFailure }, views] = await Promise.all([
+      import('../../patterns/dlx/inspect.ts'),
+      import('../../patterns/dlx/filter/filter.ts'),
+      import('../../patterns/look/options.ts'),
+      import('./inspect-view.ts'),
+    ]);
     return {
       config: InspectConfig,
       check: expressionOf,
       run: async (config, context, { managementUrl }) => {
-        const { connection, emit, signal, results, json } = context;
-        const api = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
-        const asked = { ask: await managementBeside(managementUrl, context), api };
+        const { emit, results, json } = context;
+        const asked = { ask: await managementBeside(managementUrl, context), api: await managementApi(managementUrl, context) };
         const now = Date.now();
         const { groupBy: by, show, queue } = config;
-        const inspected = await withSession(
-          connection,
-          async (session) => {
-            if (show !== undefined) return inspectOne(session, { ...config, show }, now, views.oneView(results, json, show, now), asked);
-            if (by !== undefined) {
-              const grouped = await inspectGroups(session, { ...config, groupBy: by }, now, asked);
-              await views.groupsView(results, json, by, grouped, now);
-              emit({ kind: 'note', text: views.countNote(queue, grouped) });
-              return grouped;
-            }
-            const count = config.count ?? (json ? undefined : views.FEW);
-            const view = json ? views.envelopesView(results) : views.tableView(results, now);
-            const looked = await inspect(session, { ...config, count }, now, view.letter, asked);
-            await view.end();
-            emit({ kind: 'note', text: views.countNote(queue, looked) });
-            return looked;
-          },
-          emit,
-          signal,
-        );
+        const inspected = await context.withSession(async (session) => {
+          if (show !== undefined) return inspectOne(session, { ...config, show }, now, views.oneView(results, json, show, now), asked);
+          if (by !== undefined) {
+            const grouped = await inspectGroups(session, { ...config, groupBy: by }, now, asked);
+            await views.groupsView(results, json, by, grouped, now);
+            emit({ kind: 'note', text: views.countNote(queue, grouped) });
+            return grouped;
+          }
+          const count = config.count ?? (json ? undefined : views.FEW);
+          const view = json ? views.envelopesView(results) : views.tableView(results, now);
+          const looked = await inspect(session, { ...config, count }, now, view.letter, asked);
+          await view.end();
+          emit({ kind: 'note', text: views.countNote(queue, looked) });
+          return looked;
+        });
         const gone = strandedFailure(queue, inspected);
         if (gone !== undefined) throw gone;
       },

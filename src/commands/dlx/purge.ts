@@ -23,35 +23,29 @@ export const purgeCommand = defineCommand({
   },
   extras: { ...selectExtras, ...managementExtras },
   load: async () => {
-    const [{ isSelective, PurgeConfig, purge }, { depthOf }, { expressionOf, filterShape }, { strandedFailure }, { withSession }] = await Promise.all([
+    const [{ isSelective, PurgeConfig, purge }, { depthOf }, { expressionOf, filterShape }, { strandedFailure }] = await Promise.all([
       import('../../patterns/dlx/bundle/purge.ts'),
       import('../../patterns/queue/purge.ts'),
       import('../../patterns/dlx/filter/filter.ts'),
       import('../../patterns/look/options.ts'),
-      import('../../patterns/connection.ts'),
     ]);
     return {
       config: PurgeConfig,
       check: expressionOf,
       run: async (config, context, { select = false, managementUrl }) => {
         const ask = await managementBeside(managementUrl, context);
-        const { connection, emit, signal, results } = context;
+        const { emit, results } = context;
         const { queue, exportTo } = config;
         const agree = destructive(context, { doing: `purging "${queue}"`, deletes: true, hint: '--export-to DIR keeps a copy' });
         const only = select ? await selecting(context, config, 'removed for good', managementUrl) : undefined;
-        const { purged, copiedBack, stranded, manifest } = await withSession(
-          connection,
-          async (session) => {
-            const depth = formatCount(await depthOf(session, queue), 'message');
-            const filters = Object.keys(filterShape).filter((name) => config[name as keyof typeof filterShape] !== undefined);
-            const chosen = isSelective(config) ? describeChosen(filters, config.count, `${depth} in "${queue}"`) : `the ${depth} in "${queue}"`;
-            const selected = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} selected`;
-            await agree({ what: 'queue', name: queue, loss: `This removes ${selected ?? chosen}`, kept: `nothing was removed from "${queue}"` });
-            return purge(session, config, Date.now(), ask, only);
-          },
-          emit,
-          signal,
-        );
+        const { purged, copiedBack, stranded, manifest } = await context.withSession(async (session) => {
+          const depth = formatCount(await depthOf(session, queue), 'message');
+          const filters = Object.keys(filterShape).filter((name) => config[name as keyof typeof filterShape] !== undefined);
+          const chosen = isSelective(config) ? describeChosen(filters, config.count, `${depth} in "${queue}"`) : `the ${depth} in "${queue}"`;
+          const selected = only && `the ${formatCount(only.size, 'message')} that ${only.size === 1 ? 'was' : 'were'} selected`;
+          await agree({ what: 'queue', name: queue, loss: `This removes ${selected ?? chosen}`, kept: `nothing was removed from "${queue}"` });
+          return purge(session, config, Date.now(), ask, only);
+        });
         await results.report(
           {
             purged,

@@ -7,7 +7,7 @@ import type { Listed } from '../../patterns/dlx/select.ts';
 import type { Cells } from '../../text/dead-letter-table.ts';
 import type { Context } from '../command.ts';
 import { toggle } from '../flags/flag.ts';
-import { managementBeside, managementPlace } from '../flags/globals.ts';
+import { managementApi, managementBeside } from '../flags/globals.ts';
 
 /** For commands that can be told message by message what they are about. */
 export const selectExtras = { select: toggle('select the messages in a list, on a terminal; of what the filters let through') };
@@ -21,23 +21,20 @@ export type Selectable = FilterConfig & { readonly queue: string; readonly count
  * @throws Failure `usage` where there is no terminal, `negative` when there is nothing to list, `interrupted` when the list was left
  */
 export async function selecting(context: Context, config: Selectable, what: string, managementUrl?: string): Promise<Selection> {
-  const { select, connection, emit, signal } = context;
+  const { select } = context;
   if (select === undefined) {
     throw new Failure('usage', '--select needs a terminal on standard input and standard error', {
       hint: 'the filters choose without one: --reason, --from-queue, -H, --older-than, --newer-than, --id, --where',
     });
   }
   if (config.count !== undefined) throw new Failure('usage', '--select and --count exclude each other');
-  const [{ listLetters }, { managementFinder }, { strandedFailure }, { withSession }, { selectionOf }] = await Promise.all([
+  const [{ listLetters }, { strandedFailure }, { selectionOf }] = await Promise.all([
     import('../../patterns/dlx/select.ts'),
-    import('../../patterns/management.ts'),
     import('../../patterns/look/options.ts'),
-    import('../../patterns/connection.ts'),
     import('../../model/dead-letter/selection.ts'),
   ]);
-  const ask = await managementBeside(managementUrl, context);
-  const api = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
-  const listed = await withSession(connection, (session) => listLetters(session, config, Date.now(), { ask, api }), emit, signal);
+  const asked = { ask: await managementBeside(managementUrl, context), api: await managementApi(managementUrl, context) };
+  const listed = await context.withSession((session) => listLetters(session, config, Date.now(), asked));
   const gone = strandedFailure(config.queue, listed);
   if (gone !== undefined) throw gone;
   if (listed.rows.length === 0) throw new Failure('negative', `no message in "${config.queue}" matches the filters`);

@@ -46,19 +46,17 @@ export const dlxSetupCommand: Command = defineCommand({
   },
   extras: managementExtras,
   load: async () => {
-    const [{ DlxSetupConfig }, { setupText }, { setupDeadLetters }, { withSession }] = await Promise.all([
+    const [{ DlxSetupConfig }, { setupText }, { setupDeadLetters }] = await Promise.all([
       import('../../patterns/dlx/setup/config.ts'),
       import('./setup-view.ts'),
       import('../../patterns/dlx/setup/setup.ts'),
-      import('../../patterns/connection.ts'),
     ]);
     return {
       config: DlxSetupConfig,
       run: async (config, context, { managementUrl }) => {
-        const { connection, emit, signal, results } = context;
-        const place = { connection, management: managementPlace(managementUrl, context) };
-        const done = await withSession(connection, (session) => setupDeadLetters(session, config, place), emit, signal);
-        await results.report({ planned: config.plan, ...done }, setupText(done, config));
+        const place = { connection: context.connection, management: managementPlace(managementUrl, context) };
+        const done = await context.withSession((session) => setupDeadLetters(session, config, place));
+        await context.results.report({ planned: config.plan, ...done }, setupText(done, config));
         return config.plan && done.steps.some(({ action }) => action === 'conflict') ? 1 : 0;
       },
     };

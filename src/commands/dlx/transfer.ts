@@ -2,8 +2,8 @@ import { describeStayed, transferFailure } from '../../model/dead-letter/transfe
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message/message.ts';
 import { formatDuration, formatNumber, MAX_TIMER } from '../../model/quantity.ts';
-import type { ConnectionConfig } from '../../patterns/connection.ts';
-import type { Replayed, replay, TransferOptions } from '../../patterns/dlx/replay/replay.ts';
+import type { ConnectionConfig, Session } from '../../patterns/connection.ts';
+import type { Replayed, TransferOptions } from '../../patterns/dlx/replay/replay.ts';
 import { visibleLine } from '../../text/escape.ts';
 import { destructive } from '../asking.ts';
 import type { Context, Runnable } from '../command.ts';
@@ -33,8 +33,6 @@ export const transferExtras = {
   handlerTimeout: duration('with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'),
   cmd: trailing('the program for --edit: the body on standard input, the new one on standard output; its last newline goes if the body had none'),
 } as const;
-
-type Session = Parameters<typeof replay>[0];
 
 interface Extras {
   readonly select?: boolean | undefined;

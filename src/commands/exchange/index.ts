@@ -22,14 +22,11 @@ const declareExchangeCommand = defineCommand({
     argument: fields('exchange argument; K:=JSON for numbers and booleans'),
   },
   load: async () => {
-    const [{ DeclareExchangeConfig, declareExchange }, { withSession }] = await Promise.all([
-      import('../../patterns/queue/exchange.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const { DeclareExchangeConfig, declareExchange } = await import('../../patterns/queue/exchange.ts');
     return {
       config: DeclareExchangeConfig,
-      run: async (config, { connection, emit, signal, results }) => {
-        await withSession(connection, (session) => declareExchange(session, config), emit, signal);
+      run: async (config, { withSession, results }) => {
+        await withSession((session) => declareExchange(session, config));
         const { exchange, type } = config;
         await results.report({ exchange, type }, `exchange "${exchange}" (${type}) exists`);
       },
@@ -46,19 +43,16 @@ const deleteExchangeCommand = defineCommand({
     ifUnused: toggle('only when nothing is bound to it'),
   },
   load: async () => {
-    const [{ DeleteExchangeConfig, removeExchange }, { withSession }] = await Promise.all([
-      import('../../patterns/queue/exchange.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const { DeleteExchangeConfig, removeExchange } = await import('../../patterns/queue/exchange.ts');
     return {
       config: DeleteExchangeConfig,
       run: async (config, context) => {
-        const { connection, emit, signal, results } = context;
+        const { results } = context;
         const { exchange, ifUnused } = config;
         const agree = destructive(context, { doing: `deleting the exchange "${exchange}"`, deletes: true });
         const loss = `This deletes "${exchange}" and its bindings`;
         await agree(ifUnused ? undefined : { what: 'exchange', name: exchange, loss, kept: `"${exchange}" was not deleted` });
-        await withSession(connection, (session) => removeExchange(session, config), emit, signal);
+        await context.withSession((session) => removeExchange(session, config));
         await results.report({ exchange: config.exchange }, `exchange "${config.exchange}" is deleted`);
       },
     };

@@ -1,7 +1,7 @@
 import type { Take, TakeOptions } from '../../patterns/consume/limits.ts';
 import type { Context, Results } from '../command.ts';
 import { duration, integer, off, text, toggle } from './flag.ts';
-import { managementPlace } from './globals.ts';
+import { managementApi } from './globals.ts';
 
 /** Which messages a printing command takes, and how it settles them. */
 export const limitInputs = {
@@ -58,11 +58,7 @@ export async function lookingOptions(
     return (await managementBeside(managementUrl, asking))(queue, on);
   };
   if (requeue || expect !== 0) return { ask };
-  const [{ heldBy, judgeHeld }, { managementFinder }] = await Promise.all([
-    import('../../patterns/queue/unacknowledged.ts'),
-    import('../../patterns/management.ts'),
-  ]);
-  const { connection, emit, signal } = context;
-  const held = heldBy(managementFinder(connection, managementPlace(managementUrl, context), emit, signal));
+  const { heldBy, judgeHeld } = await import('../../patterns/queue/unacknowledged.ts');
+  const held = heldBy(await managementApi(managementUrl, context));
   return { ask, judgeSilence: (on, queue, within) => judgeHeld(() => held(on, queue), within, context) };
 }

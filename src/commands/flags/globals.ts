@@ -2,6 +2,7 @@ import type * as z from 'zod/mini';
 import { backgroundNode } from '../../broker/state.ts';
 import type { ConnectionConfig } from '../../patterns/connection.ts';
 import type { AskManagement } from '../../patterns/look/options.ts';
+import type { FindManagementApi } from '../../patterns/management.ts';
 import type { Context, InputsFor } from '../command.ts';
 import { choice, duration, type Flag, integer, off, path, pauseRange, size, text, texts, toggle } from './flag.ts';
 
@@ -73,6 +74,12 @@ export function managementPlace(
   const node = backgroundNode(env);
   const isNode = node?.url.split(',').includes(connection.url[0] ?? '') === true;
   return { url: isNode ? node.managementUrl : undefined, asked: false };
+}
+
+/** Finds the management API, where there is one. */
+export async function managementApi(managementUrl: string | undefined, context: Context): Promise<FindManagementApi> {
+  const { managementFinder } = await import('../../patterns/management.ts');
+  return managementFinder(context.connection, managementPlace(managementUrl, context), context.emit, context.signal);
 }
 
 /** Asks the management API, where there is one, about a queue and its policies. */

@@ -1,4 +1,4 @@
-import type { withSession } from '../../patterns/connection.ts';
+import type { Session } from '../../patterns/connection.ts';
 import type { Drafts } from '../../patterns/publish/input.ts';
 import type { PublishingConfig } from '../../patterns/publish/publish.ts';
 import type { Runnable } from '../command.ts';
@@ -63,8 +63,6 @@ export const publishingInputs = {
 /** Standard input is the body where no other is given. */
 export const readsStdin = ({ body, file }: Readonly<Record<string, unknown>>): boolean => body === undefined && (!Array.isArray(file) || file.includes('-'));
 
-type Session = Parameters<Parameters<typeof withSession>[1]>[0];
-
 interface Publishing<I extends object, C> extends Pick<Runnable<I, C, Record<never, never>>, 'config' | 'check'> {
   readonly publish: (session: Session, config: C, drafts: Drafts) => Promise<unknown>;
 }
@@ -74,21 +72,17 @@ export function publishing<I extends object, C extends PublishingConfig>(
   load: () => Promise<Publishing<I, C>>,
 ): () => Promise<Runnable<I, C, Record<never, never>>> {
   return async () => {
-    const [{ publish, ...rest }, { openDrafts }, { withSession }] = await Promise.all([
-      load(),
-      import('../../patterns/publish/input.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const [{ publish, ...rest }, { openDrafts }] = await Promise.all([load(), import('../../patterns/publish/input.ts')]);
     return {
       ...rest,
       run: async (config, context) => {
-        const { connection, emit, signal } = context;
         const isFilled = config.template || config.data !== undefined;
         const open = isFilled ? (await import('../../patterns/publish/templated.ts')).openTemplated : openDrafts;
-        const fitting = config.schema === undefined ? undefined : await (await import('../../patterns/expect/schema.ts')).draftCheck(config.schema, emit);
-        const given = await open(config, context, signal);
+        const fitting =
+          config.schema === undefined ? undefined : await (await import('../../patterns/expect/schema.ts')).draftCheck(config.schema, context.emit);
+        const given = await open(config, context, context.signal);
         const drafts = fitting?.(given) ?? given;
-        await withSession(connection, (session) => publish(session, config, drafts), emit, signal);
+        await context.withSession((session) => publish(session, config, drafts));
       },
     };
   };

@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini';
 import { Failure } from '../../model/failure.ts';
 import type { Handler } from '../../model/verdict.ts';
-import type { withSession } from '../../patterns/connection.ts';
+import type { Session } from '../../patterns/connection.ts';
 import type { WorkOptions } from '../../patterns/consume/give-back.ts';
 import type { ConsumeHandler, TakeOptions } from '../../patterns/consume/limits.ts';
 import { type Command, check, type Runnable, spelling } from '../command.ts';
@@ -69,8 +69,6 @@ function handlingOf(
   return { program: { cmd, onExit, fd3, stream } as ProgramChoice, worker };
 }
 
-type Session = Parameters<Parameters<typeof withSession>[1]>[0];
-
 interface Subscribing<I extends object, C, W> extends Pick<Runnable<I, C, typeof subscriptionExtras>, 'config'> {
   readonly extrasConfig: z.ZodMiniType<W>;
   /** False for a queue that goes with its connection. */
@@ -86,23 +84,22 @@ export function subscribing<
   W extends Places,
 >(load: () => Promise<Subscribing<I, C, W>>): (inputs: Command['inputs']) => Promise<Runnable<I, C, typeof subscriptionExtras>> {
   return async (inputs) => {
-    const [{ config, extrasConfig, lasts, subscribe, work }, { withSession }] = await Promise.all([load(), import('../../patterns/connection.ts')]);
+    const { config, extrasConfig, lasts, subscribe, work } = await load();
     return {
       config,
       extrasConfig,
       run: async (given, context, extras) => {
-        const { connection, emit, signal, results } = context;
         const handling = handlingOf(given, extras, inputs);
         if (handling !== undefined) {
           await withProgram(check(extrasConfig, handling.worker, inputs), handling.program, context, (worker, handler) =>
-            withSession(connection, (session) => work(session, worker, handler, workingOptions(context)), emit, signal),
+            context.withSession((session) => work(session, worker, handler, workingOptions(context))),
           );
           return undefined;
         }
-        const handler = await printing(results, extras);
+        const handler = await printing(context.results, extras);
         const options = lasts(given) ? await lookingOptions(given, context) : {};
         await expecting(extras, inputs, `rmq subscribe ${given.exchange}`, context, given, handler, (limited, judged) =>
-          withSession(connection, (session) => subscribe(session, limited, judged, options), emit, signal),
+          context.withSession((session) => subscribe(session, limited, judged, options)),
         );
       },
     };

@@ -3,7 +3,7 @@ import type { BindConfig } from '../../patterns/queue/bind.ts';
 import { destructive } from '../asking.ts';
 import { type Command, defineCommand, type InputsFor, type Runnable } from '../command.ts';
 import { argument, fields, rest, texts, toggle } from '../flags/flag.ts';
-import { managementExtras, managementPlace } from '../flags/globals.ts';
+import { managementApi, managementExtras } from '../flags/globals.ts';
 
 type Patterns = typeof import('../../patterns/queue/bind.ts');
 
@@ -32,24 +32,20 @@ function bindCommands<I extends object, C extends BindConfig>(
       inputs,
       extras: verb === 'unbind' ? managementExtras : {},
       load: async () => {
-        const [patterns, { managementFinder }, { withSession }] = await Promise.all([
-          import('../../patterns/queue/bind.ts'),
-          import('../../patterns/management.ts'),
-          import('../../patterns/connection.ts'),
-        ]);
+        const patterns = await import('../../patterns/queue/bind.ts');
         return {
           config: schema(patterns),
           run: async (config, context, { managementUrl }) => {
-            const { connection, emit, signal, results } = context;
+            const { emit, results } = context;
             const bindings = patterns.bindingsOf(config);
             const [way] = bindings as [Binding];
             const { source, destination } = way;
             const told = `${kind} "${destination}" is ${verb === 'bind' ? '' : 'not '}bound to "${source}"${verb === 'bind' ? '' : ' any more'}`;
-            if (verb === 'bind') await withSession(connection, (session) => patterns.bind(session, bindings), emit, signal);
+            if (verb === 'bind') await context.withSession((session) => patterns.bind(session, bindings));
             else {
               await destructive(context, { doing: `unbinding "${destination}" from "${source}"`, deletes: false })();
-              const find = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
-              const { wereThere, left } = await withSession(connection, (session) => patterns.unbind(session, bindings, find), emit, signal);
+              const find = await managementApi(managementUrl, context);
+              const { wereThere, left } = await context.withSession((session) => patterns.unbind(session, bindings, find));
               if (!wereThere) emit({ kind: 'note', text: 'only the management API tells whether there was such a binding' });
               if (left === 0)
                 emit({ kind: 'note', text: `no exchange routes to "${destination}" now${kind === 'queue' ? ', but the default one by its name' : ''}` });

@@ -39,14 +39,11 @@ export const declareQueueCommand = defineCommand({
     bind: texts('bind it to EXCHANGE, with KEY', { value: 'EXCHANGE[:KEY]' }),
   },
   load: async () => {
-    const [{ DeclareQueueConfig, declareQueue }, { withSession }] = await Promise.all([
-      import('../../patterns/queue/declare.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const { DeclareQueueConfig, declareQueue } = await import('../../patterns/queue/declare.ts');
     return {
       config: DeclareQueueConfig,
-      run: async (config, { connection, emit, signal, results }) => {
-        const { type } = await withSession(connection, (session) => declareQueue(session, config), emit, signal);
+      run: async (config, { withSession, results }) => {
+        const { type } = await withSession((session) => declareQueue(session, config));
         await results.report(
           { queue: config.queue, type: type ?? null, bindings: config.bind.length },
           `queue "${config.queue}" (${type ?? 'type unknown'}) exists`,

@@ -2,7 +2,7 @@ import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { destructive } from '../asking.ts';
 import { defineCommand } from '../command.ts';
 import { argument, toggle } from '../flags/flag.ts';
-import { managementExtras, managementPlace } from '../flags/globals.ts';
+import { managementApi, managementExtras } from '../flags/globals.ts';
 
 export const deleteQueueCommand = defineCommand({
   path: ['queue', 'delete'],
@@ -19,38 +19,31 @@ export const deleteQueueCommand = defineCommand({
   },
   extras: { retries: toggle('its retry queues (QUEUE.retry.…) as well, with their messages'), ...managementExtras },
   load: async () => {
-    const [deletion, { queueNames }, { heldBy }, { managementFinder }, { withSession }] = await Promise.all([
+    const [deletion, { queueNames }, { heldBy }] = await Promise.all([
       import('../../patterns/queue/delete.ts'),
       import('../../patterns/retry-queues.ts'),
       import('../../patterns/queue/unacknowledged.ts'),
-      import('../../patterns/management.ts'),
-      import('../../patterns/connection.ts'),
     ]);
     const { checkConditions, checkWaiting, countedIn, DeleteQueueConfig, holdingsOf, quotedQueues, removeQueue, waitingIn } = deletion;
     return {
       config: DeleteQueueConfig,
       run: async (config, context, { retries = false, managementUrl }) => {
-        const { connection, emit, signal, results, yes } = context;
+        const { emit, results, yes } = context;
         const { queue, ifEmpty } = config;
         const agree = destructive(context, { doing: `deleting the queue "${queue}"`, deletes: true });
-        const find = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
-        const { messages, held, deleted, left } = await withSession(
-          connection,
-          async (session) => {
-            const holdings = await holdingsOf(session, queue, queueNames(find), heldBy(find));
-            checkWaiting(config, holdings.retryQueues, retries || yes);
-            const unknown = checkConditions(config, holdings);
-            const [doomed, spared] = retries ? [holdings.retryQueues, []] : [[], holdings.retryQueues];
-            const lost = countedIn(holdings) + waitingIn(doomed);
-            const loss = `This deletes "${queue}" and ${formatCount(lost, 'message')}`;
-            await agree(lost > 0 && !ifEmpty ? { what: 'queue', name: queue, loss, kept: `"${queue}" was not deleted` } : undefined);
-            if (retries && !holdings.complete) emit({ kind: 'note', text: 'without the management API, only retry queues of the default --backoff are found' });
-            if (unknown !== undefined) emit({ kind: 'note', text: unknown });
-            return { messages: await removeQueue(session, config, doomed, holdings), held: holdings.held, deleted: doomed, left: spared };
-          },
-          emit,
-          signal,
-        );
+        const find = await managementApi(managementUrl, context);
+        const { messages, held, deleted, left } = await context.withSession(async (session) => {
+          const holdings = await holdingsOf(session, queue, queueNames(find), heldBy(find));
+          checkWaiting(config, holdings.retryQueues, retries || yes);
+          const unknown = checkConditions(config, holdings);
+          const [doomed, spared] = retries ? [holdings.retryQueues, []] : [[], holdings.retryQueues];
+          const lost = countedIn(holdings) + waitingIn(doomed);
+          const loss = `This deletes "${queue}" and ${formatCount(lost, 'message')}`;
+          await agree(lost > 0 && !ifEmpty ? { what: 'queue', name: queue, loss, kept: `"${queue}" was not deleted` } : undefined);
+          if (retries && !holdings.complete) emit({ kind: 'note', text: 'without the management API, only retry queues of the default --backoff are found' });
+          if (unknown !== undefined) emit({ kind: 'note', text: unknown });
+          return { messages: await removeQueue(session, config, doomed, holdings), held: holdings.held, deleted: doomed, left: spared };
+        });
         const { unacknowledged = 0, delayed = 0 } = held ?? {};
         const lost = [
           ...(messages > 0 ? [formatCount(messages, 'message')] : []),

@@ -12,25 +12,17 @@ export const purgeQueueCommand = defineCommand({
   ],
   inputs: { queue: argument('the queue') },
   load: async () => {
-    const [{ PurgeQueueConfig, depthOf, purgeQueue }, { withSession }] = await Promise.all([
-      import('../../patterns/queue/purge.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const { PurgeQueueConfig, depthOf, purgeQueue } = await import('../../patterns/queue/purge.ts');
     return {
       config: PurgeQueueConfig,
       run: async ({ queue }, context) => {
-        const { connection, emit, signal, results } = context;
+        const { results } = context;
         const agree = destructive(context, { doing: `purging "${queue}"`, deletes: true, hint: 'rmq dlx export keeps a copy' });
-        const purged = await withSession(
-          connection,
-          async (session) => {
-            const depth = formatCount(await depthOf(session, queue), 'message');
-            await agree({ what: 'queue', name: queue, loss: `This removes the ${depth} in "${queue}"`, kept: `nothing was removed from "${queue}"` });
-            return purgeQueue(session, queue);
-          },
-          emit,
-          signal,
-        );
+        const purged = await context.withSession(async (session) => {
+          const depth = formatCount(await depthOf(session, queue), 'message');
+          await agree({ what: 'queue', name: queue, loss: `This removes the ${depth} in "${queue}"`, kept: `nothing was removed from "${queue}"` });
+          return purgeQueue(session, queue);
+        });
         await results.report({ queue, purged }, `removed ${formatCount(purged, 'message')} from "${queue}"; those that a consumer holds stay`);
       },
     };

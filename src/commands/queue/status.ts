@@ -1,6 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { argument } from '../flags/flag.ts';
-import { managementExtras, managementPlace } from '../flags/globals.ts';
+import { managementApi, managementExtras } from '../flags/globals.ts';
 
 export const queueStatusCommand = defineCommand({
   path: ['queue', 'status'],
@@ -12,18 +12,16 @@ export const queueStatusCommand = defineCommand({
   inputs: { queue: argument('the queue') },
   extras: managementExtras,
   load: async () => {
-    const [{ QueueStatusConfig, queueStatus, statusText }, { heldBy }, { managementFinder }, { withSession }] = await Promise.all([
+    const [{ QueueStatusConfig, queueStatus, statusText }, { heldBy }] = await Promise.all([
       import('../../patterns/queue/status.ts'),
       import('../../patterns/queue/unacknowledged.ts'),
-      import('../../patterns/management.ts'),
-      import('../../patterns/connection.ts'),
     ]);
     return {
       config: QueueStatusConfig,
       run: async (config, context, { managementUrl }) => {
-        const { connection, emit, signal, results } = context;
-        const askHeld = heldBy(managementFinder(connection, managementPlace(managementUrl, context), emit, signal));
-        const status = await withSession(connection, (session) => queueStatus(session, config, askHeld), emit, signal);
+        const { results } = context;
+        const askHeld = heldBy(await managementApi(managementUrl, context));
+        const status = await context.withSession((session) => queueStatus(session, config, askHeld));
         await results.report(status, statusText(status));
       },
     };

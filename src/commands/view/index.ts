@@ -23,14 +23,13 @@ const peekCommand = defineCommand({
   },
   extras: { ...printExtras, ...managementExtras },
   load: async () => {
-    const [{ PeekConfig, peek }, { withSession }] = await Promise.all([import('../../patterns/view/peek.ts'), import('../../patterns/connection.ts')]);
+    const { PeekConfig, peek } = await import('../../patterns/view/peek.ts');
     return {
       config: PeekConfig,
       run: async (config, context, { managementUrl, ...extras }) => {
-        const { connection, emit, signal, results } = context;
-        const handler = await printing(results, extras);
+        const handler = await printing(context.results, extras);
         const options = await lookingOptions({ requeue: true }, context, managementUrl);
-        await withSession(connection, (session) => peek(session, config, handler, options), emit, signal);
+        await context.withSession((session) => peek(session, config, handler, options));
       },
     };
   },
