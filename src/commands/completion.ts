@@ -1,3 +1,4 @@
+import { within } from '../model/async.ts';
 import { type Context, defineCommand } from './command.ts';
 import type { Named } from './completion/names.ts';
 import { SHELLS } from './completion/shell.ts';
@@ -26,8 +27,7 @@ export const completionCommand = defineCommand({
   extras: managementExtras,
   load: async () => {
     // The table holds this command: it is there only when this one runs.
-    const [{ CompletionConfig }, { completionScript, writeScripts }, { commands, groups }, { describedGlobals }] = await Promise.all([
-      import('./completion/index.ts'),
+    const [{ CompletionConfig, completionScript, writeScripts }, { commands, groups }, { describedGlobals }] = await Promise.all([
       import('./completion/index.ts'),
       import('./index.ts'),
       import('./flags/globals.ts'),
@@ -64,20 +64,14 @@ async function findNames(named: Named, managementUrl: string | undefined, contex
   const [{ NAMES_TIMEOUT, namesOf }, { managementBesideBroker }] = await Promise.all([import('./completion/names.ts'), import('../patterns/management.ts')]);
   const { connection, env, signal } = context;
   const late = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const passed = new Promise<readonly string[]>((resolve) => {
-    timer = setTimeout(() => {
-      late.abort();
-      resolve([]);
-    }, NAMES_TIMEOUT);
-  });
   const ask = async (): Promise<readonly string[]> => {
     const api = managementBesideBroker(connection, managementPlace(managementUrl, context), AbortSignal.any([signal, late.signal]));
     return namesOf(api, connection.url[0] === undefined ? '' : new URL(connection.url[0]).username, named, env);
   };
-  try {
-    return await Promise.race([ask().catch(() => []), passed]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const found = await within(
+    NAMES_TIMEOUT,
+    ask().catch(() => []),
+  );
+  late.abort();
+  return found ?? [];
 }

@@ -21,7 +21,7 @@ export const consumeCommand = defineCommand({
     return {
       config: ConsumeConfig,
       run: async (config, context, { managementUrl, ...extras }) => {
-        const handler = await printing(context.results, extras);
+        const handler = printing(context.results, extras);
         const options = await lookingOptions(config, context, managementUrl);
         await expecting(extras, inputs, `rmq consume ${config.queue}`, context, config, handler, (limited, judged) =>
           context.withSession((session) => consume(session, limited, judged, options)),

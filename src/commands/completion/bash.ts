@@ -1,4 +1,4 @@
-import { BROKER_FLAGS, commandArgument, type Grammar, type Level, type Option, quoted, type Value } from './grammar.ts';
+import { BROKER_FLAGS, commandArgument, type Grammar, type Level, LONG_BROKER_FLAGS, type Option, quoted, type Value } from './grammar.ts';
 
 /** Everything that bash has to know stands in two `case` tables; the functions below them walk the line. */
 export function bashScript({ levels, globals }: Grammar): string {
@@ -164,9 +164,7 @@ _rmq_names() {
   for ((at = 1; at < \${#words[@]} - 1; at++)); do
     case \${words[at]} in
       ${BROKER_FLAGS.join(' | ')}) via+=("\${words[at]}" "\${words[at + 1]//$quotes/}") ;;
-      ${BROKER_FLAGS.filter((flag) => flag.startsWith('--'))
-        .map((flag) => `${flag}=*`)
-        .join(' | ')}) via+=("\${words[at]//$quotes/}") ;;
+      ${LONG_BROKER_FLAGS.map((flag) => `${flag}=*`).join(' | ')}) via+=("\${words[at]//$quotes/}") ;;
       --insecure) via+=(--insecure) ;;
       --) break ;;
     esac

@@ -1,4 +1,4 @@
-import { BROKER_FLAGS, commandArgument, type Grammar, type Level, type Option, spellings, type Value } from './grammar.ts';
+import { BROKER_FLAGS, commandArgument, type Grammar, type Level, LONG_BROKER_FLAGS, type Option, spellings, type Value } from './grammar.ts';
 
 /** One `complete` line for each word that can be offered, with a condition that looks at the line before it. */
 export function fishScript({ levels, globals }: Grammar): string {
@@ -188,9 +188,7 @@ function __rmq_names -a named
         switch $line[1]
             case ${BROKER_FLAGS.join(' ')}
                 set -q line[2]; and set -a via $line[1..2]
-            case ${BROKER_FLAGS.filter((flag) => flag.startsWith('--'))
-              .map((flag) => `'${flag}=*'`)
-              .join(' ')} --insecure
+            case ${LONG_BROKER_FLAGS.map((flag) => `'${flag}=*'`).join(' ')} --insecure
                 set -a via $line[1]
             case --
                 break

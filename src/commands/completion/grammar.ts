@@ -117,6 +117,8 @@ export const BROKER_FLAGS = [
   '--passphrase-file',
   '--servername',
 ];
+/** Those that may have their value behind a `=`. */
+export const LONG_BROKER_FLAGS = BROKER_FLAGS.filter((flag) => flag.startsWith('--'));
 
 function onOneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();

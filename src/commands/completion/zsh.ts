@@ -1,4 +1,16 @@
-import { BROKER_FLAGS, commandArgument, type Grammar, type Level, type Option, type Positional, quoted, restStart, spellings, type Value } from './grammar.ts';
+import {
+  BROKER_FLAGS,
+  commandArgument,
+  type Grammar,
+  type Level,
+  LONG_BROKER_FLAGS,
+  type Option,
+  type Positional,
+  quoted,
+  restStart,
+  spellings,
+  type Value,
+} from './grammar.ts';
 
 /** A table of what `_arguments` and `_describe` are to be told at each level, and one function that walks down the levels. */
 export function zshScript({ levels, globals }: Grammar): string {
@@ -21,9 +33,7 @@ __rmq_names() {
   for (( at = 2; at < $#typed; at++ )); do
     case $typed[at] in
       (${BROKER_FLAGS.join('|')}) via+=("$typed[at]" "\${(Q)typed[at+1]}") ;;
-      (${BROKER_FLAGS.filter((flag) => flag.startsWith('--'))
-        .map((flag) => `${flag}=*`)
-        .join('|')}) via+=("\${(Q)typed[at]}") ;;
+      (${LONG_BROKER_FLAGS.map((flag) => `${flag}=*`).join('|')}) via+=("\${(Q)typed[at]}") ;;
       (--insecure) via+=(--insecure) ;;
       (--) break ;;
     esac

@@ -13,8 +13,7 @@ export const dlxListCommand: Command = defineCommand({
   inputs: { queue: rest('queues to look at (all that dead-letter)', { optional: true }) },
   extras: managementExtras,
   load: async () => {
-    const [{ DlxListConfig }, { listDeadLetters }, { listText }, { managementBesideBroker }] = await Promise.all([
-      import('../../patterns/dlx/list.ts'),
+    const [{ DlxListConfig, listDeadLetters }, { listText }, { managementBesideBroker }] = await Promise.all([
       import('../../patterns/dlx/list.ts'),
       import('./list-view.ts'),
       import('../../patterns/management.ts'),

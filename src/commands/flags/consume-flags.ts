@@ -25,21 +25,31 @@ export const printExtras = {
   jsonBody: toggle('bodies that are JSON as bodyJson in envelopes'),
 } as const;
 
+/** The prefetch bounds bodies below this size. */
 const SMALL = 4_096;
+/** Bytes of bodies held at which reading stops, and at which it goes on: a prefetch counts messages, whatever their size. */
+const MOST_HELD = 16 * 1_048_576;
+const FEW_HELD = MOST_HELD / 2;
 
 /** A handler that prints, and acknowledges only once the operating system has the output. */
-export async function printing(results: Results, { nul = false, jsonBody = false }: { nul?: boolean; jsonBody?: boolean }): Promise<Take> {
+export function printing(results: Results, { nul = false, jsonBody = false }: { nul?: boolean; jsonBody?: boolean }): Take {
   const print = results.printer({ nul, jsonBody });
-  const { BackPressure } = await import('../../patterns/consume/back-pressure.ts');
-  const pressure = new BackPressure();
   const acknowledge = (): 'ack' => 'ack';
+  let held = 0;
+  let isFull = false;
+  const steer = (full: boolean, { holdBack }: Parameters<Take>[1]): void => {
+    isFull = full;
+    holdBack(full);
+  };
   return (delivery, context) => {
     const { length } = delivery.body;
-    // The prefetch bounds small bodies.
     if (length < SMALL) return print(delivery).then(acknowledge);
-    pressure.hold(length, context);
+    held += length;
+    // On every message: a new connection reads.
+    if (held > MOST_HELD) steer(true, context);
     return print(delivery).then(() => {
-      pressure.release(length, context);
+      held -= length;
+      if (isFull && held <= FEW_HELD) steer(false, context);
       return 'ack';
     });
   };

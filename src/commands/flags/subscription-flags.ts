@@ -96,7 +96,7 @@ export function subscribing<
           );
           return undefined;
         }
-        const handler = await printing(context.results, extras);
+        const handler = printing(context.results, extras);
         const options = lasts(given) ? await lookingOptions(given, context) : {};
         await expecting(extras, inputs, `rmq subscribe ${given.exchange}`, context, given, handler, (limited, judged) =>
           context.withSession((session) => subscribe(session, limited, judged, options)),

@@ -27,7 +27,7 @@ const peekCommand = defineCommand({
     return {
       config: PeekConfig,
       run: async (config, context, { managementUrl, ...extras }) => {
-        const handler = await printing(context.results, extras);
+        const handler = printing(context.results, extras);
         const options = await lookingOptions({ requeue: true }, context, managementUrl);
         await context.withSession((session) => peek(session, config, handler, options));
       },
