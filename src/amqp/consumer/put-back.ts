@@ -8,7 +8,7 @@ import type { Session } from '../connection/session.ts';
 import type { Outcome } from '../publisher/outcomes.ts';
 import { Publisher } from '../publisher/publisher.ts';
 
-const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
+const WINDOW = 1_000;
 /** Milliseconds that copies may take once the run is stopped. */
 const STOP_GRACE = 5_000;
 /** The caller reports what becomes of each copy. */
@@ -26,7 +26,7 @@ export class PutBack {
   constructor(session: Session) {
     this.#signal = session.signal;
     const emit: Session['emit'] = (event) => UNTOLD.has(event.kind) || session.emit(event);
-    this.#publisher = new Publisher({ ...session, emit }, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
+    this.#publisher = new Publisher({ ...session, emit }, { window: WINDOW });
   }
 
   /**

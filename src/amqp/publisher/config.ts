@@ -1,12 +1,9 @@
-import type { Channel } from 'amqplib';
-import type { FrameWriter, Mandatory } from '../codec/frame-writer.ts';
+import type { Mandatory } from '../codec/frame-writer.ts';
 
 /** How a publisher sends. */
 export interface PublisherConfig {
   /** Most messages in flight without a confirm. */
   readonly window: number;
-  /** Most bytes of bodies in flight. */
-  readonly windowBytes: number;
   /** False: the broker is not asked to confirm; a message is done when the socket has it. */
   readonly confirm: boolean;
   /** True: the broker returns a message that no queue is bound for. */
@@ -16,7 +13,15 @@ export interface PublisherConfig {
   /** Milliseconds without any confirm, while some are due, after which it connects again and sends their messages again. */
   readonly confirmTimeout: number;
   /** True: one message at which the broker fails (541) is refused, and delays the others only. */
-  readonly singleOut?: boolean;
-  /** How messages get onto the channel; by default as frames of its own. */
-  readonly writer?: (channel: Channel, mandatory: Mandatory) => FrameWriter;
+  readonly singleOut: boolean;
 }
+
+/** Where its user says nothing. */
+export const PUBLISHER_DEFAULTS: PublisherConfig = {
+  window: 2_000,
+  confirm: true,
+  mandatory: true,
+  oneExchange: false,
+  confirmTimeout: 30_000,
+  singleOut: false,
+};

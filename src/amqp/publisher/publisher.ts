@@ -11,7 +11,7 @@ import type { Connection } from '../connection/connection.ts';
 import { keepAlive } from '../connection/keep-alive.ts';
 import type { Link } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
-import type { PublisherConfig } from './config.ts';
+import { PUBLISHER_DEFAULTS, type PublisherConfig } from './config.ts';
 import { ConfirmWatchdog } from './confirm-watchdog.ts';
 import { type Entry, type Outcome, Tally, Unconfirmed } from './outcomes.ts';
 import { isInternalError, Suspects, undeliverable } from './suspects.ts';
@@ -19,6 +19,8 @@ import { UnreachableQueues } from './unreachable-queues.ts';
 import { Waiting } from './waiting.ts';
 
 const SOLO = 1_048_576; // a larger body travels alone
+/** Bytes of bodies in flight; more would only move memory from the input to here. */
+const WINDOW_BYTES = 16 * 1_048_576;
 
 /**
  * Publishes messages and knows what became of each. After a lost connection, messages without an outcome are sent again, in
@@ -55,12 +57,12 @@ export class Publisher {
   #running: Promise<unknown> = Promise.resolve();
 
   /** Connects in `connect`. */
-  constructor(session: Session, config: PublisherConfig) {
+  constructor(session: Session, options: Partial<PublisherConfig> = {}) {
     this.#session = session;
-    this.#config = config;
+    this.#config = { ...PUBLISHER_DEFAULTS, ...options };
     this.#tally = new Tally(session.emit);
     this.#link = session.open('publisher');
-    this.#silence = new ConfirmWatchdog(config.confirmTimeout, {
+    this.#silence = new ConfirmWatchdog(this.#config.confirmTimeout, {
       due: () => this.#unconfirmed.count > 0 && this.#channel !== undefined,
       blocked: () => this.blocked,
       backlog: () => backlog(this.#connection),
@@ -146,7 +148,7 @@ export class Publisher {
 
   get #open(): boolean {
     const held = this.#doubts.count + this.#suspects.count;
-    return this.#channel !== undefined && this.#connection?.blocked !== true && held === 0 && this.#unconfirmed.bytes < this.#config.windowBytes;
+    return this.#channel !== undefined && this.#connection?.blocked !== true && held === 0 && this.#unconfirmed.bytes < WINDOW_BYTES;
   }
 
   /**
@@ -240,7 +242,7 @@ export class Publisher {
       this.#refuse(refusal);
       return lost;
     }
-    if (this.#config.singleOut === true && isInternalError(failure)) {
+    if (this.#config.singleOut && isInternalError(failure)) {
       this.#singleOut(failure);
       return this.#link.connect(this.#session.signal, undefined, true);
     }
@@ -284,7 +286,7 @@ export class Publisher {
     connection.onFlow = () => this.#waiting.wake();
     this.#connection = connection;
     this.#channel = channel;
-    this.#writer = (this.#config.writer ?? frameWriter)(channel, this.#config.mandatory);
+    this.#writer = frameWriter(channel, this.#config.mandatory);
     this.#silence.restart();
     for (const entry of this.#unconfirmed.left()) if (isAbandoned(entry)) this.#finish(entry, abandoned());
     this.#resent += this.#unconfirmed.left().filter(({ record }) => record > this.#lastLost && record <= this.#lastSent).length;

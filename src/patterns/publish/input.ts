@@ -273,3 +273,27 @@ export async function* readLines(stream: Readable, signal: AbortSignal): AsyncGe
   }
   if (begun.length > 0) yield [Buffer.concat(begun)];
 }
+
+/**
+ * What a source yields. A silent source must not hide that what sends it has stopped. (A race against a promise that lives as long as the run would leak
+ * memory with every batch.)
+ */
+export async function* untilStopped<T>(
+  source: AsyncIterable<T>,
+  sender: { readonly failure: Failure | undefined; readonly stopped: Promise<Failure> },
+): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  let stop: (failure: Failure) => void = () => undefined;
+  void sender.stopped.then((failure) => stop(failure));
+  const next = (): Promise<IteratorResult<T, unknown>> =>
+    new Promise((resolve, reject) => {
+      stop = reject;
+      if (sender.failure === undefined) iterator.next().then(resolve, reject);
+      else reject(sender.failure);
+    });
+  try {
+    for (let read = await next(); read.done !== true; read = await next()) yield read.value;
+  } finally {
+    void iterator.return?.(undefined).catch(() => undefined);
+  }
+}

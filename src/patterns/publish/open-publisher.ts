@@ -8,7 +8,7 @@ import type { Message } from '../../model/message/message.ts';
 import { formatCount, formatDuration, formatSize } from '../../model/quantity.ts';
 import { checkedCall, checkedOptions } from '../options.ts';
 import { messageMaker, type Outgoing } from './outgoing.ts';
-import { pacing, sendingShape, WINDOW_BYTES } from './send.ts';
+import { pacing, sendingShape } from './send.ts';
 
 const { rate, window, confirm, allowUnroutable, confirmTimeout, timeout } = sendingShape;
 
@@ -152,10 +152,8 @@ class Line {
     const { window, confirm, allowUnroutable, confirmTimeout } = this.#config;
     const publisher = new Publisher(this.#session, {
       window,
-      windowBytes: WINDOW_BYTES,
       confirm,
       mandatory: !allowUnroutable,
-      oneExchange: false,
       confirmTimeout,
     });
     void publisher.stopped.then((failure) => this.#stopped(publisher, failure));

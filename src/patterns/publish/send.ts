@@ -9,6 +9,7 @@ import { abortFailure, Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
 import { formatCount, MAX_TIMER } from '../../model/quantity.ts';
+import { untilStopped } from './input.ts';
 import type { ReturnedFile } from './returned-file.ts';
 
 /** How any publishing command sends. */
@@ -43,8 +44,6 @@ export const sendingRules = [
 export const SendingConfig = z.strictObject(sendingShape).check(...sendingRules);
 export type SendingConfig = z.output<z.ZodMiniObject<typeof sendingShape>>;
 
-/** Bytes of bodies in flight; more would only move memory from the input to here. */
-export const WINDOW_BYTES = 16 * 1_048_576;
 /** Milliseconds to wait for confirms once the run is stopped. */
 const STOP_GRACE = 5_000;
 /** Milliseconds of this wait before it is reported. */
@@ -82,7 +81,6 @@ export async function sendMessages(
   const started = performance.now();
   const publisher = new Publisher(session, {
     window: config.window,
-    windowBytes: WINDOW_BYTES,
     confirm: config.confirm,
     mandatory: !config.allowUnroutable,
     oneExchange: target !== undefined,
@@ -140,49 +138,34 @@ async function sendAll(
   const pace = pacing(config.rate, signal);
   const complain = fewOf(session.emit, 'further broken lines are only counted');
   const progress = { at: performance.now() };
-  const iterator = batchesOf(batches)[Symbol.asyncIterator]();
-  // A silent source must not hide that the publisher has stopped. (A race against a promise that lives as
-  // long as the run would leak memory with every batch.)
-  let stop: (failure: Failure) => void = () => undefined;
-  void publisher.stopped.then((failure) => stop(failure));
-  const next = (): Promise<IteratorResult<readonly (Message | Failure)[], void>> =>
-    new Promise((resolve, reject) => {
-      stop = reject;
-      iterator.next().then(resolve, reject);
-    });
   const settled = (outcome: Outcome, message: Message): void => {
     if (outcome.kind === 'refused') refused.push(outcome.failure);
     else if (outcome.kind === 'returned') returned?.add(message, outcome.reply);
     watch.settled?.(message, outcome);
   };
-  try {
-    for (;;) {
-      if (publisher.failure !== undefined) throw publisher.failure;
-      stage.now = 'reading';
-      const { done, value: batch } = await next();
-      stage.now = 'sending';
-      if (done === true) return;
-      for (const message of batch) {
-        if (message instanceof Failure) {
-          broken.first ??= message;
-          broken.count++;
-          complain({ kind: 'broken', failure: message });
-          continue;
-        }
-        if (!publisher.isReadyFor(message)) await publisher.readyFor(message);
-        if (pace !== undefined) await pace();
-        if (signal.aborted) throw abortFailure(signal);
-        watch.sending?.(message);
-        publisher.send(message, settled);
-        if (performance.now() - progress.at > 100) {
-          progress.at = performance.now();
-          session.emit({ kind: 'publishing', counts: publisher.counts });
-        }
+  stage.now = 'reading';
+  for await (const batch of untilStopped(batchesOf(batches), publisher)) {
+    stage.now = 'sending';
+    for (const message of batch) {
+      if (message instanceof Failure) {
+        broken.first ??= message;
+        broken.count++;
+        complain({ kind: 'broken', failure: message });
+        continue;
+      }
+      if (!publisher.isReadyFor(message)) await publisher.readyFor(message);
+      if (pace !== undefined) await pace();
+      if (signal.aborted) throw abortFailure(signal);
+      watch.sending?.(message);
+      publisher.send(message, settled);
+      if (performance.now() - progress.at > 100) {
+        progress.at = performance.now();
+        session.emit({ kind: 'publishing', counts: publisher.counts });
       }
     }
-  } finally {
-    void iterator.return(undefined).catch(() => undefined);
+    stage.now = 'reading';
   }
+  stage.now = 'sending';
 }
 
 async function* batchesOf(batches: MessageBatches): AsyncGenerator<readonly (Message | Failure)[]> {

@@ -9,7 +9,7 @@ import { withoutBrokerHeaders } from '../../model/message/broker-headers.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { type CallCounts, RpcError, type RpcReply } from '../../model/rpc.ts';
 import { Stopwatch } from '../../model/stopwatch.ts';
-import { type Draft, type Drafts, messageShape, propertiesOf, sourceShape } from '../publish/input.ts';
+import { type Draft, type Drafts, messageShape, propertiesOf, sourceShape, untilStopped } from '../publish/input.ts';
 import { callOver, clientShape, type RequestProperties } from './client.ts';
 
 /** The reply address and the delivery mode of a request are not options. */
@@ -117,7 +117,7 @@ class Calls {
     let failure: unknown;
     let before = Promise.resolve();
     try {
-      for await (const draft of untilStopped(drafts, this.#requester)) {
+      for await (const draft of oneByOne(drafts, this.#requester)) {
         if (!this.#hasRoom()) await this.#waiting.until(() => this.#hasRoom());
         before = this.#call(draft, before);
         this.#line = draft.line;
@@ -198,29 +198,14 @@ class Calls {
   }
 }
 
-/** The drafts one by one. A silent source must not hide that the client has stopped. */
-async function* untilStopped(drafts: Drafts, requester: Requester): AsyncGenerator<Draft> {
-  const iterator = drafts[Symbol.asyncIterator]();
-  let stop: (failure: Failure) => void = () => undefined;
-  void requester.stopped.then((failure) => stop(failure));
-  const next = (): Promise<IteratorResult<readonly (Draft | Failure)[], void>> =>
-    new Promise((resolve, reject) => {
-      stop = reject;
-      if (requester.failure !== undefined) reject(requester.failure);
-      iterator.next().then(resolve, reject);
-    });
-  try {
-    for (;;) {
-      const { done, value: batch } = await next();
-      if (done === true) return;
-      for (const draft of batch) {
-        // Replies come in the order of the requests: one that cannot be made ends them.
-        if (draft instanceof Failure) throw draft;
-        yield draft;
-      }
+/** The drafts one by one. */
+async function* oneByOne(drafts: Drafts, requester: Requester): AsyncGenerator<Draft> {
+  for await (const batch of untilStopped(drafts, requester)) {
+    for (const draft of batch) {
+      // Replies come in the order of the requests: one that cannot be made ends them.
+      if (draft instanceof Failure) throw draft;
+      yield draft;
     }
-  } finally {
-    void iterator.return?.(undefined).catch(() => undefined);
   }
 }
 

@@ -54,8 +54,6 @@ export type RpcServerConfig = z.output<typeof RpcServerConfig>;
  */
 export type RpcHandler = (request: Delivery, context: { readonly signal: AbortSignal }) => Promise<RpcAnswer>;
 
-/** Replies in flight. */
-const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 /** Milliseconds within which an answer is sent without asking whether its caller is still there. */
 const SOON = 100;
 /** The exit codes of `timeout` of coreutils, then EX_TEMPFAIL and EX_PROTOCOL of sysexits.h. */
@@ -91,7 +89,7 @@ class Server {
     this.#config = config;
     this.#handler = handler;
     const mandatory = ({ routingKey: replyTo }: Message): boolean => !isDirect(replyTo);
-    this.#publisher = new Publisher(session, { ...WINDOW, confirm: true, mandatory, oneExchange: true, singleOut: true });
+    this.#publisher = new Publisher(session, { mandatory, oneExchange: true, singleOut: true });
     this.#callers = new Callers(session);
     this.#complain = fewOf(session.emit, 'further requests that fail are only counted');
   }

@@ -38,7 +38,6 @@ const REJECTED: Labelled = { settlement: 'dead', label: 'dead' };
 const DROPPED: Labelled = { settlement: 'dead', label: 'dropped' };
 const BURIED: Labelled = { settlement: 'ack', label: 'dead', certain: true };
 const SENT_OFF: Labelled = { settlement: 'ack', label: 'retried', certain: true };
-const WINDOW = { window: 2_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
 
 /**
  * Hands messages to a handler and carries out its verdict: acknowledges, publishes a copy for another attempt, dead-letters, or requeues.
@@ -78,7 +77,7 @@ class Worker {
     const { count, idle, timeout, drain, concurrency, prefetch = concurrency, grace, failOnDead } = this.#config;
     const { queue, topology, restore, levels, route } = this.#setup;
     if (levels.length > 0 || route.kind === 'publish') {
-      this.#publisher = new Publisher(this.#session, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
+      this.#publisher = new Publisher(this.#session);
       await this.#publisher.connect();
     }
     try {

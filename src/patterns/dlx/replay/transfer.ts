@@ -18,7 +18,7 @@ import { pacing } from '../../publish/send.ts';
 import type { TransferJob, Transferred } from './job.ts';
 import { type Journal, JournalLines, openJournal } from './journal.ts';
 
-const WINDOW = { window: 1_000, windowBytes: 16 * 1_048_576, confirmTimeout: 30_000 };
+const WINDOW = 1_000;
 /** Milliseconds to wait for confirms once the run is stopped. */
 const STOP_GRACE = 5_000;
 const PROGRESS = 100;
@@ -102,7 +102,7 @@ class Transfer {
         if (unwritable !== undefined) throw unwritable as Failure;
       }
       if (!dryRun) {
-        this.#publisher = new Publisher(this.#target, { ...WINDOW, confirm: true, mandatory: true, oneExchange: false });
+        this.#publisher = new Publisher(this.#target, { window: WINDOW });
         await this.#publisher.connect();
         void this.#publisher.stopped.then((why) => this.#end(why));
       }
