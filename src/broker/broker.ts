@@ -81,7 +81,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const { environment = process.env, signal = new AbortController().signal, emit = () => {} } = options;
   const server = await obtainServer(environment, options.install ?? false, emit, signal);
   for (let attempt = 1; ; attempt += 1) {
-    throwIfAborted(signal);
+    if (signal.aborted) throw abortFailure(signal);
     await checkPorts(options);
     try {
       return await boot(server, options, environment, signal);
@@ -132,17 +132,12 @@ function temporaryDirectory(): string {
   );
 }
 
-/** `amqp://guest:guest@127.0.0.1:…`, where `guest` may do everything and only programs on this machine get to. */
-function amqpUrl(port: number): string {
-  return `amqp://guest:guest@127.0.0.1:${port}/`;
-}
-
 function brokerNode(machine: Machine, orphaned: Promise<void>, timeout: number): BrokerNode {
   return {
     name: machine.name,
     port: machine.port,
     managementPort: machine.managementPort,
-    url: amqpUrl(machine.port),
+    url: `amqp://guest:guest@127.0.0.1:${machine.port}/`,
     managementUrl: managementUrl(machine.managementPort),
     get pid() {
       return machine.pid;
@@ -168,8 +163,4 @@ async function checkPorts({ port, nodes = 1 }: BrokerOptions): Promise<void> {
     if (problem !== undefined)
       throw new Failure('unavailable', `port ${taken} ${problem}`, { hint: 'Choose another --port, or leave it out to have a free one taken.' });
   }
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw abortFailure(signal);
 }

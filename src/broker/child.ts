@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { onAbort, within } from '../model/async.ts';
 import { Failure } from '../model/failure.ts';
 import { type Environment, findProgram, isExecutable } from './node/find.ts';
-import { membersOf } from './node/process.ts';
+import { membersOf, send } from './node/process.ts';
 
 /** Milliseconds that a command may take to end once it was told to, before it is killed. */
 const GRACE = 10_000;
@@ -127,13 +127,5 @@ function exists(target: number): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function send(target: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(target, name);
-  } catch {
-    // It has ended meanwhile.
   }
 }

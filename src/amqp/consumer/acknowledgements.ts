@@ -56,11 +56,6 @@ export class Answers {
     return this.#unproven.reduce((sum, { frames }) => sum + frames, 0);
   }
 
-  /** Begins with a new channel, on which tags count from 1 again; unproven answers of the last one are lost. `withQueue` as for `lose`. */
-  restart(withQueue: boolean): void {
-    this.lose(withQueue);
-  }
-
   /** True when a delivery is unanswered. */
   get open(): boolean {
     return this.#ledger.open > 0 || this.#ledger.pending.size > 0;
@@ -103,7 +98,7 @@ export class Answers {
   }
 
   /**
-   * The channel is lost, and nothing can be proven any more. Returns how many answers were unproven. `withQueue` is true for a queue that was deleted with its
+   * The channel is lost: nothing can be proven any more, and tags count from 1 again. Returns how many answers were unproven. `withQueue` is true for a queue that was deleted with its
    * connection: every decision then holds, because nothing is delivered again.
    */
   lose(withQueue = false): number {
@@ -146,15 +141,6 @@ function unlessClosing(tell: () => void): void {
 /** The part of a message that amqplib reads to answer it. */
 function tagged(deliveryTag: number): ConsumeMessage {
   return { fields: { deliveryTag } } as ConsumeMessage;
-}
-
-/** What to send: rejections one by one, then everything up to a tag, then some deliveries beyond it one by one. */
-export interface SettlementFrames {
-  readonly refused: readonly { readonly tag: number; readonly requeue: boolean }[];
-  readonly upTo: number | undefined;
-  readonly single: readonly number[];
-  /** How many deliveries these frames settle, by label. */
-  readonly settled: ReadonlyMap<Labelled, number>;
 }
 
 /**
@@ -223,8 +209,11 @@ export class Ledger {
     else this.#decided++;
   }
 
-  /** Takes at most `most` answers in order, the longest prefix of acks as one. */
-  take(most: number): SettlementFrames {
+  /**
+   * Takes at most `most` answers in order: rejections one by one, then everything `upTo` a tag, then some deliveries beyond it one by one. `settled` counts
+   * them by label.
+   */
+  take(most: number) {
     const refused: { tag: number; requeue: boolean }[] = [];
     const single: number[] = [];
     const settled = new Map<Labelled, number>();

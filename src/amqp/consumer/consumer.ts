@@ -317,7 +317,7 @@ export class Consumer {
   async #portion(connection: Connection): Promise<Portion> {
     const { resume } = this.#config;
     // The answers of the last channel cannot be proven any more.
-    this.#answers.restart(this.#isTemporary);
+    this.#answers.lose(this.#isTemporary);
     return resume === undefined ? { most: this.#limit - this.#answers.proven, arguments: this.#arguments } : resume(connection, this.#queue);
   }
 

@@ -34,14 +34,8 @@ export async function findEngine(env: Environment): Promise<{ engine: string } |
     if (engine === undefined) continue;
     const { failed, output } = await ask(engine, ['info']);
     if (!failed) return { engine };
-    reasons.push(
-      `${name} is installed, but: ${
-        output
-          .split('\n')
-          .filter((line) => line !== '')
-          .at(-1) ?? 'it does not answer'
-      }`,
-    );
+    const [last = 'it does not answer'] = output.split('\n').filter(Boolean).slice(-1);
+    reasons.push(`${name} is installed, but: ${last}`);
   }
   return { reason: reasons.length > 0 ? reasons.join('; ') : 'neither docker nor podman is in the PATH' };
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 
 /**
  * Waits until its input ends, which also happens when the parent is killed in a way that leaves it no time to clean up.
@@ -69,7 +69,8 @@ export function startGuardian(directory: string | undefined, engine?: string): G
   });
   child.stdin.on('error', () => {});
   child.unref();
-  unreference(child);
+  // The pipe alone must not keep this process from ending either.
+  (child.stdin as unknown as { unref?: () => void } | null)?.unref?.();
   const tell = (line: string): void => void child.stdin.write(`${line}\n`);
   const end = (): Promise<void> => {
     child.ref();
@@ -88,10 +89,4 @@ export function startGuardian(directory: string | undefined, engine?: string): G
     },
     clean: end,
   };
-}
-
-/** The pipe alone must not keep this process from ending either. */
-function unreference(child: ChildProcess): void {
-  const pipe = child.stdin as unknown as { unref?: () => void } | null;
-  pipe?.unref?.();
 }

@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { within } from '../../model/async.ts';
 import type { Guardian } from './guardian.ts';
+import { send } from './process.ts';
 import { type NodePorts, outputPath } from './settings.ts';
 
 /** What a node runs on, before it is ready. */
@@ -47,13 +48,8 @@ export function localMachine(
     running.ref();
     send(pidFromFile(pidFile) ?? running.pid, code);
     if (code === 'SIGKILL') send(-running.pid, code);
-    if (
-      !(await within(
-        grace,
-        ended.then(() => true),
-      ))
-    )
-      await signal('SIGKILL', grace);
+    const hasEnded = ended.then(() => true);
+    if (!(await within(grace, hasEnded))) await signal('SIGKILL', grace);
   };
 
   return {
@@ -102,13 +98,5 @@ function readOrNothing(path: string): string {
     return readFileSync(path, 'utf8');
   } catch {
     return '';
-  }
-}
-
-function send(pid: number, code: NodeJS.Signals): void {
-  try {
-    process.kill(pid, code);
-  } catch {
-    // It has ended meanwhile.
   }
 }

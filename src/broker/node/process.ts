@@ -25,6 +25,15 @@ export function isAlive({ pid, started }: ProcessMark): boolean {
   return !now.zombie && (started === undefined || now.started === started);
 }
 
+/** Sends a signal to a process, or to a group when the number is negative; it may have ended meanwhile. */
+export function send(target: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(target, name);
+  } catch {
+    // It has.
+  }
+}
+
 /** The processes of a group (that of this process unless it is named) that run, and are no zombies; undefined where the system has no `/proc`. */
 export function membersOf(group = startedAt(process.pid)?.group): number[] | undefined {
   if (startedAt(process.pid) === undefined) return undefined;

@@ -1,11 +1,10 @@
 import * as z from 'zod/mini';
 import type { Session } from '../../amqp/connection/session.ts';
 import type { PublishCounts, WorkCounts } from '../../model/event.ts';
-import type { Topology } from '../../model/topology.ts';
 import type { Handler } from '../../model/verdict.ts';
 import type { WorkOptions } from '../consume/give-back.ts';
 import { queueName } from '../names.ts';
-import { checkedCall, checkedOptions } from '../options.ts';
+import { checkedCall } from '../options.ts';
 import type { Drafts } from '../publish/input.ts';
 import { publishDrafts, publishingRules, publishingShape } from '../publish/publish.ts';
 import { queueRules, queueShape, queueSpec } from '../queue/shape.ts';
@@ -19,12 +18,6 @@ export type WorkConfig = z.output<typeof WorkConfig>;
 
 /** The part of a worker's config about its queue. */
 export const WorkQueueConfig = z.object({ queue: queueName, ...queueShape }).check(...queueRules);
-
-/** One durable queue, shared by any number of workers. */
-export function workTopology(options: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Topology {
-  const config = checkedOptions(WorkQueueConfig, options);
-  return { exchanges: [], queues: [queueSpec(config.queue, config)], bindings: [] };
-}
 
 /**
  * Declares a work queue, and what its dead letters need, where they are missing: for publishers that start before any worker.
