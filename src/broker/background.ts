@@ -97,7 +97,6 @@ export async function stopBackground({
   }
 }
 
-/** The status of the background broker. */
 export interface BackgroundStatus {
   readonly running: boolean;
   /** True when every expected node accepts AMQP connections. */

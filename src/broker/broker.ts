@@ -14,7 +14,6 @@ import { portProblem } from './node/ports.ts';
 import type { NodeSettings } from './node/settings.ts';
 import { obtainServer } from './server.ts';
 
-/** Options of a private broker. */
 export interface BrokerOptions extends NodeSettings {
   /** Default 1; several form a cluster. */
   readonly nodes?: number | undefined;
@@ -32,7 +31,6 @@ export interface BrokerOptions extends NodeSettings {
   readonly emit?: Emit | undefined;
 }
 
-/** One node of a running broker. */
 export interface BrokerNode extends Machine {
   /** `amqp://guest:guest@127.0.0.1:…` */
   readonly url: string;
@@ -54,7 +52,6 @@ export interface Broker {
   readonly directory: string | undefined;
   /** Processes that belong to it besides its nodes. */
   readonly companions: readonly number[];
-  /** The network of its containers. */
   readonly network: string | undefined;
   /** Registers a process (a group, when negative) to be killed together with the broker should this process be killed. */
   own(target: number): void;

@@ -174,7 +174,6 @@ export class Slot {
   }
 }
 
-/** A program's answer about one message. */
 export interface ProgramAnswer {
   readonly id: number;
   readonly verdict: Verdict;
@@ -226,7 +225,6 @@ interface ResidentConfig extends Omit<SlotConfig, 'onExit'> {
   readonly onAnswer: (answer: ProgramAnswer) => void;
 }
 
-/** How a program ended. */
 export interface ProgramEnd extends Pick<ProgramRun, 'code' | 'signal' | 'stderr'> {
   /** The rule that it broke. */
   readonly fault: string | undefined;

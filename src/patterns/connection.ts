@@ -69,7 +69,6 @@ export const connectionShape = {
   name: z.optional(z.string().check(z.minLength(1))),
 };
 
-/** What `createSession` takes. */
 export const ConnectionConfig = z.strictObject(connectionShape);
 
 export type ConnectionConfig = z.output<typeof ConnectionConfig>;

@@ -1,7 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Failure, type FailureKind } from '../model/failure.ts';
 
-/** A file to which lines are added. */
 export interface LineFile {
   /** Adds a line; `written` is called once it is on the disk. */
   readonly add: (line: string, written?: () => void) => void;

@@ -7,7 +7,6 @@ import { DEFAULT_BACKOFF, retryPauses } from './work/config.ts';
 /** A queue in which messages wait for another attempt. */
 export interface RetryQueue {
   readonly queue: string;
-  /** The number of its messages. */
   readonly messages: number;
 }
 

@@ -3,6 +3,9 @@ import type { Topology } from '../../model/topology.ts';
 import type { Connection } from '../connection/connection.ts';
 import type { WireDelivery } from './delivery.ts';
 
+/** AMQP's limit for deliveries without an answer. */
+export const MAX_PREFETCH = 65_535;
+
 /** What a subscription may take. */
 export interface Portion {
   /** The most deliveries; the queue is asked for no more. */

@@ -16,7 +16,7 @@ import { type Link, STABLE } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
 import { ensure } from '../topology/ensure.ts';
 import { type AnswerCounts, Answers } from './acknowledgements.ts';
-import type { ConsumerConfig, Portion } from './config.ts';
+import { type ConsumerConfig, MAX_PREFETCH, type Portion } from './config.ts';
 import { isConsumerTimeout, isTimeoutCancel, timeoutArgument } from './consumer-timeout.ts';
 import { takeDeliveries, type WireDelivery } from './delivery.ts';
 import { untilSettled } from './queue-depth.ts';
@@ -25,7 +25,6 @@ import { untilSettled } from './queue-depth.ts';
 const RESUBSCRIBE_DELAY = 500;
 /** Milliseconds that an answer may wait for others, to share a write. */
 const FLUSH_DELAY = 2;
-const MAX_PREFETCH = 65_535;
 /** A channel holds answers to a quorum queue back while 32 frames of them are on their way; half of that is a margin. */
 const KEPT_BACK = 16;
 

@@ -5,14 +5,13 @@ import type { Connection } from '../connection/connection.ts';
 import type { Link } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
 import { leaderless, readyWhileSubscribed, stuck } from '../topology/queue-facts.ts';
+import { MAX_PREFETCH } from './config.ts';
 import { Consumer } from './consumer.ts';
 import type { WireDelivery } from './delivery.ts';
 import type { PutBack } from './put-back.ts';
 import { readyNow, untilReady } from './queue-depth.ts';
 import { isLastReturn, type ReturnRules } from './return-rules.ts';
 
-/** AMQP's limit. */
-const MAX_PREFETCH = 65_535;
 /** How many messages show how large the others are. */
 const SAMPLE = 50;
 /** Fewer leave the broker waiting; more would wait here. */

@@ -91,7 +91,6 @@ export class Unconfirmed {
     return left;
   }
 
-  /** The tag of the last message. */
   get lastTag(): number {
     return this.#firstTag + this.#entries.length - 1;
   }

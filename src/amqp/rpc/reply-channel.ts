@@ -12,7 +12,6 @@ import { isInternalError } from '../publisher/suspects.ts';
 /** Not a queue: the broker hands replies to the channel that sent the request, and keeps none. */
 export const REPLY_TO = 'amq.rabbitmq.reply-to';
 
-/** What arrives on a request channel. */
 export interface RequestListener {
   readonly reply: (delivery: WireDelivery) => void;
   /** No queue took the request with this correlation id. */

@@ -6,7 +6,6 @@ import { formatDuration } from '../../model/quantity.ts';
 import { onOwnChannel } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
 
-/** The way of one marked message. */
 export interface MarkedMessage {
   /** The queue that it is published to, and rejected from each time it comes. */
   readonly into: string;
@@ -20,7 +19,6 @@ export interface MarkedMessage {
   readonly signal: AbortSignal;
 }
 
-/** The message as it arrived. */
 export interface Arrival {
   readonly exchange: string;
   readonly routingKey: string;

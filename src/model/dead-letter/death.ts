@@ -85,16 +85,13 @@ function isShort(text: string): boolean {
 
 /** Criteria for dead letters. All must hold; of several values for one criterion, one must. */
 export interface DeadLetterCriteria {
-  /** The reason of its last death. */
   readonly reason?: readonly string[] | undefined;
-  /** The queue of its last death. */
   readonly fromQueue?: readonly string[] | undefined;
   /** Headers with exactly these values; a text also matches the number or boolean that is written the same. */
   readonly header?: FieldTable | undefined;
   /** Milliseconds since its newest death. */
   readonly olderThan?: number | undefined;
   readonly newerThan?: number | undefined;
-  /** Message ids. */
   readonly id?: readonly string[] | undefined;
 }
 

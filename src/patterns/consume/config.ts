@@ -1,10 +1,9 @@
 import * as z from 'zod/mini';
+import { MAX_PREFETCH } from '../../amqp/consumer/config.ts';
 import { option } from '../../model/option.ts';
 import { milliseconds, queueName } from '../names.ts';
 
 const timer = z.optional(milliseconds());
-/** AMQP's limit. */
-export const MAX_PREFETCH = 65_535;
 
 /** Unanswered messages at a time. */
 export const prefetch = (most: number) => z._default(z.int().check(z.minimum(1), z.maximum(MAX_PREFETCH)), most);
@@ -58,6 +57,5 @@ export const limitsRules = [
   }),
 ] as const;
 
-/** What `consume` takes. */
 export const ConsumeConfig = z.strictObject({ queue: queueName, prefetch: prefetch(1_000), ...limitsShape }).check(...limitsRules);
 export type ConsumeConfig = z.output<typeof ConsumeConfig>;

@@ -16,7 +16,6 @@ import { judging } from './replay/origins.ts';
 
 const isGroupKey = (key: string): boolean => (GROUP_KEYS as readonly string[]).includes(key) || /^header:./s.test(key);
 
-/** The options of `dlx inspect`. */
 export const InspectConfig = z
   .strictObject({
     queue: queueName,

@@ -15,7 +15,6 @@ export interface Listed {
   readonly rows: readonly { readonly cells: Cells; readonly fingerprint: string }[];
   /** True when there are more than the list holds. */
   readonly more: boolean;
-  /** See `ReadSummary`. */
   readonly stranded: ReadSummary['stranded'];
 }
 

@@ -35,7 +35,6 @@ export interface ReadOptions {
   readonly restart?: (() => void) | undefined;
 }
 
-/** What was read. */
 export interface ReadSummary {
   readonly type: QueueType | undefined;
   /** The number at the start; for a stream, according to its offsets. */
@@ -43,7 +42,6 @@ export interface ReadSummary {
   readonly read: number;
   /** The number taken beyond the limit, and returned unread. */
   readonly unread: number;
-  /** The number chosen. */
   readonly chosen: number;
   /** Messages that could not be returned once more: a copy of each is at the end of the queue. */
   readonly copiedBack: number;

@@ -25,7 +25,6 @@ export const openPublisherShape = {
   backlog: z._default(z.int().check(z.minimum(1), z.maximum(10_000_000)), 100_000),
 };
 
-/** What `openPublisher` takes. */
 export const OpenPublisherConfig = z.strictObject(openPublisherShape);
 export type OpenPublisherConfig = z.output<typeof OpenPublisherConfig>;
 

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 
-/** What a template is filled with. */
 export interface Values {
   /** From 1. */
   readonly number: number;

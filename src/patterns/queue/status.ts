@@ -11,7 +11,6 @@ import { type AskHeld, unacknowledged } from './unacknowledged.ts';
 export const QueueStatusConfig = z.strictObject({ queue: queueName });
 export type QueueStatusConfig = z.output<typeof QueueStatusConfig>;
 
-/** The status of a queue. */
 export interface QueueStatus extends Partial<QueueDescription> {
   readonly queue: string;
   /** Ready messages, without those that a consumer holds. */

@@ -15,12 +15,10 @@ import { callOver, clientShape, type RequestProperties } from './client.ts';
 /** The reply address and the delivery mode of a request are not options. */
 const { correlationId, replyTo, transient, ...requestShape } = messageShape;
 
-/** The options of `callAll`. */
 export const RpcCallConfig = z.strictObject({
   ...clientShape,
   ...requestShape,
   ...sourceShape,
-  /** Calls at a time. */
   concurrency: z._default(z.int().check(z.minimum(1), z.maximum(10_000)), 10),
 });
 export type RpcCallConfig = z.output<typeof RpcCallConfig>;

@@ -18,7 +18,6 @@ export const clientShape = {
   idempotent: z._default(z.boolean(), false),
 };
 
-/** The options of `rpcClient`. */
 export const RpcClientConfig = z.strictObject(clientShape);
 export type RpcClientConfig = z.output<typeof RpcClientConfig>;
 

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { endless, type Session } from '../../amqp/connection/session.ts';
+import { MAX_PREFETCH } from '../../amqp/consumer/config.ts';
 import { Publisher } from '../../amqp/publisher/publisher.ts';
 import { Callers, isDirect, isReplyAddress, knowsForm } from '../../amqp/rpc/reply-channel.ts';
 import { withLastingControl } from '../../amqp/topology/declare.ts';
@@ -11,7 +12,7 @@ import type { Delivery, Message } from '../../model/message/message.ts';
 import { errorReply, type RpcAnswer, RpcError, type ServeCounts } from '../../model/rpc.ts';
 import { thrownText } from '../../model/text.ts';
 import type { Settlement } from '../../model/verdict.ts';
-import { ConsumeConfig, hasEnd, MAX_PREFETCH } from '../consume/config.ts';
+import { ConsumeConfig, hasEnd } from '../consume/config.ts';
 import { withinItsTime } from '../consume/handler-time.ts';
 import type { TakeContext } from '../consume/limits.ts';
 import { publishWhile } from '../consume/publish-while.ts';
@@ -42,7 +43,6 @@ export const serverShape = {
   timeout: z.optional(milliseconds()),
 };
 
-/** What `rpcServer` takes. */
 export const RpcServerConfig = z.strictObject(serverShape);
 export type RpcServerConfig = z.output<typeof RpcServerConfig>;
 

@@ -72,7 +72,6 @@ function serviceQueue(exchange: string, service: string): string {
   return `${exchange}.${service}`;
 }
 
-/** The part of a subscriber's config about its queue. */
 const ServiceConfig = z.object({ exchange, service: z.optional(queueName), ...queueShape }).check(...queueRules, ...serviceRules);
 
 /** The exchange, and the queue of a service, which is bound to it. */

@@ -54,7 +54,6 @@ export type TopicWorkConfig = z.output<typeof TopicWorkConfig>;
 export const TopicMatchConfig = z.strictObject({ pattern: shortString, key: z.array(shortString).check(z.minLength(1)) });
 export type TopicMatchConfig = z.output<typeof TopicMatchConfig>;
 
-/** The part of a subscriber's config about its queue. */
 const PatternConfig = z.object({ ...patternShape, ...queueShape }).check(...queueRules, ...queueTypeRules);
 
 /** The exchange, and a queue that is bound to it once for each pattern: a message that matches several comes once. */

@@ -1,13 +1,12 @@
 import * as z from 'zod/mini';
+import { MAX_PREFETCH } from '../../amqp/consumer/config.ts';
 import { MAX_TIMER } from '../../model/quantity.ts';
-import { MAX_PREFETCH } from '../consume/config.ts';
 
 const timer = (least = 1) => z.int().check(z.minimum(least), z.maximum(MAX_TIMER));
 
 /** A range of pauses: the first retry waits `from`, each further one twice as long, none longer than `to`. Milliseconds. */
 const Backoff = z.strictObject({ from: timer(), to: timer() }).check(z.refine(({ from, to }) => from <= to, { error: 'must not begin with the longer pause' }));
 
-/** The default. */
 export const DEFAULT_BACKOFF = { from: 1_000, to: 60_000 };
 
 /** How messages are handed to a handler, and what becomes of those that fail. Durations are milliseconds. */

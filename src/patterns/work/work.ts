@@ -16,7 +16,6 @@ import { runWorker } from './worker.ts';
 export const WorkConfig = z.strictObject({ queue: queueName, ...queueShape, ...workerShape }).check(...queueRules);
 export type WorkConfig = z.output<typeof WorkConfig>;
 
-/** The part of a worker's config about its queue. */
 export const WorkQueueConfig = z.object({ queue: queueName, ...queueShape }).check(...queueRules);
 
 /**

@@ -11,7 +11,6 @@ import { type Manifest, openBundle } from './writer.ts';
 /** Bytes after which a bundle continues in another file. */
 export const FILE_SIZE = 64 * 1_048_576;
 
-/** The options of `dlx export`. */
 export const ExportConfig = z
   .strictObject({
     queue: queueName,

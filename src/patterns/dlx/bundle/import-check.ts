@@ -23,7 +23,6 @@ const ManifestShape = z.object({
 /** A bundle whose every byte is as it was written. */
 export interface CheckedBundle {
   readonly manifest: Manifest;
-  /** Identifies the bundle. */
   readonly id: string;
 }
 

@@ -9,7 +9,6 @@ import { filtering, filterRules, filterShape, isFiltered } from '../filter/filte
 import { FILE_SIZE } from './export.ts';
 import { type Manifest, openBundle } from './writer.ts';
 
-/** The options of `dlx purge`. */
 export const PurgeConfig = z
   .strictObject({
     queue: queueName,

@@ -30,7 +30,6 @@ export const filterShape = {
   /** By the time of its newest death. */
   olderThan: age,
   newerThan: age,
-  /** Message ids. */
   id: texts,
   /** A CEL expression that is true for matching messages; parsed where the config is used. */
   where: z.optional(z.string().check(z.minLength(1))),

@@ -7,7 +7,6 @@ import { DEAD_QUEUE } from '../../work/prepare.ts';
 const MAX_MILLISECONDS = 4_294_967_295;
 const time = (least: number) => z.int().check(z.minimum(least), z.maximum(MAX_MILLISECONDS));
 
-/** The default exchange of dead letters. */
 const DEAD_EXCHANGE = 'dlx';
 /** The defaults for QUEUE. */
 export const MESSAGE_TTL = 60 * 60 * 1_000;
@@ -54,7 +53,6 @@ type Shape = z.output<typeof DlxSetupShape>;
 const isQuorum = ({ queueType, atLeastOnce }: Pick<Shape, 'queueType' | 'atLeastOnce'>): boolean =>
   queueType === 'quorum' || (atLeastOnce && queueType === undefined);
 
-/** The options of `rmq dlx setup`. */
 export const DlxSetupConfig = DlxSetupShape.check(
   z.refine<Shape>(({ queue, deadQueue }) => queue !== deadQueue, { error: () => `${option('queue')} and ${option('deadQueue')} must not be the same queue` }),
   z.refine<Shape>(({ queueType, atLeastOnce }) => !atLeastOnce || queueType !== 'classic', {

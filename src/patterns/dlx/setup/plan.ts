@@ -28,7 +28,6 @@ export interface PlanStep {
 export interface Plan {
   readonly queue: string;
   readonly steps: readonly PlanStep[];
-  /** Notes. */
   readonly notes: readonly string[];
 }
 
