@@ -1,4 +1,4 @@
-import { Failure } from '../model/failure.ts';
+import { Failure, orElse } from '../model/failure.ts';
 import { option } from '../model/option.ts';
 import type { Binding } from '../model/topology.ts';
 import {
@@ -74,7 +74,7 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
     // With the depths, and without statistics, which are most of the work for the broker.
     queues: async () => (await pages(askAll, root, `queues/${vhost}?disable_stats=true&enable_queue_totals=true`)).map(queueFacts),
     queue: async (name) => {
-      const answer = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
+      const answer = await ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`).catch(orElse('missing', undefined));
       return answer === undefined ? undefined : queueFacts(answer as Readonly<Record<string, unknown>>);
     },
     held: async (name) => {
@@ -82,16 +82,16 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
       const listed = itemsOf(await ask('GET', `queues/${vhost}?disable_stats=true&enable_queue_totals=true&${named}`), root);
       const totals = listed.find((one) => one['name'] === name) ?? {};
       if (isCounted(totals)) return heldFacts(totals, {});
-      const statistics = await orMissing(ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`));
+      const statistics = await ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`).catch(orElse('missing', undefined));
       return statistics === undefined ? undefined : heldFacts(totals, statistics as Readonly<Record<string, unknown>>);
     },
     exchanges: async () => (await pages(askAll, root, `exchanges/${vhost}?columns=name,type,durable,auto_delete,internal,arguments,policy`)).map(exchangeFacts),
     exchange: async (name) => {
-      const answer = await orMissing(ask('GET', `exchanges/${vhost}/${encodeURIComponent(name)}`));
+      const answer = await ask('GET', `exchanges/${vhost}/${encodeURIComponent(name)}`).catch(orElse('missing', undefined));
       return answer === undefined ? undefined : exchangeFacts(answer as Readonly<Record<string, unknown>>);
     },
     bindingsFrom: async (exchange) => {
-      const answer = await orMissing(ask('GET', `exchanges/${vhost}/${encodeURIComponent(exchange)}/bindings/source`));
+      const answer = await ask('GET', `exchanges/${vhost}/${encodeURIComponent(exchange)}/bindings/source`).catch(orElse('missing', undefined));
       return answer === undefined ? [] : itemsOf(answer, root).map(bindingFacts);
     },
     bindings: async () => (await list(`bindings/${vhost}?columns=source,destination,destination_type,routing_key,arguments`)).map(bindingFacts),
@@ -124,15 +124,6 @@ function itemsOf(answer: unknown, root: string): readonly Readonly<Record<string
   throw new Failure('unavailable', `the server at ${root} is not RabbitMQ's management API`, {
     hint: `the management plugin usually listens on port 15672; ${option('managementUrl')} names another place`,
   });
-}
-
-async function orMissing<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof Failure && error.kind === 'missing') return undefined;
-    throw error;
-  }
 }
 
 async function orHidden<T>(answer: Promise<readonly T[]>): Promise<readonly T[]> {

@@ -86,6 +86,14 @@ export function hintWhereMissing(hint: string): (error: unknown) => never {
   };
 }
 
+/** For `catch`: this value in place of a failure of this kind; rethrows any other error. */
+export function orElse<T>(kind: FailureKind, value: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof Failure && error.kind === kind) return value;
+    throw error;
+  };
+}
+
 /** The failure that the signal was aborted with; an interruption when it carries something else. */
 export function abortFailure(signal: AbortSignal): Failure {
   return signal.reason instanceof Failure ? signal.reason : new Failure('interrupted', 'stopped');

@@ -1,6 +1,6 @@
 import type { Connection } from '../amqp/connection/connection.ts';
 import { describeQueue, readyCount } from '../amqp/topology/queue-facts.ts';
-import { Failure } from '../model/failure.ts';
+import { orElse } from '../model/failure.ts';
 import type { FindManagementApi } from './management.ts';
 import { DEFAULT_BACKOFF, retryPauses } from './work/config.ts';
 
@@ -33,19 +33,10 @@ export async function findRetryQueues(connection: Connection, queue: string, nam
   const candidates = names?.filter((name) => name === retryQueueName(queue, Number(/\d+$/.exec(name)?.[0]))) ?? usual;
   const found: RetryQueue[] = [];
   for (const name of candidates) {
-    const messages = await depthIfThere(connection, name);
+    const messages = await readyCount(connection, name).catch(orElse('missing', undefined));
     if (messages !== undefined && (await returnsTo(connection, name, queue))) found.push({ queue: name, messages });
   }
   return found;
-}
-
-async function depthIfThere(connection: Connection, queue: string): Promise<number | undefined> {
-  try {
-    return await readyCount(connection, queue);
-  } catch (error) {
-    if (error instanceof Failure && error.kind === 'missing') return undefined;
-    throw error;
-  }
 }
 
 /** A queue of that name may belong to another program. */

@@ -1,5 +1,5 @@
 import { type Difference, describeDifference } from '../../model/difference.ts';
-import { Failure } from '../../model/failure.ts';
+import { Failure, orElse } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message/message.ts';
 import type { ExchangeSpec, QueueSpec, Topology } from '../../model/topology.ts';
 import { encodable } from '../codec/frame-writer.ts';
@@ -27,13 +27,7 @@ export async function ensure(connection: Connection, { exchanges, queues, bindin
 
 /** True when there is such an exchange. */
 export async function exchangeExists(connection: Connection, exchange: string): Promise<boolean> {
-  try {
-    await onOwnChannel(connection, (channel) => channel.checkExchange(exchange));
-    return true;
-  } catch (error) {
-    if (error instanceof Failure && error.kind === 'missing') return false;
-    throw error;
-  }
+  return onOwnChannel(connection, (channel) => channel.checkExchange(exchange)).then(() => true, orElse('missing', false));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { within } from '../../model/async.ts';
-import { Failure } from '../../model/failure.ts';
+import { Failure, orElse } from '../../model/failure.ts';
 import type { FieldTable, FieldValue } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
@@ -22,13 +22,7 @@ export async function readyCount(connection: Connection, queue: string): Promise
 
 /** True when there is such a queue. */
 export async function queueExists(connection: Connection, queue: string): Promise<boolean> {
-  try {
-    await readyCount(connection, queue);
-    return true;
-  } catch (error) {
-    if (error instanceof Failure && error.kind === 'missing') return false;
-    throw error;
-  }
+  return readyCount(connection, queue).then(() => true, orElse('missing', false));
 }
 
 /** How many messages are ready in a queue, and how many consumers it has. */

@@ -4,7 +4,7 @@ import { onOwnChannel } from '../../amqp/connection/channel.ts';
 import type { Connection } from '../../amqp/connection/connection.ts';
 import { endless, type Session, withDeadline } from '../../amqp/connection/session.ts';
 import { certainCounts, type QueueCounts, queueCounts, queueType } from '../../amqp/topology/queue-facts.ts';
-import { abortFailure, Failure } from '../../model/failure.ts';
+import { abortFailure, Failure, orElse } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 import { formatCount, formatDuration, formatNumber } from '../../model/quantity.ts';
 import { exchangeName, milliseconds, queueName } from '../names.ts';
@@ -120,12 +120,7 @@ function missingOf(queue: string, counts: QueueCounts | undefined, { consumers =
 
 /** What a question finds; undefined for what does not exist. */
 async function found<T>(question: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await question();
-  } catch (error) {
-    if (error instanceof Failure && error.kind === 'missing') return undefined;
-    throw error;
-  }
+  return question().catch(orElse('missing', undefined));
 }
 
 async function pause(signal: AbortSignal): Promise<void> {

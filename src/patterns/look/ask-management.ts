@@ -2,7 +2,7 @@ import type { AskManagement } from '../../amqp/consumer/return-rules.ts';
 import type { ManagementApi } from '../../management/api.ts';
 import { highest, policiesFor } from '../../management/policies.ts';
 import type { Emit } from '../../model/event.ts';
-import { Failure } from '../../model/failure.ts';
+import { Failure, orElse } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message/message.ts';
 import type { ConnectionConfig } from '../connection.ts';
 import { type ManagementPlace, managementIfThere } from '../management.ts';
@@ -26,12 +26,7 @@ export function askManagement(config: ConnectionConfig, place: ManagementPlace, 
 
 /** The API itself tells which policies apply only some seconds after they were set. For a user who may not list them, that has to do. */
 async function policiesOf(api: ManagementApi, queue: string): Promise<readonly FieldTable[]> {
-  try {
-    const [policies, operator] = await Promise.all([api.policies(), api.operatorPolicies()]);
-    // Any of several with the same priority may apply: the limits of all count.
-    return [policies, operator].flatMap((all) => highest(policiesFor(all, { name: queue, type: 'quorum' })).map(({ definition }) => definition));
-  } catch (error) {
-    if (error instanceof Failure && error.kind === 'denied') return [];
-    throw error;
-  }
+  const visible = await Promise.all([api.policies(), api.operatorPolicies()]).catch(orElse('denied', []));
+  // Any of several with the same priority may apply: the limits of all count.
+  return visible.flatMap((all) => highest(policiesFor(all, { name: queue, type: 'quorum' })).map(({ definition }) => definition));
 }

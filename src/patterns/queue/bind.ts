@@ -7,6 +7,7 @@ import { option } from '../../model/option.ts';
 import type { Binding } from '../../model/topology.ts';
 import type { FindManagementApi } from '../management.ts';
 import { exchangeName, fieldTable, queueName, shortString } from '../names.ts';
+import { unlessStopped } from './unacknowledged.ts';
 
 const bindingShape = {
   /** Routing keys or patterns, a binding each; none: the empty one. */
@@ -65,7 +66,7 @@ export async function unbind(session: Session, bindings: readonly Binding[], fin
     const [{ destination, toExchange } = { destination: '', toExchange: false }] = bindings;
     await checkEnds(connection, bindings);
     const api = await find(connection);
-    const known = await api?.bindings().catch(unlessDenied);
+    const known = await api?.bindings().catch(unlessStopped);
     const siblings = known?.filter((one) => one.destination === destination && one.toExchange === toExchange && one.source !== '');
     for (const binding of bindings) {
       if (siblings === undefined || siblings.some((one) => isSame(one, binding))) continue;
@@ -89,9 +90,4 @@ function isSame(one: Binding, other: Binding): boolean {
         .map((name) => [name, plain(args[name] ?? null)]),
     );
   return one.source === other.source && one.key === other.key && sorted(one) === sorted(other);
-}
-
-function unlessDenied(error: unknown): undefined {
-  if (error instanceof Failure && error.kind !== 'interrupted' && error.kind !== 'terminated') return undefined;
-  throw error;
 }

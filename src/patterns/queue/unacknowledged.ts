@@ -19,7 +19,7 @@ export function heldBy(find: FindManagementApi): AskHeld {
 }
 
 /** An unanswered question leaves the numbers unknown. */
-function unlessStopped(error: unknown): undefined {
+export function unlessStopped(error: unknown): undefined {
   if (error instanceof Failure && error.kind !== 'interrupted' && error.kind !== 'terminated') return undefined;
   throw error;
 }

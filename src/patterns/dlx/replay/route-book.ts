@@ -1,6 +1,6 @@
 import type { ManagementApi } from '../../../management/api.ts';
 import type { ExchangeFacts, Policy } from '../../../management/facts.ts';
-import { Failure } from '../../../model/failure.ts';
+import { orElse } from '../../../model/failure.ts';
 import type { Binding } from '../../../model/topology.ts';
 import type { Routes } from '../routes.ts';
 
@@ -34,21 +34,12 @@ export class RouteBook {
       if (facts === undefined) continue;
       this.#exchanges.set(name, facts);
       this.#bindings.set(name, bindings);
-      this.#policies ??= new Map((await visible(this.#api.policies())).map((policy) => [policy.name, policy]));
+      // A user may be allowed to see exchanges but not policies.
+      this.#policies ??= new Map((await this.#api.policies().catch(orElse('denied', []))).map((policy) => [policy.name, policy]));
       const alternate = facts.arguments['alternate-exchange'] ?? this.#policies.get(facts.policy ?? '')?.definition['alternate-exchange'];
       next.push(...bindings.filter(({ toExchange }) => toExchange).map(({ destination }) => destination));
       if (typeof alternate === 'string') next.push(alternate);
     }
     return { queues: new Set(), exchanges: this.#exchanges, bindings: this.#bindings, policies: this.#policies ?? new Map() };
-  }
-}
-
-/** A user may be allowed to see exchanges but not policies. */
-async function visible(policies: Promise<readonly Policy[]>): Promise<readonly Policy[]> {
-  try {
-    return await policies;
-  } catch (error) {
-    if (error instanceof Failure && error.kind === 'denied') return [];
-    throw error;
   }
 }
