@@ -7,11 +7,10 @@ import type { Delivery } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import type { AskManagement, ReadSummary } from '../look/options.ts';
-import { readThrough } from '../look/read.ts';
 import type { FindManagementApi } from '../management.ts';
 import { queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
-import { filtering, filterRules, filterShape, isFiltered } from './filter/filter.ts';
+import { filterRules, filterShape, isFiltered, readMatching } from './filter/filter.ts';
 import { judging } from './replay/origins.ts';
 
 const isGroupKey = (key: string): boolean => (GROUP_KEYS as readonly string[]).includes(key) || /^header:./s.test(key);
@@ -69,22 +68,19 @@ export async function inspect(
   { ask, api }: InspectOptions = {},
 ): Promise<Inspected> {
   const config = checkedCall(session, InspectConfig, options, { onLetter });
-  const { queue, count = Number.POSITIVE_INFINITY, force } = config;
+  const { count = Number.POSITIVE_INFINITY, force } = config;
   const reading = { force, ask, enough: () => matched >= count };
   const judged = judging(session, api);
   let matched = 0;
   let claimed = 0;
-  const summary = await filtering(config, session.emit, (isMeant) =>
-    readThrough(session, queue, reading, (delivery) => {
-      if (!isMeant(delivery, now)) return undefined;
-      const number = ++matched;
-      return judged(delivery, (origin) => {
-        if (origin?.claimed === true) claimed++;
-        const looking: unknown = onLetter(delivery, number, origin);
-        return looking instanceof Promise ? looking : undefined;
-      })?.then(() => undefined);
-    }),
-  );
+  const summary = await readMatching(session, config, reading, now, (delivery) => {
+    const number = ++matched;
+    return judged(delivery, (origin) => {
+      if (origin?.claimed === true) claimed++;
+      const looking: unknown = onLetter(delivery, number, origin);
+      return looking instanceof Promise ? looking : undefined;
+    })?.then(() => undefined);
+  });
   return { ...summary, matched, claimed };
 }
 
@@ -99,7 +95,7 @@ export async function inspectGroups(
   now: number,
   { ask, api }: InspectOptions = {},
 ): Promise<Inspected & { readonly groups: DeathGroups }> {
-  const { queue, groupBy, force } = config;
+  const { groupBy, force } = config;
   const isOfOrigin = groupBy.includes('exchange') || groupBy.includes('routingKey');
   const judged = judging(session, api);
   let groups = new DeathGroups(groupBy as GroupKey[]);
@@ -112,13 +108,10 @@ export async function inspectGroups(
     if (origin?.claimed === true) claimed++;
     groups.add(delivery, origin);
   };
-  const summary = await filtering(config, session.emit, (isMeant) =>
-    readThrough(session, queue, { force, ask, restart }, (delivery) => {
-      if (!isMeant(delivery, now)) return undefined;
-      matched++;
-      return isOfOrigin ? judged(delivery, (origin) => add(delivery, origin))?.then(() => undefined) : add(delivery);
-    }),
-  );
+  const summary = await readMatching(session, config, { force, ask, restart }, now, (delivery) => {
+    matched++;
+    return isOfOrigin ? judged(delivery, (origin) => add(delivery, origin))?.then(() => undefined) : add(delivery);
+  });
   return { ...summary, matched, claimed, groups };
 }
 
@@ -139,13 +132,11 @@ export async function inspectOne(
   const options = { force, ask, enough: () => matched >= show };
   const judged = judging(session, api);
   let matched = 0;
-  const summary = await filtering(config, session.emit, (isMeant) =>
-    readThrough(session, queue, options, (delivery) => {
-      if (matched >= show || !isMeant(delivery, now)) return undefined;
-      matched++;
-      return matched === show ? judged(delivery, (origin) => onLetter(delivery, origin))?.then(() => undefined) : undefined;
-    }),
-  );
+  const summary = await readMatching(session, config, options, now, (delivery) => {
+    if (matched >= show) return undefined;
+    matched++;
+    return matched === show ? judged(delivery, (origin) => onLetter(delivery, origin))?.then(() => undefined) : undefined;
+  });
   if (matched >= show) return summary;
   const held = `"${queue}" holds ${formatCount(summary.read, 'message')}`;
   throw new Failure(

@@ -2,8 +2,7 @@ import type { Session } from '../../amqp/connection/session.ts';
 import { fingerprintOf } from '../../model/dead-letter/selection.ts';
 import { type Cells, letterCells } from '../../text/dead-letter-table.ts';
 import type { ReadSummary } from '../look/options.ts';
-import { readThrough } from '../look/read.ts';
-import { type FilterConfig, filtering } from './filter/filter.ts';
+import { type FilterConfig, readMatching } from './filter/filter.ts';
 import type { InspectOptions } from './inspect.ts';
 import { judging } from './replay/origins.ts';
 
@@ -29,7 +28,6 @@ export async function listLetters(
   now: number,
   { ask, api }: InspectOptions,
 ): Promise<Listed> {
-  const { queue, force } = config;
   const rows: { cells: Cells; fingerprint: string }[] = [];
   const judged = judging(session, api);
   let listed = 0;
@@ -39,17 +37,14 @@ export async function listLetters(
     listed = 0;
     more = false;
   };
-  const { stranded } = await filtering(config, session.emit, (isMeant) =>
-    readThrough(session, queue, { force, ask, enough: () => more, restart }, (delivery) => {
-      if (more || !isMeant(delivery, now)) return undefined;
-      more = listed === MOST_LISTED;
-      if (more) return undefined;
-      const number = ++listed;
-      return judged(delivery, (origin) => {
-        rows.push({ cells: letterCells(delivery, number, now, origin), fingerprint: fingerprintOf(delivery) });
-        return undefined;
-      })?.then(() => undefined);
-    }),
-  );
+  const { stranded } = await readMatching(session, config, { force: config.force, ask, enough: () => more, restart }, now, (delivery) => {
+    more ||= listed === MOST_LISTED;
+    if (more) return undefined;
+    const number = ++listed;
+    return judged(delivery, (origin) => {
+      rows.push({ cells: letterCells(delivery, number, now, origin), fingerprint: fingerprintOf(delivery) });
+      return undefined;
+    })?.then(() => undefined);
+  });
   return { rows, more, stranded };
 }

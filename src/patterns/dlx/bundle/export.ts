@@ -3,9 +3,8 @@ import type { Session } from '../../../amqp/connection/session.ts';
 import type { Selection } from '../../../model/dead-letter/selection.ts';
 import type { Delivery } from '../../../model/message/message.ts';
 import type { AskManagement, ReadSummary } from '../../look/options.ts';
-import { readThrough } from '../../look/read.ts';
 import { queueName } from '../../names.ts';
-import { filtering, filterRules, filterShape } from '../filter/filter.ts';
+import { filterRules, filterShape, readMatching } from '../filter/filter.ts';
 import { type Manifest, openBundle } from './writer.ts';
 
 /** Bytes after which a bundle continues in another file. */
@@ -44,20 +43,14 @@ export async function exportTo(
   ask?: AskManagement,
   only?: Selection,
 ): Promise<Exported> {
-  const { queue, count = Number.POSITIVE_INFINITY, force } = config;
+  const { count = Number.POSITIVE_INFINITY, force } = config;
   const options = { force, ask, enough: () => exported >= count };
   let exported = 0;
-  const summary = await filtering(
-    config,
-    session.emit,
-    (isMeant) =>
-      readThrough(session, queue, options, (delivery) => {
-        if (!isMeant(delivery, now)) return undefined;
-        exported++;
-        return write(delivery).then(() => undefined);
-      }),
-    only,
-  );
+  const onMatch = (delivery: Delivery): Promise<undefined> => {
+    exported++;
+    return write(delivery).then(() => undefined);
+  };
+  const summary = await readMatching(session, config, options, now, onMatch, only);
   return { ...summary, exported };
 }
 

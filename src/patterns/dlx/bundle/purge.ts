@@ -1,11 +1,11 @@
 import * as z from 'zod/mini';
 import type { Session } from '../../../amqp/connection/session.ts';
 import type { Selection } from '../../../model/dead-letter/selection.ts';
+import type { Delivery } from '../../../model/message/message.ts';
 import type { AskManagement, ReadSummary } from '../../look/options.ts';
-import { readThrough } from '../../look/read.ts';
 import { queueName } from '../../names.ts';
 import { purgeQueue } from '../../queue/purge.ts';
-import { filtering, filterRules, filterShape, isFiltered } from '../filter/filter.ts';
+import { filterRules, filterShape, isFiltered, readMatching } from '../filter/filter.ts';
 import { FILE_SIZE } from './export.ts';
 import { type Manifest, openBundle } from './writer.ts';
 
@@ -52,17 +52,11 @@ export async function purge(session: Session, config: PurgeConfig, now: number, 
   };
   try {
     const options = { force, ask, enough: () => matched >= count, take };
-    const { chosen, copiedBack, stranded } = await filtering(
-      config,
-      session.emit,
-      (isMeant) =>
-        readThrough(session, queue, options, (delivery) => {
-          if (!isMeant(delivery, now)) return undefined;
-          matched++;
-          return bundle === undefined ? true : bundle.add(delivery).then(() => true);
-        }),
-      only,
-    );
+    const onMatch = (delivery: Delivery): true | Promise<true> => {
+      matched++;
+      return bundle === undefined ? true : bundle.add(delivery).then(() => true);
+    };
+    const { chosen, copiedBack, stranded } = await readMatching(session, config, options, now, onMatch, only);
     return { purged: chosen, copiedBack, stranded, manifest };
   } finally {
     await bundle?.close();

@@ -1,10 +1,14 @@
 import * as z from 'zod/mini';
+import type { Session } from '../../../amqp/connection/session.ts';
 import { type DeadLetterFilter, deadLetterFilter, REASONS } from '../../../model/dead-letter/death.ts';
 import type { Selection } from '../../../model/dead-letter/selection.ts';
 import type { Emit } from '../../../model/event.ts';
+import type { Delivery } from '../../../model/message/message.ts';
 import { option } from '../../../model/option.ts';
 import { formatDuration } from '../../../model/quantity.ts';
 import { nearest, quote } from '../../../model/text.ts';
+import type { OnDelivery, ReadOptions, ReadSummary } from '../../look/options.ts';
+import { readThrough } from '../../look/read.ts';
 import { fieldTable } from '../../names.ts';
 import type { Where } from './where.ts';
 
@@ -90,6 +94,20 @@ export async function filtering<T>(config: FilterConfig, emit: Emit, use: (isMea
     const messages = judged === 0 ? lacking + failed : failed;
     if (messages > 0) emit({ kind: 'unjudged', messages, all: judged === 0, reason: reasons.failed ?? reasons.lacking ?? '' });
   }
+}
+
+/** Reads a queue as `readThrough` does, and hands out what the filters of a config let through; see {@link filtering}. */
+export function readMatching(
+  session: Session,
+  config: FilterConfig & { readonly queue: string },
+  options: ReadOptions,
+  now: number,
+  onMatch: (delivery: Delivery) => ReturnType<OnDelivery>,
+  only?: Selection,
+): Promise<ReadSummary> {
+  const reading = (isMeant: DeadLetterFilter): Promise<ReadSummary> =>
+    readThrough(session, config.queue, options, (delivery) => (isMeant(delivery, now) ? onMatch(delivery) : undefined));
+  return filtering(config, session.emit, reading, only);
 }
 
 /** True when a config asks for some messages only. */
