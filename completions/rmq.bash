@@ -8,14 +8,23 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --connect-attempts -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --reconnect-delay -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --answer-timeout -' 'value --max-message-size -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --context -c' 'value --confirm -' 'value --url-file -' 'value --password-command -' 'value --token-command -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'exchange' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'bench' 'broker' 'publish' 'consume' 'peek' 'tap' 'ping' 'wait' 'completion' 'help')
+      commands=('queue' 'exchange' 'binding' 'connection' 'consumer' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'bench' 'broker' 'publish' 'consume' 'peek' 'tap' 'ping' 'wait' 'completion' 'help')
       flags+=('switch --version -V')
       ;;
     'queue')
-      commands=('declare' 'status' 'bind' 'unbind' 'purge' 'delete')
+      commands=('list' 'declare' 'status' 'bind' 'unbind' 'purge' 'delete')
       ;;
     'exchange')
-      commands=('declare' 'bind' 'unbind' 'delete')
+      commands=('list' 'declare' 'bind' 'unbind' 'delete')
+      ;;
+    'binding')
+      commands=('list')
+      ;;
+    'connection')
+      commands=('list')
+      ;;
+    'consumer')
+      commands=('list')
       ;;
     'work')
       commands=('publish' 'run')
@@ -58,6 +67,11 @@ _rmq_level() {
       arguments=2
       endless=1
       ;;
+    'queue list')
+      flags+=('value --where -' 'value --sort -' 'values --columns -' 'switch --vhost-all -' 'value --management-url -')
+      arguments=1
+      endless=1
+      ;;
     'queue declare')
       flags+=('value --queue-type -' 'switch --transient -' 'switch --auto-delete -' 'value --message-ttl -' 'value --expires -' 'value --max-length -' 'value --max-length-bytes - --max-bytes' 'value --overflow -' 'value --dlx - --dead-letter-exchange' 'value --dlx-routing-key - --dead-letter-routing-key' 'value --dead-letter-strategy - --dlx-strategy' 'value --max-priority -' 'value --delivery-limit -' 'switch --single-active-consumer -' 'value --queue-mode -' 'value --queue-version -' 'value --leader-locator -' 'value --quorum-initial-group-size - --initial-group-size' 'value --quorum-target-group-size - --target-group-size' 'value --stream-initial-cluster-size - --initial-cluster-size' 'value --max-age - --stream-max-age' 'value --max-segment-size - --stream-max-segment-size' 'value --filter-size - --stream-filter-size' 'values --argument -' 'values --bind -')
       arguments=1
@@ -65,6 +79,7 @@ _rmq_level() {
     'queue status')
       flags+=('value --management-url -')
       arguments=1
+      endless=1
       ;;
     'queue bind')
       flags+=('values --routing-key -r' 'values --match -' 'switch --match-any -')
@@ -83,6 +98,9 @@ _rmq_level() {
       flags+=('switch --if-empty -' 'switch --if-unused -' 'switch --force -' 'switch --retries -' 'value --management-url -')
       arguments=1
       ;;
+    'exchange list')
+      flags+=('value --where -' 'value --sort -' 'values --columns -' 'switch --vhost-all -' 'value --management-url -')
+      ;;
     'exchange declare')
       flags+=('value --type -' 'switch --transient -' 'switch --auto-delete -' 'switch --internal -' 'value --alternate-exchange -' 'values --argument -')
       arguments=1
@@ -100,6 +118,17 @@ _rmq_level() {
     'exchange delete')
       flags+=('switch --if-unused -')
       arguments=1
+      ;;
+    'binding list')
+      flags+=('value --queue -' 'value --exchange -' 'value --where -' 'value --sort -' 'values --columns -' 'switch --vhost-all -' 'value --management-url -')
+      ;;
+    'connection list')
+      flags+=('value --where -' 'value --sort -' 'values --columns -' 'switch --vhost-all -' 'value --management-url -')
+      ;;
+    'consumer list')
+      flags+=('value --where -' 'value --sort -' 'values --columns -' 'switch --vhost-all -' 'value --management-url -')
+      arguments=1
+      endless=1
       ;;
     'work publish')
       flags+=('value --queue-type -' 'value --max-priority -' 'value --message-ttl -' 'value --max-length -' 'value --dlx -' 'value --dlx-routing-key -' 'value --content-type -' 'value --content-encoding -' 'values --header -H' 'value --priority -' 'value --correlation-id -' 'value --reply-to -' 'value --ttl -' 'value --message-id -' 'value --timestamp -' 'value --type -' 'value --user-id -' 'value --app-id -' 'switch --transient -' 'values --file -f' 'switch --lines -' 'switch --envelopes -' 'switch --keep-broker-headers -' 'value --count -n' 'switch --chomp -' 'switch --allow-empty -' 'switch --template -' 'value --data -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -' 'value --schema -' 'value --delay -')
@@ -255,6 +284,7 @@ _rmq_values() {
     'tap --queue') source=queue ;;
     'tap --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
     'tap 1') source=exchange ;;
+    'queue list 1') source=queue ;;
     'queue declare --queue-type') choices=('classic' 'quorum' 'stream') ;;
     'queue declare --overflow') choices=('drop-head' 'reject-publish' 'reject-publish-dlx') ;;
     'queue declare --dlx') source=exchange ;;
@@ -277,6 +307,9 @@ _rmq_values() {
     'exchange unbind 1') source=exchange ;;
     'exchange unbind 2') source=exchange ;;
     'exchange delete 1') source=exchange ;;
+    'binding list --queue') source=queue ;;
+    'binding list --exchange') source=exchange ;;
+    'consumer list 1') source=queue ;;
     'work publish --queue-type') choices=('classic' 'quorum') ;;
     'work publish --dlx') source=exchange ;;
     'work publish --reply-to') source=queue ;;

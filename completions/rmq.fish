@@ -13,6 +13,12 @@ function __rmq_level
             set __rmq_below 1
         case 'exchange'
             set __rmq_below 1
+        case 'binding'
+            set __rmq_below 1
+        case 'connection'
+            set __rmq_below 1
+        case 'consumer'
+            set __rmq_below 1
         case 'work'
             set __rmq_below 1
         case 'fanout'
@@ -37,6 +43,8 @@ function __rmq_level
             set -a __rmq_valued -n --count --where --last --timeout --management-url
         case 'tap'
             set -a __rmq_valued -q --queue --where -n --count --idle --timeout --max-length --max-length-bytes --management-url
+        case 'queue list'
+            set -a __rmq_valued --where --sort --columns --management-url
         case 'queue declare'
             set -a __rmq_valued --queue-type --message-ttl --expires --max-length --max-length-bytes --max-bytes --overflow --dlx --dead-letter-exchange --dlx-routing-key --dead-letter-routing-key --dead-letter-strategy --dlx-strategy --max-priority --delivery-limit --queue-mode --queue-version --leader-locator --quorum-initial-group-size --initial-group-size --quorum-target-group-size --target-group-size --stream-initial-cluster-size --initial-cluster-size --max-age --stream-max-age --max-segment-size --stream-max-segment-size --filter-size --stream-filter-size --argument --bind
         case 'queue status'
@@ -48,6 +56,8 @@ function __rmq_level
         case 'queue purge'
         case 'queue delete'
             set -a __rmq_valued --management-url
+        case 'exchange list'
+            set -a __rmq_valued --where --sort --columns --management-url
         case 'exchange declare'
             set -a __rmq_valued --type --alternate-exchange --argument
         case 'exchange bind'
@@ -55,6 +65,12 @@ function __rmq_level
         case 'exchange unbind'
             set -a __rmq_valued -r --routing-key --match --management-url
         case 'exchange delete'
+        case 'binding list'
+            set -a __rmq_valued --queue --exchange --where --sort --columns --management-url
+        case 'connection list'
+            set -a __rmq_valued --where --sort --columns --management-url
+        case 'consumer list'
+            set -a __rmq_valued --where --sort --columns --management-url
         case 'work publish'
             set -a __rmq_valued --queue-type --max-priority --message-ttl --max-length --dlx --dlx-routing-key --content-type --content-encoding -H --header --priority --correlation-id --reply-to --ttl --message-id --timestamp --type --user-id --app-id -f --file -n --count --data --rate --window --confirm-timeout --timeout --returned --schema --delay
         case 'work run'
@@ -274,8 +290,11 @@ complete -c rmq -n '__rmq_lacks -y --yes' -l yes -s y -d 'do not ask'
 complete -c rmq -n '__rmq_lacks -h --help' -l help -s h -d 'print this help'
 
 # rmq
-complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'declare, bind, look at, purge and delete queues'
-complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'exchange' -d 'declare, bind and delete exchanges'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'list, declare, bind, look at, purge and delete queues'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'exchange' -d 'list, declare, bind and delete exchanges'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'binding' -d 'list bindings'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'connection' -d 'list connections'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'consumer' -d 'list consumers'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'work' -d 'work queues: send tasks, run a handler for each'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'fanout' -d 'broadcast messages to every service that subscribed'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topic' -d 'route messages by the words of their keys'
@@ -295,18 +314,29 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'help' -d 'explain a 
 complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -d 'print the version'
 
 # rmq queue
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'list' -d 'list queues: messages, consumers, rates, where dead letters go'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable queue, and bind it'
-complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'status' -d 'show the messages, consumers and type of a queue; unacknowledged messages need the management API (else ?)'
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'status' -d 'show the messages, consumers and type of queues; unacknowledged messages need the management API (else ?)'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'bind' -d 'let a queue get messages from an exchange'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'unbind' -d 'remove bindings of a queue'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'purge' -d 'remove every message that is ready in a queue; rmq dlx purge removes some'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'delete' -d 'delete a queue with its messages'
 
 # rmq exchange
+complete -c rmq -n '__rmq_at "exchange"; and __rmq_awaits_word' -a 'list' -d 'list exchanges: types, alternate exchanges, rates'
 complete -c rmq -n '__rmq_at "exchange"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable exchange'
 complete -c rmq -n '__rmq_at "exchange"; and __rmq_awaits_word' -a 'bind' -d 'let an exchange get messages from another one'
 complete -c rmq -n '__rmq_at "exchange"; and __rmq_awaits_word' -a 'unbind' -d 'remove bindings of an exchange'
 complete -c rmq -n '__rmq_at "exchange"; and __rmq_awaits_word' -a 'delete' -d 'delete an exchange with its bindings; the queues stay'
+
+# rmq binding
+complete -c rmq -n '__rmq_at "binding"; and __rmq_awaits_word' -a 'list' -d 'list bindings: which exchange routes what to which queue'
+
+# rmq connection
+complete -c rmq -n '__rmq_at "connection"; and __rmq_awaits_word' -a 'list' -d 'list connections: who is there, since when, how busy'
+
+# rmq consumer
+complete -c rmq -n '__rmq_at "consumer"; and __rmq_awaits_word' -a 'list' -d 'list consumers: who takes messages from which queue'
 
 # rmq work
 complete -c rmq -n '__rmq_at "work"; and __rmq_awaits_word' -a 'publish' -d 'send tasks to a work queue, which is declared when it is missing'
@@ -437,6 +467,14 @@ complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --json-body' -l json-body -d
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "tap" 1' -a '(__rmq_names exchange)'
 
+# rmq queue list
+complete -c rmq -n '__rmq_at "queue list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as ready > 100'
+complete -c rmq -n '__rmq_at "queue list"; and __rmq_lacks --sort' -l sort -x -d 'the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way'
+complete -c rmq -n '__rmq_at "queue list"' -l columns -x -d 'the columns to show'
+complete -c rmq -n '__rmq_at "queue list"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
+complete -c rmq -n '__rmq_at "queue list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "queue list" 1 rest' -a '(__rmq_names queue)'
+
 # rmq queue declare
 complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (what the vhost has for its default, mostly classic)'
 complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --transient' -l transient -d 'it is gone when the broker restarts'
@@ -467,7 +505,7 @@ complete -c rmq -n '__rmq_argument "queue declare" 1' -a '(__rmq_names queue)'
 
 # rmq queue status
 complete -c rmq -n '__rmq_at "queue status"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
-complete -c rmq -n '__rmq_argument "queue status" 1' -a '(__rmq_names queue)'
+complete -c rmq -n '__rmq_argument "queue status" 1 rest' -a '(__rmq_names queue)'
 
 # rmq queue bind
 complete -c rmq -n '__rmq_at "queue bind"' -l routing-key -s r -x -d 'the same as a flag'
@@ -494,6 +532,13 @@ complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --force' -l force -
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --retries' -l retries -d 'its retry queues (QUEUE.retry.…) as well, with their messages'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "queue delete" 1' -a '(__rmq_names queue)'
+
+# rmq exchange list
+complete -c rmq -n '__rmq_at "exchange list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as ready > 100'
+complete -c rmq -n '__rmq_at "exchange list"; and __rmq_lacks --sort' -l sort -x -d 'the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way'
+complete -c rmq -n '__rmq_at "exchange list"' -l columns -x -d 'the columns to show'
+complete -c rmq -n '__rmq_at "exchange list"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
+complete -c rmq -n '__rmq_at "exchange list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq exchange declare
 complete -c rmq -n '__rmq_at "exchange declare"; and __rmq_lacks --type' -l type -x -a 'direct fanout topic headers' -d 'direct, fanout, topic, headers, or the type of a plugin (direct)'
@@ -522,6 +567,30 @@ complete -c rmq -n '__rmq_argument "exchange unbind" 2' -a '(__rmq_names exchang
 # rmq exchange delete
 complete -c rmq -n '__rmq_at "exchange delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when nothing is bound to it'
 complete -c rmq -n '__rmq_argument "exchange delete" 1' -a '(__rmq_names exchange)'
+
+# rmq binding list
+complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --queue' -l queue -x -a '(__rmq_names queue)' -d 'only those of this queue'
+complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --exchange' -l exchange -x -a '(__rmq_names exchange)' -d 'only those from or to this exchange'
+complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as ready > 100'
+complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --sort' -l sort -x -d 'the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way'
+complete -c rmq -n '__rmq_at "binding list"' -l columns -x -d 'the columns to show'
+complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
+complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+
+# rmq connection list
+complete -c rmq -n '__rmq_at "connection list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as ready > 100'
+complete -c rmq -n '__rmq_at "connection list"; and __rmq_lacks --sort' -l sort -x -d 'the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way'
+complete -c rmq -n '__rmq_at "connection list"' -l columns -x -d 'the columns to show'
+complete -c rmq -n '__rmq_at "connection list"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
+complete -c rmq -n '__rmq_at "connection list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+
+# rmq consumer list
+complete -c rmq -n '__rmq_at "consumer list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as ready > 100'
+complete -c rmq -n '__rmq_at "consumer list"; and __rmq_lacks --sort' -l sort -x -d 'the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way'
+complete -c rmq -n '__rmq_at "consumer list"' -l columns -x -d 'the columns to show'
+complete -c rmq -n '__rmq_at "consumer list"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
+complete -c rmq -n '__rmq_at "consumer list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "consumer list" 1 rest' -a '(__rmq_names queue)'
 
 # rmq work publish
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'

@@ -9,6 +9,7 @@ import { dlxCommands, dlxGroup } from './dlx/index.ts';
 import { exchangeCommands, exchangeGroup } from './exchange/index.ts';
 import { fanoutCommands, fanoutGroup } from './fanout.ts';
 import { helpCommand } from './help.ts';
+import { listingCommands, listingGroups } from './listing/index.ts';
 import { publishCommand } from './publish.ts';
 import { queueCommands, queueGroup } from './queue/index.ts';
 import { rpcCommands, rpcGroup } from './rpc.ts';
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   ...viewCommands,
   ...queueCommands,
   ...exchangeCommands,
+  ...listingCommands,
   ...workCommands,
   ...fanoutCommands,
   ...topicCommands,
@@ -40,6 +42,7 @@ export const commands: readonly Command[] = [
 export const groups: readonly CommandGroup[] = [
   queueGroup,
   exchangeGroup,
+  ...listingGroups,
   workGroup,
   fanoutGroup,
   topicGroup,
@@ -55,7 +58,7 @@ export const sections: readonly { readonly title: string; readonly words: readon
   { title: 'Publish and consume', words: ['publish', 'consume', 'peek', 'tap'] },
   { title: 'Patterns', words: ['work', 'fanout', 'topic', 'rpc'] },
   { title: 'Dead letters', words: ['dlx'] },
-  { title: 'Look and administer', words: ['queue', 'exchange', 'context'] },
+  { title: 'Look and administer', words: ['queue', 'exchange', 'binding', 'connection', 'consumer', 'context'] },
   { title: 'Broker and CI', words: ['ping', 'wait', 'bench', 'broker'] },
   { title: 'Shell', words: ['completion', 'help'] },
 ];

@@ -20,8 +20,10 @@ export interface ManagementApi {
   /** Its address, without a password. */
   readonly root: string;
   readonly vhost: string;
-  /** The version of the broker and the name of its cluster. */
-  readonly overview: () => Promise<{ readonly version: string; readonly cluster: string }>;
+  /** The version of the broker, the name of its cluster, and whether it measures rates. */
+  readonly overview: () => Promise<{ readonly version: string; readonly cluster: string; readonly rates: boolean }>;
+  /** What a list shows, with these fields (`a.b` is one inside another). */
+  readonly objects: (kind: ManagedKind, fields: readonly string[], of: ManagedScope) => Promise<readonly ManagedObject[]>;
   readonly queues: () => Promise<readonly QueueFacts[]>;
   readonly queue: (name: string) => Promise<QueueFacts | undefined>;
   /** What AMQP does not tell about the content of a queue; undefined when there is no such queue. */
@@ -35,6 +37,17 @@ export interface ManagementApi {
   /** Empty for a user who may not see them. */
   readonly operatorPolicies: () => Promise<readonly Policy[]>;
   readonly setPolicy: (policy: Policy) => Promise<void>;
+}
+
+export type ManagedKind = 'queues' | 'exchanges' | 'bindings' | 'connections' | 'consumers';
+
+/** An object as the API shows it: versions differ. */
+export type ManagedObject = Readonly<Record<string, unknown>>;
+
+/** Which objects of a kind: those of these queues, of every vhost. */
+export interface ManagedScope {
+  readonly everywhere: boolean;
+  readonly queues: readonly string[];
 }
 
 /** The largest page that the API returns. */
@@ -65,21 +78,32 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
     root,
     vhost: config.vhost,
     overview: async () => {
-      const { rabbitmq_version: version, cluster_name: cluster } = ((await ask('GET', 'overview?columns=rabbitmq_version,cluster_name')) ?? {}) as Record<
-        string,
-        unknown
-      >;
-      return { version: String(version ?? ''), cluster: String(cluster ?? '') };
+      const answer = ((await ask('GET', 'overview?columns=rabbitmq_version,cluster_name,rates_mode')) ?? {}) as Record<string, unknown>;
+      return { version: String(answer['rabbitmq_version'] ?? ''), cluster: String(answer['cluster_name'] ?? ''), rates: answer['rates_mode'] !== 'none' };
+    },
+    objects: async (kind, fields, of) => {
+      const [path, paged] = pathOf(kind, vhost, of);
+      const wanted = kind === 'queues' && !fields.includes('vhost') ? [...fields, 'vhost'] : fields;
+      const parameters = `columns=${wanted.join(',')}${kind === 'queues' && fields.every((field) => UNCOUNTED.has(field)) ? `&${NO_STATISTICS}` : ''}`;
+      if (!paged) return list(`${path}?${parameters}`);
+      const listed = pages(askAll, root, `${path}?${parameters}${named(of.queues)}`);
+      if (kind !== 'queues' || !fields.some((field) => COUNTS.includes(field))) return listed;
+      // Statistics are some seconds old; a classic queue counts when it is asked for totals alone.
+      const columns = ['name', 'vhost', 'type', ...COUNTS].join(',');
+      const [objects, totals] = await Promise.all([listed, pages(askAll, root, `${path}?${NO_STATISTICS}&columns=${columns}${named(of.queues)}`)]);
+      const key = (one: ManagedObject): string => `${String(one['vhost'])} ${String(one['name'])}`;
+      const current = new Map(totals.filter(isCounted).map((one) => [key(one), one]));
+      return objects.map((one) => ({ ...one, ...current.get(key(one)) }));
     },
     // With the depths, and without statistics, which are most of the work for the broker.
-    queues: async () => (await pages(askAll, root, `queues/${vhost}?disable_stats=true&enable_queue_totals=true`)).map(queueFacts),
+    queues: async () => (await pages(askAll, root, `queues/${vhost}?${NO_STATISTICS}`)).map(queueFacts),
     queue: async (name) => {
       const answer = await ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`).catch(orElse('missing', undefined));
       return answer === undefined ? undefined : queueFacts(answer as Readonly<Record<string, unknown>>);
     },
     held: async (name) => {
-      const named = `page=1&page_size=${PAGE}&use_regex=true&name=${encodeURIComponent(`^${name.replace(/[^\w]/g, '\\$&')}$`)}`;
-      const listed = itemsOf(await ask('GET', `queues/${vhost}?disable_stats=true&enable_queue_totals=true&${named}`), root);
+      const path = `queues/${vhost}?${NO_STATISTICS}&page=1&page_size=${PAGE}${named([name])}`;
+      const listed = itemsOf(await ask('GET', path), root);
       const totals = listed.find((one) => one['name'] === name) ?? {};
       if (isCounted(totals)) return heldFacts(totals, {});
       const statistics = await ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`).catch(orElse('missing', undefined));
@@ -101,6 +125,33 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
       await ask('PUT', `policies/${vhost}/${encodeURIComponent(name)}`, { pattern, definition, priority, 'apply-to': applyTo });
     },
   };
+}
+
+/** Fields of a queue that the API knows without its statistics, which are most of the work. */
+const UNCOUNTED: ReadonlySet<string> = new Set(['name', 'vhost', 'type', 'durable', 'auto_delete', 'exclusive', 'arguments', 'node']);
+const COUNTS = ['messages', 'messages_ready', 'messages_unacknowledged'];
+const NO_STATISTICS = 'disable_stats=true&enable_queue_totals=true';
+/** More names are not worth a filter. */
+const MOST_NAMES = 50;
+
+/** A filter for queues of these names. */
+function named(queues: readonly string[]): string {
+  if (queues.length === 0 || queues.length > MOST_NAMES) return '';
+  return `&use_regex=true&name=${encodeURIComponent(`^(${queues.map((name) => name.replace(/[^\w]/g, '\\$&')).join('|')})$`)}`;
+}
+
+/** Where a list is, and whether it comes in pages. */
+function pathOf(kind: ManagedKind, vhost: string, { everywhere, queues: [queue] }: ManagedScope): readonly [path: string, paged: boolean] {
+  const place = everywhere ? '' : `/${vhost}`;
+  switch (kind) {
+    case 'connections':
+      return everywhere ? [kind, true] : [`vhosts/${vhost}/${kind}`, false];
+    case 'bindings':
+      if (queue !== undefined && !everywhere) return [`queues/${vhost}/${encodeURIComponent(queue)}/bindings`, false];
+      return [`bindings${place}`, false];
+    default:
+      return [`${kind}${place}`, kind !== 'consumers'];
+  }
 }
 
 async function isAdministrator(ask: Ask): Promise<boolean> {

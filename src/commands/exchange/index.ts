@@ -1,9 +1,10 @@
 import { destructive } from '../asking.ts';
 import { type Command, type CommandGroup, defineCommand } from '../command.ts';
 import { argument, fields, text, toggle } from '../flags/flag.ts';
+import { exchangeListCommand } from '../listing/index.ts';
 import { exchangeBindCommands } from '../queue/bind.ts';
 
-export const exchangeGroup: CommandGroup = { path: ['exchange'], summary: 'declare, bind and delete exchanges' };
+export const exchangeGroup: CommandGroup = { path: ['exchange'], summary: 'list, declare, bind and delete exchanges' };
 
 const declareExchangeCommand = defineCommand({
   path: ['exchange', 'declare'],
@@ -59,4 +60,4 @@ const deleteExchangeCommand = defineCommand({
   },
 });
 
-export const exchangeCommands: readonly Command[] = [declareExchangeCommand, ...exchangeBindCommands, deleteExchangeCommand];
+export const exchangeCommands: readonly Command[] = [exchangeListCommand, declareExchangeCommand, ...exchangeBindCommands, deleteExchangeCommand];

@@ -1,28 +1,31 @@
 import { defineCommand } from '../command.ts';
-import { argument } from '../flags/flag.ts';
+import { rest } from '../flags/flag.ts';
 import { managementApi, managementExtras } from '../flags/globals.ts';
 
 export const queueStatusCommand = defineCommand({
   path: ['queue', 'status'],
-  summary: 'show the messages, consumers and type of a queue; unacknowledged messages need the management API (else ?)',
+  summary: 'show the messages, consumers and type of queues; unacknowledged messages need the management API (else ?)',
   examples: [
-    ['rmq queue status orders', 'exit 66 when it does not exist'],
+    ['rmq queue status orders payments', 'exit 66 when one does not exist'],
     ['rmq queue status orders --json | jq .messages', 'the ready messages, for a script'],
   ],
-  inputs: { queue: argument('the queue') },
+  inputs: { queue: rest('the queues') },
   extras: managementExtras,
   load: async () => {
-    const [{ QueueStatusConfig, queueStatus, statusText }, { heldBy }] = await Promise.all([
+    const [{ QueuesStatusConfig, askEach, statusOn, statusText }, { heldBy }] = await Promise.all([
       import('../../patterns/queue/status.ts'),
       import('../../patterns/queue/unacknowledged.ts'),
     ]);
     return {
-      config: QueueStatusConfig,
+      config: QueuesStatusConfig,
       run: async (config, context, { managementUrl }) => {
-        const { results } = context;
+        const { results, emit } = context;
         const askHeld = heldBy(await managementApi(managementUrl, context));
-        const status = await context.withSession((session) => queueStatus(session, config, askHeld));
-        await results.report(status, statusText(status));
+        const ask = (connection: Parameters<typeof statusOn>[0], queue: string) => statusOn(connection, queue, askHeld);
+        const tell = (status: Awaited<ReturnType<typeof ask>>) => results.report(status, statusText(status));
+        const [first, ...further] = await context.withSession((session) => askEach(session, config.queue, ask, tell));
+        for (const { message } of further) emit({ kind: 'note', text: message });
+        if (first !== undefined) throw first;
       },
     };
   },

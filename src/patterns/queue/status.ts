@@ -1,8 +1,9 @@
 import * as z from 'zod/mini';
+import type { Connection } from '../../amqp/connection/connection.ts';
 import type { Session } from '../../amqp/connection/session.ts';
 import { CHECK_NAME, withControlConnection } from '../../amqp/topology/declare.ts';
 import { describeQueue, type QueueDescription, queueCounts } from '../../amqp/topology/queue-facts.ts';
-import { hintWhereMissing } from '../../model/failure.ts';
+import { Failure, hintWhereMissing } from '../../model/failure.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
@@ -10,6 +11,8 @@ import { type AskHeld, unacknowledged } from './unacknowledged.ts';
 
 export const QueueStatusConfig = z.strictObject({ queue: queueName });
 export type QueueStatusConfig = z.output<typeof QueueStatusConfig>;
+/** Several queues, one after the other. */
+export const QueuesStatusConfig = z.strictObject({ queue: z.array(queueName).check(z.minLength(1)) });
 
 export interface QueueStatus extends Partial<QueueDescription> {
   readonly queue: string;
@@ -27,21 +30,49 @@ export interface QueueStatus extends Partial<QueueDescription> {
  *
  * @throws Failure `usage` for wrong options, `missing` when it does not exist, `refused` when it is exclusive to another connection
  */
-export async function queueStatus(session: Session, options: QueueStatusConfig, askHeld?: AskHeld): Promise<QueueStatus> {
+export async function queueStatus(session: Session, options: QueueStatusConfig): Promise<QueueStatus> {
   const { queue } = checkedCall(session, QueueStatusConfig, options);
+  return withControlConnection(session, (connection) => statusOn(connection, queue));
+}
+
+/** The same over a connection that is open. */
+export async function statusOn(connection: Connection, queue: string, askHeld?: AskHeld): Promise<QueueStatus> {
+  const { messages, consumers } = await queueCounts(connection, queue).catch(hintWhereMissing(CHECK_NAME));
+  const [description, held] = await Promise.all([describeQueue(connection, queue), askHeld?.(connection, queue)]);
+  const { withheld, ...described } = description ?? {};
+  return {
+    queue,
+    messages,
+    unacked: unacknowledged(held, messages) ?? null,
+    ...(held?.delays === true && { delayed: held.delayed ?? null }),
+    consumers,
+    // A user who may not declare the queue learns nothing about it.
+    ...(withheld?.kind !== 'denied' && described),
+  };
+}
+
+/**
+ * Asks about several queues over one connection, and hands on what it learns. Resolves with the failures of those that do not exist, or that tell nothing.
+ *
+ * @throws Failure for whatever keeps it from asking
+ */
+export async function askEach<T>(
+  session: Session,
+  queues: readonly string[],
+  ask: (connection: Connection, queue: string) => Promise<T>,
+  tell: (answer: T) => Promise<void> | void,
+): Promise<readonly Failure[]> {
   return withControlConnection(session, async (connection) => {
-    const { messages, consumers } = await queueCounts(connection, queue).catch(hintWhereMissing(CHECK_NAME));
-    const [description, held] = await Promise.all([describeQueue(connection, queue), askHeld?.(connection, queue)]);
-    const { withheld, ...described } = description ?? {};
-    return {
-      queue,
-      messages,
-      unacked: unacknowledged(held, messages) ?? null,
-      ...(held?.delays === true && { delayed: held.delayed ?? null }),
-      consumers,
-      // A user who may not declare the queue learns nothing about it.
-      ...(withheld?.kind !== 'denied' && described),
-    };
+    const failures: Failure[] = [];
+    for (const queue of new Set(queues)) {
+      try {
+        await tell(await ask(connection, queue));
+      } catch (error) {
+        if (!(error instanceof Failure) || error.code === undefined || !connection.open) throw error;
+        failures.push(error);
+      }
+    }
+    return failures;
   });
 }
 

@@ -20,7 +20,16 @@ export interface Where {
 
 const EXAMPLE = `headers.tenant == "acme" && json.total > 99.5 && age > duration("24h")`;
 const MISSING: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds', 'unknown_variable']);
-const environment = prepare();
+
+/** What an expression may be about, and the option that it is given by. */
+interface Language {
+  readonly environment: Environment;
+  readonly named: string;
+  readonly variables: readonly string[];
+  readonly example: string;
+}
+
+const MESSAGES = { environment: prepare(VARIABLES), variables: Object.keys(VARIABLES), example: EXAMPLE };
 
 /**
  * Compiles a CEL expression (https://cel.dev). CEL has no loops, no side effects, and no access to JavaScript.
@@ -28,21 +37,13 @@ const environment = prepare();
  * @throws Failure `usage`, with the position of the error; `named` is the option that has the expression
  */
 export function compileWhere(expression: string, named = 'where'): Where {
-  const program = parse(expression, named);
-  const judge = (delivery: Delivery, now: number): boolean | Unjudged => {
-    try {
-      const answer: unknown = program(new Scope(delivery, now));
-      return typeof answer === 'boolean' ? answer : { missing: false, reason: 'the result is neither true nor false' };
-    } catch (error) {
-      return unjudged(error);
-    }
-  };
+  const program = parse(expression, { ...MESSAGES, named });
   const values = (delivery: Delivery, now: number): string[] => {
     const scope = new Scope(delivery, now);
     const sources = new Set(fieldsIn(program.ast).map(({ start, end }) => expression.slice(start, end)));
     return [...sources].flatMap((source) => {
       try {
-        const value: unknown = environment.evaluate(source, scope);
+        const value: unknown = MESSAGES.environment.evaluate(source, scope);
         return typeof value === 'object' && value !== null ? [] : [`${source} is ${typeof value === 'string' ? JSON.stringify(value) : String(value)}`];
       } catch {
         // It is missing, or a variable inside a macro.
@@ -50,7 +51,40 @@ export function compileWhere(expression: string, named = 'where'): Where {
       }
     });
   };
-  return Object.assign(judge, { values });
+  return Object.assign((delivery: Delivery, now: number) => judge(program, new Scope(delivery, now)), { values });
+}
+
+/**
+ * The same for things that have these variables, such as the columns of a list.
+ *
+ * @throws Failure `usage`, with the position of the error
+ */
+export function compileTest(expression: string, language: Omit<Language, 'environment'>): (values: Readonly<Record<string, unknown>>) => boolean | Unjudged {
+  const environment = prepare(Object.fromEntries(language.variables.map((name) => [variableName(name), 'dyn'])));
+  const program = parse(expression, { ...language, environment });
+  return (values) => judge(program, Object.fromEntries(Object.entries(values).map(([name, value]) => [variableName(name), value])));
+}
+
+/** Words of the language that are columns of lists. */
+const RESERVED: ReadonlySet<string> = new Set(['type', 'bytes']);
+
+const variableName = (name: string): string => (RESERVED.has(name) ? `${name}_` : name);
+
+function renameReserved(part: unknown): void {
+  if (Array.isArray(part)) for (const one of part) renameReserved(one);
+  if (typeof part !== 'object' || part === null || !('op' in part)) return;
+  const node = part as { op: string; args: unknown };
+  if (node.op === 'id' && typeof node.args === 'string') node.args = variableName(node.args);
+  renameReserved(node.args);
+}
+
+function judge(program: ParseResult, scope: object): boolean | Unjudged {
+  try {
+    const answer: unknown = program(scope);
+    return typeof answer === 'boolean' ? answer : { missing: false, reason: 'the result is neither true nor false' };
+  } catch (error) {
+    return unjudged(error);
+  }
 }
 
 /** The variables and fields of an expression, each with all that leads to it. */
@@ -61,14 +95,16 @@ function fieldsIn(part: unknown): ASTNode[] {
   return node.op === 'id' || node.op === '.' || node.op === '[]' ? [node] : fieldsIn(node.args);
 }
 
-function parse(expression: string, named: string): ParseResult {
-  const wrong = (reason: string, at: number): Failure => wrongAt(named, expression, reason, at);
+function parse(expression: string, language: Language): ParseResult {
+  const { environment } = language;
+  const wrong = (reason: string, at: number): Failure => wrongAt(language, expression, reason, at);
   try {
     const program = environment.parse(expression);
+    if (environment !== MESSAGES.environment) renameReserved(program.ast);
     const { valid, type = 'dyn', error } = program.check();
     if (!valid) throw error;
     if (type !== 'bool' && type !== 'dyn') throw wrong(`must be true or false, and this is of type ${plain(type)}`, 0);
-    for (const constant of constantsIn(program.ast)) checkConstant(expression, constant, wrong);
+    for (const constant of constantsIn(program.ast)) checkConstant(expression, constant, environment, wrong);
     return program;
   } catch (error) {
     if (error instanceof ParseError || error instanceof TypeFault) throw wrong(reasonOf(error), error.range?.start ?? 0);
@@ -77,7 +113,7 @@ function parse(expression: string, named: string): ParseResult {
 }
 
 /** Lets both kinds of numbers mix: whether a number is whole is an accident of the data. */
-function prepare(): Environment {
+function prepare(variables: Readonly<Record<string, string>>): Environment {
   const mixed = new Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true })
     .registerOperator('int == double', (int: bigint, double: number) => Number(int) === double)
     .registerOperator('double % double: double', (left: number, right: number) => left % right)
@@ -94,7 +130,7 @@ function prepare(): Environment {
       .registerOperator(`int ${sign} double: double`, (left: bigint, right: number) => operate(Number(left), right))
       .registerOperator(`double ${sign} int: double`, (left: number, right: bigint) => operate(left, Number(right)));
   }
-  for (const [name, type] of Object.entries(VARIABLES)) mixed.registerVariable(name, type);
+  for (const [name, type] of Object.entries(variables)) mixed.registerVariable(name, type);
   return mixed;
 }
 
@@ -107,7 +143,7 @@ function constantsIn(part: unknown): ASTNode[] {
   return [...(literals?.every(({ op }) => op === 'value') === true ? [node] : []), ...constantsIn(node.args)];
 }
 
-function checkConstant(expression: string, node: ASTNode, wrong: (reason: string, at: number) => Failure): void {
+function checkConstant(expression: string, node: ASTNode, environment: Environment, wrong: (reason: string, at: number) => Failure): void {
   const source = ({ start, end }: ASTNode): string => expression.slice(start, end);
   const [pattern] = node.op === 'rcall' ? node.args[2] : [];
   try {
@@ -133,10 +169,10 @@ function plain(text: string): string {
   return text.replace(/\bdyn<(\w+)>/g, '$1').replaceAll(/google\.protobuf\.(\w)/g, (_, initial: string) => initial.toLowerCase());
 }
 
-function wrongAt(named: string, expression: string, reason: string, at: number): Failure {
+function wrongAt({ named, variables, example }: Language, expression: string, reason: string, at: number): Failure {
   const from = expression.lastIndexOf('\n', at - 1) + 1;
   const [line = ''] = expression.slice(from).split('\n', 1);
   return new Failure('usage', `${option(named)}: ${reason}, at character ${at + 1}\n${line}\n${' '.repeat(at - from)}^`, {
-    hint: `an expression in CEL (https://cel.dev) of ${Object.keys(VARIABLES).join(', ')}; for example: ${EXAMPLE}`,
+    hint: `an expression in CEL (https://cel.dev) of ${variables.join(', ')}; for example: ${example}`,
   });
 }

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { test } from '../support/at-once.ts';
+import { peer, unique } from '../support/broker.ts';
+import { json, jsonLines, type Result, rmq, start } from '../support/rmq.ts';
+
+const NO_DESK = { env: { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } };
+
+type Row = Readonly<Record<string, unknown>>;
+
+async function rows(...args: readonly string[]): Promise<Row[]> {
+  const result = await rmq([...args, '-o', 'json']);
+  assert.equal(result.code, 0, result.stderr);
+  return jsonLines<Row>(result);
+}
+
+/** Lists until the broker has counted: its statistics are some seconds old. */
+async function rowsWhen(isIt: (found: readonly Row[]) => boolean, ...args: readonly string[]): Promise<readonly Row[]> {
+  for (;;) {
+    const found = await rows(...args);
+    if (isIt(found)) return found;
+  }
+}
+
+test('queue list tells of each queue, and of a new one as it is now', async (t) => {
+  const { queue, publish, channel } = await peer(t);
+  const prefix = unique('list');
+  const first = await queue({ arguments: { 'x-dead-letter-exchange': 'dead', 'x-dead-letter-routing-key': 'k' } }, prefix);
+  const second = await queue({ arguments: { 'x-queue-type': 'quorum' } }, prefix);
+  await publish(first, ['a', 'b', 'c']);
+  await channel.get(first);
+  const where = `name.startsWith("test.${prefix}")`;
+  const found = await rows('queue', 'list', '--where', where, '--sort', 'ready');
+  assert.deepEqual(
+    found.map(({ name, type, ready, consumers, deadLetterTo }) => [name, type, ready, consumers, deadLetterTo]),
+    [
+      [first, 'classic', 2, 0, 'dead:k'],
+      [second, 'quorum', 0, 0, null],
+    ],
+  );
+  assert.equal(found[0]?.['unacked'], 1);
+  assert.deepEqual(Object.keys(found[0] ?? {}), ['name', 'type', 'ready', 'unacked', 'consumers', 'inRate', 'outRate', 'deadLetterTo', 'policy', 'state']);
+  assert.deepEqual(await rows('queue', 'list', '--where', `${where} && type == "quorum"`, '--columns', 'ready,name'), [{ ready: 0, name: second }]);
+  const everywhere = await rows('queue', 'list', '--where', where, '--vhost-all', '--columns', 'vhost,name', '--sort', 'name');
+  assert.deepEqual(
+    everywhere,
+    [first, second].sort().map((name) => ({ vhost: '/', name })),
+  );
+});
+
+test('queue list measures rates, and knows consumers', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  const consumer = start(['consume', name, '--quiet']);
+  t.after(() => consumer.child.kill('SIGKILL'));
+  const seen = rowsWhen(([row]) => Number(row?.['inRate']) > 0 && Number(row?.['outRate']) > 0 && row?.['consumers'] === 1, 'queue', 'list', name);
+  let done = false;
+  const publishing = (async () => {
+    while (!done) await publish(name, ['x']);
+  })();
+  await seen.finally(() => {
+    done = true;
+  });
+  await publishing;
+  const [listed] = await rowsWhen((found) => found.length === 1, 'consumer', 'list', name);
+  assert.deepEqual([listed?.['queue'], listed?.['ackRequired'], listed?.['active']], [name, true, true]);
+  const connections = await rowsWhen((found) => found.some(({ name: of }) => of === listed?.['connection']), 'connection', 'list');
+  assert.equal(connections.find(({ name: of }) => of === listed?.['connection'])?.['clientName'], 'rmq consumer');
+});
+
+test('queue list of named queues works without the management API, and says what is unknown', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': 'dead' } });
+  await publish(name, ['a', 'b']);
+  const listed = await rmq(['queue', 'list', name, '-o', 'json'], NO_DESK);
+  assert.equal(listed.code, 0, listed.stderr);
+  assert.deepEqual(json(listed), {
+    name,
+    type: 'quorum',
+    ready: 2,
+    unacked: null,
+    consumers: 0,
+    inRate: null,
+    outRate: null,
+    deadLetterTo: 'dead',
+    policy: null,
+    state: null,
+  });
+  assert.match(listed.stderr, /only what AMQP tells is known/);
+  const text = await rmq(['queue', 'list', name], NO_DESK);
+  assert.match(text.stdout, new RegExp(`${name} +quorum +2 +\\? +0 +\\? +\\? +dead +\\? +\\?`));
+  const unnamed = await rmq(['queue', 'list'], NO_DESK);
+  assert.equal(unnamed.code, 69, unnamed.stderr);
+  assert.match(unnamed.stderr, /only queues that are named are told of, over AMQP/);
+  for (const env of [NO_DESK, {}]) {
+    const absent = await rmq(['queue', 'list', name, `${name}.no`], env);
+    assert.equal(absent.code, 66, absent.stderr);
+    assert.match(absent.stdout, new RegExp(name));
+    assert.match(absent.stderr, /there is no queue ".*\.no"/);
+  }
+});
+
+test('binding list and exchange list tell ways and exchanges', async (t) => {
+  const { queue, exchange, channel } = await peer(t);
+  const [name, events, copies] = [await queue(), await exchange('topic', { alternateExchange: 'none' }), await exchange('fanout')];
+  await channel.bindQueue(name, events, 'order.#');
+  await channel.bindExchange(copies, events, 'order.*', { extra: 1 });
+  await channel.bindQueue(name, copies, '');
+  const way = (source: string, destinationType: string, destination: string, routingKey: string, args = {}): Row => ({
+    source,
+    destinationType,
+    destination,
+    routingKey,
+    arguments: args,
+  });
+  const direct = way(events, 'queue', name, 'order.#');
+  const copied = way(copies, 'queue', name, '');
+  const between = way(events, 'exchange', copies, 'order.*', { extra: 1 });
+  const sorted = (found: readonly Row[]): string[] => found.map((one) => JSON.stringify(one)).sort();
+  assert.deepEqual(sorted(await rows('binding', 'list', '--queue', name)), sorted([direct, copied]));
+  assert.deepEqual(sorted(await rows('binding', 'list', '--exchange', copies)), sorted([between, copied]));
+  const [shown] = await rows('exchange', 'list', '--where', `name == "${events}"`);
+  assert.deepEqual([shown?.['type'], shown?.['durable'], shown?.['alternateExchange']], ['topic', true, 'none']);
+  assert.equal((await rmq(['binding', 'list', '--queue', `${name}.no`])).code, 66);
+});
+
+test('a list refuses columns and expressions that it does not know, before it asks', async () => {
+  const code = async (...args: readonly string[]): Promise<Result> => rmq(['queue', 'list', ...args], NO_DESK);
+  for (const args of [
+    ['--columns', 'name,redy'],
+    ['--sort', 'redy'],
+    ['--sort', 'ready:up'],
+  ]) {
+    const { code: is, stderr } = await code(...args);
+    assert.equal(is, 64, stderr);
+    assert.match(stderr, /must be one of name, type, ready/);
+  }
+  const expression = await code('--where', 'ready > 1 && redy == 0');
+  assert.equal(expression.code, 64, expression.stderr);
+  assert.match(expression.stderr, /redy, at character 14\n {2}ready > 1 && redy == 0\n {15}\^/);
+});
+
+test('a list escapes names, and fits a terminal', async (t) => {
+  const { channel } = await peer(t);
+  const name = `${unique('hostile')}\x1b[31m${'x'.repeat(100)}`;
+  await channel.assertQueue(name);
+  t.after(async () => void (await (await peer(t)).channel.deleteQueue(name)));
+  const shown = await rmq(['queue', 'list', '--where', 'name.contains("test.hostile")'], { terminal: true, columns: 80 });
+  assert.equal(shown.code, 0, shown.stdout);
+  assert.doesNotMatch(shown.stdout, /\x1b\[31m/);
+  for (const line of shown.stdout.split('\r\n').slice(0, 2)) assert.ok(line.length <= 80, line);
+  const piped = await rmq(['queue', 'list', '--where', 'name.contains("test.hostile")']);
+  assert.ok(piped.stdout.includes('\\x1b[31mxxx'), piped.stdout);
+});
+
+test('queue status tells of several queues, and of those that are missing', async (t) => {
+  const { queue, publish } = await peer(t);
+  const [one, other] = [await queue(), await queue()];
+  await publish(other, ['a']);
+  const result = await rmq(['queue', 'status', one, `${one}.no`, other, '-o', 'json']);
+  assert.equal(result.code, 66, result.stderr);
+  assert.match(result.stderr, /no queue '.*\.no'/);
+  assert.deepEqual(
+    jsonLines<Row>(result).map((status) => [status['queue'], status['messages']]),
+    [
+      [one, 0],
+      [other, 1],
+    ],
+  );
+});
