@@ -95,7 +95,7 @@ test('queue list of named queues works without the management API, and says what
     const absent = await rmq(['queue', 'list', name, `${name}.no`], env);
     assert.equal(absent.code, 66, absent.stderr);
     assert.match(absent.stdout, new RegExp(name));
-    assert.match(absent.stderr, /there is no queue ".*\.no"/);
+    assert.match(absent.stderr, /there is no ".*\.no"/);
   }
 });
 
@@ -120,7 +120,13 @@ test('binding list and exchange list tell ways and exchanges', async (t) => {
   assert.deepEqual(sorted(await rows('binding', 'list', '--exchange', copies)), sorted([between, copied]));
   const [shown] = await rows('exchange', 'list', '--where', `name == "${events}"`);
   assert.deepEqual([shown?.['type'], shown?.['durable'], shown?.['alternateExchange']], ['topic', true, 'none']);
-  assert.equal((await rmq(['binding', 'list', '--queue', `${name}.no`])).code, 66);
+  for (const line of [
+    ['binding', 'list', '--queue', `${name}.no`],
+    ['binding', 'list', '--exchange', `${name}.no`],
+    ['consumer', 'list', `${name}.no`],
+  ]) {
+    assert.equal((await rmq(line)).code, 66, line.join(' '));
+  }
 });
 
 test('a list refuses columns and expressions that it does not know, before it asks', async () => {

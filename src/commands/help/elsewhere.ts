@@ -15,7 +15,7 @@ const CALLED: readonly (readonly [hint: string, ...names: readonly string[]])[] 
   ],
   ['rmq work run QUEUE -- CMD runs a program for each message; rmq consume QUEUE prints them', 'amqp-consume', 'rabbitmq-cli-consumer', 'handle', 'worker'],
   [
-    'rmq queue list lists queues, rmq queue status QUEUE tells of one, rmq dlx list of those that dead-letter; there are exchange list, binding list, connection list and consumer list',
+    'rmq queue list lists queues, rmq queue status QUEUE tells of one, rmq dlx list lists those that dead-letter',
     'list',
     'ls',
     'list_queues',
@@ -29,7 +29,7 @@ const CALLED: readonly (readonly [hint: string, ...names: readonly string[]])[] 
   ['rmq connection list lists connections, rmq consumer list consumers', 'list_connections', 'list_consumers', 'connections', 'consumers'],
   ['rmq queue declare QUEUE declares a queue', 'create', 'amqp-declare-queue', 'declare_queue', 'declare-queue'],
   [
-    'rmq queue bind QUEUE EXCHANGE KEY binds a queue (rmq queue declare QUEUE --bind EXCHANGE:KEY declares it first); rmq exchange bind EXCHANGE SOURCE KEY an exchange',
+    'rmq queue bind QUEUE EXCHANGE KEY binds a queue; rmq queue declare QUEUE --bind EXCHANGE:KEY declares it first; rmq exchange bind EXCHANGE SOURCE KEY an exchange',
     'bind',
     'declare_binding',
   ],

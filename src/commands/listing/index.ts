@@ -72,7 +72,7 @@ function listCommand<I extends object, C extends ListConfig>(
           const { source, vhost } = await sourceOf(table, given, context, managementUrl);
           const { rows, absent } = await lister.rows(source, context.emit);
           await showRows(context, lister.columns, rows, given.columns.length > 0);
-          if (!context.json) context.emit({ kind: 'note', text: lists.countNote(table, rows.length, given.vhostAll ? undefined : vhost) });
+          if (!context.json) context.emit({ kind: 'note', text: lists.listedNote(table, rows.length, given.vhostAll ? undefined : vhost) });
           if (absent.length > 0) throw lists.absentFailure(absent, vhost);
         },
       };

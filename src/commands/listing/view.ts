@@ -1,12 +1,12 @@
 import { formatNumber, formatSize } from '../../model/quantity.ts';
 import type { Cell, Column } from '../../patterns/listing/columns.ts';
-import type { Row } from '../../patterns/listing/list.ts';
+import type { ListRow } from '../../patterns/listing/list.ts';
 import { type Cells, formatTable } from '../../text/dead-letter-table.ts';
 import { visibleLine } from '../../text/escape.ts';
 import type { Context } from '../command.ts';
 
 /** Prints rows: as a table, or as an object a line. */
-export async function showRows({ json, results }: Context, columns: readonly Column[], rows: readonly Row[], all: boolean): Promise<void> {
+export async function showRows({ json, results }: Context, columns: readonly Column[], rows: readonly ListRow[], all: boolean): Promise<void> {
   if (json) {
     // Lines that do not wait for each other share a write.
     await Promise.all(rows.map((row) => results.report(jsonOf(row, columns), '')));
@@ -17,11 +17,11 @@ export async function showRows({ json, results }: Context, columns: readonly Col
 }
 
 /** A row for programs: what is unknown is null. */
-export function jsonOf(row: Row, columns: readonly Column[]): object {
+export function jsonOf(row: ListRow, columns: readonly Column[]): object {
   return Object.fromEntries(columns.map(({ key }) => [key, row[key] ?? null]));
 }
 
-export function rowsText(columns: readonly Column[], rows: readonly Row[], width: number | undefined): string {
+export function rowsText(columns: readonly Column[], rows: readonly ListRow[], width: number | undefined): string {
   const lines: Cells[] = [columns.map(({ head }) => head), ...rows.map((row) => columns.map((column) => cellText(row[column.key], column)))];
   const right = new Set(columns.flatMap(({ kind }, index) => (kind === undefined ? [] : [index])));
   return formatTable(lines, { right, widths: [], columns: width, least: new Map([[0, 20]]) });

@@ -45,7 +45,7 @@ export interface ListConfig extends z.output<typeof ConnectionListConfig> {
 }
 
 /** A line of a list: a value for each of its columns. */
-export type Row = Readonly<Record<string, Cell>>;
+export type ListRow = Readonly<Record<string, Cell>>;
 
 /** Whatever has the objects of a list: the management API, or AMQP for a few queues. */
 export interface ListSource extends Known {
@@ -82,9 +82,9 @@ export function managedSource(api: ManagementApi, count: CountQueues): ListSourc
   };
 }
 
-export interface Listed {
-  readonly rows: readonly Row[];
-  /** Named queues that do not exist. */
+export interface ListedRows {
+  readonly rows: readonly ListRow[];
+  /** What is named and does not exist. */
   readonly absent: readonly string[];
 }
 
@@ -96,7 +96,7 @@ export interface Lister {
    *
    * @throws Failure as the source does
    */
-  readonly rows: (source: ListSource, emit: Emit) => Promise<Listed>;
+  readonly rows: (source: ListSource, emit: Emit) => Promise<ListedRows>;
 }
 
 /**
@@ -119,23 +119,34 @@ export async function openList(table: Table, config: ListConfig): Promise<Lister
   return {
     columns,
     rows: async (source, emit) => {
-      const objects = await source.objects(table, fields, config);
+      const [objects, absent] = await Promise.all([source.objects(table, fields, config), table === QUEUES ? [] : absentIn(source, config)]);
       const all = objects.map((object) => Object.fromEntries(needed.map(({ key, value }) => [key, value(object, source)])));
       const meant = all.filter((row) => isMeant(row, config, table));
       const rows = test === undefined ? meant : chosen(meant, test, table, emit);
       const order = by === undefined ? undefined : byKey.get(by);
-      // Each queue is bound to the default exchange: one without any binding does not exist.
-      const telling = { queues: 'name', bindings: 'destination' }[String(table.kind)];
-      const there = new Set(all.map((row) => row[telling ?? '']));
-      const absent = telling === undefined ? [] : named(config).filter((name) => !there.has(name));
-      return { rows: rows.sort(order === undefined ? byName(needed) : inOrder(order, direction)), absent };
+      return {
+        rows: rows.sort(order === undefined ? byName(needed) : inOrder(order, direction)),
+        absent: table === QUEUES ? missingFrom(named(config), all) : absent,
+      };
     },
   };
 }
 
 const named = ({ queue = [] }: ListConfig): readonly string[] => (typeof queue === 'string' ? [queue] : queue);
 
-function isMeant(row: Row, config: ListConfig, { kind }: Table): boolean {
+const missingFrom = (names: readonly string[], rows: readonly ManagedObject[]): string[] => names.filter((name) => !rows.some((row) => row['name'] === name));
+
+/** The named queues and exchanges that do not exist: the API tells of their bindings and consumers as if they did. */
+async function absentIn(source: ListSource, config: ListConfig): Promise<readonly string[]> {
+  const [queues, exchanges] = [named(config), config.exchange === undefined ? [] : [config.exchange]];
+  const [knownQueues, knownExchanges] = await Promise.all([
+    queues.length === 0 ? [] : source.objects(QUEUES, ['name'], config),
+    exchanges.length === 0 ? [] : source.objects(EXCHANGES, ['name'], { ...config, queue: [] }),
+  ]);
+  return [...missingFrom(queues, knownQueues), ...missingFrom(exchanges, knownExchanges)];
+}
+
+function isMeant(row: ListRow, config: ListConfig, { kind }: Table): boolean {
   const queues = named(config);
   const { exchange } = config;
   if (kind === 'connections' || kind === 'exchanges') return true;
@@ -162,10 +173,10 @@ async function compiled(expression: string, language: { readonly named: string; 
   const test = compileTest(expression, language);
   // An object with a key such as `constructor` would be taken for something else.
   const safe = (value: Cell): unknown => (typeof value === 'object' && value !== null ? new Map(Object.entries(value)) : (value ?? null));
-  return (row: Row) => test(Object.fromEntries(Object.entries(row).map(([key, value]) => [key, safe(value)])));
+  return (row: ListRow) => test(Object.fromEntries(Object.entries(row).map(([key, value]) => [key, safe(value)])));
 }
 
-function chosen(all: readonly Row[], test: Awaited<ReturnType<typeof testOf>>, { nouns }: Table, emit: Emit): Row[] {
+function chosen(all: readonly ListRow[], test: Awaited<ReturnType<typeof testOf>>, { nouns }: Table, emit: Emit): ListRow[] {
   let unjudged = 0;
   let reason = '';
   const rows = all.filter((row) => {
@@ -179,7 +190,7 @@ function chosen(all: readonly Row[], test: Awaited<ReturnType<typeof testOf>>, {
   return rows;
 }
 
-type Compare = (one: Row, other: Row) => number;
+type Compare = (one: ListRow, other: ListRow) => number;
 
 const compare = (a: Cell, b: Cell): number => (a === b ? 0 : (a as string) < (b as string) ? -1 : 1);
 
@@ -200,13 +211,13 @@ function inOrder({ key, kind }: Column, direction: string | undefined): Compare 
 }
 
 /** Such as `12 queues in the vhost "/"`. */
-export function countNote({ nouns }: Table, count: number, vhost: string | undefined): string {
+export function listedNote({ nouns }: Table, count: number, vhost: string | undefined): string {
   return `${formatCount(count, ...nouns)}${vhost === undefined ? '' : ` in the vhost "${vhost}"`}`;
 }
 
-/** The failure for named queues that do not exist. */
+/** The failure for what is named and does not exist. */
 export function absentFailure(absent: readonly string[], vhost: string): Failure {
-  return new Failure('missing', `there is no queue ${absent.map((name) => `"${name}"`).join(', ')} in the vhost "${vhost}"`, {
+  return new Failure('missing', `there is no ${absent.map((name) => `"${name}"`).join(' and no ')} in the vhost "${vhost}"`, {
     hint: 'check the name, and the vhost of the URL',
   });
 }
