@@ -35,9 +35,13 @@ export async function runLine(argv: readonly string[], program: Program): Promis
   root.version(program.version, '-V, --version');
   for (const [key, flag] of Object.entries(program.globals)) addFlag(root, key, flag);
   const parents = new Map([['', root]]);
-  for (const { path } of program.groups) parents.set(path.join(' '), group(parentOf(parents, path).command(path.at(-1) ?? ''), path));
+  // Where the line begins with a command's first word, commander need not know the others, which would cost milliseconds.
+  const [first] = argv;
+  const isNamed = program.commands.some(({ path }) => path[0] === first);
+  const isWanted = ({ path }: { readonly path: readonly string[] }): boolean => !isNamed || path[0] === first;
+  for (const { path } of program.groups.filter(isWanted)) parents.set(path.join(' '), group(parentOf(parents, path).command(path.at(-1) ?? ''), path));
   const line = splitLine(argv, program.commands);
-  for (const command of program.commands) {
+  for (const command of program.commands.filter(isWanted)) {
     const { path } = command;
     addCommand(group(parentOf(parents, path).command(path.at(-1) ?? ''), path), command, line, program);
   }
