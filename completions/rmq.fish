@@ -31,6 +31,8 @@ function __rmq_level
             set __rmq_below 1
         case 'context'
             set __rmq_below 1
+        case 'check'
+            set __rmq_below 1
         case 'bench'
             set __rmq_below 1
         case 'broker'
@@ -116,6 +118,12 @@ function __rmq_level
             set -a __rmq_valued --timeout
         case 'wait'
             set -a __rmq_valued --queue --exchange --consumers --messages --timeout
+        case 'check queue'
+            set -a __rmq_valued --max-depth --min-depth --min-consumers --max-age --warn-max-depth --warn-min-depth --warn-min-consumers --warn-max-age --timeout --format --management-url
+        case 'check dlx'
+            set -a __rmq_valued --max --max-age --warn-max --warn-max-age --by --timeout --format --management-url
+        case 'check broker'
+            set -a __rmq_valued --timeout --format
         case 'bench publish'
             set -a __rmq_valued --queue-type --size -n --count --duration --warm-up --rate --window
         case 'bench consume'
@@ -301,6 +309,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topic' -d 'route mes
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'rpc' -d 'request and reply: call a service, or be one'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'dlx' -d 'dead letters: set up, list, inspect, replay, export, purge'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'context' -d 'names for brokers, and protection for those that matter'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'check' -d 'compare queues, dead letters and the broker with limits, for CI and monitoring'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'bench' -d 'measure a broker, in a queue of its own that is deleted afterwards'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a private, real RabbitMQ node for development, tests and CI'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
@@ -371,6 +380,11 @@ complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'list' -d 'lis
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'use' -d 'use a context from now on'
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'show' -d 'tell what a context is'
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'remove' -d 'forget a context; its broker is left alone'
+
+# rmq check
+complete -c rmq -n '__rmq_at "check"; and __rmq_awaits_word' -a 'queue' -d 'compare queues with limits: depth, consumers, the age of the oldest message'
+complete -c rmq -n '__rmq_at "check"; and __rmq_awaits_word' -a 'dlx' -d 'compare dead letters with limits; without any, none may be there'
+complete -c rmq -n '__rmq_at "check"; and __rmq_awaits_word' -a 'broker' -d 'the broker answers, and no alarm blocks publishers'
 
 # rmq bench
 complete -c rmq -n '__rmq_at "bench"; and __rmq_awaits_word' -a 'publish' -d 'how many messages a second are confirmed, and how long each takes'
@@ -1018,6 +1032,35 @@ complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --consumers' -l consumers -
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --messages' -l messages -x -d 'until each queue has N messages or more that are ready'
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --empty' -l empty -d 'until no message is ready'
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --timeout' -l timeout -x -d 'exit 124 when not everything holds by then (1m)'
+
+# rmq check queue
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --max-depth' -l max-depth -x -d 'at most N messages are ready'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --min-depth' -l min-depth -x -d 'at least N messages are ready'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --min-consumers' -l min-consumers -x -d 'at least N consumers'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --max-age' -l max-age -x -d 'the oldest message has a timestamp, or a death, that is not older'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-max-depth' -l warn-max-depth -x -d 'more is a warning'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-min-depth' -l warn-min-depth -x -d 'less is a warning'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-min-consumers' -l warn-min-consumers -x -d 'fewer is a warning'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-max-age' -l warn-max-age -x -d 'older is a warning'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --timeout' -l timeout -x -d 'what is not known by then is unknown (10s)'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios also exits with 0 to 3'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "check queue" 1 rest' -a '(__rmq_names queue)'
+
+# rmq check dlx
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --max' -l max -x -d 'at most N dead letters'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --max-age' -l max-age -x -d 'none died longer ago'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --warn-max' -l warn-max -x -d 'more is a warning'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --warn-max-age' -l warn-max-age -x -d 'older is a warning'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --by' -l by -x -a 'reason' -d 'limits are for each reason of death'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --timeout' -l timeout -x -d 'what is not known by then is unknown (10s)'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios also exits with 0 to 3'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "check dlx" 1' -a '(__rmq_names queue)'
+
+# rmq check broker
+complete -c rmq -n '__rmq_at "check broker"; and __rmq_lacks --timeout' -l timeout -x -d 'what is not known by then is unknown (10s)'
+complete -c rmq -n '__rmq_at "check broker"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios also exits with 0 to 3'
 
 # rmq bench publish
 complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of the queue (that of the vhost)'

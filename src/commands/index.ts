@@ -1,6 +1,6 @@
 import { benchCommands, benchGroup } from './bench/index.ts';
 import { brokerCommands, brokerGroup } from './broker.ts';
-import { checkCommands } from './checks/index.ts';
+import { checkCommands, checkGroup } from './checks/index.ts';
 import type { Command, CommandGroup } from './command.ts';
 import { completionCommand } from './completion.ts';
 import { consumeCommand } from './consume.ts';
@@ -49,6 +49,7 @@ export const groups: readonly CommandGroup[] = [
   rpcGroup,
   dlxGroup,
   contextGroup,
+  checkGroup,
   benchGroup,
   brokerGroup,
 ];
@@ -59,6 +60,6 @@ export const sections: readonly { readonly title: string; readonly words: readon
   { title: 'Patterns', words: ['work', 'fanout', 'topic', 'rpc'] },
   { title: 'Dead letters', words: ['dlx'] },
   { title: 'Look and administer', words: ['queue', 'exchange', 'binding', 'connection', 'consumer', 'context'] },
-  { title: 'Broker and CI', words: ['ping', 'wait', 'bench', 'broker'] },
+  { title: 'Broker and CI', words: ['ping', 'wait', 'check', 'bench', 'broker'] },
   { title: 'Shell', words: ['completion', 'help'] },
 ];

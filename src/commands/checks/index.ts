@@ -1,5 +1,8 @@
 import { type Command, defineCommand } from '../command.ts';
 import { duration, integer, texts, toggle } from '../flags/flag.ts';
+import { limitCommands } from './check.ts';
+
+export { checkGroup } from './check.ts';
 
 const pingCommand = defineCommand({
   path: ['ping'],
@@ -54,4 +57,4 @@ const waitCommand = defineCommand({
 });
 
 /** Commands for CI and monitoring. */
-export const checkCommands: readonly Command[] = [pingCommand, waitCommand];
+export const checkCommands: readonly Command[] = [pingCommand, waitCommand, ...limitCommands];

@@ -1,0 +1,135 @@
+import type { Findings, Status } from '../../patterns/checks/finding.ts';
+import { type Command, type CommandGroup, type Context, defineCommand } from '../command.ts';
+import { argument, choice, duration, integer, rest } from '../flags/flag.ts';
+import { managementBeside, managementExtras, managementPlace } from '../flags/globals.ts';
+
+export const checkGroup: CommandGroup = { path: ['check'], summary: 'compare queues, dead letters and the broker with limits, for CI and monitoring' };
+
+const FORMATS = ['text', 'json', 'nagios', 'prometheus', 'junit'] as const;
+const extras = { format: choice(FORMATS, 'how to print it (text); nagios also exits with 0 to 3') } as const;
+const timeout = duration('what is not known by then is unknown');
+
+const NAGIOS: Readonly<Record<Status, number>> = { ok: 0, warning: 1, critical: 2, unknown: 3 };
+
+/** Prints findings; 0 when all limits hold, 1 when one does not, else the failure because of which something is unknown. */
+async function told(name: string, { json, results }: Context, given: (typeof FORMATS)[number] | undefined, ask: () => Promise<Findings>): Promise<number> {
+  const started = performance.now();
+  const [{ worst }, { findingText, nagiosLine, prometheusText, checkCases }] = await Promise.all([
+    import('../../patterns/checks/finding.ts'),
+    import('../../text/checks.ts'),
+  ]);
+  const { findings, failure } = await ask();
+  const format = json ? 'json' : (given ?? 'text');
+  const status = worst(findings);
+  if (format === 'nagios') await results.report({}, nagiosLine(status, findings));
+  else if (format === 'prometheus') await results.report({}, prometheusText(findings));
+  else if (format === 'junit') {
+    const { junitReport } = await import('../../text/junit.ts');
+    await results.report({}, junitReport(name, checkCases(findings), (performance.now() - started) / 1_000));
+  } else for (const one of findings) await results.report(one, format === 'json' ? JSON.stringify(one) : findingText(one));
+  if (format === 'nagios') return NAGIOS[status];
+  // What does not hold is 1; what nobody knows is why it is not known.
+  if (failure !== undefined && findings.every(({ status, value }) => status === 'ok' || value === null)) throw failure;
+  return status === 'ok' ? 0 : 1;
+}
+
+const checkQueueCommand = defineCommand({
+  path: ['check', 'queue'],
+  summary: 'compare queues with limits: depth, consumers, the age of the oldest message',
+  examples: [
+    ['rmq check queue orders payments --max-depth 1000 --min-consumers 1', 'exit 1 and a line for each limit that does not hold'],
+    ['rmq check queue orders --max-depth 1000 --warn-max-depth 100 --format nagios', 'for Nagios, Icinga and their kind'],
+  ],
+  inputs: {
+    queue: rest('the queues'),
+    maxDepth: integer('at most N messages are ready'),
+    minDepth: integer('at least N messages are ready'),
+    minConsumers: integer('at least N consumers'),
+    maxAge: duration('the oldest message has a timestamp, or a death, that is not older'),
+    warnMaxDepth: integer('more is a warning'),
+    warnMinDepth: integer('less is a warning'),
+    warnMinConsumers: integer('fewer is a warning'),
+    warnMaxAge: duration('older is a warning'),
+    timeout,
+  },
+  extras: { ...extras, ...managementExtras },
+  load: async () => {
+    const [{ CheckQueueConfig, checkQueues }, { withSession }] = await Promise.all([
+      import('../../patterns/checks/check.ts'),
+      import('../../patterns/connection.ts'),
+    ]);
+    return {
+      config: CheckQueueConfig,
+      run: async (config, context, { format, managementUrl }) =>
+        told('rmq check queue', context, format, async () => {
+          const ask = await managementBeside(managementUrl, context);
+          return withSession(context.connection, (session) => checkQueues(session, config, ask), context.emit, context.signal);
+        }),
+    };
+  },
+});
+
+const checkDlxCommand = defineCommand({
+  path: ['check', 'dlx'],
+  summary: 'compare dead letters with limits; without any, none may be there',
+  examples: [
+    ['rmq check dlx', 'no queue in which dead letters arrive has one'],
+    ['rmq check dlx dead.letters --max 100 --max-age 1d --by reason', 'limits for each reason'],
+  ],
+  inputs: {
+    queue: argument('the queue of dead letters; without it, all that the management API knows', { optional: true }),
+    max: integer('at most N dead letters'),
+    maxAge: duration('none died longer ago'),
+    warnMax: integer('more is a warning'),
+    warnMaxAge: duration('older is a warning'),
+    by: choice(['reason'], 'limits are for each reason of death'),
+    timeout,
+  },
+  extras: { ...extras, ...managementExtras },
+  load: async () => {
+    const [{ CheckDlxConfig, checkDeadLetters }, { withSession }] = await Promise.all([
+      import('../../patterns/checks/check.ts'),
+      import('../../patterns/connection.ts'),
+    ]);
+    return {
+      config: CheckDlxConfig,
+      run: async (config, context, { format, managementUrl }) =>
+        told('rmq check dlx', context, format, async () => {
+          const ask = await managementBeside(managementUrl, context);
+          const targets = async (): Promise<string[]> => {
+            const [{ listDeadLetters }, { managementBesideBroker }] = await Promise.all([
+              import('../../patterns/dlx/list.ts'),
+              import('../../patterns/management.ts'),
+            ]);
+            const api = managementBesideBroker(context.connection, managementPlace(managementUrl, context), context.signal);
+            const all = await listDeadLetters(api, { queue: [] });
+            return [...new Set(all.flatMap(({ targets: inside }) => inside.map(({ queue }) => queue)))].sort();
+          };
+          return withSession(context.connection, (session) => checkDeadLetters(session, config, targets, ask), context.emit, context.signal);
+        }),
+    };
+  },
+});
+
+const checkBrokerCommand = defineCommand({
+  path: ['check', 'broker'],
+  summary: 'the broker answers, and no alarm blocks publishers',
+  examples: [['rmq check broker --format nagios', 'CRITICAL when it does not answer, or an alarm is set']],
+  inputs: { timeout },
+  extras,
+  load: async () => {
+    const [{ CheckBrokerConfig, checkBroker }, { withSession }] = await Promise.all([
+      import('../../patterns/checks/check.ts'),
+      import('../../patterns/connection.ts'),
+    ]);
+    return {
+      config: CheckBrokerConfig,
+      run: async (config, context, { format }) =>
+        told('rmq check broker', context, format, () =>
+          withSession(context.connection, (session) => checkBroker(session, config), context.emit, context.signal),
+        ),
+    };
+  },
+});
+
+export const limitCommands: readonly Command[] = [checkQueueCommand, checkDlxCommand, checkBrokerCommand];
