@@ -29,6 +29,8 @@ function __rmq_level
             set __rmq_below 1
         case 'dlx'
             set __rmq_below 1
+        case 'topology'
+            set __rmq_below 1
         case 'context'
             set __rmq_below 1
         case 'check'
@@ -108,6 +110,12 @@ function __rmq_level
             set -a __rmq_valued -q --queue --rate --window --confirm-timeout --timeout --returned
         case 'dlx purge'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --export-to --management-url
+        case 'topology export'
+            set -a __rmq_valued --management-url
+        case 'topology plan'
+            set -a __rmq_valued --management-url
+        case 'topology apply'
+            set -a __rmq_valued --management-url
         case 'context add'
             set -a __rmq_valued --management-url
         case 'context list'
@@ -308,6 +316,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'fanout' -d 'broadcas
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topic' -d 'route messages by the words of their keys'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'rpc' -d 'request and reply: call a service, or be one'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'dlx' -d 'dead letters: set up, list, inspect, replay, export, purge'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topology' -d 'exchanges, queues, bindings and policies as a file'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'context' -d 'names for brokers, and protection for those that matter'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'check' -d 'compare queues, dead letters and the broker with limits, for CI and monitoring'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'bench' -d 'measure a broker, in a queue of its own that is deleted afterwards'
@@ -373,6 +382,11 @@ complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'move' -d 'move me
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'export' -d 'write dead letters to files, and leave them in the queue'
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'import' -d 'publish the messages of a bundle that dlx export wrote'
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'purge' -d 'remove dead letters for good'
+
+# rmq topology
+complete -c rmq -n '__rmq_at "topology"; and __rmq_awaits_word' -a 'export' -d 'print the exchanges, queues, bindings and policies of the vhost, without users and passwords'
+complete -c rmq -n '__rmq_at "topology"; and __rmq_awaits_word' -a 'plan' -d 'what apply would do; exit 0 when there is nothing to do, 1 when there is, 76 in conflict'
+complete -c rmq -n '__rmq_at "topology"; and __rmq_awaits_word' -a 'apply' -d 'make the broker have what a file says; asks before it changes or deletes anything'
 
 # rmq context
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'add' -d 'give a broker a name: --url, --url-file, --password-command, --token-command and the files of TLS are kept under it'
@@ -1006,6 +1020,19 @@ complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --select' -l select -d
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "dlx purge" 1' -a '(__rmq_names queue)'
 
+# rmq topology export
+complete -c rmq -n '__rmq_at "topology export"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+
+# rmq topology plan
+complete -c rmq -n '__rmq_at "topology plan"; and __rmq_lacks --prune' -l prune -d 'remove what a former apply made and the file no longer has, queues with their messages'
+complete -c rmq -n '__rmq_at "topology plan"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "topology plan" 1' -F
+
+# rmq topology apply
+complete -c rmq -n '__rmq_at "topology apply"; and __rmq_lacks --prune' -l prune -d 'remove what a former apply made and the file no longer has, queues with their messages'
+complete -c rmq -n '__rmq_at "topology apply"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "topology apply" 1' -F
+
 # rmq context add
 complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --protected' -l protected -d 'purge, delete, replay, move and import need --confirm NAME; --yes is not enough'
@@ -1125,4 +1152,4 @@ complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --management-url' -l 
 complete -c rmq -n '__rmq_argument "completion" 1' -a 'bash zsh fish'
 
 # rmq help
-complete -c rmq -n '__rmq_argument "help" 1 rest' -a 'recipes publishing consuming envelopes output patterns handlers dead-letters looking queues measuring connections ci other-tools library flags exit-codes'
+complete -c rmq -n '__rmq_argument "help" 1 rest' -a 'recipes publishing consuming envelopes output patterns handlers dead-letters looking queues measuring topology connections ci other-tools library flags exit-codes'

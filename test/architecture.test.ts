@@ -39,6 +39,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   ajv: ['patterns/expect/schema.ts'],
   'ajv-formats': ['patterns/expect/schema.ts'],
   'csv-parse': ['patterns/publish/rows.ts'],
+  yaml: ['patterns/topology/file.ts'],
   zod: [
     'library/',
     'patterns/',

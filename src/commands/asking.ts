@@ -24,7 +24,7 @@ export interface Destruction {
 
 /** What is lost: `loss` is what it costs, `kept` what is said when the answer is no, `name` what has to be typed. */
 export interface Loss {
-  readonly what: 'queue' | 'exchange';
+  readonly what: 'queue' | 'exchange' | 'vhost';
   readonly name: string;
   readonly loss: string;
   readonly kept: string;

@@ -14,6 +14,7 @@ import { publishCommand } from './publish.ts';
 import { queueCommands, queueGroup } from './queue/index.ts';
 import { rpcCommands, rpcGroup } from './rpc.ts';
 import { topicCommands, topicGroup } from './topic.ts';
+import { topologyCommands, topologyGroup } from './topology/index.ts';
 import { viewCommands } from './view/index.ts';
 import { workCommands, workGroup } from './work.ts';
 
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   ...topicCommands,
   ...rpcCommands,
   ...dlxCommands,
+  ...topologyCommands,
   ...contextCommands,
   ...checkCommands,
   ...benchCommands,
@@ -48,6 +50,7 @@ export const groups: readonly CommandGroup[] = [
   topicGroup,
   rpcGroup,
   dlxGroup,
+  topologyGroup,
   contextGroup,
   checkGroup,
   benchGroup,
@@ -59,7 +62,7 @@ export const sections: readonly { readonly title: string; readonly words: readon
   { title: 'Publish and consume', words: ['publish', 'consume', 'peek', 'tap'] },
   { title: 'Patterns', words: ['work', 'fanout', 'topic', 'rpc'] },
   { title: 'Dead letters', words: ['dlx'] },
-  { title: 'Look and administer', words: ['queue', 'exchange', 'binding', 'connection', 'consumer', 'context'] },
+  { title: 'Look and administer', words: ['queue', 'exchange', 'binding', 'connection', 'consumer', 'topology', 'context'] },
   { title: 'Broker and CI', words: ['ping', 'wait', 'check', 'bench', 'broker'] },
   { title: 'Shell', words: ['completion', 'help'] },
 ];

@@ -37,6 +37,7 @@ export interface ManagementApi {
   /** Empty for a user who may not see them. */
   readonly operatorPolicies: () => Promise<readonly Policy[]>;
   readonly setPolicy: (policy: Policy) => Promise<void>;
+  readonly deletePolicy: (name: string) => Promise<void>;
 }
 
 export type ManagedKind = 'queues' | 'exchanges' | 'bindings' | 'connections' | 'consumers';
@@ -123,6 +124,9 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
     operatorPolicies: async () => (await orHidden(list(`operator-policies/${vhost}`))).map(policyFacts),
     setPolicy: async ({ name, pattern, applyTo, priority, definition }) => {
       await ask('PUT', `policies/${vhost}/${encodeURIComponent(name)}`, { pattern, definition, priority, 'apply-to': applyTo });
+    },
+    deletePolicy: async (name) => {
+      await ask('DELETE', `policies/${vhost}/${encodeURIComponent(name)}`);
     },
   };
 }

@@ -3,10 +3,10 @@ import { formatDuration } from '../../model/quantity.ts';
 import { describeInPlan, type Plan, type PlanStep } from '../../patterns/dlx/setup/plan.ts';
 import type { SetUp } from '../../patterns/dlx/setup/setup.ts';
 
-const SIGNS: Readonly<Record<PlanStep['action'], string>> = { create: '+', change: '~', keep: '=', bind: '?', conflict: '!' };
+const SIGNS: Readonly<Record<PlanStep['action'], string>> = { create: '+', change: '~', keep: '=', bind: '?', delete: '-', conflict: '!' };
 const WORDS: Readonly<Record<'plan' | 'done', Readonly<Record<PlanStep['action'], string>>>> = {
-  plan: { create: 'create', change: 'change', keep: 'is there', bind: 'bind', conflict: 'CONFLICT' },
-  done: { create: 'created', change: 'changed', keep: 'is there', bind: 'bound', conflict: 'CONFLICT' },
+  plan: { create: 'create', change: 'change', keep: 'is there', bind: 'bind', delete: 'delete', conflict: 'CONFLICT' },
+  done: { create: 'created', change: 'changed', keep: 'is there', bind: 'bound', delete: 'deleted', conflict: 'CONFLICT' },
 };
 
 /** What a setup did, or would do, and how its test went. */
@@ -19,10 +19,10 @@ export function setupText(setUp: SetUp, { plan, deadQueue }: { readonly plan: bo
 }
 
 /** A plan for people: one line for each thing, what differs below it, and the sum at the end. */
-function planText({ steps, notes }: Plan, tense: keyof typeof WORDS): string {
+export function planText({ steps, notes }: Pick<Plan, 'steps' | 'notes'>, tense: keyof typeof WORDS, wish?: string): string {
   const lines = steps.flatMap((step) => [
     `${SIGNS[step.action]} ${WORDS[tense][step.action].padEnd(8)}  ${step.kind} ${step.kind === 'binding' ? step.name : `"${step.name}"`}${describeArguments(step)}`,
-    ...step.differences.map((one) => `      ${describeInPlan(one)}${step.action === 'keep' ? ': it is kept' : ''}`),
+    ...step.differences.map((one) => `      ${describeInPlan(one, wish)}${step.action === 'keep' ? ': it is kept' : ''}`),
   ]);
   return [...lines, ...notes.map((note) => `note: ${note}`), ...summary(steps, tense)].join('\n');
 }
@@ -33,6 +33,7 @@ function summary(steps: readonly PlanStep[], tense: keyof typeof WORDS): readonl
     [count('create'), 'to create'],
     [count('change'), 'to change'],
     [count('bind'), 'to bind'],
+    [count('delete'), 'to delete'],
     [count('conflict'), 'in conflict'],
   ] as const;
   const told = parts.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);

@@ -19,7 +19,7 @@ import type { DeadLetterSetup } from './topology.ts';
 export interface PlanStep {
   readonly kind: 'exchange' | 'queue' | 'binding' | 'policy';
   readonly name: string;
-  readonly action: 'create' | 'change' | 'keep' | 'bind' | 'conflict';
+  readonly action: 'create' | 'change' | 'keep' | 'bind' | 'delete' | 'conflict';
   /** How it is or would be declared. */
   readonly arguments: FieldTable;
   readonly differences: readonly Difference[];
@@ -65,7 +65,7 @@ export function conflictFailure({ steps }: Plan): Failure | undefined {
   const conflicts = steps.filter(({ action }) => action === 'conflict');
   if (conflicts.length === 0) return undefined;
   const told = conflicts.map(
-    ({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map(describeInPlan).join('; ')}`,
+    ({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map((one) => describeInPlan(one)).join('; ')}`,
   );
   return new Failure('refused', told.join('\n'), {
     hint: `nothing was declared; ${option('policy')} sets dead-lettering on an existing queue; otherwise leave those options out, or use other names`,
@@ -73,8 +73,8 @@ export function conflictFailure({ steps }: Plan): Failure | undefined {
 }
 
 /** Such as `x-message-ttl is 5000 there, the setup wants 3600000`. */
-export function describeInPlan(difference: Difference): string {
-  return describeDifference(difference, 'the setup wants');
+export function describeInPlan(difference: Difference, wish = 'the setup wants'): string {
+  return describeDifference(difference, wish);
 }
 
 async function planExchange(connection: Connection, seen: readonly ExchangeFacts[] | undefined, spec: ExchangeSpec): Promise<PlanStep> {
@@ -98,7 +98,7 @@ async function planExchange(connection: Connection, seen: readonly ExchangeFacts
 }
 
 /** How an existing exchange differs. It is declared again: the broker changes nothing and names the first difference, which the next declaration takes over. */
-async function exchangeByRefusal(connection: Connection, { name, type, durable, arguments: args }: ExchangeSpec): Promise<FieldTable> {
+export async function exchangeByRefusal(connection: Connection, { name, type, durable, arguments: args }: ExchangeSpec): Promise<FieldTable> {
   const differs: Record<string, FieldValue> = {};
   for (;;) {
     const options = {
@@ -145,7 +145,7 @@ async function lengthByPolicy(api: ManagementApi, facts: QueueFacts): Promise<Qu
 }
 
 /** What the broker does not tell when it refuses a declaration. */
-const UNTOLD: ReadonlySet<string> = new Set(['x-delivery-limit', 'x-dead-letter-strategy', 'x-overflow']);
+export const UNTOLD: ReadonlySet<string> = new Set(['x-delivery-limit', 'x-dead-letter-strategy', 'x-overflow']);
 
 /**
  * Compares a queue with the planned one: required properties must match, others are kept as they are. A queue that `keeps` dead letters must also

@@ -1,0 +1,129 @@
+import { formatCount } from '../../model/quantity.ts';
+import type { PlanStep } from '../../patterns/dlx/setup/plan.ts';
+import type { TopologyPlan } from '../../patterns/topology/plan.ts';
+import { destructive } from '../asking.ts';
+import { type Command, type CommandGroup, defineCommand } from '../command.ts';
+import { argument, toggle } from '../flags/flag.ts';
+import { managementExtras, managementPlace } from '../flags/globals.ts';
+
+export const topologyGroup: CommandGroup = { path: ['topology'], summary: 'exchanges, queues, bindings and policies as a file' };
+
+const inputs = {
+  file: argument('definitions, as YAML or JSON', { completes: 'file' }),
+  prune: toggle('remove what a former apply made and the file no longer has, queues with their messages'),
+};
+
+const load = async () => {
+  const [topology, { planText }, { managementFinder }, { withSession }] = await Promise.all([
+    import('../../patterns/topology/topology.ts'),
+    import('../dlx/setup-view.ts'),
+    import('../../patterns/management.ts'),
+    import('../../patterns/connection.ts'),
+  ]);
+  return { ...topology, planText, managementFinder, withSession };
+};
+
+const exportCommand = defineCommand({
+  path: ['topology', 'export'],
+  summary: 'print the exchanges, queues, bindings and policies of the vhost, without users and passwords',
+  examples: [
+    ['rmq topology export > topology.yaml', 'for git: sorted, the same each time'],
+    ['rmq topology export -o json > definitions.json', "RabbitMQ's own format, which its import reads"],
+  ],
+  inputs: {},
+  extras: managementExtras,
+  load: async () => {
+    const [{ TopologyExportConfig }, { definitionsOf, yamlOf }, { topologyState }, { managementBesideBroker }] = await Promise.all([
+      import('../../patterns/topology/topology.ts'),
+      import('../../patterns/topology/file.ts'),
+      import('../../patterns/topology/state.ts'),
+      import('../../patterns/management.ts'),
+    ]);
+    return {
+      config: TopologyExportConfig,
+      run: async (_, context, { managementUrl }) => {
+        const { connection, signal, results } = context;
+        const state = await topologyState(managementBesideBroker(connection, managementPlace(managementUrl, context), signal));
+        await results.report(definitionsOf(state), yamlOf(state));
+      },
+    };
+  },
+});
+
+const planCommand = defineCommand({
+  path: ['topology', 'plan'],
+  summary: 'what apply would do; exit 0 when there is nothing to do, 1 when there is, 76 in conflict',
+  examples: [
+    ['rmq topology plan topology.yaml', 'touches nothing'],
+    ['rmq topology plan topology.yaml --prune', 'with what a former apply made and the file no longer has'],
+  ],
+  inputs,
+  extras: managementExtras,
+  load: async () => {
+    const { TopologyConfig, WISH, readTopology, runTopology, planText, managementFinder, withSession } = await load();
+    return {
+      config: TopologyConfig,
+      run: async (config, context, { managementUrl }) => {
+        const { connection, emit, signal, results } = context;
+        const file = await readTopology(config, connection.url[0] ?? '');
+        const find = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
+        const { plan, conflict } = await withSession(connection, (session) => runTopology(session, file, config.prune, find), emit, signal);
+        const told = toldOf(plan);
+        await results.report({ planned: true, ...told }, planText({ steps: told.steps, notes: plan.notes }, 'plan', WISH));
+        if (conflict !== undefined) throw conflict;
+        return told.steps.length > 0 ? 1 : 0;
+      },
+    };
+  },
+});
+
+const applyCommand = defineCommand({
+  path: ['topology', 'apply'],
+  summary: 'make the broker have what a file says; asks before it changes or deletes anything',
+  examples: [
+    ['rmq topology apply topology.yaml', 'declares what is missing; a conflict is found before anything is touched'],
+    ['rmq topology apply topology.yaml --prune -y', 'and removes what a former apply made and the file no longer has'],
+  ],
+  inputs,
+  extras: managementExtras,
+  load: async () => {
+    const { TopologyConfig, WISH, readTopology, runTopology, planText, managementFinder, withSession } = await load();
+    return {
+      config: TopologyConfig,
+      run: async (config, context, { managementUrl }) => {
+        const { connection, emit, signal, results, target } = context;
+        const file = await readTopology(config, connection.url[0] ?? '');
+        const { vhost } = file;
+        const find = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
+        const doing = `applying ${config.file}${config.prune ? ' with --prune' : ''}`;
+        // A protected context refuses before anything is asked.
+        if (target.protected) destructive(context, { doing, deletes: false });
+        const agree = async (plan: TopologyPlan): Promise<void> => {
+          const { steps } = toldOf(plan);
+          const losses = steps.filter(({ action }) => action === 'delete' || action === 'change');
+          const ask = destructive(context, { doing, deletes: losses.length > 0, hint: 'rmq topology plan tells what it would do' });
+          if (losses.length > 0) emit({ kind: 'note', text: planText({ steps, notes: plan.notes }, 'plan', WISH) });
+          const messages = plan.messages === 0 ? '' : ` and ${formatCount(plan.messages, 'message')}`;
+          const loss = `This changes or deletes ${formatCount(losses.length, 'object')}${messages}`;
+          await ask(losses.length === 0 ? undefined : { what: 'vhost', name: vhost, loss, kept: 'nothing was changed' });
+        };
+        const { plan, conflict, messages } = await withSession(connection, (session) => runTopology(session, file, config.prune, find, agree), emit, signal);
+        if (conflict !== undefined) throw conflict;
+        const told = toldOf(plan);
+        await results.report(
+          { planned: false, ...told, ...(messages > 0 && { messages }) },
+          `${planText({ steps: told.steps, notes: plan.notes }, 'done', WISH)}${messages === 0 ? '' : `\n${formatCount(messages, 'message')} went with deleted queues`}`,
+        );
+        return undefined;
+      },
+    };
+  },
+});
+
+/** What is as it should be is counted. */
+function toldOf({ steps }: Pick<TopologyPlan, 'steps'>): { readonly steps: readonly PlanStep[]; readonly kept: number } {
+  const told = steps.filter(({ action }) => action !== 'keep');
+  return { steps: told, kept: steps.length - told.length };
+}
+
+export const topologyCommands: readonly Command[] = [exportCommand, planCommand, applyCommand];
