@@ -7,7 +7,7 @@ test('a queue with a name is durable, and bound once for each pattern', () => {
   assert.equal(queue.name, 'orders');
   assert.deepEqual(topology, {
     exchanges: [{ name: 'events.topic', type: 'topic', durable: true, arguments: {} }],
-    queues: [{ name: 'orders', durable: true, arguments: { 'x-queue-type': 'classic' }, required: [] }],
+    queues: [{ name: 'orders', durable: true, arguments: {}, required: [] }],
     bindings: ['order.#', '*.*.placed'].map((key) => ({ exchange: 'events.topic', queue: 'orders', key, arguments: {} })),
   });
 });

@@ -6,7 +6,7 @@ import { choice, duration, type Flag, integer, pauseRange, text, toggle } from '
 
 /** How a queue is declared when it is missing. */
 export const queueInputs = {
-  queueType: choice(['classic', 'quorum'], 'type of a queue that is declared (classic)'),
+  queueType: choice(['classic', 'quorum'], 'type of a queue that is declared (the default of the vhost)'),
   maxPriority: integer('highest priority of a classic queue that is declared'),
   messageTtl: duration('how long a queue that is declared keeps messages'),
   maxLength: integer('how many messages a queue that is declared holds'),

@@ -38,7 +38,7 @@ export const queueRules = [
   }),
 ] as const;
 
-/** The queue of a config: durable, and of an explicit type, because the default type differs between brokers. */
+/** The queue of a config: durable, and of the type that the vhost has for its default unless one is given. */
 export function queueSpec(name: string, { queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey }: QueueConfig): QueueSpec {
   const given: Record<string, FieldTable[string] | undefined> = {
     'x-queue-type': queueType,
@@ -52,7 +52,7 @@ export function queueSpec(name: string, { queueType, maxPriority, messageTtl, ma
   return {
     name,
     durable: true,
-    arguments: { 'x-queue-type': 'classic', ...Object.fromEntries(wanted) },
+    arguments: Object.fromEntries(wanted),
     // The default key is ours, not the user's.
     required: wanted.map(([key]) => key).filter((key) => key !== 'x-dead-letter-routing-key' || dlxRoutingKey !== undefined),
   };

@@ -69,8 +69,7 @@ const LONGEST_BASE = 200;
 export function temporaryQueue(exchange: string, config: QueueConfig = {}): QueueSpec {
   // The broker reserves names that begin with amq.
   const base = Buffer.byteLength(exchange) > LONGEST_BASE || exchange.startsWith('amq.') ? 'rmq' : exchange;
-  const { 'x-queue-type': _, ...args } = queueSpec('', config).arguments;
-  return { name: `${base}.${uniqueId()}`, durable: false, exclusive: true, arguments: args };
+  return { name: `${base}.${uniqueId()}`, durable: false, exclusive: true, arguments: queueSpec('', config).arguments };
 }
 
 /**

@@ -3,7 +3,8 @@ import { provenLogin } from '../../amqp/connection/login-name.ts';
 import { endless, type Session, withDeadline } from '../../amqp/connection/session.ts';
 import { withLastingControl } from '../../amqp/topology/declare.ts';
 import { ensure, ensureQueue, exchangeExists } from '../../amqp/topology/ensure.ts';
-import { describeQueue, type QueueDescription } from '../../amqp/topology/queue-facts.ts';
+import { describeQueue, type QueueDescription, queueType } from '../../amqp/topology/queue-facts.ts';
+import type { Emit } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
@@ -58,7 +59,8 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
     const existing = temporary ? undefined : await describeQueue(connection, queue.name);
     if (existing?.type === 'stream') throw new Failure('refused', `"${queue.name}" is a stream: it keeps its messages, and a worker cannot settle them`);
     // A queue that contradicts the options is reported before anything is declared.
-    if (existing !== undefined) await ensureQueue(connection, queue);
+    const used = existing === undefined ? queue : asUsed(queue, existing, session.emit);
+    if (existing !== undefined) await ensureQueue(connection, used);
     // A full classic queue may refuse what comes back, and the broker then drops it.
     if (config.retries > 0 && existing?.type === 'classic' && String(existing.arguments['x-overflow']).startsWith('reject-publish')) {
       throw new Failure('refused', `"${queue.name}" refuses messages when it is full (x-overflow): one that comes back for another attempt would be lost`, {
@@ -68,20 +70,39 @@ export async function prepareWorker(session: Session, config: WorkerConfig, { qu
     // An exclusive queue of another connection: no worker can use it.
     if (existing?.withheld?.code === 405) throw existing.withheld;
     const route = routeFor(queue, existing, config);
-    const type = existing?.type ?? queue.arguments['x-queue-type'];
     const levels = retryPauses(config).map((pause) => ({ pause, queue: retryQueueName(queue.name, pause) }));
-    const retries = retryTopology(queue.name, levels, type === 'quorum');
     const declare = async (on: Connection, wanted: Topology): Promise<void> => {
       if (route.kind === 'publish') await ensureDeadLetters(session, on, queue, route);
       if (!temporary) await ensure(on, wanted);
-      await ensure(on, retries);
+      if (levels.length === 0) return;
+      const type = existing?.type ?? queue.arguments['x-queue-type'] ?? (await queueType(on, queue.name));
+      await ensure(on, retryTopology(queue.name, levels, type === 'quorum'));
     };
-    await declare(connection, topology);
+    const usable = { ...topology, queues: topology.queues.map((one) => (one === queue ? used : one)) };
+    await declare(connection, usable);
     const proven = await provenLogin(connection);
     const user = proven ?? connection.address.username;
-    const restore = (on: Connection): Promise<void> => declare(on, asItWas(topology, existing, queue.name));
+    const restore = (on: Connection): Promise<void> => declare(on, asItWas(usable, existing, queue.name));
     return { queue: queue.name, topology: temporary ? topology : undefined, restore, route, levels, user, isProven: proven !== undefined };
   }).finally(deadline.clear);
+}
+
+const DEAD_LETTERING: readonly string[] = ['x-dead-letter-exchange', 'x-dead-letter-routing-key'];
+
+/**
+ * A queue that exists without a dead-letter exchange is used as it is, whatever exchange is asked for: a worker publishes what fails for good there by itself.
+ */
+function asUsed(queue: QueueSpec, existing: QueueDescription, emit: Emit): QueueSpec {
+  const { required = [], arguments: args } = queue;
+  const [exchange] = DEAD_LETTERING;
+  if (exchange === undefined || !required.includes(exchange) || existing.type === undefined || existing.arguments[exchange] !== undefined) return queue;
+  const to = String(args[exchange]) || String(args['x-dead-letter-routing-key']);
+  emit({
+    kind: 'note',
+    text: `the queue "${queue.name}" exists without a dead-letter exchange, and is used as it is: workers send to "${to}" what fails for good; what expires there is lost`,
+  });
+  const own = Object.entries(args).filter(([name]) => !DEAD_LETTERING.includes(name));
+  return { ...queue, arguments: Object.fromEntries(own), required: required.filter((name) => !DEAD_LETTERING.includes(name)) };
 }
 
 /** Declares an existing queue as it was, as far as that is known: no particular arguments were asked for. */
@@ -101,8 +122,9 @@ function asItWas(topology: Topology, existing: QueueDescription | undefined, nam
  */
 export async function prepareQueue(session: Session, queue: QueueSpec): Promise<void> {
   await withLastingControl(session, async (connection) => {
-    await ensureQueue(connection, queue);
     const route = routeOf(queue.arguments);
+    const existing = route === undefined ? undefined : await describeQueue(connection, queue.name);
+    await ensureQueue(connection, existing === undefined ? queue : asUsed(queue, existing, session.emit));
     if (route !== undefined) await ensureDeadLetters(session, connection, queue, route);
   });
 }
@@ -137,8 +159,9 @@ function retryTopology(queue: string, levels: readonly RetryLevel[], quorum: boo
 
 function routeFor(queue: QueueSpec, existing: QueueDescription | undefined, { policyDlx, dropDead }: WorkerConfig): DeadLetterRoute {
   const withheld = existing?.withheld;
+  const theirs = existing?.arguments ?? {};
   // Where the broker does not tell, the options are believed.
-  const route = routeOf(withheld === undefined ? (existing?.arguments ?? queue.arguments) : { ...queue.arguments, ...existing?.arguments });
+  const route = withheld === undefined ? (routeOf(theirs) ?? routeOf(queue.arguments)) : routeOf({ ...queue.arguments, ...theirs });
   if (route !== undefined) return route;
   if (policyDlx) return { kind: 'reject' };
   if (dropDead) return { kind: 'drop' };
@@ -168,10 +191,10 @@ export const DEAD_TTL = 7 * 24 * 60 * 60 * 1_000;
 
 /** A direct exchange and a queue that keeps dead letters for a week. With the default exchange, just the queue that the key names. */
 function deadLetterTopology(exchange: string, key: string): Topology {
-  if (exchange === '') return { exchanges: [], queues: [{ name: key, durable: true, arguments: { 'x-queue-type': 'classic' } }], bindings: [] };
+  if (exchange === '') return { exchanges: [], queues: [{ name: key, durable: true, arguments: {} }], bindings: [] };
   return {
     exchanges: [{ name: exchange, type: 'direct', durable: true, arguments: {} }],
-    queues: [{ name: DEAD_QUEUE, durable: true, arguments: { 'x-queue-type': 'classic', 'x-message-ttl': DEAD_TTL } }],
+    queues: [{ name: DEAD_QUEUE, durable: true, arguments: { 'x-message-ttl': DEAD_TTL } }],
     bindings: [{ exchange, queue: DEAD_QUEUE, key, arguments: {} }],
   };
 }
