@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const script = (name: string): string => fileURLToPath(new URL(`peers/${name}`, import.meta.url));
@@ -25,6 +26,15 @@ export function findAmqpPublish(): readonly string[] | undefined {
 /** `amqp-consume` of amqp-tools, if it is there. */
 export function findAmqpConsume(): readonly string[] | undefined {
   return answers('amqp-consume', ['--help']) ? ['amqp-consume'] : undefined;
+}
+
+/** The same in C, built where gcc and librabbitmq are there. */
+export function findC(directory: string, url: string, queue: string): ((...words: readonly string[]) => readonly string[]) | undefined {
+  const program = join(directory, 'lines');
+  const { protocol, hostname, port, username, password, pathname } = new URL(url);
+  if (protocol !== 'amqp:' || !answers('gcc', ['-O2', '-o', program, script('lines.c'), '-lrabbitmq'])) return undefined;
+  const place = [hostname, port || '5672', username || 'guest', password || 'guest', pathname.slice(1)].map(decodeURIComponent);
+  return (verb = '', ...words) => [program, verb, ...place, queue, ...words];
 }
 
 export const STREAM_WORKER = script('stream-worker.py');

@@ -3,7 +3,7 @@ import type { Bench } from '../bench.ts';
 import { alternate, type Contender, ratios, spread } from '../compare.ts';
 import { sameBytes, writeLines } from '../lines.ts';
 import { measure, type Usage } from '../meter.ts';
-import { BARE_CONSUME, findPikaConsume, RMQ } from '../peers.ts';
+import { BARE_CONSUME, findC, findPikaConsume, RMQ } from '../peers.ts';
 import { formatRatio, formatSeconds, type Row } from '../table.ts';
 
 /** A queue into a file, a line a message; every side acknowledges after it has written. */
@@ -27,18 +27,34 @@ export async function consumeRows(bench: Bench): Promise<Row[]> {
   const pikaConsume = findPikaConsume();
   const pika = pikaConsume && takes([...pikaConsume, url, queue.name, String(messages)]);
   if (pika === undefined) say('no python3 with pika is there: left out');
-  const contenders: Record<string, Contender> = { ours, bare, ...(pika && { pika }) };
+  const argv = findC(directory, url, queue.name);
+  const c = argv && takes(argv('consume', String(messages)));
+  if (c === undefined) say('gcc or librabbitmq-dev is not there: the peer in C is left out');
+  const contenders: Record<string, Contender> = { ours, bare, ...(pika && { pika }), ...(c && { c }) };
   const usages = await alternate(contenders, rounds.load, (round) =>
     say(`consume ${messages} messages: ${round === 0 ? 'warm-up' : `round ${round} of ${rounds.load}`}`),
   );
-  return rowsOf(usages as Record<'ours' | 'bare' | 'pika', readonly Usage[]>, messages);
+  return rowsOf(usages as Record<'ours' | 'bare', readonly Usage[]>, messages);
 }
 
-function rowsOf({ ours, bare, pika }: { ours: readonly Usage[]; bare: readonly Usage[]; pika?: readonly Usage[] }, messages: number): Row[] {
+type Usages = Readonly<Record<'ours' | 'bare', readonly Usage[]>> & { readonly pika?: readonly Usage[]; readonly c?: readonly Usage[] };
+
+function rowsOf({ ours, bare, pika, c }: Usages, messages: number): Row[] {
   const what = `consume ${messages} messages to a file`;
   const wall = (usages: readonly Usage[]): string => formatSeconds(spread(usages.map((usage) => usage.wall)).median);
   const cpu = (usages: readonly Usage[]): string => `${((spread(usages.map((usage) => usage.cpu)).median / messages) * 1e6).toFixed(1)} µs`;
   const rows: Row[] = [];
+  if (c !== undefined) {
+    const ratio = ratios(ours, c, 'wall');
+    rows.push({
+      what,
+      ours: wall(ours),
+      peer: `C with librabbitmq, batched acks: ${wall(c)}`,
+      ratio: formatRatio(ratio),
+      target: '≤ 1.1x',
+      ok: ratio.median <= 1.1,
+    });
+  }
   if (pika !== undefined) {
     const faster = ratios(pika, ours, 'wall');
     rows.push({

@@ -2,12 +2,12 @@ import type { Bench } from '../bench.ts';
 import { alternate, type Contender, ratios, spread } from '../compare.ts';
 import { writeLines } from '../lines.ts';
 import { measure, type Usage } from '../meter.ts';
-import { BARE_PUBLISH, findAmqpPublish, RMQ } from '../peers.ts';
+import { BARE_PUBLISH, findAmqpPublish, findC, RMQ } from '../peers.ts';
 import { formatRatio, formatSeconds, type Row } from '../table.ts';
 
 type QueueType = 'classic' | 'quorum';
 
-/** Lines from standard input into a queue, persistent; ours and bare amqplib are confirmed, amqp-publish is not. */
+/** Lines from standard input into a queue, persistent; all are confirmed, but for amqp-publish. */
 export async function publishRows(bench: Bench): Promise<Row[]> {
   return [...(await rowsFor(bench, 'classic')), ...(await rowsFor(bench, 'quorum'))];
 }
@@ -28,19 +28,35 @@ async function rowsFor(bench: Bench, type: QueueType): Promise<Row[]> {
   const amqpPublish = findAmqpPublish();
   const tools = amqpPublish && sends([...amqpPublish, '-u', url, '-r', queue.name, '-p', '-l']);
   if (tools === undefined) say('amqp-publish is not there (amqp-tools): left out');
-  const contenders: Record<string, Contender> = { ours, bare, ...(tools && { tools }) };
+  const argv = findC(bench.directory, url, queue.name);
+  const c = argv && sends(argv('publish'));
+  if (c === undefined) say('gcc or librabbitmq-dev is not there: the peer in C is left out');
+  const contenders: Record<string, Contender> = { ours, bare, ...(tools && { tools }), ...(c && { c }) };
   const usages = await alternate(contenders, rounds.load, (round) =>
     say(`publish ${messages} lines, ${type} queue: ${round === 0 ? 'warm-up' : `round ${round} of ${rounds.load}`}`),
   );
-  return rowsOf(usages as Record<'ours' | 'bare' | 'tools', readonly Usage[]>, messages, type);
+  return rowsOf(usages as Record<'ours' | 'bare', readonly Usage[]>, messages, type);
 }
 
-function rowsOf({ ours, bare, tools }: { ours: readonly Usage[]; bare: readonly Usage[]; tools?: readonly Usage[] }, messages: number, type: QueueType): Row[] {
+type Usages = Readonly<Record<'ours' | 'bare', readonly Usage[]>> & { readonly tools?: readonly Usage[]; readonly c?: readonly Usage[] };
+
+function rowsOf({ ours, bare, tools, c }: Usages, messages: number, type: QueueType): Row[] {
   const what = `publish ${messages} lines, ${type}`;
   const wall = (usages: readonly Usage[]): string => formatSeconds(spread(usages.map((usage) => usage.wall)).median);
   const perMessage = (usages: readonly Usage[]): number => (spread(usages.map((usage) => usage.cpu)).median / messages) * 1e6;
   const cpu = (usages: readonly Usage[]): string => `${perMessage(usages).toFixed(1)} µs`;
   const rows: Row[] = [];
+  if (c !== undefined) {
+    const ratio = ratios(ours, c, 'wall');
+    rows.push({
+      what,
+      ours: wall(ours),
+      peer: `C with librabbitmq, confirmed: ${wall(c)}`,
+      ratio: formatRatio(ratio),
+      target: '≤ 1.05x',
+      ok: ratio.median <= 1.05,
+    });
+  }
   if (tools !== undefined) {
     const ratio = ratios(ours, tools, 'wall');
     const bound = type === 'classic' ? { target: '≤ 1.2x', ok: ratio.median <= 1.2 } : { target: '', ok: undefined };
