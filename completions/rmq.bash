@@ -8,7 +8,7 @@ _rmq_level() {
   flags=('values --url -u --uri' 'value --connect-timeout -' 'value --wait -' 'value --connect-attempts -' 'value --max-reconnects -' 'switch --no-reconnect -' 'value --reconnect-delay -' 'value --heartbeat -' 'value --blocked-timeout -' 'value --answer-timeout -' 'value --max-message-size -' 'value --cacert -' 'value --cert -' 'value --key -' 'value --passphrase-file -' 'value --servername -' 'switch --insecure -' 'value --name -' 'value --context -c' 'value --confirm -' 'value --url-file -' 'value --password-command -' 'value --token-command -' 'value --output -o' 'switch --json -' 'switch --quiet -' 'switch --verbose -v' 'switch --no-color -' 'switch --yes -y' 'switch --help -h')
   case $1 in
     '')
-      commands=('queue' 'exchange' 'binding' 'connection' 'consumer' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'context' 'bench' 'broker' 'publish' 'consume' 'peek' 'tap' 'ping' 'wait' 'completion' 'help')
+      commands=('queue' 'exchange' 'binding' 'connection' 'consumer' 'work' 'fanout' 'topic' 'rpc' 'dlx' 'topology' 'context' 'check' 'bench' 'broker' 'publish' 'consume' 'peek' 'tap' 'ping' 'wait' 'completion' 'help')
       flags+=('switch --version -V')
       ;;
     'queue')
@@ -41,8 +41,14 @@ _rmq_level() {
     'dlx')
       commands=('setup' 'list' 'inspect' 'replay' 'move' 'export' 'import' 'purge')
       ;;
+    'topology')
+      commands=('export' 'plan' 'apply')
+      ;;
     'context')
       commands=('add' 'list' 'use' 'show' 'remove')
+      ;;
+    'check')
+      commands=('queue' 'dlx' 'broker')
       ;;
     'bench')
       commands=('publish' 'consume' 'rpc' 'latency')
@@ -205,6 +211,17 @@ _rmq_level() {
       flags+=('values --reason -' 'values --from-queue -' 'values --header -H' 'value --older-than -' 'value --newer-than -' 'values --id -' 'value --where -' 'value --count -n' 'value --export-to -' 'switch --force -' 'switch --select -' 'value --management-url -')
       arguments=1
       ;;
+    'topology export')
+      flags+=('value --management-url -')
+      ;;
+    'topology plan')
+      flags+=('switch --prune -' 'value --management-url -')
+      arguments=1
+      ;;
+    'topology apply')
+      flags+=('switch --prune -' 'value --management-url -')
+      arguments=1
+      ;;
     'context add')
       flags+=('value --management-url -' 'switch --protected -')
       arguments=1
@@ -226,6 +243,18 @@ _rmq_level() {
       ;;
     'wait')
       flags+=('values --queue -' 'values --exchange -' 'value --consumers -' 'value --messages -' 'switch --empty -' 'value --timeout -')
+      ;;
+    'check queue')
+      flags+=('value --max-depth -' 'value --min-depth -' 'value --min-consumers -' 'value --max-age -' 'value --warn-max-depth -' 'value --warn-min-depth -' 'value --warn-min-consumers -' 'value --warn-max-age -' 'value --timeout -' 'value --format -' 'value --management-url -')
+      arguments=1
+      endless=1
+      ;;
+    'check dlx')
+      flags+=('value --max -' 'value --max-age -' 'value --warn-max -' 'value --warn-max-age -' 'value --by -' 'value --timeout -' 'value --format -' 'value --management-url -')
+      arguments=1
+      ;;
+    'check broker')
+      flags+=('value --timeout -' 'value --format -')
       ;;
     'bench publish')
       flags+=('value --queue-type -' 'value --size -' 'value --count -n' 'value --duration -' 'value --warm-up -' 'switch --transient -' 'value --rate -' 'value --window -' 'switch --no-confirm -')
@@ -386,11 +415,19 @@ _rmq_values() {
     'dlx purge --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
     'dlx purge --export-to') source=directory ;;
     'dlx purge 1') source=queue ;;
+    'topology plan 1') source=file ;;
+    'topology apply 1') source=file ;;
     'context use 1') source=context ;;
     'context show 1') source=context ;;
     'context remove 1') source=context ;;
     'wait --queue') source=queue ;;
     'wait --exchange') source=exchange ;;
+    'check queue --format') choices=('text' 'json' 'nagios' 'prometheus' 'junit') ;;
+    'check queue 1') source=queue ;;
+    'check dlx --by') choices=('reason') ;;
+    'check dlx --format') choices=('text' 'json' 'nagios' 'prometheus' 'junit') ;;
+    'check dlx 1') source=queue ;;
+    'check broker --format') choices=('text' 'json' 'nagios' 'prometheus' 'junit') ;;
     'bench publish --queue-type') choices=('classic' 'quorum') ;;
     'bench consume --queue-type') choices=('classic' 'quorum') ;;
     'bench rpc --queue-type') choices=('classic' 'quorum') ;;
@@ -399,7 +436,7 @@ _rmq_values() {
     'completion --write') source=directory ;;
     'completion --names') choices=('queue' 'exchange' 'context') ;;
     'completion 1') choices=('bash' 'zsh' 'fish') ;;
-    'help 1') choices=('recipes' 'publishing' 'consuming' 'envelopes' 'output' 'patterns' 'handlers' 'dead-letters' 'looking' 'queues' 'measuring' 'connections' 'ci' 'other-tools' 'library' 'flags' 'exit-codes') ;;
+    'help 1') choices=('recipes' 'publishing' 'consuming' 'envelopes' 'output' 'patterns' 'handlers' 'dead-letters' 'looking' 'queues' 'measuring' 'topology' 'connections' 'ci' 'other-tools' 'library' 'flags' 'exit-codes') ;;
     *' --cacert') source=file ;;
     *' --cert') source=file ;;
     *' --key') source=file ;;

@@ -29,7 +29,11 @@ function __rmq_level
             set __rmq_below 1
         case 'dlx'
             set __rmq_below 1
+        case 'topology'
+            set __rmq_below 1
         case 'context'
+            set __rmq_below 1
+        case 'check'
             set __rmq_below 1
         case 'bench'
             set __rmq_below 1
@@ -106,6 +110,12 @@ function __rmq_level
             set -a __rmq_valued -q --queue --rate --window --confirm-timeout --timeout --returned
         case 'dlx purge'
             set -a __rmq_valued --reason --from-queue -H --header --older-than --newer-than --id --where -n --count --export-to --management-url
+        case 'topology export'
+            set -a __rmq_valued --management-url
+        case 'topology plan'
+            set -a __rmq_valued --management-url
+        case 'topology apply'
+            set -a __rmq_valued --management-url
         case 'context add'
             set -a __rmq_valued --management-url
         case 'context list'
@@ -116,6 +126,12 @@ function __rmq_level
             set -a __rmq_valued --timeout
         case 'wait'
             set -a __rmq_valued --queue --exchange --consumers --messages --timeout
+        case 'check queue'
+            set -a __rmq_valued --max-depth --min-depth --min-consumers --max-age --warn-max-depth --warn-min-depth --warn-min-consumers --warn-max-age --timeout --format --management-url
+        case 'check dlx'
+            set -a __rmq_valued --max --max-age --warn-max --warn-max-age --by --timeout --format --management-url
+        case 'check broker'
+            set -a __rmq_valued --timeout --format
         case 'bench publish'
             set -a __rmq_valued --queue-type --size -n --count --duration --warm-up --rate --window
         case 'bench consume'
@@ -300,7 +316,9 @@ complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'fanout' -d 'broadcas
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topic' -d 'route messages by the words of their keys'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'rpc' -d 'request and reply: call a service, or be one'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'dlx' -d 'dead letters: set up, list, inspect, replay, export, purge'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'topology' -d 'exchanges, queues, bindings and policies as a file'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'context' -d 'names for brokers, and protection for those that matter'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'check' -d 'compare queues, dead letters and the broker with limits, for CI and monitoring'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'bench' -d 'measure a broker, in a queue of its own that is deleted afterwards'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'broker' -d 'run a private, real RabbitMQ node for development, tests and CI'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'publish' -d 'publish messages to a queue or an exchange'
@@ -365,12 +383,22 @@ complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'export' -d 'write
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'import' -d 'publish the messages of a bundle that dlx export wrote'
 complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'purge' -d 'remove dead letters for good'
 
+# rmq topology
+complete -c rmq -n '__rmq_at "topology"; and __rmq_awaits_word' -a 'export' -d 'print the exchanges, queues, bindings and policies of the vhost, without users and passwords'
+complete -c rmq -n '__rmq_at "topology"; and __rmq_awaits_word' -a 'plan' -d 'what apply would do; exit 0 when there is nothing to do, 1 when there is, 76 in conflict'
+complete -c rmq -n '__rmq_at "topology"; and __rmq_awaits_word' -a 'apply' -d 'make the broker have what a file says; asks before it changes or deletes anything'
+
 # rmq context
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'add' -d 'give a broker a name: --url, --url-file, --password-command, --token-command and the files of TLS are kept under it'
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'list' -d 'list the contexts'
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'use' -d 'use a context from now on'
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'show' -d 'tell what a context is'
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'remove' -d 'forget a context; its broker is left alone'
+
+# rmq check
+complete -c rmq -n '__rmq_at "check"; and __rmq_awaits_word' -a 'queue' -d 'compare queues with limits: depth, consumers, the age of the oldest message'
+complete -c rmq -n '__rmq_at "check"; and __rmq_awaits_word' -a 'dlx' -d 'compare dead letters with limits; without any, none may be there'
+complete -c rmq -n '__rmq_at "check"; and __rmq_awaits_word' -a 'broker' -d 'the broker answers, and no alarm blocks publishers'
 
 # rmq bench
 complete -c rmq -n '__rmq_at "bench"; and __rmq_awaits_word' -a 'publish' -d 'how many messages a second are confirmed, and how long each takes'
@@ -593,7 +621,7 @@ complete -c rmq -n '__rmq_at "consumer list"; and __rmq_lacks --management-url' 
 complete -c rmq -n '__rmq_argument "consumer list" 1 rest' -a '(__rmq_names queue)'
 
 # rmq work publish
-complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
+complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (the default of the vhost)'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue that is declared'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long a queue that is declared keeps messages'
 complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages a queue that is declared holds'
@@ -633,7 +661,7 @@ complete -c rmq -n '__rmq_at "work publish"; and __rmq_lacks --delay' -l delay -
 complete -c rmq -n '__rmq_argument "work publish" 1' -a '(__rmq_names queue)'
 
 # rmq work run
-complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
+complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (the default of the vhost)'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --max-priority' -l max-priority -x -d 'highest priority of a classic queue that is declared'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --message-ttl' -l message-ttl -x -d 'how long a queue that is declared keeps messages'
 complete -c rmq -n '__rmq_at "work run"; and __rmq_lacks --max-length' -l max-length -x -d 'how many messages a queue that is declared holds'
@@ -695,7 +723,7 @@ complete -c rmq -n '__rmq_at "fanout publish"; and __rmq_lacks --delay' -l delay
 complete -c rmq -n '__rmq_argument "fanout publish" 1' -a '(__rmq_names exchange)'
 
 # rmq fanout subscribe
-complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (the default of the vhost)'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (10)'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a message'
@@ -771,7 +799,7 @@ complete -c rmq -n '__rmq_argument "topic publish" 1' -a '(__rmq_names exchange)
 
 # rmq topic subscribe
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --queue' -l queue -x -a '(__rmq_names queue)' -d 'a durable queue of this name, declared when it is missing; without it, a temporary one'
-complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (the default of the vhost)'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (10)'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a message'
@@ -845,7 +873,7 @@ complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --junit' -l junit -r -F
 complete -c rmq -n '__rmq_argument "rpc call" 1' -a '(__rmq_names queue)'
 
 # rmq rpc serve
-complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (classic)'
+complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of a queue that is declared (the default of the vhost)'
 complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --concurrency' -l concurrency -x -d 'handlers at a time (1)'
 complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'kill a handler that takes longer, and answer with exit code 124'
 complete -c rmq -n '__rmq_at "rpc serve"; and __rmq_lacks --grace' -l grace -x -d 'how long handlers may continue once the run is stopped (30s)'
@@ -992,6 +1020,19 @@ complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --select' -l select -d
 complete -c rmq -n '__rmq_at "dlx purge"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "dlx purge" 1' -a '(__rmq_names queue)'
 
+# rmq topology export
+complete -c rmq -n '__rmq_at "topology export"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+
+# rmq topology plan
+complete -c rmq -n '__rmq_at "topology plan"; and __rmq_lacks --prune' -l prune -d 'remove what a former apply made and the file no longer has, queues with their messages'
+complete -c rmq -n '__rmq_at "topology plan"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "topology plan" 1' -F
+
+# rmq topology apply
+complete -c rmq -n '__rmq_at "topology apply"; and __rmq_lacks --prune' -l prune -d 'remove what a former apply made and the file no longer has, queues with their messages'
+complete -c rmq -n '__rmq_at "topology apply"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "topology apply" 1' -F
+
 # rmq context add
 complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --protected' -l protected -d 'purge, delete, replay, move and import need --confirm NAME; --yes is not enough'
@@ -1018,6 +1059,35 @@ complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --consumers' -l consumers -
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --messages' -l messages -x -d 'until each queue has N messages or more that are ready'
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --empty' -l empty -d 'until no message is ready'
 complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --timeout' -l timeout -x -d 'exit 124 when not everything holds by then (1m)'
+
+# rmq check queue
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --max-depth' -l max-depth -x -d 'at most N messages are ready'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --min-depth' -l min-depth -x -d 'at least N messages are ready'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --min-consumers' -l min-consumers -x -d 'at least N consumers'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --max-age' -l max-age -x -d 'the oldest message has a timestamp, or a death, that is not older'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-max-depth' -l warn-max-depth -x -d 'more is a warning'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-min-depth' -l warn-min-depth -x -d 'less is a warning'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-min-consumers' -l warn-min-consumers -x -d 'fewer is a warning'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-max-age' -l warn-max-age -x -d 'older is a warning'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --timeout' -l timeout -x -d 'what is not known by then is unknown (10s)'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios also exits with 0 to 3'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "check queue" 1 rest' -a '(__rmq_names queue)'
+
+# rmq check dlx
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --max' -l max -x -d 'at most N dead letters'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --max-age' -l max-age -x -d 'none died longer ago'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --warn-max' -l warn-max -x -d 'more is a warning'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --warn-max-age' -l warn-max-age -x -d 'older is a warning'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --by' -l by -x -a 'reason' -d 'limits are for each reason of death'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --timeout' -l timeout -x -d 'what is not known by then is unknown (10s)'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios also exits with 0 to 3'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "check dlx" 1' -a '(__rmq_names queue)'
+
+# rmq check broker
+complete -c rmq -n '__rmq_at "check broker"; and __rmq_lacks --timeout' -l timeout -x -d 'what is not known by then is unknown (10s)'
+complete -c rmq -n '__rmq_at "check broker"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios also exits with 0 to 3'
 
 # rmq bench publish
 complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of the queue (that of the vhost)'
@@ -1082,4 +1152,4 @@ complete -c rmq -n '__rmq_at "completion"; and __rmq_lacks --management-url' -l 
 complete -c rmq -n '__rmq_argument "completion" 1' -a 'bash zsh fish'
 
 # rmq help
-complete -c rmq -n '__rmq_argument "help" 1 rest' -a 'recipes publishing consuming envelopes output patterns handlers dead-letters looking queues measuring connections ci other-tools library flags exit-codes'
+complete -c rmq -n '__rmq_argument "help" 1 rest' -a 'recipes publishing consuming envelopes output patterns handlers dead-letters looking queues measuring topology connections ci other-tools library flags exit-codes'
