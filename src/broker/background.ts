@@ -97,14 +97,10 @@ export async function stopBackground({
   }
 }
 
-export interface BackgroundStatus {
+export interface BackgroundStatus extends Pick<BackgroundState, 'url' | 'managementUrl' | 'version' | 'startedAt'> {
   readonly running: boolean;
   /** True when every expected node accepts AMQP connections. */
   readonly accepting: boolean;
-  readonly url: string;
-  readonly managementUrl: string;
-  readonly version: string;
-  readonly startedAt: string;
   readonly uptimeSeconds: number;
   readonly nodes: readonly { readonly name: string; readonly pid: number | undefined; readonly accepting: boolean; readonly memoryBytes: number | undefined }[];
 }

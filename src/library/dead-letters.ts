@@ -8,7 +8,7 @@ import * as exporting from '../patterns/dlx/bundle/export.ts';
 import * as importing from '../patterns/dlx/bundle/import.ts';
 import * as purging from '../patterns/dlx/bundle/purge.ts';
 import type { Manifest } from '../patterns/dlx/bundle/writer.ts';
-import type { filterShape } from '../patterns/dlx/filter/filter.ts';
+import type { lettersShape } from '../patterns/dlx/filter/filter.ts';
 import * as inspecting from '../patterns/dlx/inspect.ts';
 import * as listing from '../patterns/dlx/list.ts';
 import * as replaying from '../patterns/dlx/replay/replay.ts';
@@ -25,14 +25,7 @@ import type { PublishMessagesOptions } from './publish.ts';
 import { type Inside, insideOf, type Session, within } from './session.ts';
 
 /** Which dead letters are wanted: all of a queue unless told otherwise. Durations are milliseconds. */
-export interface FilterOptions extends Input<typeof filterShape> {
-  /** The queue that has them. */
-  readonly queue: string;
-  /** At most as many messages. */
-  readonly count?: number | undefined;
-  /** Reads also where that may cost messages their place or their last return. @defaultValue false */
-  readonly force?: boolean | undefined;
-}
+export interface FilterOptions extends Input<typeof lettersShape> {}
 
 /** What `setupDeadLetters` takes. Durations are milliseconds. */
 export interface SetupOptions extends Input<typeof dlxSetupShape> {}

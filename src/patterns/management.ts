@@ -65,18 +65,22 @@ export async function managementIfThere(
   emit: Emit,
 ): Promise<ManagementApi | undefined> {
   const api = managementBesideBroker(config, place, signal, place.url === undefined ? GUESS_TIMEOUT : undefined);
-  try {
-    const { cluster } = await api.overview();
-    if (connection.cluster === '' || connection.cluster === cluster) return api;
-    if (place.asked) {
-      throw new Failure('usage', `the management API at ${api.root} belongs to another broker ("${cluster}") than the URL ("${connection.cluster}")`);
-    }
-    emit({ kind: 'detail', text: `the management API at ${api.root} belongs to another broker; continuing without it` });
-  } catch (error) {
-    if (!(error instanceof Failure) || place.asked || signal.aborted) throw error;
-    emit({ kind: 'detail', text: `continuing without the management API: ${error.message}` });
+  const seen = await api.overview().catch(goingOn(place.asked, { emit, signal }));
+  if (seen === undefined) return undefined;
+  if (connection.cluster === '' || connection.cluster === seen.cluster) return api;
+  if (place.asked) {
+    throw new Failure('usage', `the management API at ${api.root} belongs to another broker ("${seen.cluster}") than the URL ("${connection.cluster}")`);
   }
+  emit({ kind: 'detail', text: `the management API at ${api.root} belongs to another broker; continuing without it` });
   return undefined;
+}
+
+/** For `catch` where a run can do without the answer of the management API, unless the user asked for it: tells why there is none. */
+export function goingOn(asked: boolean, { emit, signal }: { readonly emit: Emit; readonly signal: AbortSignal }): (error: unknown) => undefined {
+  return (error) => {
+    if (!(error instanceof Failure) || asked || signal.aborted) throw error;
+    emit({ kind: 'detail', text: `continuing without the management API: ${error.message}` });
+  };
 }
 
 /** Finds the management API once, at the first question; see {@link managementIfThere}. */

@@ -8,25 +8,19 @@ import { option } from '../../model/option.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import type { AskManagement, ReadSummary } from '../look/options.ts';
 import type { FindManagementApi } from '../management.ts';
-import { queueName } from '../names.ts';
 import { checkedCall } from '../options.ts';
-import { filterRules, filterShape, isFiltered, readMatching } from './filter/filter.ts';
+import { filterRules, isFiltered, lettersShape, readMatching } from './filter/filter.ts';
 import { judging } from './replay/origins.ts';
 
 const isGroupKey = (key: string): boolean => (GROUP_KEYS as readonly string[]).includes(key) || /^header:./s.test(key);
 
 export const InspectConfig = z
   .strictObject({
-    queue: queueName,
-    ...filterShape,
-    /** At most this many messages. */
-    count: z.optional(z.int().check(z.minimum(1))),
+    ...lettersShape,
     /** Counts messages by what they have in common. */
     groupBy: z.optional(z.array(z.string().check(z.refine(isGroupKey, { error: `takes ${GROUP_KEYS.join(', ')} and header:NAME` }))).check(z.minLength(1))),
     /** One message, by its number among those that match, from 1. */
     show: z.optional(z.int().check(z.minimum(1))),
-    /** Looks even where that may cost messages. */
-    force: z._default(z.boolean(), false),
   })
   .check(
     ...filterRules,

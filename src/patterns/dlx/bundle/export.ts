@@ -3,8 +3,7 @@ import type { Session } from '../../../amqp/connection/session.ts';
 import type { Selection } from '../../../model/dead-letter/selection.ts';
 import type { Delivery } from '../../../model/message/message.ts';
 import type { AskManagement, ReadSummary } from '../../look/options.ts';
-import { queueName } from '../../names.ts';
-import { filterRules, filterShape, readMatching } from '../filter/filter.ts';
+import { filterRules, lettersShape, readMatching } from '../filter/filter.ts';
 import { type Manifest, openBundle } from './writer.ts';
 
 /** Bytes after which a bundle continues in another file. */
@@ -12,16 +11,11 @@ export const FILE_SIZE = 64 * 1_048_576;
 
 export const ExportConfig = z
   .strictObject({
-    queue: queueName,
-    ...filterShape,
-    /** At most this many messages. */
-    count: z.optional(z.int().check(z.minimum(1))),
+    ...lettersShape,
     /** The directory of the bundle; it must not exist, or be empty. */
     directory: z.optional(z.string().check(z.minLength(1))),
     /** Bytes after which the bundle continues in another file. */
     fileSize: z._default(z.int().check(z.minimum(1_024)), FILE_SIZE),
-    /** Reads even where that may cost messages. */
-    force: z._default(z.boolean(), false),
   })
   .check(...filterRules);
 export type ExportConfig = z.output<typeof ExportConfig>;

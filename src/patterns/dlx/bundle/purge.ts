@@ -3,22 +3,16 @@ import type { Session } from '../../../amqp/connection/session.ts';
 import type { Selection } from '../../../model/dead-letter/selection.ts';
 import type { Delivery } from '../../../model/message/message.ts';
 import type { AskManagement, ReadSummary } from '../../look/options.ts';
-import { queueName } from '../../names.ts';
 import { purgeQueue } from '../../queue/purge.ts';
-import { filterRules, filterShape, isFiltered, readMatching } from '../filter/filter.ts';
+import { filterRules, isFiltered, lettersShape, readMatching } from '../filter/filter.ts';
 import { FILE_SIZE } from './export.ts';
 import { type Manifest, openBundle } from './writer.ts';
 
 export const PurgeConfig = z
   .strictObject({
-    queue: queueName,
-    ...filterShape,
-    /** At most this many messages. */
-    count: z.optional(z.int().check(z.minimum(1))),
+    ...lettersShape,
     /** A new bundle that gets the messages before they are removed. */
     exportTo: z.optional(z.string().check(z.minLength(1))),
-    /** Reads even where that may cost messages. */
-    force: z._default(z.boolean(), false),
   })
   .check(...filterRules);
 export type PurgeConfig = z.output<typeof PurgeConfig>;

@@ -9,7 +9,7 @@ import { formatDuration } from '../../../model/quantity.ts';
 import { nearest, quote } from '../../../model/text.ts';
 import type { OnDelivery, ReadOptions, ReadSummary } from '../../look/options.ts';
 import { readThrough } from '../../look/read.ts';
-import { fieldTable } from '../../names.ts';
+import { fieldTable, queueName } from '../../names.ts';
 import type { Where } from './where.ts';
 
 const texts = z.optional(z.array(z.string().check(z.minLength(1))));
@@ -37,6 +37,16 @@ export const filterShape = {
   id: texts,
   /** A CEL expression that is true for matching messages; parsed where the config is used. */
   where: z.optional(z.string().check(z.minLength(1))),
+};
+
+/** The dead letters of a queue that a command reads. */
+export const lettersShape = {
+  queue: queueName,
+  ...filterShape,
+  /** At most this many messages. */
+  count: z.optional(z.int().check(z.minimum(1))),
+  /** True: reads even where that may cost messages their place or their last return. */
+  force: z._default(z.boolean(), false),
 };
 
 const FilterConfig = z.object(filterShape);

@@ -7,9 +7,8 @@ import type { ManagementApi } from '../../../management/api.ts';
 import { MOVED_HEADER } from '../../../model/dead-letter/attempt.ts';
 import { type Aimless, type JudgedOrigin, type Origin, originsIn } from '../../../model/dead-letter/origin.ts';
 import { asBeforePutBack } from '../../../model/dead-letter/replay.ts';
-import { Failure } from '../../../model/failure.ts';
 import type { Delivery, FieldTable } from '../../../model/message/message.ts';
-import type { FindManagementApi } from '../../management.ts';
+import { type FindManagementApi, goingOn } from '../../management.ts';
 import { reached } from '../routes.ts';
 import { RouteBook } from './route-book.ts';
 
@@ -157,13 +156,7 @@ export class Origins {
 
   /** The answer of the management API; undefined where there is none. */
   async #asked<T>(question: () => Promise<T> | undefined): Promise<T | undefined> {
-    try {
-      return await question();
-    } catch (error) {
-      if (!(error instanceof Failure) || this.#session.signal.aborted) throw error;
-      this.#session.emit({ kind: 'detail', text: `continuing without the management API: ${error.message}` });
-      return undefined;
-    }
+    return question()?.catch(goingOn(false, this.#session));
   }
 
   #learn(): Promise<{ readonly version: string; readonly api: ManagementApi | undefined }> {
