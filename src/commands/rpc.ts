@@ -49,15 +49,14 @@ const rpcCall = defineCommand({
   extras: { ...printExtras, ...expectationExtras },
   load: async (inputs: Command['inputs']) => {
     setFlagsFromString(PATIENT_COMPILER);
-    const [{ callAll, isSingle, RpcCallConfig }, { openDrafts }, { withSession }] = await Promise.all([
+    const [{ callAll, isSingle, RpcCallConfig }, { openDrafts }] = await Promise.all([
       import('../patterns/rpc/calls.ts'),
       import('../patterns/publish/input.ts'),
-      import('../patterns/connection.ts'),
     ]);
     return {
       config: RpcCallConfig,
       run: async (config, context, { nul = false, jsonBody = false, ...given }) => {
-        const { connection, emit, signal, results, json } = context;
+        const { emit, signal, results, json } = context;
         const expectations = await expectationsIn(given, inputs, emit);
         const drafts = await openDrafts(config, context, signal);
         const single = isSingle(config);
@@ -74,7 +73,7 @@ const rpcCall = defineCommand({
           // A handler that failed and printed nothing gets no empty line.
           else if (reply !== undefined && (json || failure === undefined || reply.body.length > 0)) await print(reply);
         };
-        const calling = (): Promise<unknown> => withSession(connection, (session) => callAll(session, config, drafts, printResult), emit, signal);
+        const calling = (): Promise<unknown> => context.withSession((session) => callAll(session, config, drafts, printResult));
         await (expectations === undefined ? calling() : expectations.around(`rmq rpc call ${config.queue}`, calling));
       },
     };
@@ -108,19 +107,18 @@ const rpcServe = defineCommand({
     cmd: rest('the handler and its arguments', { completes: 'command' }),
   },
   load: async () => {
-    const [{ RpcServerConfig, rpcServer }, { withSession }, { runProgram }, { patienceWithin }] = await Promise.all([
+    const [{ RpcServerConfig, rpcServer }, { runProgram }, { patienceWithin }] = await Promise.all([
       import('../patterns/rpc/server.ts'),
-      import('../patterns/connection.ts'),
       import('../handlers/program.ts'),
       import('../handlers/process-group.ts'),
     ]);
     return {
       config: RpcServerConfig,
-      run: async (config, { connection, emit, signal, results, json }, { cmd = [], fd3 = false, maxReply = MAX_REPLY }) => {
+      run: async (config, { withSession, emit, signal, results, json }, { cmd = [], fd3 = false, maxReply = MAX_REPLY }) => {
         if (config.concurrency > MOST_PROGRAMS) throw new Failure('usage', `--concurrency must be at most ${MOST_PROGRAMS}`);
         const patience = patienceWithin(config.grace, signal);
         const handler = programHandler(runProgram, { command: cmd, fd3, maxReply, patience }, emit);
-        const counts = await withSession(connection, (session) => rpcServer(session, config, handler), emit, signal);
+        const counts = await withSession((session) => rpcServer(session, config, handler));
         if (json) await results.report(counts, '');
       },
     };

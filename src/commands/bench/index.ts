@@ -1,7 +1,7 @@
 import { formatCount, formatNumber, formatSize } from '../../model/quantity.ts';
 import type { BenchShape } from '../../patterns/bench/config.ts';
 import type { Benched, BenchResult } from '../../patterns/bench/stage.ts';
-import type { withSession } from '../../patterns/connection.ts';
+import type { Session } from '../../patterns/connection.ts';
 import { type Command, type CommandGroup, type Context, defineCommand, type Runnable } from '../command.ts';
 import { choice, decimal, duration, integer, off, size, toggle } from '../flags/flag.ts';
 import { sendingInputs } from '../flags/publish-flags.ts';
@@ -79,7 +79,6 @@ const latencyCommand = defineCommand({
 /** Each measures something else; the order is that of the help. */
 export const benchCommands: readonly Command[] = [publishCommand, consumeCommand, rpcCommand, latencyCommand];
 
-type Session = Parameters<Parameters<typeof withSession>[1]>[0];
 type Name = keyof typeof TIMED;
 
 interface Loaded<I extends object, C> extends Pick<Runnable<I, C, Record<never, never>>, 'config'> {
@@ -104,14 +103,14 @@ const TIMED = { publish: 'until the confirm', consume: 'between deliveries', rpc
 /** What a measurement loads: it measures, prints what is certain, and then fails if it must. */
 function loading<I extends object, C extends How>(name: Name, load: () => Promise<Loaded<I, C>>): () => Promise<Runnable<I, C, Record<never, never>>> {
   return async () => {
-    const [{ config, bench }, { destructive }, { withSession }] = await Promise.all([load(), import('../asking.ts'), import('../../patterns/connection.ts')]);
+    const [{ config, bench }, { destructive }] = await Promise.all([load(), import('../asking.ts')]);
     return {
       config,
       run: async (given, context) => {
-        const { connection, emit, signal, results } = context;
+        const { emit, results } = context;
         // A broker that people rely on has better things to do.
         await destructive(context, { doing: 'a benchmark', deletes: false })();
-        const { result, failure } = await withSession(connection, (session) => bench(session, given), emit, signal);
+        const { result, failure } = await context.withSession((session) => bench(session, given));
         if (result !== undefined) {
           const { queueType: _, count: __, duration: ___, timeout: ____, rate: askedRate, ...settings } = given as How & Partial<Record<string, unknown>>;
           await results.report(

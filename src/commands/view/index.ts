@@ -2,7 +2,7 @@ import { type Command, defineCommand } from '../command.ts';
 import { filterInputs } from '../dlx/filter-flags.ts';
 import { limitInputs, lookingOptions, printExtras, printing } from '../flags/consume-flags.ts';
 import { argument, integer, rest, size, text } from '../flags/flag.ts';
-import { managementExtras, managementPlace } from '../flags/globals.ts';
+import { managementApi, managementExtras } from '../flags/globals.ts';
 
 const where = { ...filterInputs.where, help: 'only messages for which this CEL expression is true, such as json.total > 99.5' };
 
@@ -57,18 +57,13 @@ const tapCommand = defineCommand({
   },
   extras: { ...printExtras, ...managementExtras },
   load: async () => {
-    const [{ TapConfig, tap }, { managementFinder }, { withSession }] = await Promise.all([
-      import('../../patterns/view/tap.ts'),
-      import('../../patterns/management.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const { TapConfig, tap } = await import('../../patterns/view/tap.ts');
     return {
       config: TapConfig,
       run: async (config, context, { managementUrl, ...extras }) => {
-        const { connection, emit, signal, results } = context;
-        const handler = await printing(results, extras);
-        const find = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
-        await withSession(connection, (session) => tap(session, config, handler, find), emit, signal);
+        const handler = printing(context.results, extras);
+        const find = await managementApi(managementUrl, context);
+        await context.withSession((session) => tap(session, config, handler, find));
       },
     };
   },
