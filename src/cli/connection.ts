@@ -8,15 +8,13 @@ import { connectionFlags } from '../commands/flags/globals.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { MAX_TIMER } from '../model/quantity.ts';
-import { hasSecret, keepSecret, shownUrl } from '../model/secrets.ts';
+import { hasSecret, keepSecret, shownUrl, urlsIn } from '../model/secrets.ts';
 import { ConnectionConfig } from '../patterns/connection.ts';
 import { readChunks } from '../patterns/publish/input.ts';
 import type { Io } from './io.ts';
 import type { Decoded } from './program.ts';
 
 const VARIABLES = ['RMQ_URL', 'RABBITMQ_URL', 'AMQP_URL', 'CLOUDAMQP_URL'] as const;
-/** Separates URLs; other commas belong to a URL. */
-const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
 const DEFAULT_URL = 'amqp://guest:guest@localhost:5672/';
 
 interface Surroundings {
@@ -42,7 +40,7 @@ export async function connectionOf(
   const { env } = io;
   if (globals['urlFile'] === '-' && stdinIsTaken) throw new Failure('usage', '--url-file - reads standard input, which is the body here');
   // A handler's program inherits all of these variables.
-  for (const variable of [...VARIABLES, 'RABBITMQ_MANAGEMENT_URL']) for (const url of (env[variable] ?? '').split(NEXT_URL)) keepSecret(url);
+  for (const variable of [...VARIABLES, 'RABBITMQ_MANAGEMENT_URL']) for (const url of urlsIn(env[variable] ?? '')) keepSecret(url);
   const file = globals['urlFile'] as string | undefined;
   if (globals['url'] !== undefined && file !== undefined) throw new Failure('usage', '--url and --url-file exclude each other');
   const context = connects ? await contextOf(globals, env) : undefined;
@@ -57,7 +55,7 @@ export async function connectionOf(
   }
   const given = context === undefined ? globals : overlaid(context, globals);
   const own = Object.entries(given).filter(([key]) => key in connectionFlags);
-  const url = urls.flatMap((one) => one.trim().split(NEXT_URL));
+  const url = urls.flatMap(urlsIn);
   const connection = check(ConnectionConfig, { ...Object.fromEntries(own), ...secretsOf(given), url }, connectionFlags);
   const { name, protected: isProtected = false, managementUrl } = context ?? {};
   const text = [...(name === undefined ? [] : [name]), ...(isProtected ? ['(protected)'] : []), url.map(shownUrl).join(',')].join(' ');

@@ -1,4 +1,4 @@
-import { constants, createReadStream, fstatSync, openSync, writeSync } from 'node:fs';
+import { constants, createReadStream, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { isatty, ReadStream } from 'node:tty';
@@ -72,18 +72,4 @@ function openFile(path: string): Readable {
 function openStdin(): Readable {
   const stats = fstatSync(0);
   return stats.isFile() || stats.isDirectory() ? createReadStream('', { fd: 0, autoClose: false }) : process.stdin;
-}
-
-/** Writes a short text, such as a help page, as a whole; returns the error, if any. */
-export function writeText(fd: number, text: string): NodeJS.ErrnoException | undefined {
-  let bytes: Uint8Array = Buffer.from(text);
-  while (bytes.length > 0) {
-    try {
-      bytes = bytes.subarray(writeSync(fd, bytes));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return error as NodeJS.ErrnoException;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  }
-  return undefined;
 }

@@ -1,11 +1,11 @@
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Command, Context } from '../commands/command.ts';
 import { Failure } from '../model/failure.ts';
-import { closedDescriptor, wasClosed } from '../output/descriptor.ts';
+import { closedDescriptor, wasClosed, writeText } from '../output/descriptor.ts';
 import type { Output } from '../output/index.ts';
 import { checkArgumentBytes } from './argument-bytes.ts';
 import { BUG, EXIT_CODES } from './exit.ts';
-import { type Io, systemIo, writeText } from './io.ts';
+import { type Io, systemIo } from './io.ts';
 import type { Decoded } from './program.ts';
 
 /** Milliseconds for pending standard output once a run has failed. */

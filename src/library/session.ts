@@ -5,6 +5,7 @@ import type { AskManagement } from '../amqp/consumer/return-rules.ts';
 import { onAbort } from '../model/async.ts';
 import type { Event } from '../model/event.ts';
 import { Failure, stopFailure } from '../model/failure.ts';
+import { urlsIn } from '../model/secrets.ts';
 import { quote } from '../model/text.ts';
 import { ConnectionConfig, type connectionShape } from '../patterns/connection.ts';
 import { askManagement } from '../patterns/look/ask-management.ts';
@@ -113,9 +114,6 @@ export function signalOf(call: Call | undefined): AbortSignal | undefined {
   return checkedOptions(CallOptions, call ?? {}).signal;
 }
 
-/** Between the URLs of a text, such as RABBITMQ_URL. */
-const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
-
 /** What is no option of a connection. */
 const Extras = z.object({
   managementUrl: z.optional(z.string()),
@@ -132,7 +130,7 @@ const Extras = z.object({
 export function openSession(options: SessionOptions): Session {
   const { managementUrl, onEvent, signal } = checkedOptions(Extras, options);
   const { managementUrl: _, onEvent: __, signal: ___, url, ...rest } = options;
-  const config = checkedOptions(ConnectionConfig, { ...rest, url: typeof url === 'string' ? url.split(NEXT_URL) : url });
+  const config = checkedOptions(ConnectionConfig, { ...rest, url: typeof url === 'string' ? urlsIn(url) : url });
   const { wait, maxReconnects, reconnect, connectAttempts = patient(reconnect && (wait ?? maxReconnects) === undefined) } = config;
   const inside = new Inside({ ...config, connectAttempts }, { url: managementUrl, asked: managementUrl !== undefined }, onEvent);
   const close = (): Promise<void> => {

@@ -57,3 +57,8 @@ function decoded(text: string): string {
     return text;
   }
 }
+
+/** The URLs of a text, such as RABBITMQ_URL; other commas belong to a URL. */
+export function urlsIn(text: string): string[] {
+  return text.trim().split(/\s*,\s*(?=amqps?:\/\/)/i);
+}

@@ -50,3 +50,21 @@ function wasClosedBy(pid: number, fd: number): boolean {
   // Its own one, of the same kind, is handed down.
   return readlinkSync(`/proc/${pid}/fd/${fd}`) !== '/dev/null' || (flags & constants.O_RDWR) === 0;
 }
+
+const PAUSE = 5;
+
+/** Writes a short text as a whole; returns the error, if any. A reader that stalls for longer than its patience, in milliseconds, gets no more. */
+export function writeText(fd: number, text: string | Uint8Array, patience = Number.POSITIVE_INFINITY): NodeJS.ErrnoException | undefined {
+  let bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  for (let paused = 0; bytes.length > 0 && paused < patience; ) {
+    try {
+      bytes = bytes.subarray(writeSync(fd, bytes));
+      paused = 0;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return error as NodeJS.ErrnoException;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+      paused += PAUSE;
+    }
+  }
+  return undefined;
+}

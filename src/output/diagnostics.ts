@@ -1,5 +1,8 @@
-import { writeSync } from 'node:fs';
 import { COLORLESS, loadPalette, type Palette } from './color.ts';
+import { writeText } from './descriptor.ts';
+
+/** Milliseconds after which a reader of standard error that has stalled is given up. */
+const PATIENCE = 2_000;
 
 /** Lines for people on standard error. */
 export interface Diagnostics {
@@ -18,7 +21,7 @@ export function openDiagnostics(fd: number, colored: boolean): Diagnostics {
   function release(colors: Palette): void {
     palette = colors;
     process.off('exit', leave);
-    for (const paint of waiting.splice(0)) writeFully(fd, paint(colors));
+    for (const paint of waiting.splice(0)) writeText(fd, paint(colors), PATIENCE);
   }
 
   /** On exit: colours would come too late. */
@@ -33,7 +36,7 @@ export function openDiagnostics(fd: number, colored: boolean): Diagnostics {
 
   return {
     print(paint) {
-      if (palette !== undefined) writeFully(fd, paint(palette));
+      if (palette !== undefined) writeText(fd, paint(palette), PATIENCE);
       else {
         waiting.push(paint);
         loading ??= load();
@@ -41,23 +44,4 @@ export function openDiagnostics(fd: number, colored: boolean): Diagnostics {
     },
     close: async () => loading,
   };
-}
-
-const PAUSE = 5;
-/** Milliseconds after which a reader of standard error that has stalled is given up. */
-const PATIENCE = 2_000;
-
-/** Writes all of it; ignores a standard error that is closed, full or gone. */
-function writeFully(fd: number, text: string | Uint8Array): void {
-  let bytes = typeof text === 'string' ? Buffer.from(text) : text;
-  for (let paused = 0; bytes.length > 0 && paused < PATIENCE; ) {
-    try {
-      bytes = bytes.subarray(writeSync(fd, bytes));
-      paused = 0;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
-      paused += PAUSE;
-    }
-  }
 }

@@ -2,6 +2,7 @@ import { describeStayed, transferFailure } from '../../model/dead-letter/transfe
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message/message.ts';
 import { formatDuration, formatNumber, MAX_TIMER } from '../../model/quantity.ts';
+import { urlsIn } from '../../model/secrets.ts';
 import type { ConnectionConfig, Session } from '../../patterns/connection.ts';
 import type { Replayed, TransferOptions } from '../../patterns/dlx/replay/replay.ts';
 import { visibleLine } from '../../text/escape.ts';
@@ -42,8 +43,6 @@ interface Extras {
   readonly handlerTimeout?: number | undefined;
   readonly cmd?: readonly string[] | undefined;
 }
-
-const NEXT_URL = /\s*,\s*(?=amqps?:\/\/)/i;
 
 interface Transferring<I extends object, C> extends Pick<Runnable<I, C, typeof transferExtras>, 'config'> {
   readonly transfer: (source: Session, target: Session, config: C, options: TransferOptions) => Promise<Replayed>;
@@ -130,7 +129,7 @@ async function transferAndTell(
 
 /** Another broker has no business with the password or the token of the first one. */
 function elsewhereFor({ password: _, token: __, ...connection }: ConnectionConfig, toUrl: string): ConnectionConfig {
-  return { ...connection, url: toUrl.trim().split(NEXT_URL) };
+  return { ...connection, url: urlsIn(toUrl) };
 }
 
 /** What would go where, a line each, and what would stay. */

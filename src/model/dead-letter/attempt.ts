@@ -1,4 +1,5 @@
 import { isOfDeath, isOfDelivery, isOfLastDeath, partition } from '../message/broker-headers.ts';
+import { isTable } from '../message/field.ts';
 import { plainHeaders } from '../message/field-json.ts';
 import type { Delivery, FieldTable, FieldValue, Message, Properties } from '../message/message.ts';
 import { masked } from '../secrets.ts';
@@ -219,10 +220,6 @@ function countOf(entry: FieldValue | undefined): number {
 
 function withHeaders({ headers, ...properties }: Properties, own: FieldTable): Properties {
   return headers === undefined || Object.keys(own).length === 0 ? properties : { ...properties, headers: own };
-}
-
-function isTable(value: FieldValue | undefined): value is FieldTable {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The reason that a worker gives when it knows only how its program ended. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { numberIn } from '../message/field.ts';
+import { isTable, numberIn } from '../message/field.ts';
 import { type PlainValue, plainHeaders } from '../message/field-json.ts';
 import type { Delivery, FieldTable, FieldValue } from '../message/message.ts';
 
@@ -60,8 +60,8 @@ function isDelay({ queue, reason }: Death): boolean {
 }
 
 function readDeath(entry: FieldValue): Death | undefined {
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return undefined;
-  const { queue, reason, count, time, exchange, 'routing-keys': keys, 'original-expiration': expiration } = entry as FieldTable;
+  if (!isTable(entry)) return undefined;
+  const { queue, reason, count, time, exchange, 'routing-keys': keys, 'original-expiration': expiration } = entry;
   if (typeof queue !== 'string' || queue === '' || typeof reason !== 'string' || typeof exchange !== 'string') return undefined;
   if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string')) return undefined;
   if (![queue, exchange, (keys as readonly string[])[0] ?? ''].every(isShort)) return undefined;

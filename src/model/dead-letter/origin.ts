@@ -1,4 +1,5 @@
-import type { Delivery, FieldTable, FieldValue, Properties } from '../message/message.ts';
+import { isTable } from '../message/field.ts';
+import type { Delivery, FieldTable, Properties } from '../message/message.ts';
 import { ATTEMPT_HEADER, ORIGIN_HEADER } from './attempt.ts';
 import { type Death, deathHistory } from './death.ts';
 import type { PublishAddress } from './replay.ts';
@@ -81,8 +82,4 @@ function claimOf(headers: FieldTable): PublishAddress | undefined {
 
 function isName(text: string): boolean {
   return Buffer.byteLength(text) <= 255;
-}
-
-function isTable(value: FieldValue | undefined): value is FieldTable {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 import { isOfDeath, isOfDelivery, partition } from '../message/broker-headers.ts';
-import { numberIn } from '../message/field.ts';
+import { isTable, numberIn } from '../message/field.ts';
 import type { Delivery, FieldTable, FieldValue, Message, Properties } from '../message/message.ts';
 import { ATTEMPT_HEADER, EXIT_CODE_HEADER, MOVED_HEADER, ORIGIN_HEADER, REASON_HEADER, STDERR_HEADER, withoutSignature } from './attempt.ts';
 
@@ -113,8 +113,4 @@ function before(headers: FieldTable): FieldTable {
   if (!isTable(replayed)) return {};
   const { userId, expiration } = replayed;
   return kept(typeof userId === 'string' ? userId : undefined, typeof expiration === 'string' ? expiration : undefined, {});
-}
-
-function isTable(value: FieldValue | undefined): value is FieldTable {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

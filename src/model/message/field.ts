@@ -40,6 +40,11 @@ export function escapePointer(key: string | number): string {
   return typeof key === 'number' ? String(key) : key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
+/** True for a table, and for a typed value. */
+export function isTable(value: FieldValue | undefined): value is FieldTable {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** True for `{ '!': type, value }`; a table that has a key `!` is wrapped in one. */
 export function isTyped(value: FieldTable | TypedField): value is TypedField {
   return Object.hasOwn(value, '!');
