@@ -141,6 +141,8 @@ async function described(name: Name, how: How, result: BenchResult, { results: {
     ...(ack === undefined ? [] : [ack ? 'acknowledged' : 'not acknowledged']),
     ...(most === undefined ? [] : [`prefetch ${formatNumber(most)}`]),
     ...(concurrency === undefined ? [] : [`${formatNumber(concurrency)} at a time, the server in this process`]),
+  ];
+  const place = [
     ...(queueType === null ? [] : [`${queueType} queue`]),
     ...(broker === '' ? [] : [`RabbitMQ ${broker}`]),
     warmUp === 0 ? 'without a warm-up' : `after ${formatNumber(warmUp)} to warm up`,
@@ -149,9 +151,10 @@ async function described(name: Name, how: How, result: BenchResult, { results: {
   return [
     `${formatCount(messages, noun)} in ${seconds.toFixed(2)} s: ${formatNumber(Math.round(rate))}/s, ${formatSize(bytesPerSecond)}/s`,
     settings.join(', '),
+    place.join(', '),
     ...(missing > 0 ? [`not counted: ${formatCount(missing, noun)} that ${missing === 1 ? 'was' : 'were'} begun, and not known to be done`] : []),
     ...(reconnects > 0 ? [`lost connections: ${reconnects}; the numbers include them`] : []),
-    ...(latency === null ? [] : [`ms ${TIMED[name]}: ${percentilesText(latency)}`]),
+    ...(latency === null ? [] : [`ms ${TIMED[name]}:`, `  ${percentilesText(latency)}`]),
     ...(columns === undefined || latency === null ? [] : ['', drawBars(histogram, columns)]),
   ].join('\n');
 }
