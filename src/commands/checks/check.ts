@@ -54,16 +54,13 @@ const checkQueueCommand = defineCommand({
   },
   extras: { ...extras, ...managementExtras },
   load: async () => {
-    const [{ CheckQueueConfig, checkQueues }, { withSession }] = await Promise.all([
-      import('../../patterns/checks/check.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const { CheckQueueConfig, checkQueues } = await import('../../patterns/checks/check.ts');
     return {
       config: CheckQueueConfig,
       run: async (config, context, { format, managementUrl }) =>
         told('rmq check queue', context, format, async () => {
           const ask = await managementBeside(managementUrl, context);
-          return withSession(context.connection, (session) => checkQueues(session, config, ask), context.emit, context.signal);
+          return context.withSession((session) => checkQueues(session, config, ask));
         }),
     };
   },
@@ -87,10 +84,7 @@ const checkDlxCommand = defineCommand({
   },
   extras: { ...extras, ...managementExtras },
   load: async () => {
-    const [{ CheckDlxConfig, checkDeadLetters }, { withSession }] = await Promise.all([
-      import('../../patterns/checks/check.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const { CheckDlxConfig, checkDeadLetters } = await import('../../patterns/checks/check.ts');
     return {
       config: CheckDlxConfig,
       run: async (config, context, { format, managementUrl }) =>
@@ -105,7 +99,7 @@ const checkDlxCommand = defineCommand({
             const all = await listDeadLetters(api, { queue: [] });
             return [...new Set(all.flatMap(({ targets: inside }) => inside.map(({ queue }) => queue)))].sort();
           };
-          return withSession(context.connection, (session) => checkDeadLetters(session, config, targets, ask), context.emit, context.signal);
+          return context.withSession((session) => checkDeadLetters(session, config, targets, ask));
         }),
     };
   },
@@ -118,16 +112,11 @@ const checkBrokerCommand = defineCommand({
   inputs: { timeout },
   extras,
   load: async () => {
-    const [{ CheckBrokerConfig, checkBroker }, { withSession }] = await Promise.all([
-      import('../../patterns/checks/check.ts'),
-      import('../../patterns/connection.ts'),
-    ]);
+    const { CheckBrokerConfig, checkBroker } = await import('../../patterns/checks/check.ts');
     return {
       config: CheckBrokerConfig,
       run: async (config, context, { format }) =>
-        told('rmq check broker', context, format, () =>
-          withSession(context.connection, (session) => checkBroker(session, config), context.emit, context.signal),
-        ),
+        told('rmq check broker', context, format, () => context.withSession((session) => checkBroker(session, config))),
     };
   },
 });

@@ -4,7 +4,7 @@ import type { TopologyPlan } from '../../patterns/topology/plan.ts';
 import { destructive } from '../asking.ts';
 import { type Command, type CommandGroup, defineCommand } from '../command.ts';
 import { argument, toggle } from '../flags/flag.ts';
-import { managementExtras, managementPlace } from '../flags/globals.ts';
+import { managementApi, managementExtras, managementPlace } from '../flags/globals.ts';
 
 export const topologyGroup: CommandGroup = { path: ['topology'], summary: 'exchanges, queues, bindings and policies as a file' };
 
@@ -14,13 +14,8 @@ const inputs = {
 };
 
 const load = async () => {
-  const [topology, { planText }, { managementFinder }, { withSession }] = await Promise.all([
-    import('../../patterns/topology/topology.ts'),
-    import('../dlx/setup-view.ts'),
-    import('../../patterns/management.ts'),
-    import('../../patterns/connection.ts'),
-  ]);
-  return { ...topology, planText, managementFinder, withSession };
+  const [topology, { planText }] = await Promise.all([import('../../patterns/topology/topology.ts'), import('../dlx/setup-view.ts')]);
+  return { ...topology, planText };
 };
 
 const exportCommand = defineCommand({
@@ -60,14 +55,14 @@ const planCommand = defineCommand({
   inputs,
   extras: managementExtras,
   load: async () => {
-    const { TopologyConfig, WISH, readTopology, runTopology, planText, managementFinder, withSession } = await load();
+    const { TopologyConfig, WISH, readTopology, runTopology, planText } = await load();
     return {
       config: TopologyConfig,
       run: async (config, context, { managementUrl }) => {
-        const { connection, emit, signal, results } = context;
+        const { connection, results } = context;
         const file = await readTopology(config, connection.url[0] ?? '');
-        const find = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
-        const { plan, conflict } = await withSession(connection, (session) => runTopology(session, file, config.prune, find), emit, signal);
+        const find = await managementApi(managementUrl, context);
+        const { plan, conflict } = await context.withSession((session) => runTopology(session, file, config.prune, find));
         const told = toldOf(plan);
         await results.report({ planned: true, ...told }, planText({ steps: told.steps, notes: plan.notes }, 'plan', WISH));
         if (conflict !== undefined) throw conflict;
@@ -87,14 +82,14 @@ const applyCommand = defineCommand({
   inputs,
   extras: managementExtras,
   load: async () => {
-    const { TopologyConfig, WISH, readTopology, runTopology, planText, managementFinder, withSession } = await load();
+    const { TopologyConfig, WISH, readTopology, runTopology, planText } = await load();
     return {
       config: TopologyConfig,
       run: async (config, context, { managementUrl }) => {
-        const { connection, emit, signal, results, target } = context;
+        const { connection, emit, results, target } = context;
         const file = await readTopology(config, connection.url[0] ?? '');
         const { vhost } = file;
-        const find = managementFinder(connection, managementPlace(managementUrl, context), emit, signal);
+        const find = await managementApi(managementUrl, context);
         const doing = `applying ${config.file}${config.prune ? ' with --prune' : ''}`;
         // A protected context refuses before anything is asked.
         if (target.protected) destructive(context, { doing, deletes: false });
@@ -107,7 +102,7 @@ const applyCommand = defineCommand({
           const loss = `This changes or deletes ${formatCount(losses.length, 'object')}${messages}`;
           await ask(losses.length === 0 ? undefined : { what: 'vhost', name: vhost, loss, kept: 'nothing was changed' });
         };
-        const { plan, conflict, messages } = await withSession(connection, (session) => runTopology(session, file, config.prune, find, agree), emit, signal);
+        const { plan, conflict, messages } = await context.withSession((session) => runTopology(session, file, config.prune, find, agree));
         if (conflict !== undefined) throw conflict;
         const told = toldOf(plan);
         await results.report(
