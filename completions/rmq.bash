@@ -12,7 +12,7 @@ _rmq_level() {
       flags+=('switch --version -V')
       ;;
     'queue')
-      commands=('list' 'declare' 'status' 'bind' 'unbind' 'purge' 'delete')
+      commands=('list' 'watch' 'declare' 'status' 'bind' 'unbind' 'purge' 'delete')
       ;;
     'exchange')
       commands=('list' 'declare' 'bind' 'unbind' 'delete')
@@ -75,6 +75,11 @@ _rmq_level() {
       ;;
     'queue list')
       flags+=('value --where -' 'value --sort -' 'values --columns -' 'switch --vhost-all -' 'value --management-url -')
+      arguments=1
+      endless=1
+      ;;
+    'queue watch')
+      flags+=('value --where -' 'value --sort -' 'values --columns -' 'switch --vhost-all -' 'value --interval -' 'value --count -n' 'value --until -' 'value --management-url -')
       arguments=1
       endless=1
       ;;
@@ -314,6 +319,7 @@ _rmq_values() {
     'tap --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
     'tap 1') source=exchange ;;
     'queue list 1') source=queue ;;
+    'queue watch 1') source=queue ;;
     'queue declare --queue-type') choices=('classic' 'quorum' 'stream') ;;
     'queue declare --overflow') choices=('drop-head' 'reject-publish' 'reject-publish-dlx') ;;
     'queue declare --dlx') source=exchange ;;

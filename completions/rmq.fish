@@ -49,6 +49,8 @@ function __rmq_level
             set -a __rmq_valued -q --queue --where -n --count --idle --timeout --max-length --max-length-bytes --management-url
         case 'queue list'
             set -a __rmq_valued --where --sort --columns --management-url
+        case 'queue watch'
+            set -a __rmq_valued --where --sort --columns --interval -n --count --until --management-url
         case 'queue declare'
             set -a __rmq_valued --queue-type --message-ttl --expires --max-length --max-length-bytes --max-bytes --overflow --dlx --dead-letter-exchange --dlx-routing-key --dead-letter-routing-key --dead-letter-strategy --dlx-strategy --max-priority --delivery-limit --queue-mode --queue-version --leader-locator --quorum-initial-group-size --initial-group-size --quorum-target-group-size --target-group-size --stream-initial-cluster-size --initial-cluster-size --max-age --stream-max-age --max-segment-size --stream-max-segment-size --filter-size --stream-filter-size --argument --bind
         case 'queue status'
@@ -306,7 +308,7 @@ complete -c rmq -n '__rmq_lacks -y --yes' -l yes -s y -d 'do not ask'
 complete -c rmq -n '__rmq_lacks -h --help' -l help -s h -d 'print this help'
 
 # rmq
-complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'list, declare, bind, look at, purge and delete queues'
+complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'queue' -d 'list, watch, declare, bind, look at, purge and delete queues'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'exchange' -d 'list, declare, bind and delete exchanges'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'binding' -d 'list bindings'
 complete -c rmq -n '__rmq_at ""; and __rmq_awaits_word' -a 'connection' -d 'list connections'
@@ -333,6 +335,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -
 
 # rmq queue
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'list' -d 'list queues: messages, consumers, rates, where dead letters go'
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'watch' -d 'watch queues: their depth over time, rates and consumers; q leaves'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable queue, and bind it'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'status' -d 'show the messages, consumers and type of queues; unacknowledged messages need the management API (else ?)'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'bind' -d 'let a queue get messages from an exchange'
@@ -502,6 +505,17 @@ complete -c rmq -n '__rmq_at "queue list"' -l columns -x -d 'the columns to show
 complete -c rmq -n '__rmq_at "queue list"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
 complete -c rmq -n '__rmq_at "queue list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "queue list" 1 rest' -a '(__rmq_names queue)'
+
+# rmq queue watch
+complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as ready > 100'
+complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --sort' -l sort -x -d 'the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way'
+complete -c rmq -n '__rmq_at "queue watch"' -l columns -x -d 'the columns to show'
+complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
+complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --interval' -l interval -x -d 'the pause from one look to the next (2s)'
+complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks -n --count' -l count -s n -x -d 'leave after N looks'
+complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --until' -l until -x -d 'leave once this CEL expression is true for every queue, such as ready == 0'
+complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_argument "queue watch" 1 rest' -a '(__rmq_names queue)'
 
 # rmq queue declare
 complete -c rmq -n '__rmq_at "queue declare"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum stream' -d 'type of the queue (what the vhost has for its default, mostly classic)'

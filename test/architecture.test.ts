@@ -33,7 +33,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   amqplib: ['amqp/'],
   chalk: ['output/'],
   ora: ['output/'],
-  '@clack': ['output/checklist.ts'],
+  '@clack': ['output/terminal/checklist.ts'],
   'string-width': ['text/width.ts'],
   '@marcbachmann': ['patterns/dlx/filter/'],
   ajv: ['patterns/expect/schema.ts'],

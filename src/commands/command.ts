@@ -8,6 +8,7 @@ import { formatDuration } from '../model/quantity.ts';
 import type { ConnectionConfig, Session } from '../patterns/connection.ts';
 import { explainIssue } from '../patterns/options.ts';
 import type { Block } from '../text/document.ts';
+import type { Screen } from '../text/page.ts';
 import type { BrokerTarget } from './asking.ts';
 import type { Argument, Flag } from './flags/flag.ts';
 
@@ -40,6 +41,8 @@ export interface Results {
   report(result: object, text: string): Promise<void>;
   /** Prints a page: as wide as the terminal, or as the `text` of the result with `-o json`. */
   page(result: object, blocks: readonly Block[]): Promise<void>;
+  /** Takes over the terminal that shows the results, until it is closed; undefined when they go elsewhere. */
+  screen(keyboard: Readable | undefined, onLeave: () => void): Promise<Screen | undefined>;
   /** The width of the terminal that shows the results; undefined when they go elsewhere. */
   readonly columns: number | undefined;
 }

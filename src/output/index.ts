@@ -7,6 +7,7 @@ import { formatCount, formatNumber } from '../model/quantity.ts';
 import { masked, maskedBytes } from '../model/secrets.ts';
 import type { Block } from '../text/document.ts';
 import { visibleText } from '../text/escape.ts';
+import type { Screen } from '../text/page.ts';
 import { COLORLESS, loadPalette, type Palette, wantsColor } from './color.ts';
 import { closedDescriptor, wasClosed } from './descriptor.ts';
 import { openDiagnostics } from './diagnostics.ts';
@@ -49,6 +50,8 @@ export interface Output {
     report(result: object, text: string): Promise<void>;
     /** Prints a page: as wide as the terminal, or as the `text` of the result with `-o json`. */
     page(result: object, blocks: readonly Block[]): Promise<void>;
+    /** Takes over the terminal that shows them; undefined when they go elsewhere. */
+    screen(keyboard: Readable | undefined, onLeave: () => void): Promise<Screen | undefined>;
     /** The width of the terminal that shows them; undefined when they go elsewhere. */
     readonly columns: number | undefined;
   };
@@ -122,6 +125,13 @@ export function createOutput(options: OutputOptions): Output {
       },
       report,
       page,
+      async screen(keyboard, onLeave) {
+        if (!stdoutIsTerminal || format !== 'text' || env['TERM'] === 'dumb') return undefined;
+        const { openScreen } = await import('./terminal/screen.ts');
+        progress.stop();
+        const ink = wantsColor(env, color, stdoutIsTerminal) ? await loadPalette() : undefined;
+        return openScreen((text) => open().write(text), ink, keyboard, onLeave);
+      },
       get columns() {
         return options.stdoutColumns?.();
       },
@@ -134,7 +144,7 @@ export function createOutput(options: OutputOptions): Output {
       else if (!quiet) remark(event);
     },
     async select(list, input, signal) {
-      const [{ selectLines }, palette] = await Promise.all([import('./checklist.ts'), stderrColored ? loadPalette() : COLORLESS]);
+      const [{ selectLines }, palette] = await Promise.all([import('./terminal/checklist.ts'), stderrColored ? loadPalette() : COLORLESS]);
       // Earlier lines stand above the list.
       await diagnostics.close();
       progress.clear();

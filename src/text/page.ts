@@ -7,6 +7,13 @@ export interface Ink {
   readonly name: (text: string) => string;
 }
 
+/** A terminal that is drawn again and again, until it is given back as it was. */
+export interface Screen {
+  /** Draws lines; `bold` paints what has changed, in columns that are never cut. */
+  draw(lines: (bold: (text: string) => string, columns: number) => readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface PageStyle {
   /** Absent where there is no terminal: what is piped does not depend on the window that it was started in. */
   readonly columns?: number | undefined;

@@ -80,7 +80,7 @@ function listCommand<I extends object, C extends ListConfig>(
   });
 }
 
-const queues = rest('only these queues', { optional: true });
+export const queuesInput = rest('only these queues', { optional: true });
 
 export const queueListCommand = listCommand(
   'queue',
@@ -91,7 +91,7 @@ export const queueListCommand = listCommand(
     ['rmq queue list --columns name,ready,bytes,node -o json', 'an object a line; an unknown number is null'],
     ['rmq queue list orders payments', 'these; over AMQP, with less, where there is no management API'],
   ],
-  { queue: queues, ...listInputs },
+  { queue: queuesInput, ...listInputs },
   ({ QueueListConfig }, { QUEUES }) => [QueueListConfig, QUEUES],
 );
 
@@ -127,7 +127,7 @@ export const listingCommands: readonly Command[] = [
     'consumer',
     'list consumers: who takes messages from which queue',
     [['rmq consumer list orders', 'of this queue']],
-    { queue: queues, ...listInputs },
+    { queue: queuesInput, ...listInputs },
     ({ ConsumerListConfig }, { CONSUMERS }) => [ConsumerListConfig, CONSUMERS],
   ),
 ];

@@ -21,10 +21,24 @@ export function jsonOf(row: ListRow, columns: readonly Column[]): object {
   return Object.fromEntries(columns.map(({ key }) => [key, row[key] ?? null]));
 }
 
-export function rowsText(columns: readonly Column[], rows: readonly ListRow[], width: number | undefined): string {
-  const lines: Cells[] = [columns.map(({ head }) => head), ...rows.map((row) => columns.map((column) => cellText(row[column.key], column)))];
+function rowsText(columns: readonly Column[], rows: readonly ListRow[], width: number | undefined, paint: Paint = () => undefined): string {
+  const cell = (row: ListRow, column: Column): string => {
+    const text = cellText(row[column.key], column);
+    // Numbers are never cut: a cut would break the paint.
+    return column.kind === undefined ? text : (paint(row, column.key)?.(text) ?? text);
+  };
+  const lines: Cells[] = [columns.map(({ head }) => head), ...rows.map((row) => columns.map((column) => cell(row, column)))];
   const right = new Set(columns.flatMap(({ kind }, index) => (kind === undefined ? [] : [index])));
-  return formatTable(lines, { right, widths: [], columns: width, least: new Map([[0, 20]]) });
+  return formatTable(lines, { right, firm: new Set([columns.findIndex(({ key }) => key === 'depth')]), widths: [], columns: width, least: new Map([[0, 20]]) });
+}
+
+/** How a cell is painted, if at all. */
+type Paint = (row: ListRow, key: string) => ((text: string) => string) | undefined;
+
+/** The lines of a table that fits a screen. */
+export function rowLines(columns: readonly Column[], rows: readonly ListRow[], width: number, paint: Paint): readonly string[] {
+  const shown = columns.filter((column) => rows.some((row) => tells(row[column.key])));
+  return rowsText(shown, rows, width, paint).split('\n');
 }
 
 /** False for a cell that takes room and says nothing. */

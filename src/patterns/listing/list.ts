@@ -42,6 +42,8 @@ export const ConsumerListConfig = configOf(CONSUMERS, { queue: names });
 export interface ListConfig extends z.output<typeof ConnectionListConfig> {
   readonly queue?: string | readonly string[] | undefined;
   readonly exchange?: string | undefined;
+  /** Columns that are needed beside those that are shown. */
+  readonly needed?: readonly string[];
 }
 
 /** A line of a list: a value for each of its columns. */
@@ -113,7 +115,7 @@ export async function openList(table: Table, config: ListConfig): Promise<Lister
   const columns = columnsOf(keys);
   const [by, direction] = sort?.split(':') ?? [];
   const inExpression = where === undefined ? [] : table.columns.map(({ key }) => key).filter((key) => new RegExp(`\\b${key}\\b`).test(where));
-  const needed = columnsOf([...keys, ...inExpression, ...(by === undefined ? ['name', 'source', 'queue'] : [by]), ...table.always]);
+  const needed = columnsOf([...keys, ...(config.needed ?? []), ...inExpression, ...(by === undefined ? ['name', 'source', 'queue'] : [by]), ...table.always]);
   const fields = [...new Set(needed.flatMap((column) => column.fields))];
   const test = where === undefined ? undefined : await testOf(table, where);
   return {

@@ -2,11 +2,11 @@ import { writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { ReadStream } from 'node:tty';
 import { isCancel, MultiSelectPrompt, updateSettings } from '@clack/core';
-import type { Checklist, ChecklistLayout } from '../model/checklist.ts';
-import { abortFailure, Failure } from '../model/failure.ts';
-import { formatNumber } from '../model/quantity.ts';
-import { cutToWidth } from '../text/width.ts';
-import type { Palette } from './color.ts';
+import type { Checklist, ChecklistLayout } from '../../model/checklist.ts';
+import { abortFailure, Failure } from '../../model/failure.ts';
+import { formatNumber } from '../../model/quantity.ts';
+import { cutToWidth } from '../../text/width.ts';
+import type { Palette } from '../color.ts';
 
 /** The title, the keys, the head, what holds for all, and what is said below. */
 const AROUND = 6;
@@ -88,11 +88,11 @@ const ENDING = ['SIGHUP', 'SIGQUIT'] as const;
 const SHOW_CURSOR = '\x1b[?25h';
 
 /** Restores the cursor and the keyboard should the process exit while the list is shown; returns a function that calls this off. */
-function restoring(keyboard: Partial<Pick<ReadStream, 'setRawMode'>>): () => void {
+export function restoring(keyboard: Partial<Pick<ReadStream, 'setRawMode'>>, more = ''): () => void {
   const restore = (): void => {
     try {
       keyboard.setRawMode?.(false);
-      writeSync(2, SHOW_CURSOR);
+      writeSync(2, `${more}${SHOW_CURSOR}`);
     } catch {
       // The terminal is gone.
     }

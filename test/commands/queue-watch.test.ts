@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { sparkline } from '../../src/commands/listing/watch.ts';
+import { test } from '../support/at-once.ts';
+import { peer } from '../support/broker.ts';
+import { jsonLines, rmq, start } from '../support/rmq.ts';
+
+const OFTEN = ['--interval', '200ms'];
+
+test('depths are bars, the highest as high as there is room; what is unknown is a gap', () => {
+  assert.equal(sparkline([0, 1, 2, undefined, 7]), '▁▂▃ █');
+  assert.equal(sparkline([0, 0]), '▁▁');
+});
+
+test('queue watch prints an object a line with the time, and ends once its expression is true', async (t) => {
+  const { queue, publish, take } = await peer(t);
+  const name = await queue();
+  await publish(name, ['a', 'b']);
+  const watching = start(['queue', 'watch', name, '--until', 'ready == 0', ...OFTEN, '--columns', 'name,consumers']);
+  await watching.until('stdout', name);
+  await take(name);
+  const result = await watching.result;
+  assert.equal(result.code, 0, result.stderr);
+  const [first] = jsonLines<{ readonly at: string; readonly name: string; readonly consumers: number }>(result);
+  assert.deepEqual([first?.name, first?.consumers], [name, 0]);
+  assert.ok(Date.parse(first?.at ?? '') > 0);
+});
+
+test('queue watch leaves after --count looks, with exit 1 when its expression was not true', async (t) => {
+  const { queue } = await peer(t);
+  const name = await queue();
+  const counted = await rmq(['queue', 'watch', name, '--count', '3', ...OFTEN, '-o', 'json']);
+  assert.equal(counted.code, 0, counted.stderr);
+  assert.equal(jsonLines(counted).length, 3);
+  const never = await rmq(['queue', 'watch', name, '--count', '2', '--until', 'ready > 5', ...OFTEN]);
+  assert.equal(never.code, 1, never.stderr);
+  assert.match(never.stderr, /after 2 looks, this is still not true: ready > 5/);
+  assert.equal((await rmq(['queue', 'watch', name, '--until', 'redy > 5'])).code, 64);
+  assert.equal((await rmq(['queue', 'watch', `${name}.no`])).code, 66);
+});
+
+test('a queue that is deleted while it is watched is told of; without any queue left, the watch ends', async (t) => {
+  const { queue, channel } = await peer(t);
+  const [one, other] = [await queue(), await queue()];
+  const watching = start(['queue', 'watch', one, other, ...OFTEN]);
+  await watching.until('stdout', other);
+  await channel.deleteQueue(one);
+  await watching.until('stderr', `gone: "${one}"`);
+  await channel.deleteQueue(other);
+  assert.equal((await watching.result).code, 66);
+});
+
+test('on a terminal, queue watch is a screen with bars, and q leaves it as it was', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  const watching = start(['queue', 'watch', name, ...OFTEN], { terminal: true, columns: 100 });
+  await watching.until('stdout', '▁▁');
+  await publish(name, ['a', 'b', 'c']);
+  // What changed is bold.
+  await watching.until('stdout', '\x1b[1m3\x1b[22m');
+  await watching.until('stdout', '▁█');
+  watching.child.stdin.write('q');
+  const { code, stdout } = await watching.result;
+  assert.equal(code, 0, stdout);
+  assert.ok(stdout.includes('\x1b[?1049h'), 'it has a screen of its own');
+  assert.ok(stdout.lastIndexOf('\x1b[?1049l') > stdout.lastIndexOf('▁'), 'and leaves it');
+});
