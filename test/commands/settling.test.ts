@@ -75,6 +75,22 @@ for (const type of ['classic', 'quorum']) {
     assert.equal(new Set(linesIn(stdout)).size, 5_000);
   });
 
+  test(`a drain waits for what a ${type} queue has sent to a connection that only the broker believes in, also when the consumer is cancelled`, async (t) => {
+    const { queue, publish, depth } = await peer(t);
+    const name = await queue(queueOptions);
+    await publish(name, numbers(20));
+    const between = await proxy(t, brokerUrl());
+    // Every message has come and the consumer is cancelled before the first acknowledgement leaves: the queue counts no consumer any more.
+    const stalled = between.stallOn(BASIC_ACK, 1);
+    const run = start(['consume', name, '--drain', '--heartbeat', '2s', '--answer-timeout', '1s', '--url', between.url], { timeout });
+    await stalled;
+    const { code, stdout, stderr } = await run.result;
+    assert.equal(code, 0, stderr);
+    assert.equal(await depth(name), 0);
+    assert.deepEqual(told(stderr), { received: 40, acknowledged: 20, unknown: 20 });
+    assert.equal(new Set(linesIn(stdout)).size, 20);
+  });
+
   test(`-n N takes N from a ${type} queue that the broker has the acknowledgements of`, async (t) => {
     const { queue, publish, depth } = await peer(t);
     const name = await queue(queueOptions);

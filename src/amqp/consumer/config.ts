@@ -26,8 +26,11 @@ export interface ConsumerConfig {
   readonly topology?: Topology | undefined;
   /** Called on each connection after the first, to declare again what was lost. */
   readonly restore?: ((connection: Connection) => Promise<void>) | undefined;
-  /** Called before each subscription after the first; absent: take the limit less the proven answers, from the same place. */
-  readonly resume?: ((connection: Connection, queue: string) => Promise<Portion>) | undefined;
+  /**
+   * Called before each subscription after the first; absent: take the limit less the proven answers, from the same place. `unseen`: the broker may still hold messages
+   * for a lost connection, of a consumer that the queue does not count any more.
+   */
+  readonly resume?: ((connection: Connection, queue: string, unseen: boolean) => Promise<Portion>) | undefined;
   /** Called whenever a subscription begins, with the name of the queue on this connection. */
   readonly onSubscribed?: ((queue: string, connection: Connection) => void) | undefined;
   /** Milliseconds that a message may stay unacknowledged, where a consumer can ask for it; absent: as the broker or the queue says. */

@@ -56,6 +56,7 @@ export class Consumer {
   /** How many answers are held back so that the queue sends nothing beyond the limit; 0 once nothing more can arrive. */
   #reserve = 0;
   #cancelling: Promise<void> | undefined;
+  #unseen = false;
   /** True once everything that this channel may take is settled. */
   #completing = false;
   #flushing: NodeJS.Timeout | undefined;
@@ -168,6 +169,7 @@ export class Consumer {
           return connection;
         }
         if (!failure.transient) throw failure;
+        this.#unseen ||= this.#cancelling !== undefined && connection.silent;
         // A queue whose node is down may be back on the next connection, or be reached through another node.
         this.#connection = await this.#link.connect(this.#session.signal, connection.open ? failure : undefined);
         return this.#connection;
@@ -317,7 +319,7 @@ export class Consumer {
     const { resume } = this.#config;
     // The answers of the last channel cannot be proven any more.
     this.#answers.lose(this.#isTemporary);
-    return resume === undefined ? { most: this.#limit - this.#answers.proven, arguments: this.#arguments } : resume(connection, this.#queue);
+    return resume === undefined ? { most: this.#limit - this.#answers.proven, arguments: this.#arguments } : resume(connection, this.#queue, this.#unseen);
   }
 
   async #start(connection: Connection, given: Portion | undefined): Promise<{ ended: Promise<Failure> }> {
@@ -338,6 +340,7 @@ export class Consumer {
     this.#prefetch = Math.max(1, Math.min(this.#config.prefetch, this.#channelLimit, MAX_PREFETCH));
     this.#reserve = this.#prefetch;
     this.#cancelling = undefined;
+    this.#unseen = false;
     this.#completing = false;
     this.#channel = channel;
     channel.once('close', () => {

@@ -104,7 +104,7 @@ class Run {
         priority,
         topology: this.#options.topology,
         restore: this.#options.restore,
-        resume: (connection, name) => this.#resume(consumer, connection, name),
+        resume: (connection, name, unseen) => this.#resume(consumer, connection, name, unseen),
         onSubscribed: this.#options.onSubscribed,
         consumerTimeout: this.#options.consumerTimeout,
         onTimedOut: this.#options.onTimedOut,
@@ -180,7 +180,7 @@ class Run {
   }
 
   /** What to take on another connection: redelivered messages count only as far as the broker may not have their answers. */
-  async #resume(consumer: Consumer, connection: Connection, queue: string): Promise<Portion> {
+  async #resume(consumer: Consumer, connection: Connection, queue: string, unseen: boolean): Promise<Portion> {
     this.#stream ??= (await queueType(connection, queue)) === 'stream';
     if (this.#stream) {
       const done = this.#offset >= this.#lastOffset;
@@ -190,7 +190,8 @@ class Run {
     const left = Math.min(count, expect) - consumer.proven;
     if (!this.#config.drain) return { most: left, arguments: {} };
     // A recovering queue reports no messages for a while. The number ready at last is all that is left; another consumer may have taken some.
-    const held = { others: this.#others, least: this.#limit - consumer.proven - consumer.counts.unknown };
+    const most = this.#limit - consumer.proven;
+    const held = { others: this.#others, least: most - consumer.counts.unknown, most, silent: unseen };
     const released = await untilReleased(connection, queue, held, this.#session.emit, this.#over.signal);
     const messages = released || (await certainCounts(connection, queue, this.#type)).messages;
     return { most: Math.min(left, messages), arguments: {} };
