@@ -186,6 +186,18 @@ test('a connection that carries nothing any more ends in the timeout', async (t)
   await assert.rejects(call('x'), { kind: 'deadline', message: `no reply from "${queue}" within 1 s` });
 });
 
+test('a call without a reply has the connection tried, and the next one goes over another when nothing answers there', { timeout: 40_000 }, async (t) => {
+  const faulty = await proxy(t, brokerUrl());
+  const { queue } = await serve(t, async ({ body }) => body);
+  const { session, until } = testSession(t, faulty.url, { answerTimeout: 1_000 });
+  const { call, close } = await rpcClient(session, RpcClientConfig.parse({ queue, timeout: 1_000 }));
+  t.after(close);
+  faulty.stall();
+  await assert.rejects(call('lost'), { kind: 'deadline' });
+  await until((event): event is Extract<Event, { kind: 'disconnected' }> => event.kind === 'disconnected');
+  assert.equal((await call('after', { timeout: 20_000 })).body.toString(), 'after');
+});
+
 test('a reply that waits for room is not sent any more once its request comes again: that one is answered', async (t) => {
   const { queue: make, publish, take } = await peer(t);
   const [queue, callbacks] = [await make(), await make()];

@@ -58,6 +58,7 @@ export class Requester {
   /** True once the queue was seen to have a consumer. */
   #served = false;
   #asking: Promise<Failure> | undefined;
+  #trying = false;
   #running: Promise<unknown> = Promise.resolve();
   readonly #ignore: () => void;
   readonly #stop = deferred<Failure>();
@@ -116,7 +117,10 @@ export class Requester {
       if (signal?.aborted === true) throw stopFailure(signal);
       const id = randomUUID();
       const deadline = performance.now() + timeout;
-      const timer = setTimeout(() => this.#reject(open, this.#late(open)), timeout);
+      const timer = setTimeout(() => {
+        this.#reject(open, this.#late(open));
+        if (open.sent) this.#tryConnection();
+      }, timeout);
       const leave = (): void => this.#reject(open, stopFailure(signal));
       const open: Open = { request, id, deadline, timer, leave, resolve, reject, firstSent: undefined, sent: false };
       signal?.addEventListener('abort', leave, { once: true });
@@ -226,6 +230,21 @@ export class Requester {
     }
     if (!sent) return new Failure('deadline', `no reply ${within}: there was no connection to send the request on`);
     return new Failure('deadline', `no reply from "${this.#config.queue}" ${within}`);
+  }
+
+  /**
+   * Asks the broker about the queue after a request had no reply. The broker confirms no request, and may read what comes as parts of a damaged frame:
+   * a question that it leaves without an answer ends the connection, so that the next requests go over another one.
+   */
+  #tryConnection(): void {
+    const connection = this.#connection;
+    if (connection?.open !== true || connection.blocked || this.#trying) return;
+    this.#trying = true;
+    void checkServed(connection, this.#config.queue)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#trying = false;
+      });
   }
 
   #rejectId(id: string | undefined, failure: Failure): void {
