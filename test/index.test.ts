@@ -123,7 +123,8 @@ test('the library and the command import nothing that has to be installed with t
   const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
   const files = ['dist/rmq.cjs', 'dist/index.js', 'dist/testing.js', ...readdirSync('dist/chunks').map((name) => `dist/chunks/${name}`)];
   const imported = files.flatMap((file) =>
-    [...read(file).matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\()["']([@a-z][^"'\s]*)["']/g)].map(([, name = '']) => name),
+    // Behind a quote it is text: ajv can write modules, and nobody asks it to.
+    [...read(file).matchAll(/(?<!["'`])(?:\bfrom|\bimport|\bimport\(|\brequire\()["']([@a-z][^"'\s]*)["']/g)].map(([, name = '']) => name),
   );
   assert.ok(imported.includes('node:net'));
   assert.deepEqual(
