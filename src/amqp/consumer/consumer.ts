@@ -339,9 +339,7 @@ export class Consumer {
     this.#channelLimit = most;
     this.#prefetch = Math.max(1, Math.min(this.#config.prefetch, this.#channelLimit, MAX_PREFETCH));
     this.#reserve = this.#prefetch;
-    this.#cancelling = undefined;
-    this.#unseen = false;
-    this.#completing = false;
+    [this.#cancelling, this.#unseen, this.#completing] = [undefined, false, false];
     this.#channel = channel;
     channel.once('close', () => {
       if (this.#channel !== channel) return;
