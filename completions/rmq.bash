@@ -42,7 +42,7 @@ _rmq_level() {
       commands=('setup' 'list' 'inspect' 'replay' 'move' 'export' 'import' 'purge')
       ;;
     'topology')
-      commands=('export' 'plan' 'apply')
+      commands=('export' 'plan' 'apply' 'graph')
       ;;
     'context')
       commands=('add' 'list' 'use' 'show' 'remove')
@@ -226,6 +226,9 @@ _rmq_level() {
     'topology apply')
       flags+=('switch --prune -' 'value --management-url -')
       arguments=1
+      ;;
+    'topology graph')
+      flags+=('value --output -o' 'value --management-url -')
       ;;
     'context add')
       flags+=('value --management-url -' 'switch --protected -')
@@ -423,6 +426,7 @@ _rmq_values() {
     'dlx purge 1') source=queue ;;
     'topology plan 1') source=file ;;
     'topology apply 1') source=file ;;
+    'topology graph --output') choices=('tree' 'mermaid' 'dot' 'json') ;;
     'context use 1') source=context ;;
     'context show 1') source=context ;;
     'context remove 1') source=context ;;

@@ -118,6 +118,8 @@ function __rmq_level
             set -a __rmq_valued --management-url
         case 'topology apply'
             set -a __rmq_valued --management-url
+        case 'topology graph'
+            set -a __rmq_valued -o --output --management-url
         case 'context add'
             set -a __rmq_valued --management-url
         case 'context list'
@@ -390,6 +392,7 @@ complete -c rmq -n '__rmq_at "dlx"; and __rmq_awaits_word' -a 'purge' -d 'remove
 complete -c rmq -n '__rmq_at "topology"; and __rmq_awaits_word' -a 'export' -d 'print the exchanges, queues, bindings and policies of the vhost, without users and passwords'
 complete -c rmq -n '__rmq_at "topology"; and __rmq_awaits_word' -a 'plan' -d 'what apply would do; exit 0 when there is nothing to do, 1 when there is, 76 in conflict'
 complete -c rmq -n '__rmq_at "topology"; and __rmq_awaits_word' -a 'apply' -d 'make the broker have what a file says; asks before it changes or deletes anything'
+complete -c rmq -n '__rmq_at "topology"; and __rmq_awaits_word' -a 'graph' -d 'draw the ways of messages: bindings, dead letters, retries, and what is wrong with them'
 
 # rmq context
 complete -c rmq -n '__rmq_at "context"; and __rmq_awaits_word' -a 'add' -d 'give a broker a name: --url, --url-file, --password-command, --token-command and the files of TLS are kept under it'
@@ -1046,6 +1049,10 @@ complete -c rmq -n '__rmq_argument "topology plan" 1' -F
 complete -c rmq -n '__rmq_at "topology apply"; and __rmq_lacks --prune' -l prune -d 'remove what a former apply made and the file no longer has, queues with their messages'
 complete -c rmq -n '__rmq_at "topology apply"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "topology apply" 1' -F
+
+# rmq topology graph
+complete -c rmq -n '__rmq_at "topology graph"; and __rmq_lacks -o --output' -l output -s o -x -a 'tree mermaid dot json' -d 'how to draw it (tree)'
+complete -c rmq -n '__rmq_at "topology graph"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq context add
 complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'

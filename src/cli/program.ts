@@ -115,7 +115,9 @@ function addCommand(child: CommanderCommand, command: Command, { words, trailing
       const value = argument.trailing === true ? trailing : argument.rest === true ? child.args.slice(index) : child.args.slice(index, index + 1);
       if (value.length > 0) own[key] = decode(spelling(key, argument), argument, value);
     });
-    await program.run(command, own, decodeFlags(program.globals, given));
+    // A flag of the command's own stands for the global one of that name.
+    const globals = Object.fromEntries(Object.entries(program.globals).filter(([key]) => !(key in command.inputs)));
+    await program.run(command, own, decodeFlags(globals, given));
   });
 }
 

@@ -19,7 +19,7 @@ export const topics: readonly Topic[] = [
   { name: 'looking', summary: 'peek, tap, and what a look at a queue costs', about: ['peek', 'tap', 'consume', 'dlx'] },
   { name: 'queues', summary: 'declare, look at and delete queues', about: ['queue', 'exchange'] },
   { name: 'measuring', summary: 'rates and latencies of a broker, and what the numbers mean', about: ['bench'] },
-  { name: 'topology', summary: 'exchanges, queues, bindings and policies as a file: export, plan, apply', about: ['topology'] },
+  { name: 'topology', summary: 'exchanges, queues, bindings and policies as a file: export, plan, apply, graph', about: ['topology'] },
   { name: 'connections', summary: 'which broker, TLS, what is tried again and how often', about: [] },
   { name: 'ci', summary: 'a broker for a job, expectations, smoke tests', about: ['broker', 'consume'] },
   { name: 'other-tools', summary: 'from pika, amqp-publish, rabbitmqadmin and their kind', about: [] },

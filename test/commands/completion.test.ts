@@ -22,12 +22,12 @@ for (const shell of SHELLS) {
   });
 }
 
-test('no flag of a command is spelled like a global flag, which would take it over', () => {
+test('no flag of a command is spelled like a global flag of another name, which would take it over', () => {
   const spelled = (flags: Readonly<Record<string, Flag<unknown>>>): string[] =>
     Object.entries(flags).flatMap(([key, flag]) => [longName(key, flag), ...(flag.short === undefined ? [] : [`-${flag.short}`])]);
   const taken = new Set([...spelled(globalFlags), '--help', '-h', '--version', '-V']);
   for (const { path: words, inputs } of commands) {
-    const flags = Object.entries(inputs).filter((entry): entry is [string, Flag<unknown>] => entry[1].kind === 'flag');
+    const flags = Object.entries(inputs).filter((entry): entry is [string, Flag<unknown>] => entry[1].kind === 'flag' && !(entry[0] in globalFlags));
     const own = spelled(Object.fromEntries(flags));
     assert.deepEqual([words, own.filter((name) => taken.has(name))], [words, []]);
   }

@@ -3,7 +3,7 @@ import type { PlanStep } from '../../patterns/dlx/setup/plan.ts';
 import type { TopologyPlan } from '../../patterns/topology/plan.ts';
 import { destructive } from '../asking.ts';
 import { type Command, type CommandGroup, defineCommand } from '../command.ts';
-import { argument, toggle } from '../flags/flag.ts';
+import { argument, choice, toggle } from '../flags/flag.ts';
 import { managementApi, managementExtras, managementPlace } from '../flags/globals.ts';
 
 export const topologyGroup: CommandGroup = { path: ['topology'], summary: 'exchanges, queues, bindings and policies as a file' };
@@ -115,10 +115,37 @@ const applyCommand = defineCommand({
   },
 });
 
+const graphCommand = defineCommand({
+  path: ['topology', 'graph'],
+  summary: 'draw the ways of messages: bindings, dead letters, retries, and what is wrong with them',
+  examples: [
+    ['rmq topology graph', 'a tree; ! marks a problem'],
+    ['rmq topology graph -o mermaid', 'for a page in Markdown'],
+    ['rmq topology graph -o dot | dot -Tsvg > topology.svg', 'for Graphviz'],
+  ],
+  inputs: { output: choice(['tree', 'mermaid', 'dot', 'json'], 'how to draw it', { short: 'o' }) },
+  extras: managementExtras,
+  load: async () => {
+    const [{ GraphConfig, topologyGraph }, { drawn, graphJson }, { managementBesideBroker }] = await Promise.all([
+      import('../../patterns/topology/graph.ts'),
+      import('./graph-view.ts'),
+      import('../../patterns/management.ts'),
+    ]);
+    return {
+      config: GraphConfig,
+      run: async ({ output }, context, { managementUrl }) => {
+        const { connection, signal, results } = context;
+        const graph = await topologyGraph(managementBesideBroker(connection, managementPlace(managementUrl, context), signal));
+        await results.report(graphJson(graph), drawn(graph, output));
+      },
+    };
+  },
+});
+
 /** What is as it should be is counted. */
 function toldOf({ steps }: Pick<TopologyPlan, 'steps'>): { readonly steps: readonly PlanStep[]; readonly kept: number } {
   const told = steps.filter(({ action }) => action !== 'keep');
   return { steps: told, kept: steps.length - told.length };
 }
 
-export const topologyCommands: readonly Command[] = [exportCommand, planCommand, applyCommand];
+export const topologyCommands: readonly Command[] = [exportCommand, planCommand, applyCommand, graphCommand];
