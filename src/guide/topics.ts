@@ -21,7 +21,7 @@ export const topics: readonly Topic[] = [
   { name: 'measuring', summary: 'rates and latencies of a broker, and what the numbers mean', about: ['bench'] },
   { name: 'topology', summary: 'exchanges, queues, bindings and policies as a file: export, plan, apply, graph', about: ['topology'] },
   { name: 'connections', summary: 'which broker, TLS, what is tried again and how often', about: [] },
-  { name: 'ci', summary: 'a broker for a job, expectations, smoke tests', about: ['broker', 'consume'] },
+  { name: 'ci', summary: 'a job in eight lines: a broker, expectations, limits, reports', about: ['broker', 'consume', 'wait', 'check'] },
   { name: 'other-tools', summary: 'from pika, amqp-publish, rabbitmqadmin and their kind', about: [] },
   { name: 'library', summary: 'the same from TypeScript', about: [] },
   { name: 'flags', summary: 'the flags of every command', about: [] },
