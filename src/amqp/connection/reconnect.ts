@@ -3,7 +3,7 @@ import { onAbort } from '../../model/async.ts';
 import type { Emit, Role } from '../../model/event.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
-import { formatCount } from '../../model/quantity.ts';
+import { formatCount, formatDuration } from '../../model/quantity.ts';
 import type { Address } from './address.ts';
 import { type Connection, type DialConfig, dial } from './connection.ts';
 import { tlsOptions } from './tls.ts';
@@ -123,7 +123,7 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
       const failure = combine(failures);
       const left = deadline - Date.now();
       // The user has to correct a refused login, whatever the other addresses may do.
-      if (round >= rounds || left <= 0 || !failure.transient || failures.some(({ kind }) => kind === 'denied')) throw failure;
+      if (round >= rounds || left <= 0 || !failure.transient || failures.some(({ kind }) => kind === 'denied')) throw withoutAdviceToWait(failure, config.wait);
       const pause = Math.min(backoff(round - 1, config.reconnectDelay), left);
       tell(round, pause, failure);
       await pauseFor(pause, signal);
@@ -250,4 +250,11 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map((item) => [Math.random(), item] as const)
     .sort(([a], [b]) => a - b)
     .map(([, item]) => item);
+}
+
+/** Who has waited is not told to wait. */
+function withoutAdviceToWait(failure: Failure, waited: number | undefined): Failure {
+  if (waited === undefined || failure.hint?.includes(option('wait', '60s')) !== true) return failure;
+  const { kind, message, code, transient, cause } = failure;
+  return new Failure(kind, message, { code, transient, cause, hint: `it was tried for ${formatDuration(waited)}: is the broker running there?` });
 }

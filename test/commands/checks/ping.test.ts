@@ -39,6 +39,15 @@ test('ping says by its exit code why the broker does not answer', async (t) => {
   assert.match(late.stderr, /300 ms/);
 });
 
+test('--wait is told to those who have not given it', async () => {
+  const url = `amqp://guest:guest@127.0.0.1:${await deadPort()}`;
+  assert.match((await rmq(['ping', '--url', url])).stderr, /--wait 60s keeps trying/);
+  const { code, stderr } = await rmq(['ping', '--url', url, '--wait', '300ms']);
+  assert.equal(code, 69, stderr);
+  assert.match(stderr, /tried for 300 ms/);
+  assert.doesNotMatch(stderr, /--wait/);
+});
+
 test('ping waits for a broker that is starting when it is asked to', async (t) => {
   const broker = await ownBroker(t);
   const [node] = broker.nodes;
