@@ -127,9 +127,10 @@ test('a context brings its password command and its management API, and not that
 });
 
 test('a protected context needs its name to be confirmed, and --yes is not enough', async (t) => {
-  const { queue, publish, depth, exchange } = await peer(t);
+  const { queue, publish, depth, exchange, channel } = await peer(t);
   const [name, other, gone] = [await queue(), await queue(), await exchange('fanout')];
   await publish(name, ['a', 'b']);
+  await channel.bindQueue(name, gone, '');
   const { run } = home(t);
   await run(['context', 'add', 'production', '-u', brokerUrl(), '--protected']);
   await run(['context', 'add', 'staging', '-u', brokerUrl()]);
@@ -138,6 +139,8 @@ test('a protected context needs its name to be confirmed, and --yes is not enoug
   assert.equal((await run(['dlx', 'export', name, '-d', bundle, '-c', 'staging'])).code, 0);
   const lines = [
     ['queue', 'delete', name],
+    ['queue', 'purge', name],
+    ['queue', 'unbind', name, gone],
     ['exchange', 'delete', gone],
     ['dlx', 'purge', name],
     ['dlx', 'move', name, other],
@@ -159,6 +162,8 @@ test('a protected context needs its name to be confirmed, and --yes is not enoug
   assert.deepEqual([await depth(name), await depth(other)], [1, 1]);
   for (const line of [
     ['dlx', 'purge', name],
+    ['queue', 'purge', name],
+    ['queue', 'unbind', name, gone],
     ['queue', 'delete', name],
     ['exchange', 'delete', gone],
   ]) {

@@ -2,8 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from '../support/at-once.ts';
 import { peer, unique } from '../support/broker.ts';
 import { json, jsonLines, type Result, rmq, start } from '../support/rmq.ts';
+import { restrictedUser } from '../support/users.ts';
 
 const NO_DESK = { env: { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } };
+
+interface ListedQueue {
+  readonly ready: number;
+  readonly type: string | null;
+  readonly unacked: number | null;
+}
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -97,6 +104,21 @@ test('queue list of named queues works without the management API, and says what
     assert.match(absent.stdout, new RegExp(name));
     assert.match(absent.stderr, /there is no ".*\.no"/);
   }
+});
+
+test('a user without access to the management API gets what AMQP tells of named queues', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  await publish(name, ['a']);
+  const url = await restrictedUser(t, { read: '.*' });
+  const own = (process.env['RABBITMQ_MANAGEMENT_URL'] ?? '').replace(/\/\/[^@]*@/, '//');
+  const ask = (...args: readonly string[]): Promise<Result> => rmq(args, { env: { RABBITMQ_URL: url, RABBITMQ_MANAGEMENT_URL: own } });
+  const named = await ask('queue', 'list', name, '-o', 'json');
+  assert.equal(named.code, 0, named.stderr);
+  const { ready, type, unacked } = json<ListedQueue>(named);
+  assert.deepEqual([ready, type, unacked], [1, null, null]);
+  assert.match(named.stderr, /may not use the management API/);
+  assert.equal((await ask('queue', 'list')).code, 77);
 });
 
 test('binding list and exchange list tell ways and exchanges', async (t) => {
