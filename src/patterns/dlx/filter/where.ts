@@ -22,11 +22,15 @@ const EXAMPLE = `headers.tenant == "acme" && json.total > 99.5 && age > duration
 const MISSING: ReadonlySet<string> = new Set(['no_such_key', 'index_out_of_bounds', 'unknown_variable']);
 
 /** What an expression may be about, and the option that it is given by. */
-interface Language {
-  readonly environment: Environment;
+interface Subject {
   readonly named: string;
   readonly variables: readonly string[];
   readonly example: string;
+}
+
+/** The library's types name no package: this one is its own business. */
+interface Language extends Subject {
+  readonly environment: Environment;
 }
 
 const MESSAGES = { environment: prepare(VARIABLES), variables: Object.keys(VARIABLES), example: EXAMPLE };
@@ -59,7 +63,7 @@ export function compileWhere(expression: string, named = 'where'): Where {
  *
  * @throws Failure `usage`, with the position of the error
  */
-export function compileTest(expression: string, language: Omit<Language, 'environment'>): (values: Readonly<Record<string, unknown>>) => boolean | Unjudged {
+export function compileTest(expression: string, language: Subject): (values: Readonly<Record<string, unknown>>) => boolean | Unjudged {
   const environment = prepare(Object.fromEntries(language.variables.map((name) => [variableName(name), 'dyn'])));
   const program = parse(expression, { ...language, environment });
   return (values) => judge(program, Object.fromEntries(Object.entries(values).map(([name, value]) => [variableName(name), value])));
