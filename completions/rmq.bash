@@ -69,7 +69,7 @@ _rmq_level() {
       arguments=1
       ;;
     'tap')
-      flags+=('value --queue -q' 'value --where -' 'value --count -n' 'value --idle -' 'value --timeout -' 'value --max-length -' 'value --max-length-bytes -' 'switch --null -0' 'switch --json-body -' 'value --management-url -')
+      flags+=('value --queue -q' 'value --where -' 'value --count -n' 'value --idle -' 'value --timeout -' 'value --expect -' 'value --settle -' 'value --max-length -' 'value --max-length-bytes -' 'switch --null -0' 'switch --json-body -' 'values --match -' 'value --schema -' 'value --expect-file -' 'switch --in-order -' 'value --junit -' 'value --management-url -')
       arguments=2
       endless=1
       ;;
@@ -320,6 +320,9 @@ _rmq_values() {
     'peek 1') source=queue ;;
     'tap --queue') source=queue ;;
     'tap --where') choices=('headers' 'headers["x-death"]' 'headers["x-rmq-reason"]' 'body' 'json' 'exchange' 'routingKey' 'reason' 'queue' 'count' 'age' 'size' 'id' 'messageType') ;;
+    'tap --schema') source=file ;;
+    'tap --expect-file') source=file ;;
+    'tap --junit') source=file ;;
     'tap 1') source=exchange ;;
     'queue list 1') source=queue ;;
     'queue watch 1') source=queue ;;

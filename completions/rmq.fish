@@ -46,7 +46,7 @@ function __rmq_level
         case 'peek'
             set -a __rmq_valued -n --count --where --last --timeout --management-url
         case 'tap'
-            set -a __rmq_valued -q --queue --where -n --count --idle --timeout --max-length --max-length-bytes --management-url
+            set -a __rmq_valued -q --queue --where -n --count --idle --timeout --expect --settle --max-length --max-length-bytes --match --schema --expect-file --junit --management-url
         case 'queue list'
             set -a __rmq_valued --where --sort --columns --management-url
         case 'queue watch'
@@ -494,10 +494,17 @@ complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --where' -l where -x -a 'hea
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks -n --count' -l count -s n -x -d 'stop after N messages; with --where, after N that match'
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --idle' -l idle -x -d 'stop after this long without a message'
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --timeout' -l timeout -x -d 'stop after this long'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --expect' -l expect -x -d 'fail unless exactly N messages come'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --settle' -l settle -x -d 'with --expect: how long to wait for a surplus after the Nth message (200ms; 0s: not at all)'
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --max-length' -l max-length -x -d 'copies that may wait for being printed; beyond that the oldest are dropped, and counted (100000)'
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --max-length-bytes' -l max-length-bytes -x -d 'the same in bytes (64mb)'
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks -0 --null' -l null -s 0 -d 'NUL instead of a newline after each body'
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --json-body' -l json-body -d 'bodies that are JSON as bodyJson in envelopes'
+complete -c rmq -n '__rmq_at "tap"' -l match -x -d 'each message must satisfy this CEL expression; repeat it for more'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --schema' -l schema -r -F -d 'each body must satisfy this JSON Schema'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --expect-file' -l expect-file -r -F -d 'exactly these messages must come: a file with a partial envelope a line'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --in-order' -l in-order -d 'with --expect-file: in the order of its lines'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --junit' -l junit -r -F -d 'write what held and what did not to a file, as JUnit does'
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "tap" 1' -a '(__rmq_names exchange)'
 

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ConfirmChannel } from 'amqplib';
 import { type Peer, peer, unique } from '../support/broker.ts';
 import { ownBroker } from '../support/own-broker.ts';
+import { scratchDirectory } from '../support/programs.ts';
 import { type Result, rmq, start } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
 
@@ -77,6 +80,27 @@ test('tap --where copies what matches, and -n counts that', async (t) => {
   );
   assert.equal(stdout, 'b1!\nb2!\n');
   assert.match(stderr, /of which 2 match/);
+});
+
+test('tap judges what flows: --expect counts it, --expect-file and --match look into it', async (t) => {
+  const own = await peer(t);
+  const exchange = await own.exchange('fanout');
+  const two = (): Promise<void> => send(own, exchange, ['a', 'b']);
+  const directory = await scratchDirectory(t);
+  const file = async (...bodies: readonly string[]): Promise<string> => {
+    const path = join(directory, 'want.ndjson');
+    await writeFile(path, bodies.map((body) => `${JSON.stringify({ body })}\n`).join(''));
+    return path;
+  };
+  assert.equal((await tapped([exchange, '--expect', '2'], two)).code, 0);
+  assert.equal((await tapped([exchange, '--expect', '1'], two)).code, 1);
+  assert.equal((await tapped([exchange, '--expect-file', await file('b!', 'a!')], two)).code, 0);
+  const wrong = await tapped([exchange, '--expect-file', await file('a!', 'c!')], two);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /c!/);
+  assert.equal((await tapped([exchange, '--match', 'routingKey == "a"', '-n', '2'], two)).code, 1);
+  assert.equal((await rmq(['tap', exchange, '--expect', '1', '-n', '1'])).code, 64);
+  assert.equal((await rmq(['tap', exchange, '--expect', '0'])).code, 64);
 });
 
 test('tap says what it cannot copy, and the way out', async (t) => {

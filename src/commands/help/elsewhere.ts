@@ -44,6 +44,13 @@ const CALLED: readonly (readonly [hint: string, ...names: readonly string[]])[] 
   ],
   ['rmq queue purge QUEUE removes the messages of a queue; rmq dlx purge QUEUE some of them', 'purge', 'purge_queue', 'purge-queue', 'clear', 'empty'],
   ['rmq dlx replay QUEUE sends dead letters back; rmq dlx move FROM TO takes messages to another queue', 'redrive', 'shovel', 'requeue', 'retry'],
+  [
+    'rmq topology export prints what the vhost has; rmq topology apply FILE declares it',
+    'export_definitions',
+    'import_definitions',
+    'definitions',
+    'import-definitions',
+  ],
   ['rmq rpc call QUEUE BODY sends a request; rmq rpc serve QUEUE -- CMD answers', 'req', 'request', 'reply', 'respond'],
   ['rmq help other-tools tells what their commands are here', 'rabbitmqadmin', 'rabbitmqctl', 'rabtap', 'nats', 'plumber', 'kcat'],
 ];

@@ -1,6 +1,7 @@
 import { type Command, defineCommand } from '../command.ts';
 import { filterInputs } from '../dlx/filter-flags.ts';
 import { limitInputs, lookingOptions, printExtras, printing } from '../flags/consume-flags.ts';
+import { expectationExtras, expecting } from '../flags/expect-flags.ts';
 import { argument, integer, rest, size, text } from '../flags/flag.ts';
 import { managementApi, managementExtras } from '../flags/globals.ts';
 
@@ -42,6 +43,7 @@ const tapCommand = defineCommand({
     ['rmq tap order.events', 'everything that is published there from now on'],
     [`rmq tap amq.topic 'order.#' -n 10 -o json`, 'the next ten that match'],
     ['rmq tap --queue orders', 'what its bindings bring to a queue, and the queue keeps all of it'],
+    ['rmq tap order.events --expect-file want.ndjson --timeout 30s', 'exit 0 if exactly these flow, else 1 and what differs'],
     [`rmq tap amq.topic --where 'json.total > 99.5' --timeout 1m`, 'those for which an expression is true'],
   ],
   inputs: {
@@ -52,18 +54,23 @@ const tapCommand = defineCommand({
     count: integer('stop after N messages; with --where, after N that match', { short: 'n' }),
     idle: limitInputs.idle,
     timeout: limitInputs.timeout,
+    expect: limitInputs.expect,
+    settle: limitInputs.settle,
     maxLength: integer('copies that may wait for being printed; beyond that the oldest are dropped, and counted'),
     maxLengthBytes: size('the same in bytes'),
   },
-  extras: { ...printExtras, ...managementExtras },
-  load: async () => {
+  extras: { ...printExtras, ...expectationExtras, ...managementExtras },
+  load: async (inputs: Command['inputs']) => {
     const { TapConfig, tap } = await import('../../patterns/view/tap.ts');
     return {
       config: TapConfig,
       run: async (config, context, { managementUrl, ...extras }) => {
         const handler = printing(context.results, extras);
         const find = await managementApi(managementUrl, context);
-        await context.withSession((session) => tap(session, config, handler, find));
+        const subject = `rmq tap ${config.exchange ?? config.queue}`;
+        await expecting(extras, inputs, subject, context, config, handler, (limited, judged) =>
+          context.withSession((session) => tap(session, limited, judged, find)),
+        );
       },
     };
   },

@@ -30,6 +30,8 @@ export const TapConfig = z
     count: limitsShape.count,
     idle: limitsShape.idle,
     timeout: limitsShape.timeout,
+    expect: limitsShape.expect,
+    settle: limitsShape.settle,
     /** Copies that may wait for this run: beyond either, the oldest are dropped and counted. */
     maxLength: z._default(z.int().check(z.minimum(1), z.maximum(10_000_000)), 100_000),
     maxLengthBytes: z._default(z.int().check(z.minimum(1), z.maximum(4_000_000_000)), 67_108_864),
@@ -37,6 +39,12 @@ export const TapConfig = z
   .check(
     z.refine(({ exchange, queue }) => (exchange === undefined) !== (queue === undefined), {
       error: () => `nothing to tap: name an exchange or a queue (${option('queue')}), and not both`,
+    }),
+    z.refine(({ where, count, expect }) => expect === undefined || (where === undefined && count === undefined), {
+      error: () => `${option('expect')} excludes ${option('count')} and ${option('where')}: it counts every message, and stops by itself`,
+    }),
+    z.refine(({ expect, idle, timeout }) => expect !== 0 || (idle ?? timeout) !== undefined, {
+      error: () => `${option('expect')} 0 needs ${option('timeout')} or ${option('idle')} for how long no message may come`,
     }),
     z.refine(({ exchange }) => exchange !== '', {
       error: () => `nothing can be bound to the default exchange: ${option('queue')} taps what other exchanges bring to a queue`,
@@ -57,7 +65,7 @@ const UNCOUNTED = 1_000_000;
  */
 export async function tap(session: Session, given: TapConfig, handler: ConsumeHandler, find: FindManagementApi): Promise<ConsumeCounts> {
   const config = checkedCall(session, TapConfig, given, { handler });
-  const { exchange, queue, where, count, idle, timeout } = config;
+  const { exchange, queue, where, count, idle, timeout, expect, settle } = config;
   return matching(session, { where, count }, handler, async (selecting, limits) => {
     const { sources, topology, counted } = await withLastingControl(session, (connection) => prepare(session, connection, config, find));
     const [first] = topology.queues.slice(-1);
@@ -69,7 +77,7 @@ export async function tap(session: Session, given: TapConfig, handler: ConsumeHa
       session.emit(event.kind === 'consumed' ? { ...event, kind: 'tapped', selected: limits.selected(), dropped, certain, from } : event);
     };
     try {
-      const limited = ConsumeConfig.parse({ queue: name, count: limits.count, idle, timeout });
+      const limited = ConsumeConfig.parse({ queue: name, count: limits.count, idle, timeout, expect, settle });
       return await consume({ ...session, emit, signal: AbortSignal.any([session.signal, drops.gone]) }, limited, selecting, {
         topology,
         neverStream: true,
