@@ -118,11 +118,11 @@ export function parseEnvelope(line: string): Envelope {
 type Line = { [K in (typeof KEYS)[number]]?: unknown };
 
 /**
- * The line as an object of known keys; `bodyJson` keeps its spelling, since parsing it might lose digits.
+ * The line as an object of known keys; `bodyJson` keeps its spelling, since parsing it might lose digits. `partial`: an object or a list as `body` is `bodyJson`.
  *
  * @throws Failure `data`
  */
-export function envelopeMembers(line: string): Line {
+export function envelopeMembers(line: string, partial = false): Line {
   if (typeof line !== 'string') throw wrong(`an envelope is a line of text, got ${quote(line)}`);
   let parsed: unknown;
   try {
@@ -133,15 +133,17 @@ export function envelopeMembers(line: string): Line {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw wrong(`an envelope must be a JSON object, got ${quote(parsed)}`);
   const known = new Set<string>();
   const object = parsed as Line;
-  for (const { name, text } of members(line)) {
-    checkName(name, KEYS, 'key');
+  for (const { name: given, text } of members(line)) {
+    checkName(given, KEYS, 'key');
+    const name = partial && given === 'body' && typeof object.body === 'object' && object.body !== null ? 'bodyJson' : given;
     if (known.has(name)) throw wrong(`the key "${name}" stands twice`);
     known.add(name);
-    if (object[name as keyof Line] === null && name !== 'bodyJson') throw wrong(`${name} must not be null`);
+    if (object[given as keyof Line] === null && name !== 'bodyJson') throw wrong(`${name} must not be null`);
     const loss = name === 'properties' || name === 'types' ? jsonLoss(text) : undefined;
     if (loss !== undefined)
       throw wrong(`${name}: ${loss}`, 'exact digits are written as text: {"!":"int64","value":"9007199254740993"}, {"!":"double","value":"-0"}');
     if (name === 'bodyJson') object.bodyJson = text;
+    if (name !== given) delete object.body;
   }
   return object;
 }

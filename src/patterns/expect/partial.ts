@@ -51,7 +51,7 @@ function contentOf({ headers, ...properties }: Properties): { readonly propertie
  * @throws Failure `data`; the caller adds the line number
  */
 export function parsePartial(line: string): Part {
-  const given = envelopeMembers(line);
+  const given = envelopeMembers(line, true);
   const view: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(given)) {
     if (key === 'death' || key === 'call' || key === 'error') throw wrong(`${key} cannot be expected: it is no part of a message`);

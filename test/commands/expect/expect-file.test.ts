@@ -22,7 +22,7 @@ test('exactly the messages of a file come, in any order; what a line leaves out 
   await publish(name, ids(3, 1), { headers: { tenant: 'acme', n: 5 }, contentType: 'application/json' });
   await publish(name, ids(2));
   const file = await wanted(t, [
-    { bodyJson: { id: 1 } },
+    { body: { id: 1 } },
     { body: '{"id":2,"more":"x"}', routingKey: name, exchange: '' },
     '',
     { bodyJson: { id: 3 }, properties: { headers: { tenant: 'acme', n: 5 }, contentType: 'application/json' } },
@@ -143,7 +143,9 @@ test('a broken line, an empty file and a missing one are told before anything is
     [['', { rotingKey: 'x' }], 65, /line 2: unknown key "rotingKey"; did you mean "routingKey"/],
     [[{ properties: { contenttype: 'x' } }], 65, /line 1: unknown property "contenttype"/],
     [[{ properties: { priority: '5' } }], 65, /line 1: priority must be a whole number/],
-    [[{ body: { id: 1 } }], 65, /line 1: body must be text.*\n.*bodyJson takes any JSON value/],
+    [[{ body: 1 }], 65, /line 1: body must be text.*\n.*bodyJson takes any JSON value/],
+    [[{ body: null }], 65, /line 1: body must not be null/],
+    [[{ body: { id: 1 }, bodyJson: 1 }], 65, /line 1: the key "bodyJson" stands twice/],
     [[{ body: 'x', bodyJson: 1 }], 65, /line 1: only one of/],
     [[{ bodyBase64: '%' }], 65, /line 1: bodyBase64 is not base64/],
     [[''], 65, /is empty/],
