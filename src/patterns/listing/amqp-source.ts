@@ -9,30 +9,33 @@ import type { CountQueues, ListSource } from './list.ts';
 export type WithSession = <T>(use: (session: Session) => Promise<T>) => Promise<T>;
 
 /**
- * A source that goes on over AMQP, for named queues, once the management API cannot be used; the columns that AMQP does not know are unknown.
+ * A source that asks over AMQP, for named queues, while the management API cannot be used; the columns that AMQP does not know are unknown.
  * A queue that does not exist is left out.
  */
 export function orOverAmqp(api: ListSource, names: readonly string[], withSession: WithSession, emit: Emit): ListSource {
-  let source = api;
+  let isManaged = true;
   return {
     get managed() {
-      return source.managed;
+      return isManaged;
     },
     get rates() {
-      return source.rates;
+      return isManaged && api.rates;
     },
     objects: async (...asked) => {
       try {
-        return await source.objects(...asked);
+        const objects = await api.objects(...asked);
+        isManaged = true;
+        return objects;
       } catch (error) {
-        if (!(error instanceof Failure) || !UNUSABLE.has(error.kind) || source !== api) throw error;
+        if (!(error instanceof Failure) || !UNUSABLE.has(error.kind)) throw error;
         if (names.length === 0) {
           const hint = [error.hint, 'without it, only queues that are named are told of, over AMQP'].filter((one) => one !== undefined).join('; ');
           throw new Failure(error.kind, error.message, { cause: error.cause, hint });
         }
-        emit({ kind: 'note', text: `only what AMQP tells is known: ${error.message}` });
-        source = { managed: false, rates: false, objects: () => statusOf(names, withSession) };
-        return source.objects(...asked);
+        // A watch asks again, and tells it once.
+        if (isManaged) emit({ kind: 'note', text: `only what AMQP tells is known: ${error.message}` });
+        isManaged = false;
+        return statusOf(names, withSession);
       }
     },
   };
