@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { sparkline } from '../../src/commands/listing/watch.ts';
 import { test } from '../support/at-once.ts';
 import { peer } from '../support/broker.ts';
@@ -63,4 +65,37 @@ test('on a terminal, queue watch is a screen with bars, and q leaves it as it wa
   assert.equal(code, 0, stdout);
   assert.ok(stdout.includes('\x1b[?1049h'), 'it has a screen of its own');
   assert.ok(stdout.lastIndexOf('\x1b[?1049l') > stdout.lastIndexOf('▁'), 'and leaves it');
+});
+
+test('a watch goes on over AMQP while the management API is away, and comes back to it', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  const { hostname, port, username, password } = new URL(process.env['RABBITMQ_MANAGEMENT_URL'] ?? assert.fail('RABBITMQ_MANAGEMENT_URL is not set'));
+  const sockets = new Set<Socket>();
+  const way = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => undefined));
+    near.pipe(far).pipe(near);
+  });
+  const away = (): void => {
+    way.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  t.after(away);
+  await once(way.listen(0, '127.0.0.1'), 'listening');
+  const at = (way.address() as AddressInfo).port;
+  const env = { RABBITMQ_MANAGEMENT_URL: `http://${username}:${password}@127.0.0.1:${at}` };
+  const watching = start(['queue', 'watch', name, '--until', 'ready == 7 && unacked == 0', ...OFTEN], { env });
+  await watching.until('stdout', '"unacked":0');
+  away();
+  await watching.until('stderr', 'only what AMQP tells is known');
+  await publish(
+    name,
+    Array.from({ length: 7 }, () => 'x'),
+  );
+  // AMQP does not count what is unacknowledged.
+  await watching.until('stdout', '"ready":7,"unacked":null');
+  await once(way.listen(at, '127.0.0.1'), 'listening');
+  const result = await watching.result;
+  assert.equal(result.code, 0, result.stderr);
 });
