@@ -173,6 +173,9 @@ test('an apply that was killed is done again, and all of it is pruned', { timeou
   assert.equal(await own.depth('q299'), 0);
   assert.equal((await run(['apply', '--prune', '-y'], 'queues: []\n')).code, 0);
   assert.equal(await queues(), 0);
+  // Nothing is left to be remembered.
+  const { stdout } = await rmq(['exchange', 'list', '-o', 'json', '--url', url]);
+  assert.ok(!stdout.includes('rmq.topology'), stdout);
 });
 
 test('without the management API, exchanges, queues and bindings are applied, and the rest is refused', async (t) => {

@@ -42,14 +42,15 @@ export async function applyTopology(
   for (const { name } of remove.queues) messages += await deleteQueue(session, name, { ifEmpty: false, ifUnused: false }).catch(whereGone);
   for (const { name } of remove.exchanges) await deleteExchange(session, name, { ifUnused: false }).catch(whereGone);
   for (const { name } of remove.policies) await api?.deletePolicy(name).catch(whereGone);
-  for (const [kind, objects] of [
-    ['exchange', remove.exchanges],
-    ['queue', remove.queues],
-    ['binding', remove.bindings],
-    ['policy', remove.policies],
-  ] as const)
-    for (const one of objects) remembered.delete(hashOf(kind, one));
-  await remember(session, connection, file.name, remembered, names);
+  // What is left of what was made is in the file: bindings also go with their queues.
+  const kept = new Set([
+    ...file.exchanges.map((one) => hashOf('exchange', one)),
+    ...file.queues.map((one) => hashOf('queue', one)),
+    ...file.bindings.map((one) => hashOf('binding', one)),
+    ...file.policies.map((one) => hashOf('policy', one)),
+  ]);
+  const left = new Set([...remembered].filter((hash) => kept.has(hash)));
+  await remember(session, connection, file.name, left, names);
   return messages;
 }
 

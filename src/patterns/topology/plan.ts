@@ -185,6 +185,12 @@ async function askedOneByOne(connection: Connection, file: Definitions): Promise
   const queues: QueueSpec[] = [];
   for (const { name } of file.queues) {
     const state = await queueState(connection, undefined, name);
+    if (state !== undefined && state.arguments['x-queue-type'] === undefined && state.exclusive !== true) {
+      if (!(await queueExists(connection, name))) continue;
+      throw new Failure('denied', `this user may not see the arguments of the queue "${name}"`, {
+        hint: 'nothing was changed; the configure permission shows them, or the management API to a user with a tag for it',
+      });
+    }
     if (state !== undefined) queues.push({ name, durable: state.durable === true, autoDelete: state.autoDelete === true, arguments: state.arguments });
   }
   return { exchanges, queues, policies: [], builtIn: new Set() };
