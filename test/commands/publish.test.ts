@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { peer, unique } from '../support/broker.ts';
+import { brokerUrl, peer, unique } from '../support/broker.ts';
+import { BASIC_PUBLISH, proxy } from '../support/faults.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
@@ -546,3 +547,17 @@ for (const [line, names] of usage) {
     assert.doesNotMatch(result.stderr, /^ +at /m);
   });
 }
+
+test('messages that are sent again over another connection are told of: they may be there twice', async (t) => {
+  const { queue, take } = await peer(t);
+  const name = await queue();
+  const between = await proxy(t, brokerUrl());
+  const stalled = between.stallOn(BASIC_PUBLISH, 1);
+  const run = start(['publish', '-q', name, '--lines', '--url', between.url], { input: 'a\nb\n' });
+  await stalled;
+  between.cut();
+  const { code, stderr } = await run.result;
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^2 messages without a confirm are sent again, and may be there twice$/m);
+  assert.deepEqual((await take(name)).map(({ content }) => String(content)), ['a', 'b']);
+});

@@ -3,6 +3,7 @@ import { deferred } from '../../model/async.ts';
 import type { PublishCounts } from '../../model/event.ts';
 import { brokenRule, Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
+import { formatCount } from '../../model/quantity.ts';
 import { added, type FrameWriter, frameWriter } from '../codec/frame-writer.ts';
 import { backlog } from '../connection/answer-timeout.ts';
 import { poisonTest, type Refusal, refusalOf } from '../connection/broker-errors.ts';
@@ -289,8 +290,14 @@ export class Publisher {
     this.#writer = frameWriter(channel, this.#config.mandatory);
     this.#silence.restart();
     for (const entry of this.#unconfirmed.left()) if (isAbandoned(entry)) this.#finish(entry, abandoned());
-    this.#resent += this.#unconfirmed.left().filter(({ record }) => record > this.#lastLost && record <= this.#lastSent).length;
+    const again = this.#unconfirmed.left().filter(({ record }) => record > this.#lastLost && record <= this.#lastSent).length;
+    this.#resent += again;
     this.#lastLost = this.#lastSent;
+    if (again > 0)
+      this.#session.emit({
+        kind: 'note',
+        text: `${formatCount(again, 'message')} without a confirm ${again === 1 ? 'is' : 'are'} sent again, and may be there twice`,
+      });
     const refused = this.#unconfirmed.restart((message) => added(this.#writer, message));
     for (const [entry, failure] of refused) this.#tally.settle(entry, { kind: 'refused', failure });
     const down = this.#doubts.restart(connection);
