@@ -6,13 +6,13 @@ import { BrokerRunConfig } from '../../src/broker/run.ts';
 import { type Command, longName } from '../../src/commands/command.ts';
 import { globalFlags } from '../../src/commands/flags/globals.ts';
 import { commands } from '../../src/commands/index.ts';
+import { BenchConsumeConfig, BenchLatencyConfig, BenchPublishConfig, BenchRpcConfig } from '../../src/patterns/bench/config.ts';
 import { ConnectionConfig } from '../../src/patterns/connection.ts';
 import { ConsumeConfig } from '../../src/patterns/consume/config.ts';
 import { ExportConfig } from '../../src/patterns/dlx/bundle/export.ts';
 import { ReplayConfig } from '../../src/patterns/dlx/replay/replay.ts';
 import { DlxSetupConfig } from '../../src/patterns/dlx/setup/config.ts';
 import { PublishConfig } from '../../src/patterns/publish/publish.ts';
-import { DeclareQueueConfig } from '../../src/patterns/queue/declare.ts';
 import { RpcCallConfig } from '../../src/patterns/rpc/calls.ts';
 import { RpcServerConfig } from '../../src/patterns/rpc/server.ts';
 import { FanoutPublishConfig, FanoutSubscribeConfig, FanoutWorkConfig } from '../../src/patterns/subscribe/fanout.ts';
@@ -23,7 +23,10 @@ import { rmq } from '../support/rmq.ts';
 const CONFIGS: Readonly<Record<string, readonly z.ZodMiniType[]>> = {
   publish: [PublishConfig],
   consume: [ConsumeConfig],
-  'queue declare': [DeclareQueueConfig],
+  'bench publish': [BenchPublishConfig],
+  'bench consume': [BenchConsumeConfig],
+  'bench rpc': [BenchRpcConfig],
+  'bench latency': [BenchLatencyConfig],
   'work publish': [WorkPublishConfig],
   'work run': [WorkConfig],
   'fanout publish': [FanoutPublishConfig],
