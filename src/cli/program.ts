@@ -115,8 +115,12 @@ function addCommand(child: CommanderCommand, command: Command, { words, trailing
       const value = argument.trailing === true ? trailing : argument.rest === true ? child.args.slice(index) : child.args.slice(index, index + 1);
       if (value.length > 0) own[key] = decode(spelling(key, argument), argument, value);
     });
-    // A flag of the command's own stands for the global one of that name.
-    const globals = Object.fromEntries(Object.entries(program.globals).filter(([key]) => !(key in command.inputs)));
+    // A flag of the command's own stands for the global one that is typed the same; `--no-confirm` is not `--confirm NAME`.
+    const hasOwn = (key: string, flag: Flag<unknown>): boolean => {
+      const input = command.inputs[key];
+      return input !== undefined && spelling(key, input) === longName(key, flag);
+    };
+    const globals = Object.fromEntries(Object.entries(program.globals).filter(([key, flag]) => !hasOwn(key, flag)));
     await program.run(command, own, decodeFlags(globals, given));
   });
 }

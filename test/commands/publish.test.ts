@@ -559,5 +559,8 @@ test('messages that are sent again over another connection are told of: they may
   const { code, stderr } = await run.result;
   assert.equal(code, 0, stderr);
   assert.match(stderr, /^2 messages without a confirm are sent again, and may be there twice$/m);
-  assert.deepEqual((await take(name)).map(({ content }) => String(content)), ['a', 'b']);
+  assert.deepEqual(
+    (await take(name)).map(({ content }) => String(content)),
+    ['a', 'b'],
+  );
 });

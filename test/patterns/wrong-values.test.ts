@@ -481,7 +481,7 @@ test('a failure names options as a program gives them, never as flags', async (t
   await assert.rejects(rmq.removeQueue(session, any({ queue: 'q', force: true })), says('force needs ifEmpty'));
   await assert.rejects(rmq.removeQueue(session, any({ queue: 'q'.repeat(256) })), says('queue must have at most 255 bytes'));
   await assert.rejects(
-    rmq.declareQueue(session, any({ queue: 'q', argument: { 'x-queue-type': 'quorum' } })),
+    rmq.declareQueue(session, any({ queue: 'q', queueType: 'classic', argument: { 'x-queue-type': 'quorum' } })),
     says('queueType sets the argument x-queue-type'),
   );
   assert.throws(
