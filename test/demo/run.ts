@@ -9,6 +9,7 @@ import { quorumScene } from './scenes/quorum.ts';
 import { rpcScene } from './scenes/rpc.ts';
 import { streamScene } from './scenes/stream.ts';
 import { topicScene } from './scenes/topic.ts';
+import { topologyScene } from './scenes/topology.ts';
 import { unroutableScene } from './scenes/unroutable.ts';
 import { workScene } from './scenes/work.ts';
 import { Mismatch, startTour, type Tour } from './tour.ts';
@@ -25,6 +26,7 @@ const SCENES: readonly (readonly [title: string, scene: (tour: Tour) => Promise<
   ['Fanout: every service gets every event', fanoutScene],
   ['Topics: routing by the words of a key', topicScene],
   ['RPC: requests and replies', rpcScene],
+  ['A topology as a file', topologyScene],
 ];
 
 const started = performance.now();

@@ -97,7 +97,7 @@ const applyCommand = defineCommand({
           const { steps } = toldOf(plan);
           const losses = steps.filter(({ action }) => action === 'delete' || action === 'change');
           const ask = destructive(context, { doing, deletes: losses.length > 0, hint: 'rmq topology plan tells what it would do' });
-          if (losses.length > 0) emit({ kind: 'note', text: planText({ steps, notes: plan.notes }, 'plan', WISH) });
+          if (losses.length > 0) for (const text of planText({ steps, notes: plan.notes }, 'plan', WISH).split('\n')) emit({ kind: 'note', text });
           const messages = plan.messages === 0 ? '' : ` and ${formatCount(plan.messages, 'message')}`;
           const loss = `This changes or deletes ${formatCount(losses.length, 'object')}${messages}`;
           await ask(losses.length === 0 ? undefined : { what: 'vhost', name: vhost, loss, kept: 'nothing was changed' });
