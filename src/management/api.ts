@@ -141,7 +141,7 @@ const MOST_NAMES = 50;
 /** A filter for queues of these names. */
 function named(queues: readonly string[]): string {
   if (queues.length === 0 || queues.length > MOST_NAMES) return '';
-  return `&use_regex=true&name=${encodeURIComponent(`^(${queues.map((name) => name.replace(/[^\w]/g, '\\$&')).join('|')})$`)}`;
+  return `&use_regex=true&name=${encodeURIComponent(`^(${queues.map((name) => name.replace(/[^\w]/gu, '\\$&')).join('|')})$`)}`;
 }
 
 /** Where a list is, and whether it comes in pages. */

@@ -105,3 +105,16 @@ test('queue status of a queue that does not exist is exit 66, and leaves none be
     assert.equal(missing.stdout, '');
   }
 });
+
+test('a queue with any character in its name is told of, listed and deleted', async (t) => {
+  const { queue } = await peer(t);
+  const name = await queue({}, 'hare 🐇 (é)+');
+  for (const line of [
+    ['queue', 'status', name],
+    ['queue', 'list', name],
+    ['queue', 'delete', name, '-y'],
+  ]) {
+    const { code, stderr } = await rmq(line);
+    assert.equal(code, 0, stderr);
+  }
+});

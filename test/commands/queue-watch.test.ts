@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { sparkline } from '../../src/commands/listing/watch.ts';
 import { test } from '../support/at-once.ts';
 import { peer } from '../support/broker.ts';
@@ -98,4 +99,17 @@ test('a watch goes on over AMQP while the management API is away, and comes back
   await once(way.listen(at, '127.0.0.1'), 'listening');
   const result = await watching.result;
   assert.equal(result.code, 0, result.stderr);
+});
+
+test('a quorum queue is not told to be empty because the broker counts it only now and then', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue({ arguments: { 'x-queue-type': 'quorum' } });
+  const { username, password, origin } = new URL(process.env['RABBITMQ_MANAGEMENT_URL'] ?? assert.fail('there is no management API'));
+  const headers = { authorization: `Basic ${btoa(`${username}:${password}`)}` };
+  const counted = async (): Promise<unknown> =>
+    ((await (await fetch(`${origin}/api/queues/%2F/${name}`, { headers })).json()) as { messages_ready?: number }).messages_ready;
+  while ((await counted()) !== 0) await pause(100);
+  await publish(name, ['a']);
+  const { code, stderr } = await rmq(['queue', 'watch', name, '--until', 'ready == 0', '--count', '1']);
+  assert.equal(code, 1, stderr);
 });

@@ -215,3 +215,12 @@ test('a wrong file is told by line and column', async (t) => {
 async function exported(url: string): Promise<{ readonly queues: readonly unknown[] }> {
   return json(await rmq(['topology', 'export', '-o', 'json', '--url', url]));
 }
+
+test('an empty file is a mistake: it would prune everything', async (t) => {
+  const { run } = await place(t);
+  for (const content of ['', '# nothing\n']) {
+    const { code, stderr } = await run(['apply', '--prune', '-y'], content);
+    assert.equal(code, 65, stderr);
+    assert.match(stderr, /is empty/);
+  }
+});

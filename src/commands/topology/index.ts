@@ -1,3 +1,4 @@
+import { orElse } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import type { PlanStep } from '../../patterns/dlx/setup/plan.ts';
 import type { TopologyPlan } from '../../patterns/topology/plan.ts';
@@ -64,7 +65,8 @@ const planCommand = defineCommand({
         const find = await managementApi(managementUrl, context);
         const { plan, conflict } = await context.withSession((session) => runTopology(session, file, config.prune, find));
         const told = toldOf(plan);
-        await results.report({ planned: true, ...told }, planText({ steps: told.steps, notes: plan.notes }, 'plan', WISH));
+        // The exit code tells the same to a reader that went away.
+        await results.report({ planned: true, ...told }, planText({ steps: told.steps, notes: plan.notes }, 'plan', WISH)).catch(orElse('closed', undefined));
         if (conflict !== undefined) throw conflict;
         return told.steps.length > 0 ? 1 : 0;
       },

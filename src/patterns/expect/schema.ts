@@ -74,7 +74,7 @@ export async function openSchema(path: string, emit: Emit): Promise<CheckBody> {
     } catch {
       return 'the body is not JSON';
     }
-    if (validate(value)) return undefined;
+    if (fits(path, validate, value)) return undefined;
     const errors = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'if');
     const more = errors.length > MOST_ERRORS ? `, and ${errors.length - MOST_ERRORS} more` : '';
     return `${errors
@@ -95,6 +95,16 @@ async function compiled(path: string, compile: () => Promise<ValidateFunction>, 
       if (format === undefined) throw new Failure('data', `${path}: ${error.message}`, { cause: error });
       add(format);
     }
+  }
+}
+
+/** @throws Failure `data` for a schema that refers to itself without an end */
+function fits(path: string, validate: ValidateFunction, value: unknown): boolean {
+  try {
+    return validate(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Failure('data', `${path}: the schema refers to itself without an end, or the body nests too deep for it`, { cause: error });
   }
 }
 

@@ -101,6 +101,7 @@ export function parseTopology(file: string, source: string, ownVhost: string): T
   };
   const [error] = document.errors;
   if (error !== undefined) throw wrong(error.pos[0], error.message);
+  if (document.contents === null) throw new Failure('data', `${file} is empty`, { hint: 'a topology without anything is a file with its name: name: shop' });
   let value: unknown;
   try {
     value = document.toJS() ?? {};
@@ -121,7 +122,7 @@ export function parseTopology(file: string, source: string, ownVhost: string): T
       if (key === undefined)
         return wrong(
           at(issue.path),
-          `${issue.path.join('.')} ${issue.code === 'invalid_type' ? `must be ${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}` : issue.message}`,
+          `${issue.path.join('.') || 'the file'} ${issue.code === 'invalid_type' ? `must be ${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}` : issue.message}`,
         );
       const map: unknown = issue.path.length === 0 ? document.contents : document.getIn(issue.path, true);
       const pair = isMap(map) ? (map.items as Pair<Scalar>[]).find((item) => item.key.value === key) : undefined;

@@ -65,7 +65,12 @@ export async function runTopology(
     const isDone = plan.steps.every(({ action }) => action === 'keep');
     if (agree === undefined || conflict !== undefined || isDone) return { plan, conflict, messages: 0 };
     await agree(plan);
-    return { plan, conflict, messages: await applyTopology(session, connection, api, file, plan) };
+    try {
+      return { plan, conflict, messages: await applyTopology(session, connection, api, file, plan) };
+    } catch (error) {
+      session.emit({ kind: 'note', text: 'it stopped in the middle: some of it may be done; rmq topology plan tells what is left' });
+      throw error;
+    }
   });
 }
 

@@ -114,3 +114,14 @@ test('messages that came before a deadline are judged: one that does not satisfy
   assert.equal(code, 1, stderr);
   assert.match(stderr, /error: the deadline of 1 s passed: 2 messages of 3 came\n.*1 message of 2 does not satisfy --match/);
 });
+
+test('a schema that refers to itself without an end is 65', async (t) => {
+  const { queue, depth } = await peer(t);
+  const name = await queue();
+  const path = join(await scratchDirectory(t), 'endless.json');
+  await writeFile(path, '{"$ref":"#"}');
+  const { code, stderr } = await rmq(['publish', '-q', name, '--schema', path, '{}']);
+  assert.equal(code, 65, stderr);
+  assert.match(stderr, /endless\.json: the schema refers to itself/);
+  assert.equal(await depth(name), 0);
+});
