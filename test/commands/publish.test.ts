@@ -558,7 +558,7 @@ test('messages that are sent again over another connection are told of: they may
   between.cut();
   const { code, stderr } = await run.result;
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /^2 messages without a confirm are sent again, and may be there twice$/m);
+  assert.match(stderr, /^2 messages are sent again over a new connection, and may be there twice$/m);
   assert.deepEqual(
     (await take(name)).map(({ content }) => String(content)),
     ['a', 'b'],

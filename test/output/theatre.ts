@@ -75,6 +75,7 @@ export async function perform(script: Script, shell?: string, env: Readonly<Reco
 type Env = Readonly<Record<string, string | undefined>>;
 
 async function playHere(script: Script, env: Env, [stdoutFd, stderrFd, told]: readonly [number, number, number]): Promise<number> {
+  assert.ok(script.end === undefined && !script.steps.some((step) => 'exit' in step), 'what ends the process needs one of its own: give a shell');
   await play(script, { env, stdoutFd, stderrFd }, (text) => writeSync(told, `${text}\n`));
   return 0;
 }

@@ -290,18 +290,20 @@ export class Publisher {
     this.#writer = frameWriter(channel, this.#config.mandatory);
     this.#silence.restart();
     for (const entry of this.#unconfirmed.left()) if (isAbandoned(entry)) this.#finish(entry, abandoned());
-    const again = this.#unconfirmed.left().filter(({ record }) => record > this.#lastLost && record <= this.#lastSent).length;
+    // One that was returned while the node of its queue stopped may be in the queue all the same.
+    const doubted = this.#doubts.take();
+    const again = [...this.#unconfirmed.left(), ...doubted].filter(({ record }) => record > this.#lastLost && record <= this.#lastSent).length;
     this.#resent += again;
     this.#lastLost = this.#lastSent;
     if (again > 0)
       this.#session.emit({
         kind: 'note',
-        text: `${formatCount(again, 'message')} without a confirm ${again === 1 ? 'is' : 'are'} sent again, and may be there twice`,
+        text: `${formatCount(again, 'message')} ${again === 1 ? 'is' : 'are'} sent again over a new connection, and may be there twice`,
       });
     const refused = this.#unconfirmed.restart((message) => added(this.#writer, message));
     for (const [entry, failure] of refused) this.#tally.settle(entry, { kind: 'refused', failure });
     const down = this.#doubts.restart(connection);
-    for (const entry of this.#doubts.take()) this.#again(entry);
+    for (const entry of doubted) this.#again(entry);
     this.#trySuspect();
     this.#flush();
     this.#waiting.wake();
