@@ -37,7 +37,7 @@ export interface Results {
    * @throws Failure `io` for a standard output that the shell has closed, before any message is taken
    */
   printer(style: PrintStyle): (delivery: Delivery | undefined, beside?: object) => Promise<void>;
-  /** Prints one result: as a line of JSON with `-o json`, as the text otherwise. */
+  /** Prints one result: as a line of JSON with `-o json`, as the text otherwise. It resolves for a reader that went away too; the run's signal is then aborted. */
   report(result: object, text: string): Promise<void>;
   /** Prints a page: as wide as the terminal, or as the `text` of the result with `-o json`. */
   page(result: object, blocks: readonly Block[]): Promise<void>;

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Checklist } from '../model/checklist.ts';
 import { describeProgress } from '../model/dead-letter/transfer.ts';
 import type { Emit, Event, PublishCounts, WorkCounts } from '../model/event.ts';
-import type { Failure } from '../model/failure.ts';
+import { type Failure, orElse } from '../model/failure.ts';
 import { formatCount, formatNumber } from '../model/quantity.ts';
 import { masked, maskedBytes } from '../model/secrets.ts';
 import type { Block } from '../text/document.ts';
@@ -46,7 +46,7 @@ export interface Output {
      * @throws Failure `io` when standard output was closed before the process began
      */
     printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine' | 'whole'>): Print;
-    /** Prints one result: a line of JSON with `-o json`, the text otherwise. */
+    /** Prints one result: a line of JSON with `-o json`, the text otherwise. A reader that went away is no failure: what the run found out stays true. */
     report(result: object, text: string): Promise<void>;
     /** Prints a page: as wide as the terminal, or as the `text` of the result with `-o json`. */
     page(result: object, blocks: readonly Block[]): Promise<void>;
@@ -91,23 +91,21 @@ export function createOutput(options: OutputOptions): Output {
     return writer;
   }
 
-  function report(result: object, text: string): Promise<void> {
+  async function report(result: object, text: string): Promise<void> {
     const line = format === 'json' ? JSON.stringify(result) : stdoutIsTerminal ? visibleText(text) : text;
-    if (line === '') return Promise.resolve();
-    try {
-      const written = open().write(line.endsWith('\n') ? line : `${line}\n`);
-      if (stdoutIsTerminal) progress.giveWay(written);
-      return written;
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    if (line === '') return;
+    const written = open().write(line.endsWith('\n') ? line : `${line}\n`);
+    if (stdoutIsTerminal) progress.giveWay(written);
+    await written.catch(orElse('closed', undefined));
   }
 
   async function page(result: object, blocks: readonly Block[]): Promise<void> {
     const { formatPage } = await import('../text/page.ts');
     if (format === 'json') return report({ ...result, text: formatPage(blocks, {}) }, '');
     const ink = wantsColor(env, color, stdoutIsTerminal) ? await loadPalette() : undefined;
-    return open().write(formatPage(blocks, { columns: options.stdoutColumns?.(), ink }));
+    return open()
+      .write(formatPage(blocks, { columns: options.stdoutColumns?.(), ink }))
+      .catch(orElse('closed', undefined));
   }
 
   /** Bytes of a handler's program pass as they are, without a prefix. */

@@ -68,6 +68,16 @@ test('on a terminal, queue watch is a screen with bars, and q leaves it as it wa
   assert.ok(stdout.lastIndexOf('\x1b[?1049l') > stdout.lastIndexOf('▁'), 'and leaves it');
 });
 
+test('who leaves before the expression of a watch is true gets exit 1', async (t) => {
+  const { queue } = await peer(t);
+  const watching = start(['queue', 'watch', await queue(), ...OFTEN, '--until', 'ready == 7'], { terminal: true, columns: 100 });
+  await watching.until('stdout', '▁▁');
+  watching.child.stdin.write('q');
+  const { code, stdout } = await watching.result;
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /this is still not true: ready == 7/);
+});
+
 test('a watch goes on over AMQP while the management API is away, and comes back to it', async (t) => {
   const { queue, publish } = await peer(t);
   const name = await queue();

@@ -1,4 +1,3 @@
-import { orElse } from '../../model/failure.ts';
 import type { Findings, Status } from '../../patterns/checks/finding.ts';
 import { type Command, type CommandGroup, type Context, defineCommand } from '../command.ts';
 import { argument, choice, duration, integer, rest } from '../flags/flag.ts';
@@ -22,14 +21,12 @@ async function told(name: string, { json, results }: Context, given: (typeof FOR
   const { findings, failure } = await ask();
   const format = json ? 'json' : (given ?? 'text');
   const status = worst(findings);
-  // The exit code tells the same to a reader that went away.
-  const print = (one: object, text: string): Promise<void> => results.report(one, text).catch(orElse('closed', undefined));
-  if (format === 'nagios') await print({}, nagiosLine(status, findings));
-  else if (format === 'prometheus') await print({}, prometheusText(findings));
+  if (format === 'nagios') await results.report({}, nagiosLine(status, findings));
+  else if (format === 'prometheus') await results.report({}, prometheusText(findings));
   else if (format === 'junit') {
     const { junitReport } = await import('../../text/junit.ts');
-    await print({}, junitReport(name, checkCases(findings), (performance.now() - started) / 1_000));
-  } else for (const one of findings) await print(one, format === 'json' ? JSON.stringify(one) : findingText(one));
+    await results.report({}, junitReport(name, checkCases(findings), (performance.now() - started) / 1_000));
+  } else for (const one of findings) await results.report(one, format === 'json' ? JSON.stringify(one) : findingText(one));
   if (format === 'nagios') return NAGIOS[status];
   // What does not hold is 1; what nobody knows is why it is not known.
   if (failure !== undefined && findings.every(({ status, value }) => status === 'ok' || value === null)) throw failure;

@@ -1,4 +1,3 @@
-import { orElse } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import type { PlanStep } from '../../patterns/dlx/setup/plan.ts';
 import type { TopologyPlan } from '../../patterns/topology/plan.ts';
@@ -65,8 +64,7 @@ const planCommand = defineCommand({
         const find = await managementApi(managementUrl, context);
         const { plan, conflict } = await context.withSession((session) => runTopology(session, file, config.prune, find));
         const told = toldOf(plan);
-        // The exit code tells the same to a reader that went away.
-        await results.report({ planned: true, ...told }, planText({ steps: told.steps, notes: plan.notes }, 'plan', WISH)).catch(orElse('closed', undefined));
+        await results.report({ planned: true, ...told }, planText({ steps: told.steps, notes: plan.notes }, 'plan', WISH));
         if (conflict !== undefined) throw conflict;
         return told.steps.length > 0 ? 1 : 0;
       },

@@ -26,7 +26,7 @@ export async function endOf({ until }: QueueWatchConfig): Promise<(rows: readonl
 /**
  * Looks at queues again and again, and hands on what it sees: undefined where the broker does not answer, with a note that says why. A broker that does not answer for a while, or a queue that is deleted, is noted; a queue that was never there is not waited for.
  *
- * @throws Failure `missing` when no named queue is there, `negative` when `until` was not true in the end, `interrupted`, and as the first look fails
+ * @throws Failure `missing` when no named queue is there, `negative` when `until` was not true when it left, or its reader did, `interrupted`, and as the first look fails
  */
 export async function watchQueues(
   config: QueueWatchConfig,
@@ -38,6 +38,11 @@ export async function watchQueues(
   const { interval, count = Number.POSITIVE_INFINITY, until } = config;
   const isOver = await endOf(config);
   const stopped = AbortSignal.any([signal, left]);
+  const stillNot = (after: string): Failure => new Failure('negative', `${after}, this is still not true: ${until}`);
+  const leaving = (): Failure => {
+    const failure = abortFailure(signal);
+    return failure.kind === 'closed' && until !== undefined ? stillNot(failure.message) : failure;
+  };
   for (let look = 1; ; look++) {
     const started = performance.now();
     try {
@@ -46,16 +51,18 @@ export async function watchQueues(
       await show(rows, absent.length === 0 ? undefined : `gone: ${absent.map((name) => `"${name}"`).join(', ')}`);
       if (isOver(rows)) return;
     } catch (error) {
-      if (signal.aborted) throw abortFailure(signal);
+      if (signal.aborted) throw leaving();
       if (look === 1 || !(error instanceof Failure) || error.kind !== 'unavailable') throw error;
       await show(undefined, `${error.message}; asking again`);
     }
     if (look >= count) {
       if (until === undefined) return;
-      throw new Failure('negative', `after ${look} looks, this is still not true: ${until}`);
+      throw stillNot(`after ${look} looks`);
     }
     await delay(Math.max(0, interval - (performance.now() - started)), undefined, { signal: stopped }).catch(() => undefined);
-    if (signal.aborted) throw abortFailure(signal);
-    if (left.aborted) return;
+    if (signal.aborted) throw leaving();
+    if (!left.aborted) continue;
+    if (until === undefined) return;
+    throw stillNot(`after ${look} looks`);
   }
 }

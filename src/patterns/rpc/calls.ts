@@ -99,9 +99,10 @@ class Calls {
       const seconds = (performance.now() - started) / 1_000;
       this.#session.emit({ kind: 'called', counts: { ...this.#counts }, roundTrips, seconds, queue });
     } else if (roundTrips !== undefined) this.#session.emit({ kind: 'replied', roundTrip: roundTrips.max });
-    if (failure !== undefined) throw this.#withRest(failure);
-    if (this.#session.signal.aborted) throw this.#withRest(abortFailure(this.#session.signal));
     const verdict = this.#judge();
+    if (failure === undefined && this.#session.signal.aborted) failure = abortFailure(this.#session.signal);
+    // A call that has failed is a failure, whether its reply is read or not.
+    if (failure !== undefined && (verdict === undefined || !isClosed(failure))) throw this.#withRest(failure);
     if (verdict !== undefined) throw this.#withRest(verdict);
     return { ...this.#counts };
   }
@@ -126,7 +127,7 @@ class Calls {
     }
     await before;
     await this.#printed;
-    if (this.#unprintable !== undefined) throw this.#unprintable;
+    if (this.#unprintable !== undefined) return this.#unprintable;
     // The failure of the client is also that of its pending calls.
     return [...this.#failures.values()].some(({ first }) => first === failure) ? undefined : failure;
   }
@@ -187,7 +188,7 @@ class Calls {
 
   /** The failure of the run: of one kind when all failures are of that kind, else `partial`. */
   #judge(): Failure | undefined {
-    const kinds = [...this.#failures.values()];
+    const kinds = [...this.#failures.values()].filter(({ first }) => !isClosed(first));
     const [only] = kinds;
     if (only === undefined || this.#single || only.first === this.#requester.failure) return only?.first;
     const told = kinds.map(({ first, count }) => `${formatCount(count, 'call')} failed; the first one: ${first.message}`);
@@ -195,6 +196,8 @@ class Calls {
     return only.first.saying(told.join('\n'));
   }
 }
+
+const isClosed = (failure: unknown): boolean => failure instanceof Failure && failure.kind === 'closed';
 
 /** The drafts one by one. */
 async function* oneByOne(drafts: Drafts, requester: Requester): AsyncGenerator<Draft> {

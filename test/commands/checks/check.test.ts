@@ -3,7 +3,7 @@ import { test } from '../../support/at-once.ts';
 import { isSince, peer, unique } from '../../support/broker.ts';
 import { deadPort } from '../../support/faults.ts';
 import { ownBroker } from '../../support/own-broker.ts';
-import { jsonLines, rmq, start } from '../../support/rmq.ts';
+import { jsonLines, rmq } from '../../support/rmq.ts';
 
 interface Finding {
   readonly queue?: string;
@@ -176,19 +176,4 @@ test('check broker says what is wrong: nobody there, a login that is refused, an
   const alarmed = await rmq(['check', 'broker', '--url', node.url]);
   assert.equal(alarmed.code, 1, alarmed.stdout);
   assert.match(alarmed.stdout, /critical the broker accepts no messages: an alarm: /);
-});
-
-test('a reader that goes away does not turn a limit that does not hold into success', async (t) => {
-  const { queue, publish } = await peer(t);
-  const name = await queue();
-  await publish(name, ['a']);
-  for (const line of [
-    ['check', 'queue', name, '--max-depth', '0'],
-    ['consume', name, '--requeue', '--expect', '5', '--timeout', '20s'],
-  ]) {
-    const { child, result } = start(line);
-    child.stdout.destroy();
-    const { code, stderr } = await result;
-    assert.equal(code, 1, stderr);
-  }
 });
