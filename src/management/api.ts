@@ -51,7 +51,7 @@ export interface ManagedScope {
   readonly queues: readonly string[];
 }
 
-/** The largest page that the API returns. */
+/** The largest page that the API returns. The broker collects and sorts a whole list for each of its pages: only what is filtered by name, which needs pages, comes in them. */
 const PAGE = 500;
 
 /**
@@ -75,6 +75,10 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
     }
   };
   const list = async (path: string): Promise<readonly Readonly<Record<string, unknown>>[]> => itemsOf(await askAll('GET', path), root);
+  const listNamed = (path: string, names: readonly string[]): ReturnType<typeof list> => {
+    const filter = named(names);
+    return filter === '' ? list(path) : pages(askAll, root, `${path}${filter}`);
+  };
   return {
     root,
     vhost: config.vhost,
@@ -83,21 +87,21 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
       return { version: String(answer['rabbitmq_version'] ?? ''), cluster: String(answer['cluster_name'] ?? ''), rates: answer['rates_mode'] !== 'none' };
     },
     objects: async (kind, fields, of) => {
-      const [path, paged] = pathOf(kind, vhost, of);
+      const path = pathOf(kind, vhost, of);
       const wanted = kind === 'queues' && !fields.includes('vhost') ? [...fields, 'vhost'] : fields;
       const parameters = `columns=${wanted.join(',')}${kind === 'queues' && fields.every((field) => UNCOUNTED.has(field)) ? `&${NO_STATISTICS}` : ''}`;
-      if (!paged) return list(`${path}?${parameters}`);
-      const listed = pages(askAll, root, `${path}?${parameters}${named(of.queues)}`);
-      if (kind !== 'queues' || !fields.some((field) => COUNTS.includes(field))) return listed;
+      if (kind !== 'queues') return list(`${path}?${parameters}`);
+      const listed = listNamed(`${path}?${parameters}`, of.queues);
+      if (!fields.some((field) => COUNTS.includes(field))) return listed;
       // Statistics are some seconds old; a classic queue counts when it is asked for totals alone.
       const columns = ['name', 'vhost', 'type', ...COUNTS].join(',');
-      const [objects, totals] = await Promise.all([listed, pages(askAll, root, `${path}?${NO_STATISTICS}&columns=${columns}${named(of.queues)}`)]);
+      const [objects, totals] = await Promise.all([listed, listNamed(`${path}?${NO_STATISTICS}&columns=${columns}`, of.queues)]);
       const key = (one: ManagedObject): string => `${String(one['vhost'])} ${String(one['name'])}`;
       const current = new Map(totals.filter(isCounted).map((one) => [key(one), one]));
       return objects.map((one) => ({ ...one, ...current.get(key(one)) }));
     },
     // With the depths, and without statistics, which are most of the work for the broker.
-    queues: async () => (await pages(askAll, root, `queues/${vhost}?${NO_STATISTICS}`)).map(queueFacts),
+    queues: async () => (await list(`queues/${vhost}?${NO_STATISTICS}`)).map(queueFacts),
     queue: async (name) => {
       const answer = await ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`).catch(orElse('missing', undefined));
       return answer === undefined ? undefined : queueFacts(answer as Readonly<Record<string, unknown>>);
@@ -110,7 +114,7 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
       const statistics = await ask('GET', `queues/${vhost}/${encodeURIComponent(name)}`).catch(orElse('missing', undefined));
       return statistics === undefined ? undefined : heldFacts(totals, statistics as Readonly<Record<string, unknown>>);
     },
-    exchanges: async () => (await pages(askAll, root, `exchanges/${vhost}?columns=name,type,durable,auto_delete,internal,arguments,policy`)).map(exchangeFacts),
+    exchanges: async () => (await list(`exchanges/${vhost}?columns=name,type,durable,auto_delete,internal,arguments,policy`)).map(exchangeFacts),
     exchange: async (name) => {
       const answer = await ask('GET', `exchanges/${vhost}/${encodeURIComponent(name)}`).catch(orElse('missing', undefined));
       return answer === undefined ? undefined : exchangeFacts(answer as Readonly<Record<string, unknown>>);
@@ -144,18 +148,11 @@ function named(queues: readonly string[]): string {
   return `&use_regex=true&name=${encodeURIComponent(`^(${queues.map((name) => name.replace(/[^\w]/gu, '\\$&')).join('|')})$`)}`;
 }
 
-/** Where a list is, and whether it comes in pages. */
-function pathOf(kind: ManagedKind, vhost: string, { everywhere, queues: [queue] }: ManagedScope): readonly [path: string, paged: boolean] {
-  const place = everywhere ? '' : `/${vhost}`;
-  switch (kind) {
-    case 'connections':
-      return everywhere ? [kind, true] : [`vhosts/${vhost}/${kind}`, false];
-    case 'bindings':
-      if (queue !== undefined && !everywhere) return [`queues/${vhost}/${encodeURIComponent(queue)}/bindings`, false];
-      return [`bindings${place}`, false];
-    default:
-      return [`${kind}${place}`, kind !== 'consumers'];
-  }
+/** Where a list is. */
+function pathOf(kind: ManagedKind, vhost: string, { everywhere, queues: [queue] }: ManagedScope): string {
+  if (everywhere) return kind;
+  if (kind === 'connections') return `vhosts/${vhost}/${kind}`;
+  return kind === 'bindings' && queue !== undefined ? `queues/${vhost}/${encodeURIComponent(queue)}/bindings` : `${kind}/${vhost}`;
 }
 
 async function isAdministrator(ask: Ask): Promise<boolean> {

@@ -86,7 +86,9 @@ async function send(url: string, root: string, config: ManagementConfig, questio
   } catch (error) {
     if (signal.aborted) throw abortFailure(signal);
     if (deadline.aborted) {
-      throw new Failure('unavailable', `the management API at ${root} did not answer within ${formatDuration(timeout)}`, { hint: portHint() });
+      throw new Failure('unavailable', `the management API at ${root} did not answer within ${formatDuration(timeout)}`, {
+        hint: `${option('connectTimeout', 'DURATION')} waits longer; ${portHint()}`,
+      });
     }
     throw networkFailure(error, root);
   }

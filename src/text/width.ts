@@ -1,9 +1,10 @@
 import stringWidth from 'string-width';
 import { visibleLine } from './escape.ts';
 
-const PLAIN = /^[\x20-\x7e]*$/;
+/** Characters of one column each: Latin letters, dashes and quotes, lines and bars. They need no tables of Unicode, which take tens of milliseconds to load. */
+const PLAIN = /^[\x20-\x7e\xa0-\xac\xae-\u02ff\u2010-\u2027\u2500-\u259f]*$/;
 const ELLIPSIS = '…';
-const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+let characters: Intl.Segmenter | undefined;
 
 /** The number of terminal columns of a line. */
 export function textWidth(text: string): number {
@@ -13,8 +14,10 @@ export function textWidth(text: string): number {
 /** A line cut to this many columns, with an ellipsis where something is missing. */
 export function cutToWidth(text: string, most: number): string {
   if (textWidth(text) <= most) return text;
+  if (PLAIN.test(text)) return `${text.slice(0, Math.max(0, most - 1))}${ELLIPSIS}`;
   let cut = '';
   let width = 0;
+  characters ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   for (const { segment } of characters.segment(text)) {
     width += textWidth(segment);
     if (width > most - 1) break;

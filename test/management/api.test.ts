@@ -35,13 +35,17 @@ test('a queue is described with its type and its arguments, and one that is not 
   assert.equal(await api(real()).queue(`${name}.absent`), undefined);
 });
 
-test('more queues than a page holds are asked for page by page', async (t) => {
-  const { url, asked } = await answering(t, (path) => ({ items: [{ name: `q${/&page=(\d)/.exec(path)?.[1]}` }], page_count: 3 }));
-  assert.deepEqual(
-    (await api(`http://${url}`).queues()).map(({ name }) => name),
-    ['q1', 'q2', 'q3'],
-  );
-  assert.equal(asked.length, 3);
+test('queues are asked for at once, and those of given names page by page: only pages are filtered', async (t) => {
+  const { url, asked } = await answering(t, (path) => {
+    const page = /&page=(\d)/.exec(path)?.[1];
+    return page === undefined ? [{ name: 'q' }] : { items: [{ name: `q${page}` }], page_count: 3 };
+  });
+  const names = (listed: readonly { readonly name?: unknown }[]): unknown[] => listed.map(({ name }) => name);
+  assert.deepEqual(names(await api(`http://${url}`).queues()), ['q']);
+  assert.equal(asked.length, 1);
+  const given = { everywhere: true, queues: ['q1', 'q2', 'q3'] };
+  assert.deepEqual(names(await api(`http://${url}`).objects('queues', ['name'], given)), ['q1', 'q2', 'q3']);
+  assert.equal(asked.length, 4);
 });
 
 test('a user in the URL is asked as; without one, the user of the broker; a path before /api is kept, the vhost encoded', async (t) => {
