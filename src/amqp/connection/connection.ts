@@ -15,6 +15,8 @@ import { hasCertificate, type TlsConfig, type TlsOptions, tlsOptions } from './t
 export interface DialConfig extends TlsConfig, CredentialsConfig {
   /** Milliseconds; absent: what the URL says, else the default. */
   readonly connectTimeout?: number | undefined;
+  /** Milliseconds to keep trying before the first success; absent: as many rounds as `connectAttempts` says; 0 after a loss. */
+  readonly wait?: number | undefined;
   readonly heartbeat?: number | undefined;
   readonly blockedTimeout: number;
   /** Milliseconds that the broker may leave a question unanswered while it sends nothing else. */
@@ -103,8 +105,8 @@ export async function dial(
   } catch (error) {
     const vhostRefused = error instanceof Error && error.message.includes('Expected ConnectionOpenOk; got <ConnectionClose');
     const failure = vhostRefused
-      ? vhostFailure(address, await (await import('./vhost-refusal.ts')).askAboutVhost(address, tls, dialing.signal))
-      : handshakeFailure(error, address, hasCertificate(address, config));
+      ? vhostFailure(address, await (await import('./vhost-refusal.ts')).askAboutVhost(address, tls, dialing.signal), config.wait)
+      : handshakeFailure(error, address, config.wait, hasCertificate(address, config));
     if (signal.aborted) throw abortFailure(signal);
     throw dialing.signal.aborted && !vhostRefused ? timeoutFailure(address, timeout) : failure;
   } finally {

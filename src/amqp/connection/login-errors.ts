@@ -4,18 +4,27 @@ import { formatDuration } from '../../model/quantity.ts';
 import type { Address } from './address.ts';
 import { brokerText, errorCode } from './broker-errors.ts';
 
+/** Milliseconds for which attempts go on until the broker is up; undefined when nobody asked for that, 0 where it does not apply. */
+type Wait = number | undefined;
+
 /** One way in which a login fails, as amqplib words it. */
 interface Ending {
   readonly pattern: RegExp;
   readonly kind: FailureKind;
   readonly says: (target: string, text: string) => string;
-  readonly hint: () => string;
+  readonly hint: (wait: Wait) => string;
   readonly transient?: boolean;
   /** True when the words of amqplib or the broker add something. */
   readonly because?: boolean;
 }
 
-const tlsHint = (): string => `a TLS port needs amqps://, and is usually 5671; a broker that is starting does this too: ${option('wait', '60s')} keeps trying`;
+/** Advice that ends with what waiting would do. Who has waited is not told to wait. */
+function orWait(advice: string, wait: Wait): string {
+  if (wait === 0) return advice;
+  return `${advice}${advice.endsWith('?') ? '' : ':'} ${wait === undefined ? `${option('wait', '60s')} keeps trying` : `it was tried for ${formatDuration(wait)}`}`;
+}
+
+const tlsHint = (wait: Wait): string => orWait('a TLS port needs amqps://, and is usually 5671; a broker that is starting does this too', wait);
 
 const ENDINGS: readonly Ending[] = [
   {
@@ -71,8 +80,8 @@ const NETWORK: Readonly<Record<string, string>> = {
   ENETUNREACH: 'the network cannot be reached',
 };
 
-const NETWORK_HINTS: Readonly<Record<string, () => string>> = {
-  ECONNREFUSED: () => `is the broker running? ${option('wait', '60s')} keeps trying`,
+const NETWORK_HINTS: Readonly<Record<string, (wait: Wait) => string>> = {
+  ECONNREFUSED: (wait) => orWait('is the broker running?', wait),
   ENOTFOUND: () => 'check the spelling of the host',
   ECONNRESET: tlsHint,
 };
@@ -82,7 +91,7 @@ const NETWORK_HINTS: Readonly<Record<string, () => string>> = {
  *
  * @param certificate whether the client showed a certificate
  */
-export function handshakeFailure(error: unknown, address: Address, certificate = false): Failure {
+export function handshakeFailure(error: unknown, address: Address, wait?: number, certificate = false): Failure {
   if (error instanceof Failure) return error;
   const { text: target, tls, mechanism } = address;
   const cause = mostTelling(error);
@@ -91,12 +100,12 @@ export function handshakeFailure(error: unknown, address: Address, certificate =
   if (ending !== undefined) {
     const because = ending.because === true && { cause: new Error(`the broker says: ${brokerText(message)}`) };
     if (mechanism === 'external' && message.includes(' 403 ')) return certificateRefused(target, because || {});
-    return new Failure(ending.kind, ending.says(target, message), { hint: ending.hint(), transient: ending.transient ?? false, ...because });
+    return new Failure(ending.kind, ending.says(target, message), { hint: ending.hint(wait), transient: ending.transient ?? false, ...because });
   }
   const code = errorCode(cause) ?? '';
   const reason = NETWORK[code];
   if (reason !== undefined) {
-    const hint = NETWORK_HINTS[code]?.();
+    const hint = NETWORK_HINTS[code]?.(wait);
     return new Failure('unavailable', `${target}: ${reason}`, { cause: error, transient: true, ...(hint !== undefined && { hint }) });
   }
   return tls ? tlsFailure(cause, target, certificate) : new Failure('unavailable', `${target}: ${message}`, { cause: error, transient: true });
@@ -124,7 +133,7 @@ export function timeoutFailure({ text }: Address, timeout: number): Failure {
 }
 
 /** Why the broker closed a connection that had logged in and asked for its vhost; `reply` is what it says to the same wish again. */
-export function vhostFailure({ text: target, vhost }: Address, reply: { readonly code: number; readonly text: string } | undefined): Failure {
+export function vhostFailure({ text: target, vhost }: Address, reply: { readonly code: number; readonly text: string } | undefined, wait?: number): Failure {
   if (reply === undefined) {
     return new Failure('denied', `${target} does not let this user into the vhost "${vhost}"`, {
       hint: 'the vhost does not exist, the user has no permission for it, or a connection limit is reached; in a URL the vhost / is written %2F',
@@ -132,19 +141,24 @@ export function vhostFailure({ text: target, vhost }: Address, reply: { readonly
   }
   const { code } = reply;
   if (code === 200) {
-    const hint = `try again; ${option('wait', '60s')} does so by itself`;
-    return new Failure('later', `${target} refused the vhost "${vhost}" a moment ago, but no longer does`, { hint, transient: true });
+    return new Failure('later', `${target} refused the vhost "${vhost}" a moment ago, but no longer does`, {
+      hint: orWait('try again', wait),
+      transient: true,
+    });
   }
   const says = brokerText(reply.text);
   const detail = { code, cause: new Error(`the broker says: ${says}`) };
   if (/limit/.test(says)) {
-    const hint = `close other connections, or try again later: ${option('wait', '60s')} does`;
-    return new Failure('later', `${target}: a connection limit is reached`, { ...detail, hint, transient: true });
+    return new Failure('later', `${target}: a connection limit is reached`, {
+      ...detail,
+      hint: orWait('close other connections, or try again later', wait),
+      transient: true,
+    });
   }
   if (/is down|not running|INTERNAL/.test(reply.text)) {
     return new Failure('unavailable', `${target}: the vhost "${vhost}" is not running`, {
       ...detail,
-      hint: `the broker may restart it: ${option('wait', '60s')}`,
+      hint: orWait('the broker may restart it', wait),
       transient: true,
     });
   }

@@ -3,15 +3,13 @@ import { onAbort } from '../../model/async.ts';
 import type { Emit, Role } from '../../model/event.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
-import { formatCount, formatDuration } from '../../model/quantity.ts';
+import { formatCount } from '../../model/quantity.ts';
 import type { Address } from './address.ts';
 import { type Connection, type DialConfig, dial } from './connection.ts';
 import { tlsOptions } from './tls.ts';
 
 export interface LinkConfig extends DialConfig {
   readonly addresses: readonly Address[];
-  /** Milliseconds to keep trying before the first success; absent: as many rounds as `connectAttempts` says. */
-  readonly wait?: number | undefined;
   /** Rounds over all addresses before the first success; absent: one, or as many as fit into `wait`. */
   readonly connectAttempts?: number | undefined;
   /** Rounds without success, in a row, before a lost connection is given up; absent: 12, or none for a run without an end of its own. */
@@ -123,7 +121,7 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
       const failure = combine(failures);
       const left = deadline - Date.now();
       // The user has to correct a refused login, whatever the other addresses may do.
-      if (round >= rounds || left <= 0 || !failure.transient || failures.some(({ kind }) => kind === 'denied')) throw withoutAdviceToWait(failure, config.wait);
+      if (round >= rounds || left <= 0 || !failure.transient || failures.some(({ kind }) => kind === 'denied')) throw failure;
       const pause = Math.min(backoff(round - 1, config.reconnectDelay), left);
       tell(round, pause, failure);
       await pauseFor(pause, signal);
@@ -184,9 +182,10 @@ export function openLink(role: Role, config: LinkConfig, emit: Emit, endless = f
   };
 
   const connectTo = async (address: Address, signals: { readonly signal: AbortSignal; readonly stopping: AbortSignal }): Promise<Connection> => {
-    if (config.password === undefined && config.token === undefined) return dial(address, config, role, emit, signals);
+    const dialing = current === undefined ? config : { ...config, wait: 0 };
+    if (config.password === undefined && config.token === undefined) return dial(address, dialing, role, emit, signals);
     const { dialWith } = await import('./credentials.ts');
-    return dialWith(address, config, role, emit, signals);
+    return dialWith(address, dialing, role, emit, signals);
   };
 
   const opened = (connection: Connection): Connection => {
@@ -250,11 +249,4 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map((item) => [Math.random(), item] as const)
     .sort(([a], [b]) => a - b)
     .map(([, item]) => item);
-}
-
-/** Who has waited is not told to wait. */
-function withoutAdviceToWait(failure: Failure, waited: number | undefined): Failure {
-  if (waited === undefined || failure.hint?.includes(option('wait', '60s')) !== true) return failure;
-  const { kind, message, code, transient, cause } = failure;
-  return new Failure(kind, message, { code, transient, cause, hint: `it was tried for ${formatDuration(waited)}: is the broker running there?` });
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { brokerUrl } from '../../support/broker.ts';
-import { deadPort, silentPort } from '../../support/faults.ts';
+import { closingPort, deadPort, proxy, silentPort } from '../../support/faults.ts';
 import { ownBroker } from '../../support/own-broker.ts';
-import { json, rmq } from '../../support/rmq.ts';
+import { json, rmq, start } from '../../support/rmq.ts';
 
 interface Pong {
   readonly product: string;
@@ -39,13 +39,30 @@ test('ping says by its exit code why the broker does not answer', async (t) => {
   assert.match(late.stderr, /300 ms/);
 });
 
-test('--wait is told to those who have not given it', async () => {
+test('--wait is told to those who have not given it', async (t) => {
   const url = `amqp://guest:guest@127.0.0.1:${await deadPort()}`;
   assert.match((await rmq(['ping', '--url', url])).stderr, /--wait 60s keeps trying/);
   const { code, stderr } = await rmq(['ping', '--url', url, '--wait', '300ms']);
   assert.equal(code, 69, stderr);
   assert.match(stderr, /tried for 300 ms/);
   assert.doesNotMatch(stderr, /--wait/);
+  // The other half of the advice stays.
+  const closing = `amqp://127.0.0.1:${(await closingPort(t)).port}`;
+  assert.match((await rmq(['ping', '--url', closing])).stderr, /amqps:.*--wait 60s keeps trying/);
+  const closed = await rmq(['ping', '--url', closing, '--wait', '300ms']);
+  assert.match(closed.stderr, /amqps:.*tried for 300 ms/);
+  assert.doesNotMatch(closed.stderr, /--wait/);
+});
+
+test('--wait is for the first connection: who loses a later one is not told of it', async (t) => {
+  const between = await proxy(t, brokerUrl());
+  const run = start(['tap', 'amq.fanout', '--url', between.url, '--max-reconnects', '1', '--wait', '30s']);
+  await run.until('stderr', 'copying');
+  await between.refuse();
+  between.cut();
+  const { code, stderr } = await run.result;
+  assert.equal(code, 69, stderr);
+  assert.doesNotMatch(stderr, /--wait|it was tried for/);
 });
 
 test('ping waits for a broker that is starting when it is asked to', async (t) => {
