@@ -1,5 +1,4 @@
 import type * as z from 'zod/mini';
-import type { Session } from '../amqp/connection/session.ts';
 import { Failure } from '../model/failure.ts';
 import { isPlainObject, nearest, quote } from '../model/text.ts';
 
@@ -21,28 +20,6 @@ export function checkedOptions<C>(schema: z.ZodMiniType<C>, given: unknown): C {
   const names = 'shape' in schema ? Object.keys(schema.shape as object) : [];
   const reasons = parsed.error.issues.map((issue) => explainIssue(issue, issue.path.length === 0 ? 'the options' : issue.path.join('.'), { names }));
   throw new Failure('usage', reasons.join('\n'));
-}
-
-/**
- * Checks the arguments of a library call: a session, options, and often a handler. Types do not hold at run time.
- *
- * @throws Failure `usage`
- */
-export function checkedCall<C>(session: Session, schema: z.ZodMiniType<C>, given: unknown, handlers: Readonly<Record<string, unknown>> = {}): C {
-  checkSession(session);
-  const options = checkedOptions(schema, given);
-  for (const [name, handler] of Object.entries(handlers)) {
-    if (typeof handler !== 'function') throw new Failure('usage', `${name} must be a function, got ${quote(handler)}`);
-  }
-  return options;
-}
-
-/** @throws Failure `usage` for anything but a session */
-export function checkSession(session: Session): void {
-  const { open, emit } = (session ?? {}) as Partial<Session>;
-  if (typeof open !== 'function' || typeof emit !== 'function') {
-    throw new Failure('usage', `the first argument must be a session, got ${quote(session)}`, { hint: 'openSession gives one' });
-  }
 }
 
 interface Wording {

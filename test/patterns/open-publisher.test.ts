@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Event } from '../../src/model/event.ts';
 import { Failure } from '../../src/model/failure.ts';
-import { type OpenPublisher, type OpenPublisherConfig, openPublisher } from '../../src/patterns/publish/open-publisher.ts';
+import { type OpenPublisher, OpenPublisherConfig, openPublisher } from '../../src/patterns/publish/open-publisher.ts';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { BASIC_ACK, type FaultyProxy, proxy } from '../support/faults.ts';
 import { ownBroker } from '../support/own-broker.ts';
@@ -24,7 +24,7 @@ interface Through extends TestSession {
 async function through(t: TestContext, config: Partial<OpenPublisherConfig> = {}, connection = {}): Promise<Through> {
   const between = await proxy(t, brokerUrl());
   const session = testSession(t, between.url, connection);
-  const publisher = await openPublisher(session.session, config);
+  const publisher = await openPublisher(session.session, OpenPublisherConfig.parse(config));
   t.after(() => publisher.close());
   return { ...session, publisher, between };
 }
@@ -238,7 +238,7 @@ test('a publisher that is closed, or whose session is, is none that gave up, and
 test('a message that waits while an alarm blocks the broker is withdrawn in its time', { timeout: 300_000 }, async (t) => {
   const broker = await ownBroker(t, { config: ['disk_free_limit.absolute = 100000GB'] });
   const { session } = testSession(t, broker.url);
-  const publisher = await openPublisher(session, { timeout: 500 });
+  const publisher = await openPublisher(session, OpenPublisherConfig.parse({ timeout: 500 }));
   const name = unique('alarm');
   await (await peer(t, broker.url)).channel.assertQueue(name);
   // The broker blocks whoever has published something.

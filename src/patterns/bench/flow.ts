@@ -7,9 +7,8 @@ import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { ConsumeConfig } from '../consume/config.ts';
 import { take } from '../consume/run.ts';
 import { uniqueId } from '../names.ts';
-import { checkedCall } from '../options.ts';
 import { SendingConfig, sendMessages } from '../publish/send.ts';
-import { BenchConsumeConfig, BenchLatencyConfig, BenchPublishConfig } from './config.ts';
+import type { BenchConsumeConfig, BenchLatencyConfig, BenchPublishConfig } from './config.ts';
 import { type Benched, Gauge, onBenchQueue, type Stage, stoppable } from './stage.ts';
 
 /** Milliseconds to wait for a message that the broker has confirmed. */
@@ -23,8 +22,7 @@ const BATCH_BYTES = 262_144;
  *
  * @throws Failure as `onBenchQueue` does
  */
-export async function benchPublish(session: Session, options: BenchPublishConfig): Promise<Benched> {
-  const config = checkedCall(session, BenchPublishConfig, options);
+export async function benchPublish(session: Session, config: BenchPublishConfig): Promise<Benched> {
   return onBenchQueue(session, config, async (stage) => {
     const { gauge } = stage;
     await pour(stage, config, {
@@ -42,8 +40,7 @@ export async function benchPublish(session: Session, options: BenchPublishConfig
  *
  * @throws Failure as `onBenchQueue` does
  */
-export async function benchConsume(session: Session, options: BenchConsumeConfig): Promise<Benched> {
-  const config = checkedCall(session, BenchConsumeConfig, options);
+export async function benchConsume(session: Session, config: BenchConsumeConfig): Promise<Benched> {
   const { warmUp, count, prefetch, ack } = config;
   return onBenchQueue(session, config, async (stage) => {
     const { gauge, queue } = stage;
@@ -84,8 +81,7 @@ export async function benchConsume(session: Session, options: BenchConsumeConfig
  *
  * @throws Failure as `onBenchQueue` does
  */
-export async function benchLatency(session: Session, options: BenchLatencyConfig): Promise<Benched> {
-  const config = checkedCall(session, BenchLatencyConfig, options);
+export async function benchLatency(session: Session, config: BenchLatencyConfig): Promise<Benched> {
   return onBenchQueue(session, config, async (stage) => {
     const { gauge, queue } = stage;
     const flying = new Map<string | undefined, Timed>();

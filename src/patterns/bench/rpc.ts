@@ -1,9 +1,8 @@
 import type { Session } from '../../amqp/connection/session.ts';
 import { Requester } from '../../amqp/rpc/requester.ts';
-import { checkedCall } from '../options.ts';
 import { callOver } from '../rpc/client.ts';
 import { RpcServerConfig, rpcServer } from '../rpc/server.ts';
-import { BenchRpcConfig } from './config.ts';
+import type { BenchRpcConfig } from './config.ts';
 import { type Benched, onBenchQueue, stoppable } from './stage.ts';
 
 /**
@@ -11,8 +10,7 @@ import { type Benched, onBenchQueue, stoppable } from './stage.ts';
  *
  * @throws Failure as `onBenchQueue` does
  */
-export async function benchRpc(session: Session, options: BenchRpcConfig): Promise<Benched> {
-  const config = checkedCall(session, BenchRpcConfig, options);
+export async function benchRpc(session: Session, config: BenchRpcConfig): Promise<Benched> {
   const { concurrency, warmUp, timeout } = config;
   return onBenchQueue(session, config, async ({ session: own, queue, gauge, body, goesOn }) => {
     const server = stoppable(own);

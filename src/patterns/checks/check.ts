@@ -10,7 +10,6 @@ import type { Delivery } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
 import { readThrough } from '../look/read.ts';
 import { milliseconds, queueName } from '../names.ts';
-import { checkedCall } from '../options.ts';
 import { SendingConfig, sendMessages } from '../publish/send.ts';
 import { type Finding, type Findings, type Limits, measured, stated, unknown } from './finding.ts';
 
@@ -54,8 +53,7 @@ export const CheckBrokerConfig = z.strictObject({ timeout });
 export type CheckBrokerConfig = z.output<typeof CheckBrokerConfig>;
 
 /** Compares queues with their limits; over AMQP, and with a look at the oldest message where its age has one. */
-export async function checkQueues(session: Session, options: z.input<typeof CheckQueueConfig>, ask?: AskManagement): Promise<Findings> {
-  const config = checkedCall(session, CheckQueueConfig, options);
+export async function checkQueues(session: Session, config: CheckQueueConfig, ask?: AskManagement): Promise<Findings> {
   const { maxDepth, minDepth, minConsumers, maxAge, warnMaxDepth, warnMinDepth, warnMinConsumers, warnMaxAge } = config;
   return within(session, config.timeout, async (bounded, found) => {
     for (const queue of config.queue) {
@@ -91,11 +89,10 @@ export async function checkQueues(session: Session, options: z.input<typeof Chec
 /** Compares dead letters with their limits. `targets` finds the queues in which they arrive, where none is named. */
 export async function checkDeadLetters(
   session: Session,
-  options: z.input<typeof CheckDlxConfig>,
+  config: CheckDlxConfig,
   targets: () => Promise<readonly string[]>,
   ask?: AskManagement,
 ): Promise<Findings> {
-  const config = checkedCall(session, CheckDlxConfig, options);
   const { queue: named, maxAge, warnMaxAge, warnMax, by } = config;
   const max = config.max ?? ((maxAge ?? warnMaxAge ?? warnMax) === undefined ? 0 : undefined);
   const depth: Limits = { max: ['max', max], warnMax: ['warnMax', warnMax] };
@@ -147,8 +144,7 @@ export async function checkDeadLetters(
 }
 
 /** Logs in, and publishes messages that reach no queue, one after the other: a broker with an alarm confirms the first one, and reads no more. */
-export async function checkBroker(session: Session, options: z.input<typeof CheckBrokerConfig> = {}): Promise<Findings> {
-  const config = checkedCall(session, CheckBrokerConfig, options);
+export async function checkBroker(session: Session, config: CheckBrokerConfig): Promise<Findings> {
   return within(session, config.timeout, async (bounded, found) => {
     let answers = false;
     await found(

@@ -3,7 +3,6 @@ import { onOwnChannel } from '../../amqp/connection/channel.ts';
 import { type Session, withDeadline } from '../../amqp/connection/session.ts';
 import { withControlConnection } from '../../amqp/topology/declare.ts';
 import { milliseconds } from '../names.ts';
-import { checkedCall } from '../options.ts';
 
 export const PingConfig = z.strictObject({
   /** Milliseconds that all of it may take, attempts to connect included. */
@@ -30,8 +29,7 @@ export interface Pong {
  *
  * @throws Failure `unavailable`, `denied`, or `deadline` when `timeout` passes
  */
-export async function ping(session: Session, options: PingConfig = {}): Promise<Pong> {
-  const { timeout } = checkedCall(session, PingConfig, options);
+export async function ping(session: Session, { timeout }: PingConfig = {}): Promise<Pong> {
   const deadline = withDeadline(session, timeout, () => undefined);
   try {
     return await withControlConnection(deadline.session, async (connection) => {

@@ -8,7 +8,6 @@ import { abortFailure, Failure, orElse } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 import { formatCount, formatDuration, formatNumber } from '../../model/quantity.ts';
 import { exchangeName, milliseconds, queueName } from '../names.ts';
-import { checkedCall } from '../options.ts';
 
 /** How often the broker is asked, in milliseconds. */
 const INTERVAL = 100;
@@ -47,8 +46,7 @@ export interface Waited {
  *
  * @throws Failure `deadline` with what is missing, `denied` at once for a login or a permission that is refused
  */
-export async function waitFor(session: Session, options: z.input<typeof WaitConfig> = {}): Promise<Waited> {
-  const config = checkedCall(session, WaitConfig, options);
+export async function waitFor(session: Session, config: WaitConfig): Promise<Waited> {
   const started = performance.now();
   let missing: readonly string[] = [];
   const note = (now: readonly string[]): void => {

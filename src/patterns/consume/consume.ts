@@ -2,8 +2,7 @@ import type { Session } from '../../amqp/connection/session.ts';
 import type { ConsumeCounts } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import { strandedFailure } from '../look/options.ts';
-import { checkedCall } from '../options.ts';
-import { ConsumeConfig } from './config.ts';
+import type { ConsumeConfig } from './config.ts';
 import { COPIED_BACK, GiveBack } from './give-back.ts';
 import type { ConsumeHandler, Take, TakeOptions } from './limits.ts';
 import { asConsumed, type RunResult } from './limits.ts';
@@ -14,11 +13,10 @@ import { take } from './run.ts';
  * `requeue` returns it to the queue, `dead` rejects it, `hold` keeps it until the run ends. A handler that fails, or returns anything else, stops the run, and its
  * message goes back. `requeue` and `reject` of the config replace `ack`.
  *
- * @throws Failure `usage` for wrong options, `data` for an invalid verdict, `missing` for a queue that does not exist, `deadline`, `negative` when an expectation is false,
+ * @throws Failure `data` for an invalid verdict, `missing` for a queue that does not exist, `deadline`, `negative` when an expectation is false,
  * `unavailable`, or what the session's signal was aborted with
  */
-export async function consume(session: Session, given: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions = {}): Promise<ConsumeCounts> {
-  const config = checkedCall(session, ConsumeConfig, given, { handler });
+export async function consume(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions = {}): Promise<ConsumeCounts> {
   const { counts, seconds, failure } = config.requeue
     ? await (await import('./look.ts')).look(session, config, handler, options)
     : await taking(session, config, handler, options);

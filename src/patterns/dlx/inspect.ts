@@ -8,7 +8,6 @@ import { option } from '../../model/option.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import type { AskManagement, ReadSummary } from '../look/options.ts';
 import type { FindManagementApi } from '../management.ts';
-import { checkedCall } from '../options.ts';
 import { filterRules, isFiltered, lettersShape, readMatching } from './filter/filter.ts';
 import { judging } from './replay/origins.ts';
 
@@ -52,16 +51,9 @@ type OnLetter = (delivery: Delivery, number: number, origin: JudgedOrigin | unde
 /**
  * Hands out the matching dead letters, each with its number, and leaves the queue as it is.
  *
- * @throws Failure `usage` for wrong options, and as `readThrough` does
+ * @throws Failure as `readThrough` does
  */
-export async function inspect(
-  session: Session,
-  options: InspectConfig,
-  now: number,
-  onLetter: OnLetter,
-  { ask, api }: InspectOptions = {},
-): Promise<Inspected> {
-  const config = checkedCall(session, InspectConfig, options, { onLetter });
+export async function inspect(session: Session, config: InspectConfig, now: number, onLetter: OnLetter, { ask, api }: InspectOptions = {}): Promise<Inspected> {
   const { count = Number.POSITIVE_INFINITY, force } = config;
   const reading = { force, ask, enough: () => matched >= count };
   const judged = judging(session, api);

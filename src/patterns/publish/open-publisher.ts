@@ -6,7 +6,7 @@ import { onAbort } from '../../model/async.ts';
 import { Failure, stopFailure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
 import { formatCount, formatDuration, formatSize } from '../../model/quantity.ts';
-import { checkedCall, checkedOptions } from '../options.ts';
+import { checkedOptions } from '../options.ts';
 import { messageMaker, type Outgoing } from './outgoing.ts';
 import { pacing, sendingShape } from './send.ts';
 
@@ -69,10 +69,10 @@ export interface OpenPublisher {
 /**
  * Connects a publisher that stays open.
  *
- * @throws Failure `usage` for wrong options, or as the connection gives it
+ * @throws Failure as the connection gives it
  */
-export async function openPublisher(session: Session, options: Partial<OpenPublisherConfig> = {}): Promise<OpenPublisher> {
-  const line = new Line(endless(session), checkedCall(session, OpenPublisherConfig, options));
+export async function openPublisher(session: Session, config: OpenPublisherConfig): Promise<OpenPublisher> {
+  const line = new Line(endless(session), config);
   await line.connect();
   return { publish: (message, given) => line.publish(message, given), close: () => line.close() };
 }

@@ -1,33 +1,24 @@
 import type { Session } from '../../amqp/connection/session.ts';
-import type { Outcome } from '../../amqp/publisher/outcomes.ts';
 import type { PublishCounts } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
 import { quote } from '../../model/text.ts';
-import { checkedCall } from '../options.ts';
 import { messageMaker, type Outgoing } from './outgoing.ts';
-import { SendingConfig, sendMessages } from './send.ts';
+import { type SendingConfig, sendMessages } from './send.ts';
 
 /** Messages, or batches of them as they become known. A failure stands for an invalid message: the others are sent. */
 export type Batches = Iterable<Outgoing> | AsyncIterable<readonly (Outgoing | Failure)[]>;
 
 /**
  * Publishes messages, and resolves when the broker has taken responsibility for each and each has reached a queue. An invalid message is not sent, and
- * stops no other. `settled` gets the outcome of each.
+ * stops no other.
  *
- * @throws Failure `usage` for wrong options, before anything is connected; otherwise, after everything else was sent, what failed: `unroutable`,
+ * @throws Failure `usage` for what cannot be read as messages; after everything else was sent, what failed: `unroutable`,
  * `later` (nacked), `refused`, `unavailable`, `data` for a message that is invalid or cannot be encoded, or what the session's signal was aborted with
  */
-export async function publishMessages(
-  session: Session,
-  options: SendingConfig,
-  messages: Batches,
-  target?: string,
-  settled?: (message: Message, outcome: Outcome) => void,
-): Promise<PublishCounts> {
-  const config = checkedCall(session, SendingConfig, options, settled === undefined ? {} : { settled });
+export async function publishMessages(session: Session, config: SendingConfig, messages: Batches, target?: string): Promise<PublishCounts> {
   checkBatches(messages);
-  return sendMessages(session, config, made(messages), target, { settled });
+  return sendMessages(session, config, made(messages), target);
 }
 
 /** @throws Failure `usage` for what cannot be read as messages */

@@ -9,7 +9,6 @@ import type { FieldValue } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
 import type { QueueSpec, Topology } from '../../model/topology.ts';
 import { fieldTable, queueName, shortString } from '../names.ts';
-import { checkedCall } from '../options.ts';
 
 const count = (least = 1) => z.optional(z.int().check(z.minimum(least)));
 
@@ -123,10 +122,9 @@ export interface DeclaredQueue {
 /**
  * Declares a queue and binds it; doing it twice changes nothing.
  *
- * @throws Failure `usage` for wrong options, `refused` when it exists with other arguments, `missing` for an exchange that does not exist
+ * @throws Failure `usage` for an argument that is given twice, `refused` when it exists with other arguments, `missing` for an exchange that does not exist
  */
-export async function declareQueue(session: Session, options: DeclareQueueConfig): Promise<DeclaredQueue> {
-  const config = checkedCall(session, DeclareQueueConfig, options);
+export async function declareQueue(session: Session, config: DeclareQueueConfig): Promise<DeclaredQueue> {
   const spec = declaredQueue(config);
   const topology: Topology = {
     exchanges: [],

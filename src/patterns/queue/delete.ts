@@ -7,7 +7,6 @@ import { Failure, hintWhereMissing } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
-import { checkedCall } from '../options.ts';
 import { findRetryQueues, type NameQueues, type RetryQueue } from '../retry-queues.ts';
 import { type AskHeld, unacknowledged } from './unacknowledged.ts';
 
@@ -114,15 +113,14 @@ export const quotedQueues = (queues: readonly RetryQueue[]): string => queues.ma
  * Deletes a queue and the given retry queues; resolves with the number of messages deleted with them. The conditions are
  * checked first, unless the caller did so and gives `holdings`.
  *
- * @throws Failure `usage` for wrong options, `missing` when it does not exist, `refused` when a condition does not hold
+ * @throws Failure `missing` when it does not exist, `refused` when a condition does not hold
  */
 export async function removeQueue(
   session: Session,
-  options: DeleteQueueConfig,
+  config: DeleteQueueConfig,
   retryQueues: readonly RetryQueue[] = [],
   holdings?: QueueHoldings,
 ): Promise<number> {
-  const config = checkedCall(session, DeleteQueueConfig, options);
   const { queue, ifEmpty, ifUnused } = config;
   if (holdings === undefined && (ifEmpty || ifUnused)) checkConditions(config, await holdingsOf(session, queue, unasked, unasked));
   let messages = await deleteQueue(session, queue, { ifEmpty, ifUnused });

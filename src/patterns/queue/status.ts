@@ -6,7 +6,6 @@ import { describeQueue, type QueueDescription, queueCounts } from '../../amqp/to
 import { Failure, hintWhereMissing } from '../../model/failure.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
-import { checkedCall } from '../options.ts';
 import { type AskHeld, unacknowledged } from './unacknowledged.ts';
 
 export const QueueStatusConfig = z.strictObject({ queue: queueName });
@@ -28,10 +27,9 @@ export interface QueueStatus extends Partial<QueueDescription> {
 /**
  * Looks at a queue, and changes nothing. `askHeld` tells about messages that are not ready.
  *
- * @throws Failure `usage` for wrong options, `missing` when it does not exist, `refused` when it is exclusive to another connection
+ * @throws Failure `missing` when it does not exist, `refused` when it is exclusive to another connection
  */
-export async function queueStatus(session: Session, options: QueueStatusConfig): Promise<QueueStatus> {
-  const { queue } = checkedCall(session, QueueStatusConfig, options);
+export async function queueStatus(session: Session, { queue }: QueueStatusConfig): Promise<QueueStatus> {
   return withControlConnection(session, (connection) => statusOn(connection, queue));
 }
 

@@ -6,7 +6,7 @@ import { bytesOf } from '../../model/message/body.ts';
 import type { Body, Properties } from '../../model/message/message.ts';
 import { errorIn, type RpcReply } from '../../model/rpc.ts';
 import { milliseconds, queueName } from '../names.ts';
-import { checkedCall, checkedOptions } from '../options.ts';
+import { checkedOptions } from '../options.ts';
 import { checkedProperties } from '../publish/outgoing.ts';
 
 /** The options of every call. */
@@ -49,10 +49,9 @@ export interface RpcClient {
  * Connects a client of the servers of a queue. A lost connection comes back, and never gives up unless the session's config sets a limit; a client that
  * gave up emits `lost`, and rejects every call at once.
  *
- * @throws Failure `usage` for wrong options, as the connection gives it, and `unavailable` when nobody serves the queue
+ * @throws Failure as the connection gives it, and `unavailable` when nobody serves the queue
  */
-export async function rpcClient(session: Session, options: RpcClientConfig): Promise<RpcClient> {
-  const config = checkedCall(session, RpcClientConfig, options);
+export async function rpcClient(session: Session, config: RpcClientConfig): Promise<RpcClient> {
   const requester = new Requester(endless(session), config);
   try {
     await requester.connect();

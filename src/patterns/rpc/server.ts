@@ -18,7 +18,6 @@ import type { TakeContext } from '../consume/limits.ts';
 import { publishWhile } from '../consume/publish-while.ts';
 import { take } from '../consume/run.ts';
 import { milliseconds, queueName, shortString } from '../names.ts';
-import { checkedCall } from '../options.ts';
 import { checkedAnswer } from '../publish/outgoing.ts';
 import { queueShape, queueSpec } from '../queue/shape.ts';
 
@@ -65,11 +64,10 @@ const REFUSED = 76;
  * Answers the requests of a queue. A request is acknowledged once the broker has its reply, and returns to the queue when the
  * server cannot finish it. An interrupted or terminated run lets handlers finish within the grace, and is then no failure.
  *
- * @throws Failure `usage` for wrong options, `refused` for a stream, or a queue of another type than asked for, `deadline`, `unavailable`, and what the handler
+ * @throws Failure `refused` for a stream, or a queue of another type than asked for, `deadline`, `unavailable`, and what the handler
  * throws to stop the server
  */
-export async function rpcServer(session: Session, options: RpcServerConfig, handler: RpcHandler): Promise<ServeCounts> {
-  const config = checkedCall(session, RpcServerConfig, options, { handler });
+export async function rpcServer(session: Session, config: RpcServerConfig, handler: RpcHandler): Promise<ServeCounts> {
   return new Server(hasEnd(config) ? session : endless(session), config, handler).run();
 }
 

@@ -7,7 +7,6 @@ import { limitsRules, limitsShape, prefetch } from '../consume/config.ts';
 import type { WorkOptions } from '../consume/give-back.ts';
 import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
 import { exchangeName, queueName, shortString } from '../names.ts';
-import { checkedCall, checkedOptions } from '../options.ts';
 import type { Drafts } from '../publish/input.ts';
 import { publishDrafts, publishingRules, publishingShape } from '../publish/publish.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from '../queue/shape.ts';
@@ -72,11 +71,8 @@ function serviceQueue(exchange: string, service: string): string {
   return `${exchange}.${service}`;
 }
 
-const ServiceConfig = z.object({ exchange, service: z.optional(queueName), ...queueShape }).check(...queueRules, ...serviceRules);
-
 /** The exchange, and the queue of a service, which is bound to it. */
-export function fanoutSubscription(options: Pick<FanoutSubscribeConfig, 'exchange' | 'service'> & QueueConfig): Subscription {
-  const config = checkedOptions(ServiceConfig, options);
+export function fanoutSubscription(config: Pick<FanoutSubscribeConfig, 'exchange' | 'service'> & QueueConfig): Subscription {
   const { exchange, service } = config;
   const queue = service === undefined ? temporaryQueue(exchange, config) : queueSpec(serviceQueue(exchange, service), config);
   return subscriptionTo(exchange, 'fanout', queue, ['']);
@@ -97,18 +93,16 @@ export async function publishFanout(session: Session, config: FanoutPublishConfi
 /** Hands the handler every event, including those that came while the service was away; see `subscribe` for its failures. */
 export async function subscribeFanout(
   session: Session,
-  given: FanoutSubscribeConfig,
+  config: FanoutSubscribeConfig,
   handler: ConsumeHandler,
   options: Pick<TakeOptions, 'ask'> = {},
 ): Promise<ConsumeCounts> {
-  const config = checkedCall(session, FanoutSubscribeConfig, given, { handler });
   const { exchange, service, queueType, ...limits } = config;
   return subscribe(session, fanoutSubscription(config), limits, handler, options);
 }
 
 /** Hands each event to the handler, whose verdict settles it; see `workQueue`. */
-export async function workFanout(session: Session, given: FanoutWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
-  const config = checkedCall(session, FanoutWorkConfig, given, { handler });
+export async function workFanout(session: Session, config: FanoutWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
   const { exchange, service, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
   return workOn(session, fanoutSubscription(config), worker, handler, options);
 }

@@ -1,4 +1,3 @@
-import * as z from 'zod/mini';
 import type { Session } from '../../amqp/connection/session.ts';
 import { withLastingControl } from '../../amqp/topology/declare.ts';
 import { ensure } from '../../amqp/topology/ensure.ts';
@@ -9,8 +8,7 @@ import type { ConsumeConfig } from '../consume/config.ts';
 import { consume } from '../consume/consume.ts';
 import type { WorkOptions } from '../consume/give-back.ts';
 import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
-import { exchangeName, fieldTable, queueName, shortString, uniqueId } from '../names.ts';
-import { checkedCall, checkedOptions } from '../options.ts';
+import { uniqueId } from '../names.ts';
 import { type QueueConfig, queueSpec } from '../queue/shape.ts';
 import type { WorkerConfig } from '../work/config.ts';
 import { prepareWorker } from '../work/prepare.ts';
@@ -22,34 +20,8 @@ export interface Subscription {
   readonly topology: Topology;
 }
 
-const text = z.string();
-const args = z._default(fieldTable, {});
-
-/** A topology that can be declared. */
-const TopologyConfig = z.strictObject({
-  exchanges: z.array(z.strictObject({ name: exchangeName, type: text.check(z.minLength(1)), durable: z.boolean(), arguments: args })),
-  queues: z.array(
-    z.strictObject({
-      name: queueName,
-      durable: z.boolean(),
-      exclusive: z.exactOptional(z.boolean()),
-      autoDelete: z.exactOptional(z.boolean()),
-      arguments: args,
-      required: z.exactOptional(z.array(text)),
-    }),
-  ),
-  bindings: z.array(z.strictObject({ exchange: shortString, queue: queueName, key: shortString, arguments: args })),
-});
-
-const ExchangeConfig = z.strictObject({ name: exchangeName, type: z.enum(['fanout', 'topic']) });
-
-/**
- * What a publisher needs: a durable exchange.
- *
- * @throws Failure `usage` for an invalid name or type
- */
-export function exchangeTopology(exchange: string, kind: 'fanout' | 'topic'): Topology {
-  const { name, type } = checkedOptions(ExchangeConfig, { name: exchange, type: kind });
+/** What a publisher needs: a durable exchange. */
+export function exchangeTopology(name: string, type: 'fanout' | 'topic'): Topology {
   return { exchanges: [{ name, type, durable: true, arguments: {} }], queues: [], bindings: [] };
 }
 
@@ -75,10 +47,9 @@ export function temporaryQueue(exchange: string, config: QueueConfig = {}): Queu
 /**
  * Declares what is missing, on a connection of its own, and uses what exists.
  *
- * @throws Failure `usage` for an invalid topology, `refused` when something exists that differs in a required property, `denied`, `unavailable`
+ * @throws Failure `refused` when something exists that differs in a required property, `denied`, `unavailable`
  */
-export async function declareMissing(session: Session, given: Topology): Promise<void> {
-  const topology = checkedCall(session, TopologyConfig, given);
+export async function declareMissing(session: Session, topology: Topology): Promise<void> {
   await withLastingControl(session, (connection) => ensure(connection, topology));
 }
 

@@ -7,7 +7,6 @@ import { limitsRules, limitsShape, prefetch } from '../consume/config.ts';
 import type { WorkOptions } from '../consume/give-back.ts';
 import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
 import { exchangeName, queueName, shortString } from '../names.ts';
-import { checkedCall, checkedOptions } from '../options.ts';
 import type { Drafts } from '../publish/input.ts';
 import { publishDrafts, publishingRules, publishingShape } from '../publish/publish.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from '../queue/shape.ts';
@@ -54,11 +53,8 @@ export type TopicWorkConfig = z.output<typeof TopicWorkConfig>;
 export const TopicMatchConfig = z.strictObject({ pattern: shortString, key: z.array(shortString).check(z.minLength(1)) });
 export type TopicMatchConfig = z.output<typeof TopicMatchConfig>;
 
-const PatternConfig = z.object({ ...patternShape, ...queueShape }).check(...queueRules, ...queueTypeRules);
-
 /** The exchange, and a queue that is bound to it once for each pattern: a message that matches several comes once. */
-export function topicSubscription(options: Pick<TopicSubscribeConfig, 'exchange' | 'pattern' | 'queue'> & QueueConfig): Subscription {
-  const config = checkedOptions(PatternConfig, options);
+export function topicSubscription(config: Pick<TopicSubscribeConfig, 'exchange' | 'pattern' | 'queue'> & QueueConfig): Subscription {
   const { exchange, pattern, queue } = config;
   return subscriptionTo(exchange, 'topic', queue === undefined ? temporaryQueue(exchange, config) : queueSpec(queue, config), pattern);
 }
@@ -78,18 +74,16 @@ export async function publishTopic(session: Session, config: TopicPublishConfig,
 /** Hands the handler every message that matches a pattern; see `subscribe` for its failures. */
 export async function subscribeTopic(
   session: Session,
-  given: TopicSubscribeConfig,
+  config: TopicSubscribeConfig,
   handler: ConsumeHandler,
   options: Pick<TakeOptions, 'ask'> = {},
 ): Promise<ConsumeCounts> {
-  const config = checkedCall(session, TopicSubscribeConfig, given, { handler });
   const { exchange, pattern, queue, queueType, ...limits } = config;
   return subscribe(session, topicSubscription(config), limits, handler, options);
 }
 
 /** Hands each message to the handler, whose verdict settles it; see `workQueue`. */
-export async function workTopic(session: Session, given: TopicWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
-  const config = checkedCall(session, TopicWorkConfig, given, { handler });
+export async function workTopic(session: Session, config: TopicWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
   const { exchange, pattern, queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
   return workOn(session, topicSubscription(config), worker, handler, options);
 }

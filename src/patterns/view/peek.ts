@@ -10,7 +10,6 @@ import { consume } from '../consume/consume.ts';
 import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
 import { filterShape } from '../dlx/filter/filter.ts';
 import { queueName } from '../names.ts';
-import { checkedCall } from '../options.ts';
 import { matching } from './matching.ts';
 
 export const PeekConfig = z
@@ -35,8 +34,8 @@ export type PeekConfig = z.output<typeof PeekConfig>;
  *
  * @throws Failure as `consume` does, `usage` for a wrong expression, `refused` for `last` of a queue that is no stream
  */
-export async function peek(session: Session, given: PeekConfig, handler: ConsumeHandler, options: TakeOptions = {}): Promise<ConsumeCounts> {
-  const { queue, timeout, last, ...selection } = checkedCall(session, PeekConfig, given, { handler });
+export async function peek(session: Session, config: PeekConfig, handler: ConsumeHandler, options: TakeOptions = {}): Promise<ConsumeCounts> {
+  const { queue, timeout, last, ...selection } = config;
   return matching(session, selection, handler, async (select, { count, selected, enough }) => {
     const offset = last === undefined ? undefined : await withLastingControl(session, (connection) => offsetBefore(connection, queue, last));
     const looking = ConsumeConfig.parse({ queue, requeue: true, drain: true, timeout, offset, count });

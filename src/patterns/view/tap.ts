@@ -14,7 +14,6 @@ import type { ConsumeHandler } from '../consume/limits.ts';
 import { filterShape } from '../dlx/filter/filter.ts';
 import type { FindManagementApi } from '../management.ts';
 import { queueName, shortString } from '../names.ts';
-import { checkedCall } from '../options.ts';
 import { temporaryQueue } from '../subscribe/subscription.ts';
 import { matching } from './matching.ts';
 import { type Source, sourcesOf, sourcesOfQueue } from './tap-bindings.ts';
@@ -63,8 +62,7 @@ const UNCOUNTED = 1_000_000;
  *
  * @throws Failure as `consume` does, as `sourcesOf` does, `denied` that names what the user may not do
  */
-export async function tap(session: Session, given: TapConfig, handler: ConsumeHandler, find: FindManagementApi): Promise<ConsumeCounts> {
-  const config = checkedCall(session, TapConfig, given, { handler });
+export async function tap(session: Session, config: TapConfig, handler: ConsumeHandler, find: FindManagementApi): Promise<ConsumeCounts> {
   const { exchange, queue, where, count, idle, timeout, expect, settle } = config;
   return matching(session, { where, count }, handler, async (selecting, limits) => {
     const { sources, topology, counted } = await withLastingControl(session, (connection) => prepare(session, connection, config, find));

@@ -4,7 +4,6 @@ import type { PublishCounts, WorkCounts } from '../../model/event.ts';
 import type { Handler } from '../../model/verdict.ts';
 import type { WorkOptions } from '../consume/give-back.ts';
 import { queueName } from '../names.ts';
-import { checkedCall } from '../options.ts';
 import type { Drafts } from '../publish/input.ts';
 import { publishDrafts, publishingRules, publishingShape } from '../publish/publish.ts';
 import { queueRules, queueShape, queueSpec } from '../queue/shape.ts';
@@ -21,10 +20,9 @@ export const WorkQueueConfig = z.object({ queue: queueName, ...queueShape }).che
 /**
  * Declares a work queue, and what its dead letters need, where they are missing: for publishers that start before any worker.
  *
- * @throws Failure `usage` for wrong options, `refused` when the queue exists with other arguments
+ * @throws Failure `refused` when the queue exists with other arguments
  */
-export async function declareWorkQueue(session: Session, options: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Promise<void> {
-  const config = checkedCall(session, WorkQueueConfig, options);
+export async function declareWorkQueue(session: Session, config: Pick<WorkConfig, 'queue' | keyof typeof queueShape>): Promise<void> {
   await prepareQueue(session, queueSpec(config.queue, config));
 }
 
@@ -45,10 +43,9 @@ export async function publishTasks(session: Session, config: WorkPublishConfig, 
 /**
  * Works on a queue: each message goes to one handler of one worker, whose verdict settles it. See `runWorker`.
  *
- * @throws Failure `usage` for wrong options, or when messages that fail for good would be lost, `refused` when the queue exists with other arguments
+ * @throws Failure `usage` when messages that fail for good would be lost, `refused` when the queue exists with other arguments
  */
-export async function workQueue(session: Session, given: WorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
-  const config = checkedCall(session, WorkConfig, given, { handler });
+export async function workQueue(session: Session, config: WorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
   const { queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
   const spec = queueSpec(queue, config);
   const setup = await prepareWorker(session, worker, { queue: spec, topology: { exchanges: [], queues: [spec], bindings: [] } });

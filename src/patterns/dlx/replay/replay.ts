@@ -9,7 +9,6 @@ import { bytesOf } from '../../../model/message/body.ts';
 import type { Body, Delivery } from '../../../model/message/message.ts';
 import type { FindManagementApi } from '../../management.ts';
 import { queueName, uniqueId } from '../../names.ts';
-import { checkedCall, checkSession } from '../../options.ts';
 import { expressionOf, filtering, filterRules, filterShape, isFiltered } from '../filter/filter.ts';
 import { type Destination, Destinations } from './destinations.ts';
 import type { Transferred, TransferVerdict } from './job.ts';
@@ -76,16 +75,14 @@ export interface Replayed extends Transferred {
  * They begin anew: without their history, at their first attempt. A message whose origin is only claimed stays, unless the config trusts such claims
  * or names a target; `Origins` says which origins are believed.
  *
- * @throws Failure `usage` for wrong options, or a target that is the queue itself, `missing`, and what `transfer` throws
+ * @throws Failure `usage` for a target that is the queue itself, `missing`, and what `transfer` throws
  */
 export async function replay(
   source: Session,
   target: Session,
-  given: ReplayConfig,
+  config: ReplayConfig,
   { elsewhere = false, ...options }: TransferOptions = {},
 ): Promise<Replayed> {
-  checkSession(target);
-  const config = checkedCall(source, ReplayConfig, given);
   const { queue, maxReplays, keepBrokerHeaders } = config;
   await expressionOf(config);
   await checkTarget(target, config, elsewhere ? undefined : queue);
@@ -118,9 +115,7 @@ type Decision = TransferVerdict | { readonly claim: PublishAddress; readonly ver
  *
  * @throws as `replay` does
  */
-export async function move(source: Session, target: Session, given: MoveConfig, { elsewhere = false, ...options }: TransferOptions = {}): Promise<Replayed> {
-  checkSession(target);
-  const config = checkedCall(source, MoveConfig, given);
+export async function move(source: Session, target: Session, config: MoveConfig, { elsewhere = false, ...options }: TransferOptions = {}): Promise<Replayed> {
   const { queue, toQueue, keepBrokerHeaders } = config;
   await expressionOf(config);
   await checkTarget(target, { toQueue }, elsewhere ? undefined : queue);

@@ -6,8 +6,7 @@ import { ensure } from '../../../amqp/topology/ensure.ts';
 import type { ManagementApi } from '../../../management/api.ts';
 import type { ConnectionConfig } from '../../connection.ts';
 import { type ManagementPlace, managementIfThere } from '../../management.ts';
-import { checkedCall } from '../../options.ts';
-import { DlxSetupConfig } from './config.ts';
+import type { DlxSetupConfig } from './config.ts';
 import { conflictFailure, type Plan, planSetup } from './plan.ts';
 import { type PolicyPlan, planPolicy, policyHolds } from './policy.ts';
 import { type DeadLetterSetup, setupTopology } from './topology.ts';
@@ -29,11 +28,10 @@ export interface SetUp extends Plan {
  * Sets up the dead letters of a queue: declares what is missing, the queue itself last, so that it never dead-letters into
  * nothing. Doing it twice changes nothing. With `plan`, nothing is declared, and conflicts are in the plan.
  *
- * @throws Failure `usage` for wrong options, `refused` that names each argument in conflict, when nothing was declared; `missing` for a policy on a
+ * @throws Failure `refused` that names each argument in conflict, when nothing was declared; `missing` for a policy on a
  * queue that does not exist; `unavailable` for one without the management API; with `verify`, as `verifySetup` does
  */
-export async function setupDeadLetters(session: Session, given: DlxSetupConfig, { connection: target, management }: SetupPlace): Promise<SetUp> {
-  const config = checkedCall(session, DlxSetupConfig, given);
+export async function setupDeadLetters(session: Session, config: DlxSetupConfig, { connection: target, management }: SetupPlace): Promise<SetUp> {
   // Errors in the config are reported before anything connects.
   setupTopology(config);
   return withControlConnection(session, async (connection) => {
