@@ -19,11 +19,12 @@ export async function main(argv: readonly string[], io: Io = systemIo()): Promis
   const print = (text: string): void => {
     page += text;
   };
-  const [{ runLine }, { commands, groups }, { globalFlags }] = await Promise.all([
+  const [{ runLine }, { commandsUnder }, { globalFlags }] = await Promise.all([
     import('./program.ts'),
-    import('../commands/index.ts'),
+    import('../commands/words.ts'),
     import('../commands/flags/globals.ts'),
   ]);
+  const { commands, groups } = await commandsUnder(argv[0]);
   const run = async (command: Command, own: Decoded, globals: Decoded): Promise<void> => {
     code = await runCommand(command, own, globals, io);
   };

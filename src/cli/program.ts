@@ -55,9 +55,14 @@ export async function runLine(argv: readonly string[], program: Program): Promis
       throw new Failure('usage', 'no command was given', { hint: `${['rmq', ...asked].join(' ')} --help lists the commands` });
     const what = error.message.replace(/^error: /, '');
     const [, unknown] = /^unknown command '(.*)'/s.exec(what) ?? [];
-    const instead = unknown === undefined ? undefined : (await import('../commands/help/elsewhere.ts')).insteadOf(unknown, program.commands);
+    const instead = unknown === undefined ? undefined : await insteadOf(unknown);
     throw new Failure('usage', what, { hint: `${instead === undefined ? '' : `${instead}; `}rmq COMMAND --help lists the flags of a command` });
   }
+}
+
+async function insteadOf(unknown: string): Promise<string | undefined> {
+  const [elsewhere, { commands }] = await Promise.all([import('../commands/help/elsewhere.ts'), import('../commands/index.ts')]);
+  return elsewhere.insteadOf(unknown, commands);
 }
 
 /** A command line, and separately what stands behind `--` where that is an argument. */

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import packageJson from '../../package.json' with { type: 'json' };
 import { longName } from '../../src/commands/command.ts';
 import { ELSEWHERE } from '../../src/commands/help/elsewhere.ts';
-import { commands } from '../../src/commands/index.ts';
+import { commands, groups, sections } from '../../src/commands/index.ts';
+import { commandsUnder } from '../../src/commands/words.ts';
 import { peer } from '../support/broker.ts';
 import { rmq } from '../support/rmq.ts';
 
@@ -19,6 +20,21 @@ test('--version prints the version, alone or behind other flags', async () => {
     const { code, stdout } = await rmq(line);
     assert.deepEqual([code, stdout], [0, `${packageJson.version}\n`]);
   }
+});
+
+test('each first word has all of its commands', async () => {
+  for (const word of sections.flatMap(({ words }) => words)) {
+    const found = await commandsUnder(word);
+    const under = ({ path }: { readonly path: readonly string[] }): boolean => path[0] === word;
+    assert.deepEqual(found.commands.filter(under), commands.filter(under), word);
+    assert.deepEqual(found.groups.filter(under), groups.filter(under), word);
+    assert.ok(found.commands.length < commands.length, word);
+  }
+  for (const word of [undefined, '--quiet', 'toString']) assert.equal((await commandsUnder(word)).commands, commands);
+});
+
+test('an unknown word in a group is told to be a command of another one', async () => {
+  assert.match((await rmq(['queue', 'replay'])).stderr, /did you mean rmq dlx replay\?/);
 });
 
 test('global flags may stand before and after the command', async () => {
