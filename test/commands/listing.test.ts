@@ -167,6 +167,35 @@ test('a list refuses columns and expressions that it does not know, before it as
   assert.match(expression.stderr, /redy, at character 14\n {2}ready > 1 && redy == 0\n {15}\^/);
 });
 
+test('an expression that no row can make true or false is wrong usage, and told with what it is', async () => {
+  for (const [where, told] of [
+    ['ready', 'must be true or false, and this is of type number, at character 1'],
+    ['name', 'of type string'],
+    ['arguments', 'of type map'],
+    ['inRate > 1.5 ? name : type', 'of type string'],
+    ['ready > "x"', 'there is no operation "double > string", at character 1'],
+    ['durable && consumers', 'operands'],
+    ['!ready', 'there is no operation "!double"'],
+    ['size(ready) > 3', 'size\\(double\\)'],
+  ] as const) {
+    const { code, stderr } = await rmq(['queue', 'list', '--where', where], NO_DESK);
+    assert.equal(code, 64, `${where}: ${stderr}`);
+    assert.match(stderr, new RegExp(told.replace(/[.+!"]/g, '\\$&')), where);
+  }
+  const until = await rmq(['queue', 'watch', '--until', 'unacked'], NO_DESK);
+  assert.equal(until.code, 64, until.stderr);
+  assert.match(until.stderr, /--until: must be true or false, and this is of type number/);
+});
+
+test('what a row may lack is no mistake of an expression', async (t) => {
+  const { queue } = await peer(t);
+  const name = await queue({ maxLength: 7 });
+  for (const where of ['arguments["x-max-length"] == 7.0', 'policy == null && !exclusive', 'name.split(".")[1] == "queue"', 'size(name) > 2 && node != ""']) {
+    const { stdout, stderr, code } = await rmq(['queue', 'list', name, '--where', where, '--columns', 'name', '-o', 'json']);
+    assert.deepEqual([code, stdout], [0, `{"name":"${name}"}\n`], `${where}: ${stderr}`);
+  }
+});
+
 test('a list escapes names, and fits a terminal', async (t) => {
   const { channel } = await peer(t);
   const name = `${unique('hostile')}\x1b[31m${'x'.repeat(100)}`;

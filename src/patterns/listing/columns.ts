@@ -19,6 +19,8 @@ export interface Column {
   readonly fields: readonly string[];
   readonly value: (object: ManagedObject, known: Known) => Cell;
   readonly kind?: 'number' | 'rate' | 'bytes';
+  /** A value on which expressions are tried; text, or a number where `kind` says so, unless given. */
+  readonly sample?: Cell;
 }
 
 /** A list: its columns, the first of them those that are shown unless others are asked for. */
@@ -68,6 +70,7 @@ const flag = (key: string, path = key, title = head(key)): Column => ({
   key,
   head: title,
   fields: [path],
+  sample: true,
   value: (object) => {
     const value = at(object, path);
     return typeof value === 'boolean' ? value : undefined;
@@ -78,6 +81,7 @@ const table = (key: string): Column => ({
   key,
   head: head(key),
   fields: [key],
+  sample: {},
   value: (object, { managed }) => tableAt(object, key) ?? (managed ? {} : undefined),
 });
 

@@ -167,17 +167,21 @@ function isMeant(row: ListRow, config: ListConfig, { kind }: Table): boolean {
 export async function testOf({ columns, nouns }: Table, expression: string, named = 'where'): Promise<Awaited<ReturnType<typeof compiled>>> {
   return compiled(expression, {
     named,
-    variables: columns.map(({ key }) => key),
+    sample: Object.fromEntries(columns.map(({ key, kind, sample = kind === undefined ? 'x' : 1 }) => [key, variable(sample)])),
     example: nouns[0] === 'queue' ? 'ready > 100 && consumers == 0' : `${columns[0]?.key}.startsWith("order")`,
   });
 }
 
-async function compiled(expression: string, language: { readonly named: string; readonly variables: readonly string[]; readonly example: string }) {
+/** An object with a key such as `constructor` would be taken for something else. */
+const variable = (value: Cell): unknown => (typeof value === 'object' && value !== null ? new Map(Object.entries(value)) : (value ?? null));
+
+async function compiled(
+  expression: string,
+  language: { readonly named: string; readonly sample: Readonly<Record<string, unknown>>; readonly example: string },
+) {
   const { compileTest } = await import('../dlx/filter/where.ts');
   const test = compileTest(expression, language);
-  // An object with a key such as `constructor` would be taken for something else.
-  const safe = (value: Cell): unknown => (typeof value === 'object' && value !== null ? new Map(Object.entries(value)) : (value ?? null));
-  return (row: ListRow) => test(Object.fromEntries(Object.entries(row).map(([key, value]) => [key, safe(value)])));
+  return (row: ListRow) => test(Object.fromEntries(Object.entries(row).map(([key, value]) => [key, variable(value)])));
 }
 
 function chosen(all: readonly ListRow[], test: Awaited<ReturnType<typeof testOf>>, { nouns }: Table, emit: Emit): ListRow[] {

@@ -58,16 +58,43 @@ export function compileWhere(expression: string, named = 'where'): Where {
   return Object.assign((delivery: Delivery, now: number) => judge(program, new Scope(delivery, now)), { values });
 }
 
+/** Values of variables. */
+type Values = Readonly<Record<string, unknown>>;
+
+/** What the language says of an expression that no value of these types makes true or false. */
+const TYPE_FAULTS: ReadonlySet<string> = new Set([
+  'no_such_overload',
+  'no_matching_overload',
+  'invalid_condition_type',
+  'invalid_logical_operand',
+  'invalid_comprehension_range',
+]);
+
 /**
- * The same for things that have these variables, such as the columns of a list.
+ * The same for things that have variables, such as the columns of a list. Any value may be null; `sample` has one of each variable that is not, and the
+ * expression is tried on it.
  *
  * @throws Failure `usage`, with the position of the error
  */
-export function compileTest(expression: string, language: Subject): (values: Readonly<Record<string, unknown>>) => boolean | Unjudged {
-  const environment = prepare(Object.fromEntries(language.variables.map((name) => [variableName(name), 'dyn'])));
-  const program = parse(expression, { ...language, environment });
-  return (values) => judge(program, Object.fromEntries(Object.entries(values).map(([name, value]) => [variableName(name), value])));
+export function compileTest(
+  expression: string,
+  { sample, ...subject }: Omit<Subject, 'variables'> & { readonly sample: Values },
+): (values: Values) => boolean | Unjudged {
+  const variables = Object.keys(sample);
+  const language = { ...subject, variables, environment: prepare(Object.fromEntries(variables.map((name) => [variableName(name), 'dyn']))) };
+  const program = parse(expression, language);
+  const scope = (values: Values): object => Object.fromEntries(Object.entries(values).map(([name, value]) => [variableName(name), value]));
+  try {
+    const answer: unknown = program(scope(sample));
+    if (typeof answer !== 'boolean') throw wrongAt(language, expression, notATest(answer instanceof Map ? 'map' : typeof answer), 0);
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    if (error instanceof EvaluationError && TYPE_FAULTS.has(error.code)) throw wrongAt(language, expression, reasonOf(error), error.range?.start ?? 0);
+  }
+  return (values) => judge(program, scope(values));
 }
+
+const notATest = (type: string): string => `must be true or false, and this is of type ${type}`;
 
 /** Words of the language that are columns of lists. */
 const RESERVED: ReadonlySet<string> = new Set(['type', 'bytes']);
@@ -107,7 +134,7 @@ function parse(expression: string, language: Language): ParseResult {
     if (environment !== MESSAGES.environment) renameReserved(program.ast);
     const { valid, type = 'dyn', error } = program.check();
     if (!valid) throw error;
-    if (type !== 'bool' && type !== 'dyn') throw wrong(`must be true or false, and this is of type ${plain(type)}`, 0);
+    if (type !== 'bool' && type !== 'dyn') throw wrong(notATest(plain(type)), 0);
     for (const constant of constantsIn(program.ast)) checkConstant(expression, constant, environment, wrong);
     return program;
   } catch (error) {
