@@ -57,7 +57,8 @@ export interface TableLayout {
   readonly columns?: number | undefined;
 }
 
-const GAP = 2;
+/** Blanks between columns. */
+export const GAP = 2;
 /** The least width of a column that is cut. */
 const LEAST = 6;
 

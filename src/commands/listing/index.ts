@@ -71,7 +71,7 @@ function listCommand<I extends object, C extends ListConfig>(
           const lister = await lists.openList(table, given);
           const { source, vhost } = await sourceOf(table, given, context, managementUrl);
           const { rows, absent } = await lister.rows(source, context.emit);
-          await showRows(context, lister.columns, rows, given.columns.length > 0);
+          await showRows(context, lister.columns, rows, given.columns.length > 0 ? undefined : table.firm);
           if (!context.json) context.emit({ kind: 'note', text: lists.listedNote(table, rows.length, given.vhostAll ? undefined : vhost) });
           if (absent.length > 0) throw lists.absentFailure(absent, vhost);
         },

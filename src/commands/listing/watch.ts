@@ -34,7 +34,7 @@ export const queueWatchCommand: Command = defineCommand({
   },
   extras: managementExtras,
   load: async () => {
-    const [{ openList }, { QUEUES }, { endOf, QueueWatchConfig, watchQueues }, { jsonOf, rowLines }] = await Promise.all([
+    const [{ openList }, { QUEUES }, { endOf, QueueWatchConfig, watchQueues }, { jsonOf, tableOf }] = await Promise.all([
       import('../../patterns/listing/list.ts'),
       import('../../patterns/listing/columns.ts'),
       import('../../patterns/listing/watch.ts'),
@@ -53,6 +53,7 @@ export const queueWatchCommand: Command = defineCommand({
         const { source, vhost } = await sourceOf(QUEUES, config, context, managementUrl);
         const left = new AbortController();
         const screen = await results.screen(context.stdinIsTerminal ? context.stdin() : undefined, () => left.abort());
+        const firm = config.columns.length > 0 ? undefined : QUEUES.firm + 1;
         const depths = new Map<unknown, (number | undefined)[]>();
         let before = new Map<unknown, ListRow>();
         let last: readonly ListRow[] = [];
@@ -82,7 +83,7 @@ export const queueWatchCommand: Command = defineCommand({
             return [
               `${formatCount(rows.length, 'queue')} at ${context.target.text}, every ${formatDuration(config.interval)}; q leaves`,
               note === undefined ? '' : visibleLine(note),
-              ...rowLines(columns, drawn, width, (row, key) => (isNew(row, key) ? bold : undefined)),
+              ...tableOf(columns, drawn, { width, firm, paint: (row, key) => (isNew(row, key) ? bold : undefined) }).lines,
             ];
           });
         };

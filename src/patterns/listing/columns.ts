@@ -29,6 +29,8 @@ export interface Table {
   /** One of its rows, and several. */
   readonly nouns: readonly [string, string];
   readonly shown: number;
+  /** Columns that stay on a terminal that has no room for all that are shown. */
+  readonly firm: number;
   /** Columns that tell which row it is. */
   readonly always: readonly string[];
   readonly columns: readonly Column[];
@@ -117,6 +119,7 @@ export const QUEUES: Table = {
   kind: 'queues',
   nouns: ['queue', 'queues'],
   shown: 10,
+  firm: 5,
   always: ['name'],
   columns: [
     name('name'),
@@ -157,6 +160,7 @@ export const EXCHANGES: Table = {
   kind: 'exchanges',
   nouns: ['exchange', 'exchanges'],
   shown: 9,
+  firm: 2,
   always: ['name'],
   columns: [
     name('name'),
@@ -185,6 +189,7 @@ export const BINDINGS: Table = {
   kind: 'bindings',
   nouns: ['binding', 'bindings'],
   shown: 5,
+  firm: 4,
   always: ['source', 'destinationType', 'destination'],
   columns: [
     name('source'),
@@ -200,6 +205,7 @@ export const CONNECTIONS: Table = {
   kind: 'connections',
   nouns: ['connection', 'connections'],
   shown: 9,
+  firm: 3,
   always: ['name'],
   columns: [
     name('name'),
@@ -229,6 +235,7 @@ export const CONSUMERS: Table = {
   kind: 'consumers',
   nouns: ['consumer', 'consumers'],
   shown: 8,
+  firm: 3,
   always: ['queue'],
   columns: [
     name('queue', 'queue.name'),
