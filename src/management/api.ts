@@ -98,7 +98,7 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
       const [objects, totals] = await Promise.all([listed, listNamed(`${path}?${NO_STATISTICS}&columns=${columns}`, of.queues)]);
       const key = (one: ManagedObject): string => `${String(one['vhost'])} ${String(one['name'])}`;
       const current = new Map(totals.filter(isCounted).map((one) => [key(one), one]));
-      return objects.map((one) => ({ ...one, ...current.get(key(one)) }));
+      return objects.map((one) => Object.assign(one, current.get(key(one))));
     },
     // With the depths, and without statistics, which are most of the work for the broker.
     queues: async () => (await list(`queues/${vhost}?${NO_STATISTICS}`)).map(queueFacts),

@@ -80,7 +80,7 @@ export function formatCount(count: number, noun: string, plural = `${noun}s`): s
 
 /** `12,000`. (`toLocaleString` would load the ICU data, which costs 25 ms of a start.) */
 export function formatNumber(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+  return count < 1_000 ? String(count) : String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 function trim(value: number): string {

@@ -64,24 +64,27 @@ const LEAST = 6;
 
 /** Lines with aligned columns. */
 export function formatTable(rows: readonly Cells[], { right, firm, least, widths, columns }: TableLayout): string {
-  for (const row of rows) for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, textWidth(cell));
+  const measured = rows.map((row) => row.map(textWidth));
+  for (const cells of measured) for (const [column, width] of cells.entries()) widths[column] = Math.max(widths[column] ?? 0, width);
   if (columns !== undefined) {
     const keeps = (column: number): number => (right.has(column) || firm?.has(column) ? Number.POSITIVE_INFINITY : LEAST);
     fit(widths, (column) => Math.max(keeps(column), least?.get(column) ?? 0), columns);
     fit(widths, keeps, columns);
   }
-  const line = (row: Cells): string =>
-    row
-      .flatMap((cell, column) => {
-        const width = widths[column] ?? 0;
-        if (width === 0) return [];
-        const text = columns === undefined ? cell : cutToWidth(cell, width);
-        const room = ' '.repeat(Math.max(0, width - textWidth(text)));
-        return right.has(column) ? `${room}${text}` : `${text}${room}`;
-      })
-      .join(' '.repeat(GAP))
-      .trimEnd();
-  return rows.map((row) => `${line(row)}\n`).join('');
+  const gap = ' '.repeat(GAP);
+  const line = (row: Cells, index: number): string => {
+    let text = '';
+    row.forEach((cell, column) => {
+      const width = widths[column] ?? 0;
+      if (width === 0) return;
+      const own = measured[index]?.[column] ?? 0;
+      const shown = own > width ? cutToWidth(cell, width) : cell;
+      const room = ' '.repeat(Math.max(0, width - (own > width ? textWidth(shown) : own)));
+      text += right.has(column) ? `${room}${shown}${gap}` : `${shown}${room}${gap}`;
+    });
+    return `${text.trimEnd()}\n`;
+  };
+  return rows.map(line).join('');
 }
 
 /** Shortens the widest columns until the lines fit; on a terminal narrower still, lines wrap. */

@@ -3,6 +3,8 @@ import type { BenchQueue } from './queue.ts';
 /** What every group of rows works with. */
 export interface Bench {
   readonly url: string;
+  /** Of the management API; undefined where RABBITMQ_URL is given without RABBITMQ_MANAGEMENT_URL. */
+  readonly management: string | undefined;
   readonly queue: BenchQueue;
   /** For files; removed in the end. */
   readonly directory: string;

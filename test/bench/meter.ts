@@ -22,15 +22,18 @@ export interface Program {
   readonly argv: readonly string[];
   readonly stdin?: string;
   readonly stdout?: string;
+  /** Called with what it says on standard error. */
+  readonly onSaid?: (text: string) => void;
 }
 
 /** Runs a program to its end and says what it used; one that fails ends the bench. */
-export async function measure({ argv, stdin = '/dev/null', stdout = '/dev/null' }: Program): Promise<Usage> {
+export async function measure({ argv, stdin = '/dev/null', stdout = '/dev/null', onSaid }: Program): Promise<Usage> {
   const files = [openSync(stdin, 'r'), openSync(stdout, 'w')] as const;
   const { NODE_OPTIONS: _, ...env } = process.env;
   const child = spawn('perl', [METER, ...argv], { stdio: [...files, 'pipe', 'pipe'], env });
   const stop = (): void => void child.kill('SIGTERM');
   process.once('exit', stop);
+  if (onSaid !== undefined) child.stderr?.on('data', (bytes) => onSaid(String(bytes)));
   const [said, report] = await Promise.all([text(child.stderr as Readable), text(child.stdio[3] as Readable), once(child, 'close')]);
   process.off('exit', stop);
   for (const file of files) closeSync(file);

@@ -23,6 +23,11 @@ export function findAmqpPublish(): readonly string[] | undefined {
   return answers('amqp-publish', ['--help']) ? ['amqp-publish'] : undefined;
 }
 
+/** Whether curl and jq are there. */
+export function findCurlAndJq(): true | undefined {
+  return answers('curl', ['--version']) && answers('jq', ['--version']) ? true : undefined;
+}
+
 /** `amqp-consume` of amqp-tools, if it is there. */
 export function findAmqpConsume(): readonly string[] | undefined {
   return answers('amqp-consume', ['--help']) ? ['amqp-consume'] : undefined;

@@ -9,11 +9,15 @@ import { openQueue } from './queue.ts';
 import { consumeRows } from './rows/consume.ts';
 import { dlxRows } from './rows/dlx.ts';
 import { inspectRows } from './rows/dlx-inspect.ts';
+import { expectRows } from './rows/expect.ts';
 import { fanoutRows } from './rows/fanout.ts';
+import { listRows } from './rows/lists.ts';
 import { memoryRows } from './rows/memory.ts';
 import { publishRows } from './rows/publish.ts';
 import { rpcRows } from './rows/rpc.ts';
 import { startRows } from './rows/start.ts';
+import { tapRows } from './rows/tap.ts';
+import { waitRows } from './rows/wait.ts';
 import { workRows } from './rows/work.ts';
 import { formatTable, type Row } from './table.ts';
 
@@ -27,6 +31,10 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   dlx: dlxRows,
   inspect: inspectRows,
   memory: memoryRows,
+  wait: waitRows,
+  lists: listRows,
+  expect: expectRows,
+  tap: tapRows,
 };
 const FULL = { rounds: { start: 40, load: 5, memory: 1 }, messages: 100_000, manyMessages: 1_000_000 };
 const QUICK = { rounds: { start: 10, load: 2, memory: 1 }, messages: 20_000, manyMessages: 200_000 };
@@ -48,7 +56,8 @@ try {
   const url = withVhost(given ?? (broker as NonNullable<typeof broker>).nodes[0].url);
   const queue = await openQueue(url);
   try {
-    const bench = { url, queue, directory, say, ...(quick ? QUICK : FULL) };
+    const management = given === undefined ? broker?.managementUrl : process.env['RABBITMQ_MANAGEMENT_URL'];
+    const bench = { url, management, queue, directory, say, ...(quick ? QUICK : FULL) };
     for (const group of wanted) rows.push(...((await GROUPS[group]?.(bench).catch(failed)) ?? []));
   } finally {
     await queue.close();

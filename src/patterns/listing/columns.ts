@@ -36,47 +36,38 @@ export interface Table {
   readonly columns: readonly Column[];
 }
 
-function at(object: ManagedObject, path: string): unknown {
-  return path
-    .split('.')
-    .reduce<unknown>((value, name) => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined), object);
-}
-
 const head = (key: string): string => key.replace(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase();
 
-/** Text; an empty one is none, unless it is a name. */
-const text = (key: string, path = key, title = head(key)): Column => ({
-  key,
-  head: title,
-  fields: [path],
-  value: (object, { managed }) => {
-    const value = at(object, path);
-    return typeof value === 'string' && value !== '' ? value : value === undefined && !managed ? undefined : null;
-  },
-});
+/** What reads the value at a path such as `queue.name`. */
+function at(path: string): (object: ManagedObject) => unknown {
+  const names = path.split('.');
+  return (object) => {
+    let value: unknown = object;
+    for (const name of names) value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+    return value;
+  };
+}
 
-const name = (key: string, path = key): Column => ({ ...text(key, path), value: (object) => String(at(object, path) ?? '') });
+/** A column of what stands at a path. */
+function column(key: string, path: string, title: string, cellOf: (value: unknown, known: Known) => Cell): Column {
+  const read = at(path);
+  return { key, head: title, fields: [path], value: (object, known) => cellOf(read(object), known) };
+}
+
+/** Text; an empty one is none, unless it is a name. */
+const text = (key: string, path = key, title = head(key)): Column =>
+  column(key, path, title, (value, { managed }) => (typeof value === 'string' && value !== '' ? value : value === undefined && !managed ? undefined : null));
+
+const name = (key: string, path = key): Column => column(key, path, head(key), (value) => String(value ?? ''));
 
 const number = (key: string, path = key, title = head(key), kind: 'number' | 'bytes' = 'number'): Column => ({
-  key,
-  head: title,
-  fields: [path],
+  ...column(key, path, title, (value) => (typeof value === 'number' ? value : undefined)),
   kind,
-  value: (object) => {
-    const value = at(object, path);
-    return typeof value === 'number' ? value : undefined;
-  },
 });
 
 const flag = (key: string, path = key, title = head(key)): Column => ({
-  key,
-  head: title,
-  fields: [path],
+  ...column(key, path, title, (value) => (typeof value === 'boolean' ? value : undefined)),
   sample: true,
-  value: (object) => {
-    const value = at(object, path);
-    return typeof value === 'boolean' ? value : undefined;
-  },
 });
 
 const table = (key: string): Column => ({
@@ -88,17 +79,20 @@ const table = (key: string): Column => ({
 });
 
 /** A rate a second. Where nothing ever happened, the API has no statistics. */
-const rate = (key: string, title: string, path: string, counted?: string): Column => ({
-  key,
-  head: title,
-  fields: [path, ...(counted === undefined ? [] : [counted])],
-  kind: 'rate',
-  value: (object, { rates }) => {
-    const value = at(object, path);
-    if (typeof value === 'number') return value;
-    return rates && (counted === undefined || typeof at(object, counted) === 'number') ? 0 : undefined;
-  },
-});
+function rate(key: string, title: string, path: string, counted?: string): Column {
+  const read = at(path);
+  return {
+    key,
+    head: title,
+    fields: [path, ...(counted === undefined ? [] : [counted])],
+    kind: 'rate',
+    value: (object, { rates }) => {
+      const value = read(object);
+      if (typeof value === 'number') return value;
+      return rates && (counted === undefined || typeof object[counted] === 'number') ? 0 : undefined;
+    },
+  };
+}
 
 /** The API sometimes writes an empty table as `[]`. */
 function tableAt(object: ManagedObject, key: string): Readonly<Record<string, unknown>> | undefined {

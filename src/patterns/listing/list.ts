@@ -124,7 +124,11 @@ export async function openList(table: Table, config: ListConfig): Promise<Lister
     columns,
     rows: async (source, emit) => {
       const [objects, absent] = await Promise.all([source.objects(table, fields, config), table === QUEUES ? [] : absentIn(source, config)]);
-      const all = objects.map((object) => Object.fromEntries(needed.map(({ key, value }) => [key, value(object, source)])));
+      const all = objects.map((object) => {
+        const row: Record<string, Cell> = {};
+        for (const { key, value } of needed) row[key] = value(object, source);
+        return row;
+      });
       const meant = all.filter((row) => isMeant(row, config, table));
       const rows = test === undefined ? meant : chosen(meant, test, table, emit);
       const order = by === undefined ? undefined : byKey.get(by);
