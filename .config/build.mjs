@@ -1,8 +1,9 @@
-// Builds dist/: one bundle for the command, ESM with declarations for the library, both with whatever they need in them, and the man pages.
+// Builds dist/: one file for the command, ESM with declarations for the library, both with whatever they need in them, and the man pages.
 // With --watch it stays and builds again whatever changes.
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { build, context } from 'esbuild';
+import { packChunks } from './chunks.mjs';
 import { watchDeclarations, writeDeclarations } from './declarations.mjs';
 import { writeNotices } from './notices.mjs';
 
@@ -55,9 +56,6 @@ const lazyNode = {
   },
 };
 
-/** The clock of node:perf_hooks takes as long to load; this one is there, and as steady. */
-const clock = 'const monotonic = () => { const [s, ns] = process.hrtime(); return s * 1e3 + ns / 1e6; };';
-
 const packageJson = JSON.parse(readFileSync('package.json', 'utf8'));
 const boot = (name) => ({
   ...shared,
@@ -74,12 +72,8 @@ const bundles = [
   {
     ...shared,
     entryPoints: ['src/cli/main.ts'],
-    outfile: 'dist/rmq.cjs',
-    format: 'cjs',
     minify: true,
-    banner: { js: `(function (exports, require, module, __filename, __dirname) {${clock}` },
-    footer: { js: '})' },
-    plugins: [lazyTls, lazyNode, lazyWidth],
+    plugins: [lazyTls, lazyNode, lazyWidth, packChunks('dist/rmq.cjs')],
     define: { 'import.meta.dirname': '__dirname', 'performance.now': 'monotonic' },
   },
   // The language of expressions is in a file of its own, loaded when one is used.

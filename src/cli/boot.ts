@@ -1,4 +1,4 @@
-// The start of the command: loads the bundle beside it, with what V8 compiled of it the last time.
+// The start of the command: loads what it needs of the file beside it, with what V8 compiled of it the last time.
 import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -9,28 +9,110 @@ import { EXIT_CODES } from './exit.ts';
 
 type Main = typeof import('./main.ts');
 
-/** The build says which version this is, and names the bundle by what is in it. */
+/** The build says which version this is, and names the file of chunks by what is in it. */
 declare const VERSION: string;
 declare const BUNDLE: string;
 
 /** Microseconds of work after which V8 may have dropped what it compiled at the start. */
 const FRESH = 2_000_000;
+/** V8 copies a cache that does not begin at such an address. */
+const ALIGNED = 8;
 
 /** Runs a command line; resolves with its exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V') && printed(`${VERSION}\n`)) return 0;
-  const bundle = join(__dirname, 'rmq.cjs');
   const place = BUNDLE === '' ? undefined : cachePlace(BUNDLE, argv);
-  const cachedData = place === undefined ? undefined : readCache(place);
-  // The build wraps the bundle in a function, and escapes it to ASCII, which is read without decoding.
-  const script = new Script(readFileSync(bundle, 'latin1'), { filename: bundle, ...(cachedData && { cachedData }) });
-  const module = { exports: {} as Main };
-  script.runInThisContext()(module.exports, createRequire(bundle), module, bundle, __dirname);
-  const code = await module.exports.main(argv);
-  const known = cachedData !== undefined && script.cachedDataRejected !== true;
+  const kept = place === undefined ? undefined : readCache(place);
+  const chunks = new Chunks(join(__dirname, 'rmq.cjs'));
+  const learned = kept === undefined || chunks.compile(kept);
+  const code = await (chunks.load(0) as unknown as Main).main(argv);
   // A run that failed has not used all that its command needs.
-  if (place !== undefined && !known && code <= EXIT_CODES.negative && process.cpuUsage().user < FRESH) writeCache(place, () => script.createCachedData());
+  if (place !== undefined && learned && code <= EXIT_CODES.negative && process.cpuUsage().user < FRESH) writeCache(place, () => chunks.compiled());
   return code;
+}
+
+type Exports = Readonly<Record<string, unknown>>;
+type Factory = (
+  loadChunk: (number: number) => Exports,
+  importChunk: (number: number) => Promise<Exports>,
+  require: NodeJS.Require,
+  directory: string,
+  monotonic: () => number,
+) => Exports | undefined;
+
+/**
+ * The chunks that the build packs into a file. The first run of a command keeps which ones it needed, the second compiles these as one script, and keeps what
+ * V8 made of it; all further runs take that.
+ */
+class Chunks {
+  readonly #file: string;
+  readonly #bytes: Buffer;
+  /** Where each chunk begins, and where the last one ends. */
+  readonly #starts: number[] = [];
+  readonly #factories = new Map<number, Factory>();
+  readonly #loaded = new Map<number, Exports>();
+  #needed: readonly number[] = [];
+  #script: Script | undefined;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#bytes = readFileSync(file);
+    let start = this.#bytes.indexOf('\n') + 1;
+    for (const length of this.#bytes.toString('latin1', 0, start - 1).split(' ')) {
+      this.#starts.push(start);
+      start += Number(length);
+    }
+    this.#starts.push(start);
+  }
+
+  /** Compiles what former runs needed; true when V8 did not have it compiled already. */
+  compile(kept: Buffer): boolean {
+    const count = kept.length < ALIGNED ? 0 : kept.readUInt32LE(0);
+    if (count === 0 || kept.length < headLength(count)) return true;
+    this.#needed = Array.from({ length: count }, (_, index) => kept.readUInt16LE(4 + 2 * index));
+    const cachedData = kept.subarray(headLength(count));
+    const source = this.#source(this.#needed);
+    this.#script = new Script(source, { filename: this.#file, ...(cachedData.length > 0 && { cachedData }) });
+    const factories = this.#script.runInThisContext() as readonly Factory[];
+    for (const [index, number] of this.#needed.entries()) this.#factories.set(number, factories[index] as Factory);
+    return this.#script.cachedDataRejected !== false;
+  }
+
+  readonly load = (number: number): Exports => {
+    const known = this.#loaded.get(number);
+    if (known !== undefined) return known;
+    const factory = this.#factories.get(number) ?? (new Script(this.#source([number]), { filename: this.#file }).runInThisContext() as readonly [Factory])[0];
+    const exports = factory(this.load, this.#import, createRequire(this.#file), __dirname, monotonic) ?? {};
+    this.#loaded.set(number, exports);
+    return exports;
+  };
+
+  readonly #import = async (number: number): Promise<Exports> => this.load(number);
+
+  /** For the next run: which chunks were needed, and what V8 made of them if they were compiled as one. */
+  compiled(): Buffer {
+    const needed = this.#script === undefined ? [...this.#loaded.keys()] : this.#needed;
+    const head = Buffer.alloc(headLength(needed.length));
+    head.writeUInt32LE(needed.length, 0);
+    for (const [index, number] of needed.entries()) head.writeUInt16LE(number, 4 + 2 * index);
+    return this.#script === undefined ? head : Buffer.concat([head, this.#script.createCachedData()]);
+  }
+
+  /** An array of them. The build escapes them to ASCII, which is read without decoding. */
+  #source(numbers: readonly number[]): string {
+    const parts = numbers.map((number) => this.#bytes.subarray(this.#starts[number], this.#starts[number + 1]));
+    return Buffer.concat([Buffer.from('['), ...parts, Buffer.from(']')]).toString('latin1');
+  }
+}
+
+function headLength(count: number): number {
+  return Math.ceil((4 + 2 * count) / ALIGNED) * ALIGNED;
+}
+
+/** The clock of node:perf_hooks takes a millisecond to load; this one is there, and as steady. */
+function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
 }
 
 /** False when it could not be written at once: the bundle knows what that comes to. */
