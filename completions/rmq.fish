@@ -339,7 +339,7 @@ complete -c rmq -n '__rmq_at ""; and __rmq_lacks -V --version' -l version -s V -
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'list' -d 'list queues: messages, consumers, rates, where dead letters go'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'watch' -d 'watch queues: their depth over time, rates and consumers; q leaves'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'declare' -d 'declare a durable queue, and bind it'
-complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'status' -d 'show the messages, consumers and type of queues; unacknowledged messages need the management API (else ?)'
+complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'status' -d 'show the messages, consumers and type of queues; the management API knows what is unacknowledged (else ?), up to 5s late for quorum queues'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'bind' -d 'let a queue get messages from an exchange'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'unbind' -d 'remove bindings of a queue'
 complete -c rmq -n '__rmq_at "queue"; and __rmq_awaits_word' -a 'purge' -d 'remove every message that is ready in a queue; rmq dlx purge removes some'
@@ -474,7 +474,7 @@ complete -c rmq -n '__rmq_at "consume"' -l match -x -d 'each message must satisf
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --schema' -l schema -r -F -d 'each body must satisfy this JSON Schema'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --expect-file' -l expect-file -r -F -d 'exactly these messages must come: a file with a partial envelope a line'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --in-order' -l in-order -d 'with --expect-file: in the order of its lines'
-complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --junit' -l junit -r -F -d 'write what held and what did not to a file, as JUnit does'
+complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --junit' -l junit -r -F -d 'write a JUnit report of what held and what did not'
 complete -c rmq -n '__rmq_at "consume"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "consume" 1' -a '(__rmq_names queue)'
 
@@ -504,7 +504,7 @@ complete -c rmq -n '__rmq_at "tap"' -l match -x -d 'each message must satisfy th
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --schema' -l schema -r -F -d 'each body must satisfy this JSON Schema'
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --expect-file' -l expect-file -r -F -d 'exactly these messages must come: a file with a partial envelope a line'
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --in-order' -l in-order -d 'with --expect-file: in the order of its lines'
-complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --junit' -l junit -r -F -d 'write what held and what did not to a file, as JUnit does'
+complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --junit' -l junit -r -F -d 'write a JUnit report of what held and what did not'
 complete -c rmq -n '__rmq_at "tap"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "tap" 1' -a '(__rmq_names exchange)'
 
@@ -523,7 +523,7 @@ complete -c rmq -n '__rmq_at "queue watch"' -l columns -x -d 'the columns to sho
 complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
 complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --interval' -l interval -x -d 'the pause from one look to the next (2s)'
 complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks -n --count' -l count -s n -x -d 'leave after N looks'
-complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --until' -l until -x -d 'leave once this CEL expression is true for every queue, such as ready == 0'
+complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --until' -l until -x -d 'leave once this CEL expression is true for every queue, such as ready == 0; unacked of a quorum queue is up to 5s old'
 complete -c rmq -n '__rmq_at "queue watch"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "queue watch" 1 rest' -a '(__rmq_names queue)'
 
@@ -560,14 +560,14 @@ complete -c rmq -n '__rmq_at "queue status"; and __rmq_lacks --management-url' -
 complete -c rmq -n '__rmq_argument "queue status" 1 rest' -a '(__rmq_names queue)'
 
 # rmq queue bind
-complete -c rmq -n '__rmq_at "queue bind"' -l routing-key -s r -x -d 'the same as a flag'
+complete -c rmq -n '__rmq_at "queue bind"' -l routing-key -s r -x -d 'a KEY, as a flag'
 complete -c rmq -n '__rmq_at "queue bind"' -l match -x -d 'header that a message must have, for a headers exchange; K:=JSON for numbers and booleans'
 complete -c rmq -n '__rmq_at "queue bind"; and __rmq_lacks --match-any' -l match-any -d 'one of these headers is enough'
 complete -c rmq -n '__rmq_argument "queue bind" 1' -a '(__rmq_names queue)'
 complete -c rmq -n '__rmq_argument "queue bind" 2' -a '(__rmq_names exchange)'
 
 # rmq queue unbind
-complete -c rmq -n '__rmq_at "queue unbind"' -l routing-key -s r -x -d 'the same as a flag'
+complete -c rmq -n '__rmq_at "queue unbind"' -l routing-key -s r -x -d 'a KEY, as a flag'
 complete -c rmq -n '__rmq_at "queue unbind"' -l match -x -d 'header that a message must have, for a headers exchange; K:=JSON for numbers and booleans'
 complete -c rmq -n '__rmq_at "queue unbind"; and __rmq_lacks --match-any' -l match-any -d 'one of these headers is enough'
 complete -c rmq -n '__rmq_at "queue unbind"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
@@ -586,7 +586,7 @@ complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --management-url' -
 complete -c rmq -n '__rmq_argument "queue delete" 1' -a '(__rmq_names queue)'
 
 # rmq exchange list
-complete -c rmq -n '__rmq_at "exchange list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as ready > 100'
+complete -c rmq -n '__rmq_at "exchange list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as internal'
 complete -c rmq -n '__rmq_at "exchange list"; and __rmq_lacks --sort' -l sort -x -d 'the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way'
 complete -c rmq -n '__rmq_at "exchange list"' -l columns -x -d 'the columns to show'
 complete -c rmq -n '__rmq_at "exchange list"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
@@ -602,14 +602,14 @@ complete -c rmq -n '__rmq_at "exchange declare"' -l argument -x -d 'exchange arg
 complete -c rmq -n '__rmq_argument "exchange declare" 1' -a '(__rmq_names exchange)'
 
 # rmq exchange bind
-complete -c rmq -n '__rmq_at "exchange bind"' -l routing-key -s r -x -d 'the same as a flag'
+complete -c rmq -n '__rmq_at "exchange bind"' -l routing-key -s r -x -d 'a KEY, as a flag'
 complete -c rmq -n '__rmq_at "exchange bind"' -l match -x -d 'header that a message must have, for a headers exchange; K:=JSON for numbers and booleans'
 complete -c rmq -n '__rmq_at "exchange bind"; and __rmq_lacks --match-any' -l match-any -d 'one of these headers is enough'
 complete -c rmq -n '__rmq_argument "exchange bind" 1' -a '(__rmq_names exchange)'
 complete -c rmq -n '__rmq_argument "exchange bind" 2' -a '(__rmq_names exchange)'
 
 # rmq exchange unbind
-complete -c rmq -n '__rmq_at "exchange unbind"' -l routing-key -s r -x -d 'the same as a flag'
+complete -c rmq -n '__rmq_at "exchange unbind"' -l routing-key -s r -x -d 'a KEY, as a flag'
 complete -c rmq -n '__rmq_at "exchange unbind"' -l match -x -d 'header that a message must have, for a headers exchange; K:=JSON for numbers and booleans'
 complete -c rmq -n '__rmq_at "exchange unbind"; and __rmq_lacks --match-any' -l match-any -d 'one of these headers is enough'
 complete -c rmq -n '__rmq_at "exchange unbind"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
@@ -623,21 +623,21 @@ complete -c rmq -n '__rmq_argument "exchange delete" 1' -a '(__rmq_names exchang
 # rmq binding list
 complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --queue' -l queue -x -a '(__rmq_names queue)' -d 'only those of this queue'
 complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --exchange' -l exchange -x -a '(__rmq_names exchange)' -d 'only those from or to this exchange'
-complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as ready > 100'
+complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as routingKey == "#"'
 complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --sort' -l sort -x -d 'the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way'
 complete -c rmq -n '__rmq_at "binding list"' -l columns -x -d 'the columns to show'
 complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
 complete -c rmq -n '__rmq_at "binding list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq connection list
-complete -c rmq -n '__rmq_at "connection list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as ready > 100'
+complete -c rmq -n '__rmq_at "connection list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as user == "guest"'
 complete -c rmq -n '__rmq_at "connection list"; and __rmq_lacks --sort' -l sort -x -d 'the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way'
 complete -c rmq -n '__rmq_at "connection list"' -l columns -x -d 'the columns to show'
 complete -c rmq -n '__rmq_at "connection list"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
 complete -c rmq -n '__rmq_at "connection list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq consumer list
-complete -c rmq -n '__rmq_at "consumer list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as ready > 100'
+complete -c rmq -n '__rmq_at "consumer list"; and __rmq_lacks --where' -l where -x -d 'only those for which this CEL expression over the columns is true, such as prefetch == 0'
 complete -c rmq -n '__rmq_at "consumer list"; and __rmq_lacks --sort' -l sort -x -d 'the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way'
 complete -c rmq -n '__rmq_at "consumer list"' -l columns -x -d 'the columns to show'
 complete -c rmq -n '__rmq_at "consumer list"; and __rmq_lacks --vhost-all' -l vhost-all -d 'of every vhost'
@@ -767,7 +767,7 @@ complete -c rmq -n '__rmq_at "fanout subscribe"' -l match -x -d 'each message mu
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --schema' -l schema -r -F -d 'each body must satisfy this JSON Schema'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --expect-file' -l expect-file -r -F -d 'exactly these messages must come: a file with a partial envelope a line'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --in-order' -l in-order -d 'with --expect-file: in the order of its lines'
-complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --junit' -l junit -r -F -d 'write what held and what did not to a file, as JUnit does'
+complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --junit' -l junit -r -F -d 'write a JUnit report of what held and what did not'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --concurrency' -l concurrency -x -d 'handlers at a time (1)'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'kill a handler that takes longer, and count it as failed'
 complete -c rmq -n '__rmq_at "fanout subscribe"; and __rmq_lacks --retries' -l retries -x -d 'attempts after the first one (0)'
@@ -843,7 +843,7 @@ complete -c rmq -n '__rmq_at "topic subscribe"' -l match -x -d 'each message mus
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --schema' -l schema -r -F -d 'each body must satisfy this JSON Schema'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --expect-file' -l expect-file -r -F -d 'exactly these messages must come: a file with a partial envelope a line'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --in-order' -l in-order -d 'with --expect-file: in the order of its lines'
-complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --junit' -l junit -r -F -d 'write what held and what did not to a file, as JUnit does'
+complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --junit' -l junit -r -F -d 'write a JUnit report of what held and what did not'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --concurrency' -l concurrency -x -d 'handlers at a time (1)'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --handler-timeout' -l handler-timeout -x -d 'kill a handler that takes longer, and count it as failed'
 complete -c rmq -n '__rmq_at "topic subscribe"; and __rmq_lacks --retries' -l retries -x -d 'attempts after the first one (0)'
@@ -893,7 +893,7 @@ complete -c rmq -n '__rmq_at "rpc call"' -l match -x -d 'each message must satis
 complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --schema' -l schema -r -F -d 'each body must satisfy this JSON Schema'
 complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --expect-file' -l expect-file -r -F -d 'exactly these messages must come: a file with a partial envelope a line'
 complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --in-order' -l in-order -d 'with --expect-file: in the order of its lines'
-complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --junit' -l junit -r -F -d 'write what held and what did not to a file, as JUnit does'
+complete -c rmq -n '__rmq_at "rpc call"; and __rmq_lacks --junit' -l junit -r -F -d 'write a JUnit report of what held and what did not'
 complete -c rmq -n '__rmq_argument "rpc call" 1' -a '(__rmq_names queue)'
 
 # rmq rpc serve
@@ -1048,12 +1048,12 @@ complete -c rmq -n '__rmq_argument "dlx purge" 1' -a '(__rmq_names queue)'
 complete -c rmq -n '__rmq_at "topology export"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 
 # rmq topology plan
-complete -c rmq -n '__rmq_at "topology plan"; and __rmq_lacks --prune' -l prune -d 'remove what a former apply made and the file no longer has, queues with their messages'
+complete -c rmq -n '__rmq_at "topology plan"; and __rmq_lacks --prune' -l prune -d 'also remove what a former apply made and the file no longer has: queues go with their messages'
 complete -c rmq -n '__rmq_at "topology plan"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "topology plan" 1' -F
 
 # rmq topology apply
-complete -c rmq -n '__rmq_at "topology apply"; and __rmq_lacks --prune' -l prune -d 'remove what a former apply made and the file no longer has, queues with their messages'
+complete -c rmq -n '__rmq_at "topology apply"; and __rmq_lacks --prune' -l prune -d 'also remove what a former apply made and the file no longer has: queues go with their messages'
 complete -c rmq -n '__rmq_at "topology apply"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "topology apply" 1' -F
 
@@ -1063,7 +1063,7 @@ complete -c rmq -n '__rmq_at "topology graph"; and __rmq_lacks --management-url'
 
 # rmq context add
 complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
-complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --protected' -l protected -d 'purge, delete, replay, move and import need --confirm NAME; --yes is not enough'
+complete -c rmq -n '__rmq_at "context add"; and __rmq_lacks --protected' -l protected -d 'what removes, sends again or changes (purge, delete, unbind, replay, move, import, apply, bench) needs --confirm NAME; --yes is not enough'
 
 # rmq context list
 
@@ -1092,13 +1092,13 @@ complete -c rmq -n '__rmq_at "wait"; and __rmq_lacks --timeout' -l timeout -x -d
 complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --max-depth' -l max-depth -x -d 'at most N messages are ready'
 complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --min-depth' -l min-depth -x -d 'at least N messages are ready'
 complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --min-consumers' -l min-consumers -x -d 'at least N consumers'
-complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --max-age' -l max-age -x -d 'the oldest message has a timestamp, or a death, that is not older'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --max-age' -l max-age -x -d 'the oldest message is not older, by its timestamp or its death'
 complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-max-depth' -l warn-max-depth -x -d 'more is a warning'
 complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-min-depth' -l warn-min-depth -x -d 'less is a warning'
 complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-min-consumers' -l warn-min-consumers -x -d 'fewer is a warning'
 complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --warn-max-age' -l warn-max-age -x -d 'older is a warning'
-complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --timeout' -l timeout -x -d 'what is not known by then is unknown (10s)'
-complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios also exits with 0 to 3'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --timeout' -l timeout -x -d 'a value that is not known by then counts as unknown (10s)'
+complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios exits with 0, 1, 2 or 3'
 complete -c rmq -n '__rmq_at "check queue"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "check queue" 1 rest' -a '(__rmq_names queue)'
 
@@ -1108,21 +1108,21 @@ complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --max-age' -l max-age 
 complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --warn-max' -l warn-max -x -d 'more is a warning'
 complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --warn-max-age' -l warn-max-age -x -d 'older is a warning'
 complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --by' -l by -x -a 'reason' -d 'limits are for each reason of death'
-complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --timeout' -l timeout -x -d 'what is not known by then is unknown (10s)'
-complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios also exits with 0 to 3'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --timeout' -l timeout -x -d 'a value that is not known by then counts as unknown (10s)'
+complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios exits with 0, 1, 2 or 3'
 complete -c rmq -n '__rmq_at "check dlx"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
 complete -c rmq -n '__rmq_argument "check dlx" 1' -a '(__rmq_names queue)'
 
 # rmq check broker
-complete -c rmq -n '__rmq_at "check broker"; and __rmq_lacks --timeout' -l timeout -x -d 'what is not known by then is unknown (10s)'
-complete -c rmq -n '__rmq_at "check broker"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios also exits with 0 to 3'
+complete -c rmq -n '__rmq_at "check broker"; and __rmq_lacks --timeout' -l timeout -x -d 'a value that is not known by then counts as unknown (10s)'
+complete -c rmq -n '__rmq_at "check broker"; and __rmq_lacks --format' -l format -x -a 'text json nagios prometheus junit' -d 'how to print it (text); nagios exits with 0, 1, 2 or 3'
 
 # rmq bench publish
 complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --queue-type' -l queue-type -x -a 'classic quorum' -d 'type of the queue (that of the vhost)'
 complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --size' -l size -x -d 'bytes of each body (128b)'
 complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks -n --count' -l count -s n -x -d 'measure N messages'
 complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --duration' -l duration -x -d 'measure for this long at the most (5s without -n)'
-complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --warm-up' -l warm-up -x -d 'messages before the clock starts (5000)'
+complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --warm-up' -l warm-up -x -d 'messages before the clock starts; with --rate, at that rate (5000)'
 complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --transient' -l transient -d 'messages that are not persistent'
 complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --rate' -l rate -x -d 'at most N messages a second'
 complete -c rmq -n '__rmq_at "bench publish"; and __rmq_lacks --window' -l window -x -d 'unconfirmed messages in flight (2000)'
@@ -1143,7 +1143,7 @@ complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --queue-type' -l queue
 complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --size' -l size -x -d 'bytes of each body (128b)'
 complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks -n --count' -l count -s n -x -d 'measure N messages'
 complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --duration' -l duration -x -d 'measure for this long at the most (5s without -n)'
-complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --warm-up' -l warm-up -x -d 'messages before the clock starts (500)'
+complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --warm-up' -l warm-up -x -d 'calls before the clock starts (500)'
 complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --concurrency' -l concurrency -x -d 'calls at a time (1)'
 complete -c rmq -n '__rmq_at "bench rpc"; and __rmq_lacks --timeout' -l timeout -x -d 'how long a reply may take (30s)'
 
@@ -1152,7 +1152,7 @@ complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --queue-type' -l q
 complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --size' -l size -x -d 'bytes of each body (128b)'
 complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks -n --count' -l count -s n -x -d 'measure N messages'
 complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --duration' -l duration -x -d 'measure for this long at the most (5s without -n)'
-complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --warm-up' -l warm-up -x -d 'messages before the clock starts (500)'
+complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --warm-up' -l warm-up -x -d 'messages before the clock starts; with --rate, at that rate (500)'
 complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --transient' -l transient -d 'messages that are not persistent'
 complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --rate' -l rate -x -d 'messages a second (1000)'
 complete -c rmq -n '__rmq_at "bench latency"; and __rmq_lacks --prefetch' -l prefetch -x -d 'unacknowledged messages at a time (1000)'

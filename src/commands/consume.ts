@@ -12,7 +12,10 @@ export const consumeCommand = defineCommand({
     ['rmq consume orders --drain -o json > orders.ndjson', 'everything in the queue now, as envelopes'],
     ['rmq consume orders -n 5 --requeue', 'look at five, then return them to the queue'],
     ['rmq consume results --expect 3 --timeout 10s', 'a smoke test: exit 0 if three come, 124 if fewer by then, 1 if more'],
-    ['rmq consume results --expect-file want.ndjson --timeout 10s --junit report.xml', 'exit 0 if exactly these come, else 1 and what differs'],
+    [
+      'rmq consume results --expect-file want.ndjson --timeout 10s --junit report.xml',
+      'exit 0 if exactly these come, 124 if one is missing by then, 1 if others come',
+    ],
   ],
   inputs: { queue: argument('the queue'), prefetch: integer('unacknowledged messages at a time'), ...limitInputs },
   extras: { ...printExtras, ...expectationExtras, ...managementExtras },

@@ -11,7 +11,7 @@ const fanoutPublish = defineCommand({
   path: ['fanout', 'publish'],
   summary: 'publish messages to every service',
   examples: [
-    [`rmq fanout publish order.events '{"event":"order.placed"}'`, 'one event; exit 67 when no service is there for it'],
+    [`rmq fanout publish order.events '{"event":"order.placed"}'`, 'one event; exit 67 when no service is bound'],
     ['rmq fanout publish order.events --lines --allow-unroutable < events.ndjson', 'an event per line, whether a service is bound or not'],
   ],
   readsStdin,

@@ -11,7 +11,7 @@ export const publishCommand = defineCommand({
     ['seq 1000 | rmq publish -q orders --lines', 'a message per line'],
     ['rmq publish -q orders --data orders.csv \'{"order":"{{id}}"}\'', 'a message per row; --template -n 100 fills {{n}} and {{uuid}}'],
     ['rmq publish -q reminders --delay 15m "still open"', 'it waits in a durable queue, and nothing has to run for it'],
-    ['rmq publish --envelopes -q b < a.ndjson', 'what rmq consume a -o json --drain > a.ndjson has kept; rmq dlx move a b needs no file'],
+    ['rmq publish --envelopes -q b < a.ndjson', 'what `rmq consume a --drain -o json > a.ndjson` kept; `rmq dlx move a b` needs no file'],
   ],
   readsStdin,
   inputs: {

@@ -86,6 +86,14 @@ for (const [name, more] of [
   });
 }
 
+test('a warm-up that takes more than a second is told', async (t) => {
+  const { run } = await stage(t);
+  const slow = await run(['publish', '--warm-up', '12', '--rate', '10', '-n', '2']);
+  assert.equal(slow.code, 0, slow.stderr);
+  assert.match(slow.stderr, /warming up for 1\.2 s: 12 messages at 10 a second \(--warm-up\)/);
+  assert.doesNotMatch((await run(['publish', '--warm-up', '10', '--rate', '10', '-n', '2'])).stderr, /warming up/);
+});
+
 test('without confirms nothing is timed, and the result says so', async (t) => {
   const { run } = await stage(t);
   const { code, stdout, stderr } = await run(['publish', ...QUICK, '300', '--no-confirm']);

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sparkline } from '../../src/commands/listing/watch.ts';
 import { test } from '../support/at-once.ts';
-import { peer } from '../support/broker.ts';
+import { type Peer, peer } from '../support/broker.ts';
 import { jsonLines, rmq, start } from '../support/rmq.ts';
 
 const OFTEN = ['--interval', '200ms'];
@@ -111,15 +111,36 @@ test('a watch goes on over AMQP while the management API is away, and comes back
   assert.equal(result.code, 0, result.stderr);
 });
 
-test('a quorum queue is not told to be empty because the broker counts it only now and then', async (t) => {
-  const { queue, publish } = await peer(t);
+/** A quorum queue, and what waits until the management API tells this depth. */
+async function quorumQueue({ queue }: Peer): Promise<{ readonly name: string; readonly counted: (depth: number) => Promise<void> }> {
   const name = await queue({ arguments: { 'x-queue-type': 'quorum' } });
   const { username, password, origin } = new URL(process.env['RABBITMQ_MANAGEMENT_URL'] ?? assert.fail('there is no management API'));
   const headers = { authorization: `Basic ${btoa(`${username}:${password}`)}` };
-  const counted = async (): Promise<unknown> =>
+  const ready = async (): Promise<unknown> =>
     ((await (await fetch(`${origin}/api/queues/%2F/${name}`, { headers })).json()) as { messages_ready?: number }).messages_ready;
-  while ((await counted()) !== 0) await pause(100);
-  await publish(name, ['a']);
+  return {
+    name,
+    counted: async (depth) => {
+      while ((await ready()) !== depth) await pause(100);
+    },
+  };
+}
+
+test('a quorum queue is not told to be empty because the broker counts it only now and then', async (t) => {
+  const client = await peer(t);
+  const { name, counted } = await quorumQueue(client);
+  await counted(0);
+  await client.publish(name, ['a']);
   const { code, stderr } = await rmq(['queue', 'watch', name, '--until', 'ready == 0', '--count', '1']);
+  assert.equal(code, 1, stderr);
+});
+
+test('messages that a consumer of a quorum queue has just got are not told to be acknowledged', async (t) => {
+  const client = await peer(t);
+  const { name, counted } = await quorumQueue(client);
+  await client.publish(name, ['a', 'b', 'c']);
+  await counted(3);
+  for (let left = 3; left > 0; left--) await client.channel.get(name);
+  const { code, stderr } = await rmq(['queue', 'watch', name, '--until', 'ready == 0 && unacked == 0', '--count', '1']);
   assert.equal(code, 1, stderr);
 });

@@ -13,7 +13,7 @@ const benchInputs = {
   size: size('bytes of each body'),
   count: integer('measure N messages', { short: 'n' }),
   duration: duration('measure for this long at the most (5s without -n)'),
-  warmUp: integer('messages before the clock starts'),
+  warmUp: integer('messages before the clock starts; with --rate, at that rate'),
 } as const;
 const transient = toggle('messages that are not persistent');
 const prefetch = integer('unacknowledged messages at a time');
@@ -41,7 +41,13 @@ const consumeCommand = defineCommand({
     ['rmq bench consume --prefetch 1 -n 10000', 'one at a time'],
     ['rmq bench consume --no-ack', 'the queue forgets what it has sent'],
   ],
-  inputs: { ...benchInputs, transient, prefetch, ack: off('let the queue forget messages once it has sent them') },
+  inputs: {
+    ...benchInputs,
+    warmUp: integer('messages before the clock starts'),
+    transient,
+    prefetch,
+    ack: off('let the queue forget messages once it has sent them'),
+  },
   load: loading('consume', async () => {
     const [{ BenchConsumeConfig }, { benchConsume }] = await Promise.all([import('../../patterns/bench/config.ts'), import('../../patterns/bench/flow.ts')]);
     return { config: BenchConsumeConfig, bench: benchConsume };
@@ -55,7 +61,12 @@ const rpcCommand = defineCommand({
     ['rmq bench rpc -n 1000', 'one after the other'],
     ['rmq bench rpc --concurrency 50 --size 10kb', '50 at a time'],
   ],
-  inputs: { ...benchInputs, concurrency: integer('calls at a time'), timeout: duration('how long a reply may take') },
+  inputs: {
+    ...benchInputs,
+    warmUp: integer('calls before the clock starts'),
+    concurrency: integer('calls at a time'),
+    timeout: duration('how long a reply may take'),
+  },
   load: loading('rpc', async () => {
     const [{ BenchRpcConfig }, { benchRpc }] = await Promise.all([import('../../patterns/bench/config.ts'), import('../../patterns/bench/rpc.ts')]);
     return { config: BenchRpcConfig, bench: benchRpc };

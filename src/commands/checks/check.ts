@@ -6,8 +6,8 @@ import { managementBeside, managementExtras, managementPlace } from '../flags/gl
 export const checkGroup: CommandGroup = { path: ['check'], summary: 'compare queues, dead letters and the broker with limits, for CI and monitoring' };
 
 const FORMATS = ['text', 'json', 'nagios', 'prometheus', 'junit'] as const;
-const extras = { format: choice(FORMATS, 'how to print it (text); nagios also exits with 0 to 3') } as const;
-const timeout = duration('what is not known by then is unknown');
+const extras = { format: choice(FORMATS, 'how to print it (text); nagios exits with 0, 1, 2 or 3') } as const;
+const timeout = duration('a value that is not known by then counts as unknown');
 
 const NAGIOS: Readonly<Record<Status, number>> = { ok: 0, warning: 1, critical: 2, unknown: 3 };
 
@@ -45,7 +45,7 @@ const checkQueueCommand = defineCommand({
     maxDepth: integer('at most N messages are ready'),
     minDepth: integer('at least N messages are ready'),
     minConsumers: integer('at least N consumers'),
-    maxAge: duration('the oldest message has a timestamp, or a death, that is not older'),
+    maxAge: duration('the oldest message is not older, by its timestamp or its death'),
     warnMaxDepth: integer('more is a warning'),
     warnMinDepth: integer('less is a warning'),
     warnMinConsumers: integer('fewer is a warning'),
@@ -70,7 +70,7 @@ const checkDlxCommand = defineCommand({
   path: ['check', 'dlx'],
   summary: 'compare dead letters with limits; without any, none may be there',
   examples: [
-    ['rmq check dlx', 'no queue in which dead letters arrive has one'],
+    ['rmq check dlx', 'exit 1 when any queue for dead letters has one'],
     ['rmq check dlx dead.letters --max 100 --max-age 1d --by reason', 'limits for each reason'],
   ],
   inputs: {

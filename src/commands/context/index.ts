@@ -33,7 +33,9 @@ const addContext = defineCommand({
   inputs: {
     name: argument('what it is called'),
     managementUrl: text(managementExtras.managementUrl.help, { value: 'URL' }),
-    protected: toggle('purge, delete, replay, move and import need --confirm NAME; --yes is not enough'),
+    protected: toggle(
+      'what removes, sends again or changes (purge, delete, unbind, replay, move, import, apply, bench) needs --confirm NAME; --yes is not enough',
+    ),
   },
   load: async () => {
     const { AddContextConfig, storeContext } = await import('./change.ts');

@@ -36,7 +36,7 @@ export const moveCommand = defineCommand({
   summary: 'move messages from one queue to another, unchanged',
   examples: [
     ['rmq dlx move dead.letters parked --older-than 7d', 'put old messages aside'],
-    ['rmq dlx move orders copy', 'any queue: each message is acknowledged once the other queue has confirmed it'],
+    ['rmq dlx move orders copy', 'any queue: each message is acknowledged once its copy is confirmed'],
     ['rmq dlx move orders orders --to-url amqps://new.example.com', 'to another broker'],
   ],
   inputs: { queue: argument('the queue they are in'), toQueue: argument('the queue to send them to'), ...filterInputs, ...transferInputs },

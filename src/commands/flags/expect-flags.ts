@@ -10,7 +10,7 @@ export const expectationExtras = {
   schema: path('each body must satisfy this JSON Schema', { value: 'FILE' }),
   expectFile: path('exactly these messages must come: a file with a partial envelope a line', { value: 'FILE' }),
   inOrder: toggle('with --expect-file: in the order of its lines'),
-  junit: path('write what held and what did not to a file, as JUnit does', { value: 'FILE' }),
+  junit: path('write a JUnit report of what held and what did not', { value: 'FILE' }),
 } as const;
 
 type Given = ExtraValues<typeof expectationExtras>;

@@ -13,7 +13,7 @@ const TITLE = 'RabbitMQ from the shell: publish, consume, work queues, dead lett
 
 /** The first command lines to try. */
 const FIRST: Command['examples'] = [
-  ['rmq broker start', 'a private RabbitMQ in the background; with --url or RMQ_URL the others use yours'],
+  ['rmq broker start', 'a private RabbitMQ in the background, which the next lines use; --url or RMQ_URL name yours'],
   ['rmq publish -q orders "hello"', 'exit 0: the broker has taken responsibility, and a queue has the message'],
   ['rmq consume orders -n 1', 'acknowledged once it has been printed'],
 ];

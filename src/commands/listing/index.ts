@@ -8,11 +8,11 @@ import { managementExtras, managementPlace } from '../flags/globals.ts';
 type Lists = typeof import('../../patterns/listing/list.ts');
 type Tables = typeof import('../../patterns/listing/columns.ts');
 
+const where = (example: string) =>
+  text(`only those for which this CEL expression over the columns is true, such as ${example}`, { value: 'EXPR', twice: 'join the expressions with && or ||' });
+
 export const listInputs = {
-  where: text('only those for which this CEL expression over the columns is true, such as ready > 100', {
-    value: 'EXPR',
-    twice: 'join the expressions with && or ||',
-  }),
+  where: where('ready > 100'),
   sort: text('the column to sort by: the largest number first, text in its order; FIELD:asc and FIELD:desc say which way', { value: 'FIELD' }),
   columns: commas(texts('the columns to show', { value: 'A,B,…' })),
   vhostAll: toggle('of every vhost'),
@@ -99,7 +99,7 @@ export const exchangeListCommand = listCommand(
   'exchange',
   'list exchanges: types, alternate exchanges, rates',
   [[`rmq exchange list --where 'type == "topic"'`, 'the topic exchanges']],
-  listInputs,
+  { ...listInputs, where: where('internal') },
   ({ ExchangeListConfig }, { EXCHANGES }) => [ExchangeListConfig, EXCHANGES],
 );
 
@@ -113,21 +113,26 @@ export const listingCommands: readonly Command[] = [
       ['rmq binding list --queue orders', 'where its messages come from'],
       ['rmq binding list --exchange order.events', 'what it is bound to, either way'],
     ],
-    { queue: named('QUEUE', 'only those of this queue'), exchange: named('EXCHANGE', 'only those from or to this exchange'), ...listInputs },
+    {
+      queue: named('QUEUE', 'only those of this queue'),
+      exchange: named('EXCHANGE', 'only those from or to this exchange'),
+      ...listInputs,
+      where: where('routingKey == "#"'),
+    },
     ({ BindingListConfig }, { BINDINGS }) => [BindingListConfig, BINDINGS],
   ),
   listCommand(
     'connection',
     'list connections: who is there, since when, how busy',
-    [['rmq connection list --sort channels', 'the busiest first']],
-    listInputs,
+    [['rmq connection list --sort channels', 'the one with the most channels first']],
+    { ...listInputs, where: where('user == "guest"') },
     ({ ConnectionListConfig }, { CONNECTIONS }) => [ConnectionListConfig, CONNECTIONS],
   ),
   listCommand(
     'consumer',
     'list consumers: who takes messages from which queue',
     [['rmq consumer list orders', 'of this queue']],
-    { queue: queuesInput, ...listInputs },
+    { queue: queuesInput, ...listInputs, where: where('prefetch == 0') },
     ({ ConsumerListConfig }, { CONSUMERS }) => [ConsumerListConfig, CONSUMERS],
   ),
 ];

@@ -30,7 +30,10 @@ export const queueWatchCommand: Command = defineCommand({
     ...listInputs,
     interval: duration('the pause from one look to the next'),
     count: integer('leave after N looks', { short: 'n' }),
-    until: text('leave once this CEL expression is true for every queue, such as ready == 0', { value: 'EXPR', twice: 'join the expressions with &&' }),
+    until: text('leave once this CEL expression is true for every queue, such as ready == 0; unacked of a quorum queue is up to 5s old', {
+      value: 'EXPR',
+      twice: 'join the expressions with &&',
+    }),
   },
   extras: managementExtras,
   load: async () => {

@@ -9,7 +9,7 @@ type Patterns = typeof import('../../patterns/queue/bind.ts');
 
 const bindingInputs = {
   key: rest('routing keys or patterns, a binding each (the empty key)', { optional: true }),
-  routingKey: texts('the same as a flag', { short: 'r', value: 'KEY' }),
+  routingKey: texts('a KEY, as a flag', { short: 'r', value: 'KEY' }),
   match: fields('header that a message must have, for a headers exchange; K:=JSON for numbers and booleans'),
   matchAny: toggle('one of these headers is enough'),
 };
@@ -19,7 +19,7 @@ function bindCommands<I extends object, C extends BindConfig>(
   kind: 'queue' | 'exchange',
   inputs: InputsFor<I>,
   schema: (patterns: Patterns) => Runnable<I, C, never>['config'],
-  examples: (verb: string) => Command['examples'],
+  examples: Readonly<Record<'bind' | 'unbind', Command['examples']>>,
 ): readonly Command[] {
   return (['bind', 'unbind'] as const).map((verb) =>
     defineCommand<I, C, Partial<typeof managementExtras>>({
@@ -28,7 +28,7 @@ function bindCommands<I extends object, C extends BindConfig>(
         verb === 'bind'
           ? `let ${kind === 'queue' ? 'a queue get messages from an exchange' : 'an exchange get messages from another one'}`
           : `remove bindings of ${kind === 'queue' ? 'a queue' : 'an exchange'}`,
-      examples: examples(verb),
+      examples: examples[verb],
       inputs,
       extras: verb === 'unbind' ? managementExtras : {},
       load: async () => {
@@ -67,15 +67,24 @@ export const queueBindCommands = bindCommands(
   'queue',
   { queue: argument('the queue that gets messages'), exchange: argument('the exchange that they come from'), ...bindingInputs },
   ({ BindQueueConfig }) => BindQueueConfig,
-  (verb) => [
-    [`rmq queue ${verb} orders amq.topic 'order.#' 'invoice.*'`, 'with two keys'],
-    [`rmq queue ${verb} orders amq.headers --match region=eu --match priority:=1 --match-any`, 'by headers, one of which is enough'],
-  ],
+  {
+    bind: [
+      [`rmq queue bind orders amq.topic 'order.#' 'invoice.*'`, 'two bindings: messages whose key matches either pattern'],
+      ['rmq queue bind orders amq.headers --match region=eu --match priority:=1 --match-any', 'by headers, one of which is enough'],
+    ],
+    unbind: [
+      [`rmq queue unbind orders amq.topic 'order.#'`, 'only the binding with this key'],
+      ['rmq queue unbind orders amq.headers --match region=eu --match priority:=1 --match-any', 'the binding with exactly these headers'],
+    ],
+  },
 );
 
 export const exchangeBindCommands = bindCommands(
   'exchange',
   { exchange: argument('the exchange that gets messages'), sourceExchange: argument('the exchange that they come from'), ...bindingInputs },
   ({ BindExchangeConfig }) => BindExchangeConfig,
-  (verb) => [[`rmq exchange ${verb} audit order.events 'order.#'`, '"audit" gets what "order.events" routes by that key']],
+  {
+    bind: [[`rmq exchange bind audit order.events 'order.#'`, '"audit" gets what is published to "order.events" with a matching key']],
+    unbind: [[`rmq exchange unbind audit order.events 'order.#'`, '"audit" gets no more of it; other bindings stay']],
+  },
 );

@@ -4,7 +4,7 @@ import { managementApi, managementExtras } from '../flags/globals.ts';
 
 export const queueStatusCommand = defineCommand({
   path: ['queue', 'status'],
-  summary: 'show the messages, consumers and type of queues; unacknowledged messages need the management API (else ?)',
+  summary: 'show the messages, consumers and type of queues; the management API knows what is unacknowledged (else ?), up to 5s late for quorum queues',
   examples: [
     ['rmq queue status orders payments', 'exit 66 when one does not exist'],
     ['rmq queue status orders --json | jq .messages', 'the ready messages, for a script'],

@@ -10,7 +10,7 @@ export const topologyGroup: CommandGroup = { path: ['topology'], summary: 'excha
 
 const inputs = {
   file: argument('definitions, as YAML or JSON', { completes: 'file' }),
-  prune: toggle('remove what a former apply made and the file no longer has, queues with their messages'),
+  prune: toggle('also remove what a former apply made and the file no longer has: queues go with their messages'),
 };
 
 const load = async () => {

@@ -43,7 +43,7 @@ const tapCommand = defineCommand({
     ['rmq tap order.events', 'everything that is published there from now on'],
     [`rmq tap amq.topic 'order.#' -n 10 -o json`, 'the next ten that match'],
     ['rmq tap --queue orders', 'what its bindings bring to a queue, and the queue keeps all of it'],
-    ['rmq tap order.events --expect-file want.ndjson --timeout 30s', 'exit 0 if exactly these flow, else 1 and what differs'],
+    ['rmq tap order.events --expect-file want.ndjson --timeout 30s', 'exit 0 if exactly these flow, 124 if one is missing by then, 1 if others do'],
     [`rmq tap amq.topic --where 'json.total > 99.5' --timeout 1m`, 'those for which an expression is true'],
   ],
   inputs: {

@@ -3,7 +3,8 @@ import type { Session } from '../../amqp/connection/session.ts';
 import { deferred } from '../../model/async.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
-import { formatCount, formatDuration } from '../../model/quantity.ts';
+import { option } from '../../model/option.ts';
+import { formatCount, formatDuration, formatNumber } from '../../model/quantity.ts';
 import { ConsumeConfig } from '../consume/config.ts';
 import { take } from '../consume/run.ts';
 import { uniqueId } from '../names.ts';
@@ -13,6 +14,8 @@ import { type Benched, Gauge, onBenchQueue, type Stage, stoppable } from './stag
 
 /** Milliseconds to wait for a message that the broker has confirmed. */
 const PATIENCE = 10_000;
+/** Seconds: a longer warm-up is told. */
+const TOLD = 1;
 /** Messages that share a write, and their bytes. */
 const BATCH = 500;
 const BATCH_BYTES = 262_144;
@@ -143,6 +146,10 @@ interface Hearing {
 /** Sends the messages of the warm-up, and then, once each of them has its outcome, starts the clock and sends those that count. */
 async function pour(stage: Stage, { rate, window, confirm, warmUp, transient }: Pouring, { sending, settled }: Hearing): Promise<void> {
   const { session, queue, gauge, body, goesOn } = stage;
+  if (rate !== undefined && warmUp > rate * TOLD) {
+    const text = `warming up for ${formatDuration((warmUp / rate) * 1_000)}: ${formatCount(warmUp, 'message')} at ${formatNumber(rate)} a second (${option('warmUp')})`;
+    session.emit({ kind: 'note', text });
+  }
   const run = uniqueId();
   const warm = deferred<void>();
   let number = 0;

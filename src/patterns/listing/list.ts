@@ -81,9 +81,15 @@ export function managedSource(api: ManagementApi, count: CountQueues): ListSourc
       const uncounted = missing.length === 0 ? [] : objects.filter(isDue).map(({ name }) => String(name));
       if (table.kind !== 'queues' || config.vhostAll || uncounted.length === 0 || uncounted.length > MOST_COUNTED) return objects;
       const counted = await count(uncounted);
-      return objects.map((object) => ({ ...object, ...counted.get(String(object['name'])) }));
+      return objects.map((object) => recounted(object, counted.get(String(object['name']))));
     },
   };
+}
+
+/** An object with fresh counts. A 0 of unacknowledged messages that was counted when another number was ready says nothing about now. */
+function recounted(object: ManagedObject, fresh: ManagedObject | undefined): ManagedObject {
+  const isOld = fresh !== undefined && object['messages_unacknowledged'] === 0 && object['messages_ready'] !== fresh['messages_ready'];
+  return { ...object, ...fresh, ...(isOld && { messages_unacknowledged: undefined }) };
 }
 
 export interface ListedRows {
