@@ -1,12 +1,17 @@
 import type { JunitCase } from './junit.ts';
 
-/** A finding of a check, as far as its text needs it. */
-interface Finding {
-  readonly check: string;
+export type Status = 'ok' | 'warning' | 'critical' | 'unknown';
+
+/** What was asked of something, and the answer. */
+export interface Finding {
+  readonly check: 'queue' | 'dlx' | 'broker';
   readonly queue?: string;
+  /** Of dead letters: why they died. */
   readonly reason?: string;
-  readonly what: string;
-  readonly status: 'ok' | 'warning' | 'critical' | 'unknown';
+  /** What was measured: `age` is in milliseconds. */
+  readonly what: 'depth' | 'consumers' | 'age' | 'answers' | 'accepts';
+  readonly status: Status;
+  /** Null when it is unknown. */
   readonly value: number | null;
   readonly max?: number;
   readonly min?: number;
@@ -21,7 +26,7 @@ export function findingText({ status, text }: Finding): string {
 }
 
 /** For Nagios and its kind: what is not in order, then performance data. */
-export function nagiosLine(status: Finding['status'], findings: readonly Finding[]): string {
+export function nagiosLine(status: Status, findings: readonly Finding[]): string {
   const wrong = findings.filter((one) => one.status !== 'ok');
   const told = (wrong.length === 0 ? findings : wrong).map(({ text }) => text.replaceAll('|', '/').replace(/\s+/g, ' ')).join('; ');
   const data = findings.map((one) => {

@@ -1,41 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { ownVhost } from '../support/users.ts';
+import { pageShell } from '../support/page-shell.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const page = await readFile(join(ROOT, 'src/guide/ci.md'), 'utf8');
 const blocks = (language: string): string[] => [...page.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, block = '']) => block);
 const [files = '', job = ''] = blocks('sh');
 const [workflow = '', compose = ''] = blocks('yaml');
-
-/** A shell beside the files of the page, with a vhost of its own on the broker of the tests. */
-async function shell(
-  t: TestContext,
-): Promise<(line: string) => Promise<{ readonly code: number; readonly stderr: string; readonly file: (name: string) => Promise<string> }>> {
-  const directory = await mkdtemp(join(tmpdir(), 'rmq-ci-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  await symlink(join(ROOT, 'bin/rmq.js'), join(directory, 'rmq'));
-  const env = {
-    ...process.env,
-    PATH: `${directory}:${process.env['PATH']}`,
-    RABBITMQ_URL: await ownVhost(t),
-    RMQ_URL: '',
-    RMQ_CONTEXT: '',
-    XDG_CONFIG_HOME: join(directory, 'config'),
-  };
-  const file = (name: string): Promise<string> => readFile(join(directory, name), 'utf8');
-  return (line) =>
-    promisify(execFile)('bash', ['-euo', 'pipefail', '-c', line], { env, cwd: directory, timeout: 40_000 }).then(
-      ({ stderr }) => ({ code: 0, stderr, file }),
-      ({ code, stderr }: { code: number; stderr: string }) => ({ code, stderr, file }),
-    );
-}
 
 /** The files of the page, without the line that starts a broker of another version. */
 const written = `${files}${job.replace(/^rmq broker run .*$/m, '')}`;
@@ -44,7 +18,7 @@ test('the job of the page has at most 12 lines without jq, sleep or loops, and i
   const [, lines = ''] = /<<'EOF'\n([\s\S]*?)^EOF/m.exec(job) ?? [];
   assert.ok(lines.trim().split('\n').length <= 12);
   assert.doesNotMatch(lines, /\b(jq|sleep|while|until|for)\b/);
-  const run = await shell(t);
+  const run = await pageShell(t);
   const { code, stderr, file } = await run(`${written}\nbash job.sh`);
   assert.equal(code, 0, stderr);
   for (const [report, tests] of [
@@ -61,7 +35,7 @@ test('the job fails, and says why, when the application does something else', as
     [`printf '{"id":2}\\n{"id":1}\\n{"broken":true}\\n' > fixtures.ndjson`, 1, /line 1 was due when message 1 came/],
     [`sed -i 's/exit 65/exit 0/; s/30s --junit dead/2s --junit dead/' app.sh job.sh`, 124, /0 messages of 1 came/],
   ] as const) {
-    const run = await shell(t);
+    const run = await pageShell(t);
     const { code, stderr } = await run(`${written}\n${change}\nbash job.sh`);
     assert.equal(code, exit, stderr);
     assert.match(stderr, told);
@@ -69,7 +43,7 @@ test('the job fails, and says why, when the application does something else', as
 });
 
 test('the steps of the workflow and the command of the compose file work as they stand', async (t) => {
-  const run = await shell(t);
+  const run = await pageShell(t);
   const steps = [...workflow.matchAll(/- run: (.*)/g)].map(([, step = '']) => step);
   assert.deepEqual(
     steps.filter((step) => !step.startsWith('rmq') && !step.startsWith('bash')),

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import packageJson from '../../package.json' with { type: 'json' };
 import { EXIT_CODES } from '../../src/cli/exit.ts';
 import { longName } from '../../src/commands/command.ts';
@@ -15,7 +12,7 @@ import { commands, groups } from '../../src/commands/index.ts';
 import { topics } from '../../src/guide/topics.ts';
 import { parseMarkdown, type Span } from '../../src/text/document.ts';
 import { formatPage } from '../../src/text/page.ts';
-import { ownVhost } from '../support/users.ts';
+import { pageShell } from '../support/page-shell.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const GUIDE = join(ROOT, 'src/guide');
@@ -37,18 +34,8 @@ for (const { name, text } of pages) {
 }
 
 async function runLines(t: TestContext, lines: string): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'rmq-guide-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  await symlink(join(ROOT, 'bin/rmq.js'), join(directory, 'rmq'));
-  const env = {
-    ...process.env,
-    PATH: `${directory}:${process.env['PATH']}`,
-    RABBITMQ_URL: await ownVhost(t),
-    RMQ_URL: '',
-    RMQ_CONTEXT: '',
-    XDG_CONFIG_HOME: join(directory, 'config'),
-  };
-  await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines], { env, cwd: directory, maxBuffer: 10_000_000, timeout: 300_000 });
+  const { code, stderr } = await (await pageShell(t))(lines);
+  assert.equal(code, 0, stderr);
 }
 
 const flagsOf = (inputs: (typeof commands)[number]['inputs']): string[] =>

@@ -1,4 +1,5 @@
-import type { Findings, Status } from '../../patterns/checks/finding.ts';
+import type { Findings } from '../../patterns/checks/finding.ts';
+import type { Status } from '../../text/checks.ts';
 import { type Command, type CommandGroup, type Context, defineCommand } from '../command.ts';
 import { argument, choice, duration, integer, rest } from '../flags/flag.ts';
 import { managementBeside, managementExtras, managementPlace } from '../flags/globals.ts';

@@ -8,10 +8,11 @@ import { deathHistory, REASONS } from '../../model/dead-letter/death.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
+import type { Finding } from '../../text/checks.ts';
 import { readThrough } from '../look/read.ts';
 import { milliseconds, queueName } from '../names.ts';
 import { SendingConfig, sendMessages } from '../publish/send.ts';
-import { type Finding, type Findings, type Limits, measured, stated, unknown } from './finding.ts';
+import { type Findings, type Limits, measured, stated, unknown } from './finding.ts';
 
 const number = z.optional(z.int().check(z.minimum(0)));
 const age = z.optional(milliseconds());

@@ -1,27 +1,7 @@
 import { Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 import { formatDuration, formatNumber } from '../../model/quantity.ts';
-
-export const STATUSES = ['ok', 'warning', 'critical', 'unknown'] as const;
-export type Status = (typeof STATUSES)[number];
-
-/** What was asked of something, and the answer. */
-export interface Finding {
-  readonly check: 'queue' | 'dlx' | 'broker';
-  readonly queue?: string;
-  /** Of dead letters: why they died. */
-  readonly reason?: string;
-  /** What was measured: `age` is in milliseconds. */
-  readonly what: 'depth' | 'consumers' | 'age' | 'answers' | 'accepts';
-  readonly status: Status;
-  /** Null when it is unknown. */
-  readonly value: number | null;
-  readonly max?: number;
-  readonly min?: number;
-  readonly warnMax?: number;
-  readonly warnMin?: number;
-  readonly text: string;
-}
+import type { Finding, Status } from '../../text/checks.ts';
 
 /** A limit as it was given, by the name of its option. */
 type Given = readonly [key: string, value: number | undefined];
