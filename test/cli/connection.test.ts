@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { rmq } from '../support/rmq.ts';
 
 /** A password that must not be seen anywhere. */
@@ -21,9 +22,9 @@ function scratch(t: TestContext): string {
 }
 
 /** Publishes in an environment with these variables alone, and without a node in the background. */
-async function publishIn(t: TestContext, env: Record<string, string>, ...flags: string[]): ReturnType<typeof rmq> {
+async function publishIn(t: TestContext, env: Record<string, string>, ...flags: string[]): ReturnType<typeof inside> {
   const cleared = Object.fromEntries(VARIABLES.map((name) => [name, undefined]));
-  const result = await rmq(['publish', '-q', unique('nowhere'), 'x', ...flags], { env: { ...cleared, XDG_STATE_HOME: scratch(t), ...env } });
+  const result = await inside(['publish', '-q', unique('nowhere'), 'x', ...flags], { env: { ...cleared, XDG_STATE_HOME: scratch(t), ...env } });
   assert.ok(!`${result.stdout}${result.stderr}`.includes(SECRET), result.stderr);
   return result;
 }
@@ -93,7 +94,7 @@ test('--url-file - where standard input is the body is wrong usage', async (t) =
   const { queue, depth } = await peer(t);
   const name = await queue();
   for (const flags of [[], ['--lines'], ['--envelopes'], ['-f', '-']]) {
-    const result = await rmq(['publish', '-q', name, '--url-file', '-', ...flags], { input: brokerUrl() });
+    const result = await inside(['publish', '-q', name, '--url-file', '-', ...flags], { input: brokerUrl() });
     assert.equal(result.code, 64, `${flags.join(' ')} ${result.stderr}`);
     assert.match(result.stderr, /--url-file/);
   }

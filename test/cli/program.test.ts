@@ -9,6 +9,7 @@ import { ELSEWHERE } from '../../src/commands/help/elsewhere.ts';
 import { commands, groups, sections } from '../../src/commands/index.ts';
 import { commandsUnder } from '../../src/commands/words.ts';
 import { peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { rmq } from '../support/rmq.ts';
 
 /** Nothing listens there. */
@@ -34,7 +35,7 @@ test('each first word has all of its commands', async () => {
 });
 
 test('an unknown word in a group is told to be a command of another one', async () => {
-  assert.match((await rmq(['queue', 'replay'])).stderr, /did you mean rmq dlx replay\?/);
+  assert.match((await inside(['queue', 'replay'])).stderr, /did you mean rmq dlx replay\?/);
 });
 
 test('global flags may stand before and after the command', async () => {
@@ -43,7 +44,7 @@ test('global flags may stand before and after the command', async () => {
     ['consume', '--url', 'nonsense', 'q'],
     ['consume', 'q', '--uri', 'nonsense'],
   ]) {
-    const { code, stderr } = await rmq(line);
+    const { code, stderr } = await inside(line);
     assert.equal(code, 64);
     assert.match(stderr, /amqp:\/\//);
   }
@@ -51,7 +52,7 @@ test('global flags may stand before and after the command', async () => {
 
 test('no command, an unknown one and an unknown flag are wrong usage, with a hint', async () => {
   for (const line of [[], ['frobnicate'], ['queue'], ['queue', 'frobnicate'], ['consume', 'q', '--frobnicate']]) {
-    const { code, stdout, stderr } = await rmq(line);
+    const { code, stdout, stderr } = await inside(line);
     assert.equal(code, 64, line.join(' '));
     assert.equal(stdout, '');
     assert.match(stderr, /--help/);
@@ -68,7 +69,7 @@ for (const [line, flag] of [
   [['dlx', 'inspect', 'q', '--where', 'true', '--where', 'false'], '--where'],
 ] as const) {
   test(`rmq ${line.join(' ')}: a flag of one value that is given twice is wrong usage, and is named`, async () => {
-    const { code, stderr } = await rmq(line, { env: NO_BROKER });
+    const { code, stderr } = await inside(line, { env: NO_BROKER });
     assert.equal(code, 64, stderr);
     assert.match(stderr, new RegExp(`${flag} is given twice`));
   });
@@ -88,7 +89,7 @@ test('a command that ignores --url refuses it', async () => {
       ['--uri', 'amqp://elsewhere'],
       ['--url-file', '/dev/null'],
     ] as const) {
-      const { code, stdout, stderr } = await rmq([flag, value, ...name.split(' '), ...more]);
+      const { code, stdout, stderr } = await inside([flag, value, ...name.split(' '), ...more]);
       assert.equal(code, 64, `${name}: ${stderr}`);
       assert.equal(stdout, '');
       assert.ok(stderr.includes(`${flag === '--url-file' ? flag : '--url'} has no effect on rmq ${name}`), stderr);
@@ -117,7 +118,7 @@ for (const [line, named] of [
   [['dlx', 'peek', 'q'], 'rmq peek'],
 ] as const) {
   test(`rmq ${line.join(' ')} names the command that does it`, async () => {
-    const { code, stderr } = await rmq(line);
+    const { code, stderr } = await inside(line);
     assert.equal(code, 64);
     assert.match(stderr, /unknown command|no help about/);
     assert.ok(stderr.includes(named), stderr);

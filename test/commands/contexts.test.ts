@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { json, jsonLines, type Options, type Result, rmq, start } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
 
@@ -16,7 +17,7 @@ function home(t: TestContext) {
     directory,
     env,
     file: join(directory, 'rmq', 'contexts.json'),
-    run: (args: readonly string[], { env: more = {}, ...options }: Options = {}): Promise<Result> => rmq(args, { env: { ...env, ...more }, ...options }),
+    run: (args: readonly string[], { env: more = {} }: Options = {}): Promise<Result> => inside(args, { env: { ...env, ...more } }),
   };
 }
 
@@ -47,9 +48,9 @@ test('contexts are added, listed, used, shown and removed, in a file of the user
 });
 
 test('contexts that are added at the same time are all there', async (t) => {
-  const { run, directory } = home(t);
+  const { run, env, directory } = home(t);
   const names = Array.from({ length: 16 }, (_, index) => `c${10 + index}`);
-  const runs = await Promise.all(names.map((name) => run(['context', 'add', name, '-u', NOWHERE])));
+  const runs = await Promise.all(names.map((name) => rmq(['context', 'add', name, '-u', NOWHERE], { env })));
   for (const { code, stderr } of runs) assert.equal(code, 0, stderr);
   const rows = jsonLines<{ name: string }>(await run(['context', 'list', '-o', 'json']));
   assert.deepEqual(rows.map(({ name }) => name).sort(), names);

@@ -18,7 +18,7 @@ import { RpcServerConfig } from '../../src/patterns/rpc/server.ts';
 import { FanoutPublishConfig, FanoutSubscribeConfig, FanoutWorkConfig } from '../../src/patterns/subscribe/fanout.ts';
 import { TopicPublishConfig, TopicSubscribeConfig, TopicWorkConfig } from '../../src/patterns/subscribe/topic.ts';
 import { WorkConfig, WorkPublishConfig } from '../../src/patterns/work/work.ts';
-import { rmq } from '../support/rmq.ts';
+import { inside } from '../support/inside.ts';
 
 const CONFIGS: Readonly<Record<string, readonly z.ZodMiniType[]>> = {
   publish: [PublishConfig],
@@ -55,7 +55,7 @@ for (const [name, configs] of Object.entries(CONFIGS)) {
   test(`rmq ${name} --help shows each default as the schema has it, in a form that can be typed`, async () => {
     const command = commands.find(({ path }) => path.join(' ') === name);
     assert.ok(command);
-    const [own, shared] = await Promise.all([rmq([...command.path, '--help']), rmq(['help', 'flags'])]);
+    const [own, shared] = await Promise.all([inside([...command.path, '--help']), inside(['help', 'flags'])]);
     const defaults = new Map([...configs, ConnectionConfig].flatMap(defaultsOf).filter(([, value]) => isShown(value)));
     let seen = 0;
     for (const [key, value] of defaults) {

@@ -4,6 +4,7 @@ import { longName } from '../../src/commands/command.ts';
 import { globalFlags } from '../../src/commands/flags/globals.ts';
 import { commands, groups, sections } from '../../src/commands/index.ts';
 import { topics } from '../../src/guide/topics.ts';
+import { inside } from '../support/inside.ts';
 import { json, rmq } from '../support/rmq.ts';
 
 const globalNames = Object.entries(globalFlags).map(([key, flag]) => longName(key, flag));
@@ -23,7 +24,7 @@ test('--help groups all commands as people think of them, shows the first steps,
 for (const { path, summary, inputs, examples } of commands) {
   const name = path.join(' ');
   test(`rmq ${name} --help shows examples first, its own flags only, and one line that leads to the others`, async () => {
-    const { code, stdout } = await rmq([...path, '--help']);
+    const { code, stdout } = await inside([...path, '--help']);
     assert.equal(code, 0);
     const flags = Object.entries(inputs).flatMap(([key, input]) => (input.kind === 'flag' ? [longName(key, input)] : []));
     const lines = stdout.split('\n');
@@ -38,23 +39,23 @@ for (const { path, summary, inputs, examples } of commands) {
     const ends = stdout.indexOf('\nUsage\n');
     assert.ok(ends > 0);
     for (const [line] of examples) assert.ok(stdout.slice(0, ends).includes(`\n  ${line}\n`), line);
-    assert.equal((await rmq(['help', ...path])).stdout, stdout);
+    assert.equal((await inside(['help', ...path])).stdout, stdout);
   });
 }
 
 test('the help of a word that only groups commands lists them', async () => {
   for (const { path } of groups) {
-    const { code, stdout } = await rmq([...path, '--help']);
+    const { code, stdout } = await inside([...path, '--help']);
     assert.equal(code, 0);
     const below = commands.filter((command) => command.path[0] === path[0]);
     assert.ok(below.length > 0);
     for (const command of below) assert.match(stdout, new RegExp(`^ {2}${command.path.join(' ')} +\\S`, 'm'));
-    assert.equal((await rmq(['help', ...path])).stdout, stdout);
+    assert.equal((await inside(['help', ...path])).stdout, stdout);
   }
 });
 
 test('rmq help flags has every global flag', async () => {
-  const { code, stdout } = await rmq(['help', 'flags']);
+  const { code, stdout } = await inside(['help', 'flags']);
   assert.equal(code, 0);
   for (const flag of globalNames) assert.match(stdout, new RegExp(`^ {2}(-., )?${flag}( |$)`, 'm'));
 });
@@ -66,7 +67,7 @@ test('help about what is not there is wrong usage, and leads on', async () => {
     [['queue', 'frobnicate'], /rmq help lists/],
     [['browse'], /rmq peek QUEUE/],
   ] as const) {
-    const { code, stdout, stderr } = await rmq(['help', ...words]);
+    const { code, stdout, stderr } = await inside(['help', ...words]);
     assert.deepEqual([code, stdout], [64, '']);
     assert.match(stderr, hint);
   }
@@ -74,7 +75,7 @@ test('help about what is not there is wrong usage, and leads on', async () => {
 
 test('help needs neither a broker nor a URL that makes sense', async () => {
   for (const line of [['help', 'publish'], ['publish', '--help'], ['--help'], ['help', 'exit-codes']]) {
-    assert.equal((await rmq(line, { env: { RMQ_URL: 'nonsense' } })).code, 0, line.join(' '));
+    assert.equal((await inside(line, { env: { RMQ_URL: 'nonsense' } })).code, 0, line.join(' '));
   }
 });
 
@@ -84,7 +85,7 @@ const WHOLE = /^ {2}(rmq |seq |until |source |\S.*\| rmq )|^ {4}|[│─]/;
 
 test('through a pipe a page has no colours and 80 columns, whatever the window', async () => {
   for (const line of LINES) {
-    const { stdout } = await rmq(line, { env: { COLUMNS: '200', FORCE_COLOR: undefined } });
+    const { stdout } = await inside(line, { env: { COLUMNS: '200', FORCE_COLOR: undefined } });
     const long = stdout.split('\n').filter((one) => one.length > 80 && !WHOLE.test(one));
     assert.deepEqual([line, long], [line, []]);
     assert.ok(!stdout.includes('\u001b'), line.join(' '));
