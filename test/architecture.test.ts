@@ -19,7 +19,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
   patterns: ['amqp', 'management', 'text', 'model'],
   amqp: ['model'],
   management: ['model'],
-  broker: ['model'],
+  broker: ['amqp', 'model'],
   handlers: ['model'],
   model: [],
   library: ['patterns', 'amqp', 'model'],

@@ -163,8 +163,8 @@ function remembered({ url, managementUrl, version, nodes, companions, server, ne
 }
 
 async function accepts(state: BackgroundState): Promise<boolean> {
-  const greetings = await Promise.all(state.nodes.map(({ port }) => greet(port, ANSWER_WITHIN)));
-  return greetings.some((greeting) => greeting !== undefined);
+  const versions = await Promise.all(state.nodes.map(({ port }) => greet(port, ANSWER_WITHIN)));
+  return versions.some((version) => version !== undefined);
 }
 
 function addresses(state: BackgroundState): string {

@@ -105,7 +105,7 @@ export async function dial(
   } catch (error) {
     const vhostRefused = error instanceof Error && error.message.includes('Expected ConnectionOpenOk; got <ConnectionClose');
     const failure = vhostRefused
-      ? vhostFailure(address, await (await import('./vhost-refusal.ts')).askAboutVhost(address, tls, dialing.signal), config.wait)
+      ? vhostFailure(address, await (await import('./handshake.ts')).openByHand(address, tls, dialing.signal), config.wait)
       : handshakeFailure(error, address, config.wait, hasCertificate(address, config));
     if (signal.aborted) throw abortFailure(signal);
     throw dialing.signal.aborted && !vhostRefused ? timeoutFailure(address, timeout) : failure;

@@ -1,5 +1,5 @@
-import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { openByHand } from '../../amqp/connection/handshake.ts';
 import { onAbort } from '../../model/async.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
 import { formatDuration } from '../../model/quantity.ts';
@@ -63,8 +63,8 @@ const ANSWER_WITHIN = 5_000;
 /** Resolves with the server's version once this port accepts an AMQP connection; rejects only when the signal aborts. */
 async function untilAccepting(port: number, signal: AbortSignal): Promise<string> {
   for (;;) {
-    const greeting = await greet(port, ANSWER_WITHIN);
-    if (greeting !== undefined) return greeting.version;
+    const version = await greet(port, ANSWER_WITHIN);
+    if (version !== undefined) return version;
     await pause(STEP, undefined, { signal });
   }
 }
@@ -96,84 +96,12 @@ export async function runningNodes(managementUrl: string): Promise<readonly Clus
   }
 }
 
-/** What a node tells a client that connects. */
-export interface Greeting {
-  readonly version: string;
-}
-
-const FRAME_END = 0xce;
-
-const START = '10.10';
-const TUNE = '10.30';
-const OPEN_OK = '10.41';
-
 /**
- * Logs in as `guest` and opens the virtual host `/`. A port that listens is not enough: a node that boots may listen and still turn clients away.
- *
- * @param timeout milliseconds
- * @returns undefined without an answer, or without an open connection
+ * The version of a node that lets `guest` open the virtual host `/`; undefined for one that does not, or that does not answer within this many milliseconds. A
+ * port that listens is not enough: a node that boots may listen and still turn clients away.
  */
-export function greet(port: number, timeout: number, host = '127.0.0.1'): Promise<Greeting | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host });
-    let version = '';
-    let received = Buffer.alloc(0);
-    const end = (greeting?: Greeting): void => {
-      socket.destroy();
-      resolve(greeting);
-    };
-    socket.setTimeout(timeout, () => end());
-    socket.on('error', () => end());
-    socket.on('close', () => end());
-    socket.on('connect', () => socket.write('AMQP\x00\x00\x09\x01', 'latin1'));
-    socket.on('data', (chunk) => {
-      received = Buffer.concat([received, chunk]);
-      for (;;) {
-        // Anything but a method frame of channel 0 does not come from AMQP 0-9-1.
-        if (received.length > 0 && received[0] !== 1) return end();
-        if (received.length < 8) return;
-        const size = received.readUInt32BE(3);
-        if (received.length < size + 8) return;
-        const payload = received.subarray(7, 7 + size);
-        received = received.subarray(size + 8);
-        const method = `${payload.readUInt16BE(0)}.${payload.readUInt16BE(2)}`;
-        if (method === START) {
-          version = serverVersion(payload);
-          socket.write(frame(10, 11, Buffer.alloc(4), short('PLAIN'), long('\0guest\0guest'), short('en_US')));
-        } else if (method === TUNE) {
-          socket.write(Buffer.concat([frame(10, 31, payload.subarray(4)), frame(10, 40, short('/'), short(''), Buffer.alloc(1))]));
-        } else if (method === OPEN_OK) {
-          // A clean close keeps the node's log free of warnings; the answer does not matter.
-          socket.end(frame(10, 50, Buffer.from([0, 200]), short('bye'), Buffer.alloc(4)));
-          resolve({ version });
-        } else return end();
-      }
-    });
-  });
-}
-
-/** The value behind the key `version` of the server's properties: a long string, `S`. */
-function serverVersion(start: Buffer): string {
-  const key = start.indexOf('\x07versionS', 0, 'latin1');
-  if (key < 0) return 'unknown';
-  const at = key + 9;
-  return start.toString('utf8', at + 4, at + 4 + start.readUInt32BE(at));
-}
-
-function frame(classId: number, methodId: number, ...args: readonly Buffer[]): Buffer {
-  const payload = Buffer.concat([Buffer.from([0, classId, 0, methodId]), ...args]);
-  const head = Buffer.alloc(7);
-  head.writeUInt8(1, 0);
-  head.writeUInt32BE(payload.length, 3);
-  return Buffer.concat([head, payload, Buffer.from([FRAME_END])]);
-}
-
-function short(text: string): Buffer {
-  return Buffer.from(String.fromCharCode(text.length) + text, 'latin1');
-}
-
-function long(text: string): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(text.length);
-  return Buffer.concat([length, Buffer.from(text, 'latin1')]);
+export async function greet(port: number, timeout: number): Promise<string | undefined> {
+  const guest = { host: '127.0.0.1', port, username: 'guest', password: 'guest', vhost: '/', mechanism: 'plain' } as const;
+  const reply = await openByHand(guest, undefined, AbortSignal.timeout(timeout));
+  return reply?.code === 200 ? reply.version : undefined;
 }
