@@ -47,7 +47,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'commands/command.ts',
     'commands/flags/',
     'commands/completion/index.ts',
-    'commands/help/config.ts',
+    'commands/help/page.ts',
     'commands/context/',
   ],
 };

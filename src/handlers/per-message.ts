@@ -6,8 +6,7 @@ import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { onAbort } from '../model/async.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
-import { quote } from '../model/text.ts';
-import { type ExitTable, type Handler, isExitTable, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
+import { type ExitTable, type Handler, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
 import { isPlainEnvironment, variablesOf } from './environment.ts';
 import { CannotLaunch, Launcher, type Parcel, withParcel } from './launcher.ts';
 import { type Patience, whenLeaving } from './process-group.ts';
@@ -30,13 +29,8 @@ export interface ProgramHandlerConfig {
   readonly patience?: Patience | undefined;
 }
 
-/**
- * Runs a program for each message; its exit code settles the message.
- *
- * @throws Failure `usage` for wrong options
- */
+/** Runs a program for each message; its exit code settles the message. */
 export function programHandler({ command, fd3, onExit, patience }: ProgramHandlerConfig, emit: Emit): Handlers {
-  checkProgram({ command, onExit }, emit);
   const runner = new Runner({ command, fd3, patience, emit });
   let closed = false;
   const handle: Handlers['handle'] = async (delivery, { signal, attempt }) => {
@@ -58,15 +52,6 @@ export function programHandler({ command, fd3, onExit, patience }: ProgramHandle
     return runner.close();
   };
   return { handle, close };
-}
-
-/** @throws Failure `usage` */
-export function checkProgram({ command, onExit }: Pick<ProgramHandlerConfig, 'command' | 'onExit'>, emit: Emit): void {
-  if (!Array.isArray(command) || command.length === 0 || !command.every((word) => typeof word === 'string')) {
-    throw new Failure('usage', `command must be the program and its arguments, each as text; got ${quote(command)}`);
-  }
-  if (!isExitTable(onExit)) throw new Failure('usage', 'onExit must be a table of exit codes: DEFAULT_EXIT_TABLE, or what parseExitTable makes of text');
-  if (typeof emit !== 'function') throw new Failure('usage', `emit must be a function, got ${quote(emit)}`);
 }
 
 /** The reason of the signal, where it has one. */

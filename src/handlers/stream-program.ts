@@ -5,12 +5,48 @@ import { formatEnvelope } from '../model/message/envelope.ts';
 import type { Delivery } from '../model/message/message.ts';
 import { isVerdict, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
 import { outerEnvironment } from './environment.ts';
-import { abortReason, cannotRun, describeExit, type ProgramHandlerConfig } from './per-message.ts';
+import { abortReason, cannotRun, describeExit, type Handlers, type ProgramHandlerConfig } from './per-message.ts';
 import { groupOf, type ProcessGroup, patienceOf } from './process-group.ts';
 import { drained, exitCodeOf, type ProgramRun, type Started, start, tailOf } from './program.ts';
 
+/** The patience is for a program to end by itself at the end of its input, too. */
+export interface StreamHandlerConfig extends Omit<ProgramHandlerConfig, 'fd3'> {
+  /** How many programs run. */
+  readonly concurrency: number;
+}
+
+/**
+ * Programs that stay. Each reads a line for each message, its envelope with an `id` and the number of the `attempt`, and answers with
+ * a line each, in any order: `{"id":1,"verdict":"ack"}`, with an optional `reason`. A program that ends is started again; its oldest
+ * message has failed, and the others are handed over once more.
+ */
+export function streamHandler({ command, concurrency, onExit, patience }: StreamHandlerConfig, emit: Emit): Handlers {
+  const slots: Slot[] = [];
+  let ids = 0;
+  /** The program with the fewest messages; a new one as long as all have some. */
+  const slotFor = (): Slot => {
+    let least = slots[0];
+    for (const slot of slots) if (least === undefined || slot.unanswered < least.unanswered) least = slot;
+    if (least !== undefined && (least.unanswered === 0 || slots.length >= concurrency)) return least;
+    const slot = new Slot({ command, onExit, patience, emit });
+    slots.push(slot);
+    return slot;
+  };
+  const handle: Handlers['handle'] = (delivery, { signal, attempt }) =>
+    new Promise<Judgement>((resolve, reject) => {
+      if (signal.aborted) resolve({ verdict: 'retry', reason: abortReason(signal) ?? 'stopped' });
+      else slotFor().take({ id: ++ids, delivery, attempt, signal, resolve, reject });
+    });
+  return {
+    handle,
+    close: async () => {
+      await Promise.all(slots.map((slot) => slot.close()));
+    },
+  };
+}
+
 /** A message of a program: handed over, or waiting for it. */
-export interface Task {
+interface Task {
   readonly id: number;
   readonly delivery: Delivery;
   readonly attempt: number;
@@ -26,7 +62,7 @@ const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 30_000;
 
 /** A program that stays; it is started again when it ends. */
-export class Slot {
+class Slot {
   readonly #config: SlotConfig;
   /** In the order in which they came. */
   readonly #tasks = new Map<number, Task>();

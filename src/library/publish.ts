@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import type { PublishCounts } from '../model/event.ts';
-import { isPlainObject } from '../model/text.ts';
+import { Failure } from '../model/failure.ts';
+import type { Message } from '../model/message/message.ts';
+import { isPlainObject, quote } from '../model/text.ts';
 import { exchangeName } from '../patterns/names.ts';
 import { checkedOptions } from '../patterns/options.ts';
 import * as open from '../patterns/publish/open-publisher.ts';
-import type { Outgoing } from '../patterns/publish/outgoing.ts';
-import * as sending from '../patterns/publish/publish-messages.ts';
-import { SendingConfig, sendingRules, sendingShape } from '../patterns/publish/send.ts';
+import { messageMaker, type Outgoing } from '../patterns/publish/outgoing.ts';
+import { SendingConfig, sendingRules, sendingShape, sendMessages } from '../patterns/publish/send.ts';
 import { declareMissing, exchangeTopology } from '../patterns/subscribe/subscription.ts';
 import { type Open, opening } from './handle.ts';
 import type { Call, Input } from './options.ts';
@@ -70,7 +71,11 @@ export type Published = Omit<Outgoing, 'exchange' | 'routingKey'> & { readonly r
  * `later` (nacked), `refused`, `unavailable`, `data` for what is no message or cannot be encoded, `partial` for several reasons, or what a signal was aborted with
  */
 export async function publishMessages(session: Session, options: PublishMessagesOptions, messages: Batches<Outgoing>, call?: Call): Promise<PublishCounts> {
-  return within(session, undefined, call, (links) => sending.publishMessages(links, checkedOptions(SendingConfig, options), messages));
+  return within(session, undefined, call, (links) => {
+    const config = checkedOptions(SendingConfig, options);
+    checkBatches(messages);
+    return sendMessages(links, config, made(messages), undefined);
+  });
 }
 
 /** An exchange, and how messages are sent to it. */
@@ -117,15 +122,45 @@ async function publishTo(
 ): Promise<PublishCounts> {
   return within(session, undefined, call, async (links) => {
     const { exchange, ...config } = checkedOptions(SendingToConfig, options);
-    sending.checkBatches(messages);
+    checkBatches(messages);
     await declareMissing(links, exchangeTopology(exchange, type));
-    return sending.publishMessages(links, config, addressed(messages, exchange), exchange);
+    return sendMessages(links, config, made(messages, exchange), exchange);
   });
 }
 
-async function* addressed(messages: Batches<Published>, exchange: string): AsyncGenerator<readonly Outgoing[]> {
-  // The reader of the messages reports what is no message.
-  const address = (message: Published): Outgoing => (isPlainObject(message) ? { routingKey: '', ...message, exchange } : message);
-  if (Symbol.asyncIterator in messages) for await (const batch of messages) yield batch.map(address);
-  else for (const batch of sending.batched(messages)) yield batch.map(address);
+/** @throws Failure `usage` for what cannot be read as messages */
+function checkBatches(messages: unknown): void {
+  if (typeof messages === 'object' && messages !== null && (Symbol.iterator in messages || Symbol.asyncIterator in messages)) return;
+  throw new Failure('usage', `messages must be an array, an iterable or an async iterable of arrays; got ${quote(messages)}`);
+}
+
+/** What is no message stands as its failure: it costs no other. */
+async function* made(messages: Batches<unknown>, exchange?: string): AsyncGenerator<readonly (Message | Failure)[]> {
+  const make = messageMaker();
+  const attempt = (given: unknown): Message | Failure => {
+    try {
+      return make(exchange !== undefined && isPlainObject(given) ? { routingKey: '', ...given, exchange } : given);
+    } catch (error) {
+      if (error instanceof Failure) return error;
+      throw error;
+    }
+  };
+  if (Symbol.asyncIterator in messages) {
+    for await (const batch of messages)
+      yield Array.isArray(batch) ? batch.map(attempt) : [new Failure('data', `a batch must be an array, got ${quote(batch)}`)];
+  } else for (const batch of batched(messages)) yield batch.map(attempt);
+}
+
+/** Messages of an array that are handed on at a time: one by one, each would be a write of its own. */
+const BATCH = 500;
+
+function* batched<T>(items: Iterable<T>): Generator<readonly T[]> {
+  let batch: T[] = [];
+  for (const item of items) {
+    batch.push(item);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }

@@ -106,20 +106,12 @@ export const DEFAULT_EXIT_TABLE: ExitTable = {
   other: 'retry',
 };
 
-/** True for a table such as `parseExitTable` gives. */
-export function isExitTable(value: unknown): value is ExitTable {
-  if (!isPlainObject(value)) return false;
-  const { codes, other } = value as Partial<ExitTable>;
-  return codes instanceof Map && [other, ...codes.values()].every(isVerdict);
-}
-
 /**
  * Reads `0=ack,3=dead,*=retry` on top of the default table; `*` stands for every code that is not named.
  *
  * @throws Failure `usage`
  */
 export function parseExitTable(text: string): ExitTable {
-  if (typeof text !== 'string') throw new Failure('usage', `an exit table is text such as 0=ack,*=retry, got ${quote(text)}`);
   const codes = new Map(DEFAULT_EXIT_TABLE.codes);
   let { other } = DEFAULT_EXIT_TABLE;
   for (const rule of text.split(',')) {

@@ -1,10 +1,13 @@
 import { type Address, parseAddress } from '../amqp/connection/address.ts';
 import type { Connection } from '../amqp/connection/connection.ts';
 import { credentialsOf } from '../amqp/connection/credentials.ts';
+import type { AskManagement } from '../amqp/consumer/return-rules.ts';
 import { type ManagementApi, openManagementApi } from '../management/api.ts';
 import type { ManagementTls } from '../management/http-exchange.ts';
+import { highest, policiesFor } from '../management/policies.ts';
 import type { Emit } from '../model/event.ts';
-import { Failure } from '../model/failure.ts';
+import { Failure, orElse } from '../model/failure.ts';
+import type { FieldTable } from '../model/message/message.ts';
 import { keepPassword } from '../model/secrets.ts';
 import type { ConnectionConfig } from './connection.ts';
 
@@ -93,4 +96,22 @@ export function managementFinder(config: ConnectionConfig, place: ManagementPlac
     api ??= managementIfThere(config, place, connection, signal, emit);
     return api;
   };
+}
+
+/** Asks the management API for the arguments and policies of a queue; undefined where it is not available, or does not tell. */
+export function askManagement(config: ConnectionConfig, place: ManagementPlace, emit: Emit, signal: AbortSignal): AskManagement {
+  return async (name, connection) => {
+    const api = await managementIfThere(config, place, connection, signal, emit);
+    if (api === undefined) return undefined;
+    const [queue, policies = []] = (await Promise.all([api.queue(name), policiesOf(api, name)]).catch(goingOn(place.asked, { emit, signal }))) ?? [];
+    if (queue === undefined) return undefined;
+    return { arguments: queue.arguments, policies: [...policies, ...(queue.effectivePolicy === undefined ? [] : [queue.effectivePolicy])] };
+  };
+}
+
+/** The API itself tells which policies apply only some seconds after they were set. For a user who may not list them, that has to do. */
+async function policiesOf(api: ManagementApi, queue: string): Promise<readonly FieldTable[]> {
+  const visible = await Promise.all([api.policies(), api.operatorPolicies()]).catch(orElse('denied', []));
+  // Any of several with the same priority may apply: the limits of all count.
+  return visible.flatMap((all) => highest(policiesFor(all, { name: queue, type: 'quorum' })).map(({ definition }) => definition));
 }

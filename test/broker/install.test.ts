@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { install } from '../../src/broker/install.ts';
+import { install } from '../../src/broker/server.ts';
 import { scratch } from './rmq.ts';
 
 const signal = new AbortController().signal;

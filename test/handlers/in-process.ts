@@ -18,7 +18,7 @@ export interface Outcome {
 /** What `inProcess` has at hand, bundled: a loader would take longer than most of what is run there. */
 const directory = mkdtempSync(join(tmpdir(), 'rmq-stage-'));
 const built = join(directory, 'stage.mjs');
-const modules = ['../../src/handlers/per-message.ts', '../../src/handlers/stream.ts', './stage.ts'];
+const modules = ['../../src/handlers/per-message.ts', '../../src/handlers/stream-program.ts', './stage.ts'];
 buildSync({
   stdin: { contents: modules.map((module) => `export * from '${module}';`).join(''), resolveDir: fileURLToPath(new URL('.', import.meta.url)) },
   outfile: built,

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Handlers, type ProgramHandlerConfig, programHandler } from '../../src/handlers/per-message.ts';
 import { type ProgramInput, type ProgramRun, runProgram } from '../../src/handlers/program.ts';
-import { type StreamHandlerConfig, streamHandler } from '../../src/handlers/stream.ts';
+import { type StreamHandlerConfig, streamHandler } from '../../src/handlers/stream-program.ts';
 import type { Emit } from '../../src/model/event.ts';
 import type { Delivery } from '../../src/model/message/message.ts';
 import { DEFAULT_EXIT_TABLE, type HandlerContext, type Judgement } from '../../src/model/verdict.ts';

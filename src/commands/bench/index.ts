@@ -1,4 +1,5 @@
 import { formatCount, formatNumber, formatSize } from '../../model/quantity.ts';
+import type { Bar, Percentiles } from '../../model/stopwatch.ts';
 import type { BenchShape } from '../../patterns/bench/config.ts';
 import type { Benched, BenchResult } from '../../patterns/bench/stage.ts';
 import type { Session } from '../../patterns/connection.ts';
@@ -68,7 +69,7 @@ const rpcCommand = defineCommand({
     timeout: duration('how long a reply may take'),
   },
   load: loading('rpc', async () => {
-    const [{ BenchRpcConfig }, { benchRpc }] = await Promise.all([import('../../patterns/bench/config.ts'), import('../../patterns/bench/rpc.ts')]);
+    const [{ BenchRpcConfig }, { benchRpc }] = await Promise.all([import('../../patterns/bench/config.ts'), import('../../patterns/bench/flow.ts')]);
     return { config: BenchRpcConfig, bench: benchRpc };
   }),
 });
@@ -124,10 +125,7 @@ function loading<I extends object, C extends How>(name: Name, load: () => Promis
         const { result, failure } = await context.withSession((session) => bench(session, given));
         if (result !== undefined) {
           const { queueType: _, count: __, duration: ___, timeout: ____, rate: askedRate, ...settings } = given as How & Partial<Record<string, unknown>>;
-          await results.report(
-            { bench: name, ...settings, ...(askedRate !== undefined && { askedRate }), ...result },
-            await described(name, given, result, context),
-          );
+          await results.report({ bench: name, ...settings, ...(askedRate !== undefined && { askedRate }), ...result }, described(name, given, result, context));
           if (askedRate !== undefined && failure === undefined && result.rate < askedRate * SLOW)
             emit({ kind: 'note', text: `${formatNumber(askedRate)} a second were asked for: the numbers are those of a lower rate` });
         }
@@ -141,8 +139,7 @@ function loading<I extends object, C extends How>(name: Name, load: () => Promis
 const SLOW = 0.95;
 
 /** For people: what was measured, how fast it was, and how long each took. */
-async function described(name: Name, how: How, result: BenchResult, { results: { columns } }: Context): Promise<string> {
-  const { drawBars, percentilesText } = await import('../../text/histogram.ts');
+function described(name: Name, how: How, result: BenchResult, { results: { columns } }: Context): string {
   const { messages, missing, seconds, rate, bytesPerSecond, latency, histogram, broker, queueType, reconnects } = result;
   const { size: bytes, warmUp, transient: isTransient, confirm, ack, window, prefetch: most, concurrency } = how;
   const settings = [
@@ -168,4 +165,29 @@ async function described(name: Name, how: How, result: BenchResult, { results: {
     ...(latency === null ? [] : [`ms ${TIMED[name]}:`, `  ${percentilesText(latency)}`]),
     ...(columns === undefined || latency === null ? [] : ['', drawBars(histogram, columns)]),
   ].join('\n');
+}
+
+/** Room for the numbers beside the bars. */
+const BESIDE = 26;
+const WIDEST = 60;
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+
+/** A line a bar; each is as long as its share of the longest. */
+function drawBars(bars: readonly Bar[], columns: number): string {
+  const room = Math.max(10, Math.min(columns - BESIDE, WIDEST));
+  const most = Math.max(...bars.map(({ count }) => count), 1);
+  return bars
+    .map(({ to, count }) => {
+      const eighths = count === 0 ? 0 : Math.max(1, Math.round((count / most) * room * 8));
+      return `${`≤ ${to} ms`.padStart(11)}  ${'█'.repeat(eighths >> 3)}${EIGHTHS[eighths & 7]} ${count === 0 ? '' : formatNumber(count)}`.trimEnd();
+    })
+    .join('\n');
+}
+
+/** `p50 0.42 ms · p90 …`, the numbers to three digits. */
+function percentilesText({ min, p50, p90, p99, p999, max }: Percentiles): string {
+  const named = { min, p50, p90, p99, 'p99.9': p999, max };
+  return Object.entries(named)
+    .map(([name, value]) => `${name} ${value >= 100 ? value.toFixed(0) : value.toPrecision(3)}`)
+    .join(' · ');
 }

@@ -84,6 +84,6 @@ export async function managementApi(managementUrl: string | undefined, context: 
 
 /** Asks the management API, where there is one, about a queue and its policies. */
 export async function managementBeside(managementUrl: string | undefined, context: Context): Promise<AskManagement> {
-  const { askManagement } = await import('../../patterns/look/ask-management.ts');
+  const { askManagement } = await import('../../patterns/management.ts');
   return askManagement(context.connection, managementPlace(managementUrl, context), context.emit, context.signal);
 }

@@ -89,7 +89,7 @@ export async function withProgram<C extends Places, T>(
     const { handle, close } = programHandler({ command, fd3, onExit, patience }, emit);
     return use(config, handle).finally(close);
   }
-  const { streamHandler } = await import('../../handlers/stream.ts');
+  const { streamHandler } = await import('../../handlers/stream-program.ts');
   const { concurrency, prefetch = concurrency * STREAM_PREFETCH } = config;
   const { handle, close } = streamHandler({ command, concurrency, onExit, patience }, emit);
   // Each program may have many messages.

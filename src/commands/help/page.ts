@@ -1,5 +1,5 @@
-import { readPage } from '../../guide/read.ts';
-import { type Topic, topics } from '../../guide/topics.ts';
+import * as z from 'zod/mini';
+import { readPage, type Topic, topics } from '../../guide/topics.ts';
 import { Failure } from '../../model/failure.ts';
 import { quote } from '../../model/text.ts';
 import { type Block, parseMarkdown, parseSpans } from '../../text/document.ts';
@@ -139,3 +139,6 @@ function paragraph(text: string): Block {
 function terms(entries: readonly (readonly [name: string, does: string])[]): Extract<Block, { kind: 'terms' }> {
   return { kind: 'terms', terms: entries.map(([name, does]) => ({ name, spans: [{ text: does }] })) };
 }
+
+/** The words of a command or a topic; none for the front page. */
+export const HelpConfig = z.strictObject({ topic: z._default(z.array(z.string()), []) });

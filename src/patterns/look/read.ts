@@ -1,14 +1,16 @@
 import { askOver, passes } from '../../amqp/connection/keep-alive.ts';
 import type { Session } from '../../amqp/connection/session.ts';
+import { Consumer } from '../../amqp/consumer/consumer.ts';
+import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
 import { PutBack } from '../../amqp/consumer/put-back.ts';
 import { untilReleased } from '../../amqp/consumer/queue-depth.ts';
 import { learnStart, type ReturnRules } from '../../amqp/consumer/return-rules.ts';
 import { lastOffset } from '../../amqp/topology/queue-facts.ts';
-import { Failure } from '../../model/failure.ts';
+import { deferred, onAbort } from '../../model/async.ts';
+import { abortFailure, Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { type OnDelivery, type ReadOptions, type ReadSummary, strandedFailure } from './options.ts';
-import { readStream } from './read-stream.ts';
 import { Reading } from './reading.ts';
 
 /**
@@ -151,4 +153,57 @@ function describeUnready(unready: number, queue: string, { limit }: ReturnRules)
   const gone =
     limit === undefined ? 'hides returned messages for a while (x-delayed-retry-type)' : `has a delivery limit of 0 and has dead-lettered or dropped ${them}`;
   return `${formatCount(unready, 'message')} of "${queue}" ${are} not ready again: another consumer has taken ${them}, or the queue ${gone}`;
+}
+
+const PREFETCH = 2_000;
+
+/**
+ * Hands out the messages of a stream from its first to the offset `last`. The stream keeps them all. Resolves with their
+ * number, and with the offset of the last one.
+ *
+ * @throws Failure `refused` when messages are to be removed, and as the consumer does
+ */
+export async function readStream(
+  session: Session,
+  queue: string,
+  last: number,
+  { take, enough }: ReadOptions,
+  onDelivery: OnDelivery,
+): Promise<{ readonly read: number; readonly at: number }> {
+  if (take !== undefined) throw new Failure('refused', 'a stream keeps its messages until its retention drops them: none can be removed');
+  let [read, at] = [0, -1];
+  if (last < 0) return { read, at };
+  const { promise: ended, resolve: end } = deferred<Failure | undefined>();
+  const handle = async (delivery: WireDelivery, offset: number): Promise<void> => {
+    try {
+      await onDelivery(delivery, read);
+    } catch (error) {
+      end(error instanceof Failure ? error : new Failure('io', `reading stopped: ${error instanceof Error ? error.message : error}`, { cause: error }));
+    }
+    consumer.settle(delivery, 'ack');
+    if (offset >= last || enough?.() === true) end(undefined);
+  };
+  const consumer = new Consumer(session, { queue, prefetch: PREFETCH, noAck: false, exclusive: false }, (delivery) => {
+    const offset = delivery.offset ?? 0;
+    if (offset > last || enough?.() === true) {
+      end(undefined);
+      return;
+    }
+    at = offset;
+    read++;
+    void handle(delivery, offset);
+  });
+  const ignore = onAbort(session.signal, () => end(abortFailure(session.signal)));
+  try {
+    await consumer.connect();
+    void consumer.ended.then(end);
+    await consumer.subscribe(Number.POSITIVE_INFINITY, { 'x-stream-offset': 'first' });
+    const failure = await ended;
+    if (failure !== undefined) throw failure;
+    return { read, at };
+  } finally {
+    ignore();
+    // Acknowledgements only give credit: a lost one costs nothing.
+    await consumer.close().catch(() => undefined);
+  }
 }

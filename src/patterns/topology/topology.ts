@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod/mini';
 import { parseAddress } from '../../amqp/connection/address.ts';
+import type { Connection } from '../../amqp/connection/connection.ts';
 import type { Session } from '../../amqp/connection/session.ts';
-import { withControlConnection } from '../../amqp/topology/declare.ts';
+import { changeBindings, declare, deleteExchange, deleteQueue, withControlConnection } from '../../amqp/topology/declare.ts';
 import type { ManagementApi } from '../../management/api.ts';
 import { Failure } from '../../model/failure.ts';
 import { describeInPlan } from '../dlx/setup/plan.ts';
 import type { FindManagementApi } from '../management.ts';
-import { applyTopology } from './apply.ts';
 import { parseTopology, type TopologyFile } from './file.ts';
 import { planTopology, type TopologyPlan, topologyConflict } from './plan.ts';
-import { topologyState } from './state.ts';
+import { hashOf, memoryOf, topologyState } from './state.ts';
 
 /** An export takes the whole vhost. */
 export const TopologyExportConfig = z.strictObject({});
@@ -83,5 +83,78 @@ async function stateIfReadable(api: ManagementApi | undefined, session: Session)
     if (!(error instanceof Failure) || error.kind !== 'denied') throw error;
     session.emit({ kind: 'note', text: `continuing without the management API: ${error.message}` });
     return undefined;
+  }
+}
+
+/**
+ * Does what a plan says. Policies come before queues, and queues before bindings: no message finds half a topology. What is made is remembered first, so that a run
+ * that was killed can be done again; what is pruned goes last. Resolves with the number of messages that went with queues.
+ *
+ * @throws Failure as the broker does
+ */
+export async function applyTopology(
+  session: Session,
+  connection: Connection,
+  api: ManagementApi | undefined,
+  file: TopologyFile,
+  plan: TopologyPlan,
+): Promise<number> {
+  const { create, remove, steps, memory } = plan;
+  const made = new Set([
+    ...create.exchanges.map((one) => hashOf('exchange', one)),
+    ...create.queues.map((one) => hashOf('queue', one)),
+    ...create.bindings.map((one) => hashOf('binding', one)),
+    ...steps.filter(({ kind, action }) => kind === 'policy' && action === 'create').map((one) => hashOf('policy', one)),
+  ]);
+  const isRemoving = [remove.exchanges, remove.queues, remove.bindings, remove.policies].some((all) => all.length > 0);
+  const remembered = new Set([...(memory?.made ?? []), ...made]);
+  // Binding once more, without knowing, makes nothing.
+  const isNew = steps.some(({ action }) => action === 'create');
+  const names = isNew ? await remember(session, connection, file.name, remembered, memory?.names ?? []) : (memory?.names ?? []);
+  await declare(connection, { exchanges: create.exchanges, queues: [], bindings: [] });
+  for (const policy of create.policies) await api?.setPolicy(policy);
+  await declare(connection, { exchanges: [], queues: create.queues, bindings: [] });
+  if (create.bindings.length > 0) await changeBindings(connection, 'bind', create.bindings);
+  if (!isRemoving) return 0;
+  if (remove.bindings.length > 0) await changeBindings(connection, 'unbind', remove.bindings).catch(whereGone);
+  let messages = 0;
+  for (const { name } of remove.queues) messages += await deleteQueue(session, name, { ifEmpty: false, ifUnused: false }).catch(whereGone);
+  for (const { name } of remove.exchanges) await deleteExchange(session, name, { ifUnused: false }).catch(whereGone);
+  for (const { name } of remove.policies) await api?.deletePolicy(name).catch(whereGone);
+  // What is left of what was made is in the file: bindings also go with their queues.
+  const kept = new Set([
+    ...file.exchanges.map((one) => hashOf('exchange', one)),
+    ...file.queues.map((one) => hashOf('queue', one)),
+    ...file.bindings.map((one) => hashOf('binding', one)),
+    ...file.policies.map((one) => hashOf('policy', one)),
+  ]);
+  const left = new Set([...remembered].filter((hash) => kept.has(hash)));
+  await remember(session, connection, file.name, left, names);
+  return messages;
+}
+
+/** What was gone before it could be removed is no failure. */
+function whereGone(error: unknown): number {
+  if (error instanceof Failure && error.kind === 'missing') return 0;
+  throw error;
+}
+
+/** Keeps what was made in an exchange of its own, and removes the older ones; a user who may not declare it can do everything but prune. */
+async function remember(
+  session: Session,
+  connection: Connection,
+  topology: string,
+  made: ReadonlySet<string>,
+  older: readonly string[],
+): Promise<readonly string[]> {
+  const memory = memoryOf(topology, made);
+  try {
+    if (made.size > 0) await declare(connection, { exchanges: [memory], queues: [], bindings: [] });
+    for (const name of older) await deleteExchange(session, name, { ifUnused: false }).catch(whereGone);
+    return made.size > 0 ? [memory.name] : [];
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== 'denied') throw error;
+    session.emit({ kind: 'note', text: `this user may not declare "${memory.name}": a later prune will not know what was made now` });
+    return older;
   }
 }

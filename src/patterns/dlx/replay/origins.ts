@@ -9,8 +9,7 @@ import { type Aimless, type JudgedOrigin, type Origin, originsIn } from '../../.
 import { asBeforePutBack } from '../../../model/dead-letter/replay.ts';
 import type { Delivery, FieldTable } from '../../../model/message/message.ts';
 import { type FindManagementApi, goingOn } from '../../management.ts';
-import { reached } from '../routes.ts';
-import { RouteBook } from './route-book.ts';
+import { RouteBook, reached } from '../routes.ts';
 
 type Answer = 'yes' | 'no' | 'unknown';
 
