@@ -21,7 +21,6 @@ const pingCommand = defineCommand({
         const pong = await withSession((session) => ping(session, config));
         const { product, version, address, vhost, roundTrip } = pong;
         await results.report(pong, `${product} ${version} at ${address} answers in ${roundTrip} ms (vhost "${vhost}")`);
-        return undefined;
       },
     };
   },
@@ -50,7 +49,6 @@ const waitCommand = defineCommand({
       run: async (config, { withSession, results }) => {
         const waited = await withSession((session) => waitFor(session, config));
         await results.report(waited, waitedText(waited));
-        return undefined;
       },
     };
   },

@@ -47,7 +47,6 @@ const addContext = defineCommand({
           { name, current },
           `${shown} is added${current ? ', and used from now on' : `; rmq -c ${name} or rmq context use ${name} uses it`}`,
         );
-        return undefined;
       },
     };
   },
@@ -65,7 +64,6 @@ const listContexts = defineCommand({
       config: NoInputConfig,
       run: async (_, { env, results }) => {
         for (const { shown, ...one } of listed(contextsPath(env), env)) await results.report(one, `${one.current ? '*' : ' '} ${shown}`);
-        return undefined;
       },
     };
   },
@@ -87,7 +85,6 @@ const useContext = defineCommand({
       run: async (config, context) => {
         const { name, shown } = await changing(context, (path) => used(path, config));
         await context.results.report({ current: name ?? null }, shown);
-        return undefined;
       },
     };
   },
@@ -106,7 +103,6 @@ const showContext = defineCommand({
       run: async ({ name }, { env, results }) => {
         const { shown, ...one } = described(contextsPath(env), env, name);
         await results.report(one, shown);
-        return undefined;
       },
     };
   },
@@ -125,7 +121,6 @@ const removeContext = defineCommand({
       run: async ({ name }, context) => {
         const { shown, wasCurrent } = await changing(context, (path) => removed(path, name));
         await context.results.report({ name, removed: true }, `${shown} is removed${wasCurrent ? '; no context is used now' : ''}`);
-        return undefined;
       },
     };
   },

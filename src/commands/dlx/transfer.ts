@@ -7,7 +7,7 @@ import type { ConnectionConfig, Session } from '../../patterns/connection.ts';
 import type { Replayed, TransferOptions } from '../../patterns/dlx/replay/replay.ts';
 import { visibleLine } from '../../text/escape.ts';
 import { destructive } from '../asking.ts';
-import type { Context, Runnable } from '../command.ts';
+import type { Context, ExtraValues, Runnable } from '../command.ts';
 import { decimal, duration, integer, path, text, toggle, trailing } from '../flags/flag.ts';
 import { managementBeside, managementExtras, managementPlace } from '../flags/globals.ts';
 import { type Selectable, selectExtras, selecting, vanished } from './select.ts';
@@ -34,15 +34,6 @@ export const transferExtras = {
   handlerTimeout: duration('with --edit: kill a program that takes longer, with all that it has started; its message stays (1m)'),
   cmd: trailing('the program for --edit: the body on standard input, the new one on standard output; its last newline goes if the body had none'),
 } as const;
-
-interface Extras {
-  readonly select?: boolean | undefined;
-  readonly managementUrl?: string | undefined;
-  readonly toUrl?: string | undefined;
-  readonly edit?: boolean | undefined;
-  readonly handlerTimeout?: number | undefined;
-  readonly cmd?: readonly string[] | undefined;
-}
 
 interface Transferring<I extends object, C> extends Pick<Runnable<I, C, typeof transferExtras>, 'config'> {
   readonly transfer: (source: Session, target: Session, config: C, options: TransferOptions) => Promise<Replayed>;
@@ -73,7 +64,7 @@ type Config = Selectable & { readonly dryRun: boolean; readonly copy: boolean };
  */
 async function transferAndTell(
   context: Context,
-  { select = false, managementUrl, toUrl, edit = false, handlerTimeout, cmd }: Extras,
+  { select = false, managementUrl, toUrl, edit = false, handlerTimeout, cmd }: ExtraValues<typeof transferExtras>,
   config: Config,
   verb: string,
   use: (source: Session, target: Session, options: TransferOptions) => Promise<Replayed>,

@@ -1,7 +1,7 @@
 import { Failure } from '../../model/failure.ts';
 import { DEFAULT_EXIT_TABLE, type ExitTable, type Handler, parseExitTable } from '../../model/verdict.ts';
 import type { WorkOptions } from '../../patterns/consume/give-back.ts';
-import type { Context } from '../command.ts';
+import type { Context, ExtraValues } from '../command.ts';
 import { choice, duration, type Flag, integer, pauseRange, text, toggle } from './flag.ts';
 
 /** How a queue is declared when it is missing. */
@@ -50,12 +50,7 @@ export function workingOptions(context: Context): WorkOptions {
   };
 }
 
-export interface ProgramChoice {
-  readonly cmd: readonly string[];
-  readonly onExit?: ExitTable | undefined;
-  readonly fd3?: boolean | undefined;
-  readonly stream?: boolean | undefined;
-}
+export type ProgramChoice = ExtraValues<typeof programInputs> & { readonly cmd: readonly string[] };
 
 /** Messages that a program which answers line by line may have at a time. */
 const STREAM_PREFETCH = 100;

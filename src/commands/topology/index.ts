@@ -109,7 +109,6 @@ const applyCommand = defineCommand({
           { planned: false, ...told, ...(messages > 0 && { messages }) },
           `${planText({ steps: told.steps, notes: plan.notes }, 'done', WISH)}${messages === 0 ? '' : `\n${formatCount(messages, 'message')} went with deleted queues`}`,
         );
-        return undefined;
       },
     };
   },

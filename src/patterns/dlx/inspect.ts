@@ -111,22 +111,16 @@ export async function inspectOne(
   config: InspectConfig & { readonly show: number },
   now: number,
   onLetter: (delivery: Delivery, origin: JudgedOrigin | undefined) => Promise<void>,
-  { ask, api }: InspectOptions = {},
+  options: InspectOptions = {},
 ): Promise<ReadSummary> {
-  const { queue, show, force } = config;
-  const some = isFiltered(config);
-  const options = { force, ask, enough: () => matched >= show };
-  const judged = judging(session, api);
-  let matched = 0;
-  const summary = await readMatching(session, config, options, now, (delivery) => {
-    if (matched >= show) return undefined;
-    matched++;
-    return matched === show ? judged(delivery, (origin) => onLetter(delivery, origin))?.then(() => undefined) : undefined;
-  });
-  if (matched >= show) return summary;
-  const held = `"${queue}" holds ${formatCount(summary.read, 'message')}`;
+  const { queue, show } = config;
+  const only: OnLetter = (delivery, number, origin) => (number === show ? onLetter(delivery, origin) : undefined);
+  const looked = await inspect(session, { ...config, count: show }, now, only, options);
+  const { matched, read } = looked;
+  if (matched >= show) return looked;
+  const held = `"${queue}" holds ${formatCount(read, 'message')}`;
   throw new Failure(
     'missing',
-    `there is no message ${show}: ${some ? `${formatCount(matched, 'message')} of the ${formatNumber(summary.read)} in "${queue}" match` : held}`,
+    `there is no message ${show}: ${isFiltered(config) ? `${formatCount(matched, 'message')} of the ${formatNumber(read)} in "${queue}" match` : held}`,
   );
 }

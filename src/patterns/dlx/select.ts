@@ -2,9 +2,8 @@ import type { Session } from '../../amqp/connection/session.ts';
 import { fingerprintOf } from '../../model/dead-letter/selection.ts';
 import { type Cells, letterCells } from '../../text/dead-letter-table.ts';
 import type { ReadSummary } from '../look/options.ts';
-import { type FilterConfig, readMatching } from './filter/filter.ts';
-import type { InspectOptions } from './inspect.ts';
-import { judging } from './replay/origins.ts';
+import type { FilterConfig } from './filter/filter.ts';
+import { type InspectOptions, inspect } from './inspect.ts';
 
 /** Nobody looks through a longer list. */
 const MOST_LISTED = 1_000;
@@ -26,25 +25,18 @@ export async function listLetters(
   session: Session,
   config: FilterConfig & { readonly queue: string; readonly force: boolean },
   now: number,
-  { ask, api }: InspectOptions,
+  options: InspectOptions,
 ): Promise<Listed> {
-  const rows: { cells: Cells; fingerprint: string }[] = [];
-  const judged = judging(session, api);
-  let listed = 0;
-  let more = false;
-  const restart = (): void => {
-    rows.length = 0;
-    listed = 0;
-    more = false;
-  };
-  const { stranded } = await readMatching(session, config, { force: config.force, ask, enough: () => more, restart }, now, (delivery) => {
-    more ||= listed === MOST_LISTED;
-    if (more) return undefined;
-    const number = ++listed;
-    return judged(delivery, (origin) => {
-      rows.push({ cells: letterCells(delivery, number, now, origin), fingerprint: fingerprintOf(delivery) });
+  const rows: Listed['rows'][number][] = [];
+  const { matched, stranded } = await inspect(
+    session,
+    { ...config, count: MOST_LISTED + 1 },
+    now,
+    (delivery, number, origin) => {
+      if (number <= MOST_LISTED) rows.push({ cells: letterCells(delivery, number, now, origin), fingerprint: fingerprintOf(delivery) });
       return undefined;
-    })?.then(() => undefined);
-  });
-  return { rows, more, stranded };
+    },
+    options,
+  );
+  return { rows, more: matched > MOST_LISTED, stranded };
 }

@@ -91,10 +91,10 @@ export async function openRecord(
   await new Promise<void>((resolve) => {
     stuck = resolve;
     if (journal === undefined) resolve();
-    else journal.add(begins, resolve);
+    else journal.add(JSON.stringify(begins), resolve);
   });
   const flush = (): void => {
-    if (fresh.length > 0) journal?.add({ run, arrived: rangesOf(fresh) }, () => undefined);
+    if (fresh.length > 0) journal?.add(JSON.stringify({ run, arrived: rangesOf(fresh) }));
     fresh = [];
   };
   return {

@@ -2,26 +2,16 @@ import { fingerprintOf } from '../../../model/dead-letter/selection.ts';
 import type { StayReason, TransferCounts } from '../../../model/dead-letter/transfer.ts';
 import type { Failure } from '../../../model/failure.ts';
 import type { Delivery, Message } from '../../../model/message/message.ts';
-import { openLineFile } from '../../line-file.ts';
+import { type LineFile, openLineFile } from '../../line-file.ts';
 import type { TransferJob } from './job.ts';
-
-/** A file with a line for each message and what became of it. */
-export interface Journal {
-  /** Adds a line; `written` is called once it is on the disk. */
-  readonly add: (line: object, written: () => void) => void;
-  /** Resolves once everything added is written, or has failed. */
-  readonly written: () => Promise<void>;
-  readonly close: () => Promise<void>;
-}
 
 /**
  * Opens a journal; its content stays. `onFailure` gets a write failure, and `written` is not called after that.
  *
  * @throws Failure `missing` when there is no such directory, `io`
  */
-export async function openJournal(path: string, onFailure: (failure: Failure) => void): Promise<Journal> {
-  const { add, written, close } = await openLineFile(path, { what: 'the journal', withoutDirectory: 'missing' }, onFailure);
-  return { add: (line, whenWritten) => add(JSON.stringify(line), whenWritten), written, close };
+export function openJournal(path: string, onFailure: (failure: Failure) => void): Promise<LineFile> {
+  return openLineFile(path, { what: 'the journal', withoutDirectory: 'missing' }, onFailure);
 }
 
 /** A message in the lines of a run: its number there, from 1, and its id. */
@@ -37,14 +27,14 @@ interface Confirmed {
  */
 export class JournalLines {
   readonly #job: TransferJob;
-  readonly #journal: Journal;
+  readonly #journal: LineFile;
   #number = 0;
   /** Confirmed over this connection, by the fingerprint of the original. */
   #confirmed: (readonly [key: string, confirmed: Confirmed])[] = [];
   /** Confirmed over lost connections, with acknowledgements that are not proven. */
   readonly #doubtful = new Map<string, Confirmed[]>();
 
-  constructor(job: TransferJob, journal: Journal) {
+  constructor(job: TransferJob, journal: LineFile) {
     this.#job = job;
     this.#journal = journal;
   }
@@ -100,9 +90,9 @@ export class JournalLines {
     this.#write({ number, ...what, ...(messageId !== undefined && { messageId }) }, written);
   }
 
-  #write(what: object, written: () => void = () => undefined): void {
+  #write(what: object, written?: () => void): void {
     const { run, queue, dryRun } = this.#job;
-    if (!dryRun) this.#journal.add({ time: new Date().toISOString(), run, queue, ...what }, written);
+    if (!dryRun) this.#journal.add(JSON.stringify({ time: new Date().toISOString(), run, queue, ...what }), written);
   }
 }
 

@@ -13,10 +13,11 @@ import type { StayReason } from '../../../model/dead-letter/transfer.ts';
 import { abortFailure, Failure } from '../../../model/failure.ts';
 import type { Message } from '../../../model/message/message.ts';
 import { option } from '../../../model/option.ts';
+import type { LineFile } from '../../line-file.ts';
 import { holdable } from '../../look/read.ts';
 import { pacing } from '../../publish/send.ts';
 import type { TransferJob, Transferred } from './job.ts';
-import { type Journal, JournalLines, openJournal } from './journal.ts';
+import { JournalLines, openJournal } from './journal.ts';
 
 const WINDOW = 1_000;
 /** Milliseconds to wait for confirms once the run is stopped. */
@@ -45,7 +46,7 @@ class Transfer {
   #stayed: Partial<Record<StayReason, number>> = {};
   #refusal: Failure | undefined;
   #publisher: Publisher | undefined;
-  #journal: Journal | undefined;
+  #journal: LineFile | undefined;
   #lines: JournalLines | undefined;
   #rules: ReturnRules | undefined;
   #putBack: PutBack | undefined;
