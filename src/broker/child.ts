@@ -34,7 +34,6 @@ export function resolveCommand(name: string, env: Environment): string {
   );
 }
 
-/** How a command ended. */
 export interface Ending {
   /** 128 and the number of the signal when one ended it, as in a shell. */
   readonly code: number;

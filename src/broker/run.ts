@@ -16,7 +16,6 @@ export const BrokerShape = {
 
 export const BrokerRunConfig = z.strictObject({
   ...BrokerShape,
-  /** The command and its arguments. */
   cmd: z.array(z.string()).check(
     z.refine(([name]) => name !== undefined && name !== '', {
       error: 'CMD is missing: give the command to run behind --, as in: rmq broker run -- npm test',

@@ -26,7 +26,6 @@ export interface Io {
   readonly release: () => void;
 }
 
-/** The real process. */
 export function systemIo(): Io {
   let stdin: Readable | undefined;
   const opened = new Set<Readable>();
@@ -59,9 +58,7 @@ export function systemIo(): Io {
   };
 }
 
-/**
- * Reads of a pipe or a terminal in the thread pool cannot be cancelled, nor can the opening of a pipe without a writer: the event loop does both.
- */
+/** Reads of a pipe or a terminal in the thread pool cannot be cancelled, nor can the opening of a pipe without a writer: the event loop does both. */
 function openFile(path: string): Readable {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   if (fstatSync(fd).isFIFO()) return new Socket({ fd, readable: true, writable: false });

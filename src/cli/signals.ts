@@ -10,9 +10,7 @@ export interface Stop {
   readonly release: () => void;
 }
 
-/**
- * Handles the process' signals, and uncaught errors, which are bugs: nothing can be relied on after one.
- */
+/** Handles the process' signals, and uncaught errors, which are bugs: nothing can be relied on after one. */
 export function untilSignalled(onBug: (error: unknown) => void): Stop {
   const controller = new AbortController();
   const stop = (failure: Failure, code: number): void => {

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Failure } from '../model/failure.ts';
 
-/** A page of the guide. */
 export interface Topic {
   readonly name: string;
   readonly summary: string;

@@ -13,7 +13,6 @@ import { drained, exitCodeOf, type ProgramInput, type ProgramRun, type Started, 
 
 /** A program to launch, with everything that it gets. */
 export interface Launch {
-  /** Its path and its arguments. */
   readonly command: readonly string[];
   readonly variables: Readonly<Record<string, string>>;
   /** The files on its standard input and on descriptor 3. */

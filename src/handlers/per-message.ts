@@ -20,7 +20,6 @@ export interface Handlers {
 }
 
 export interface ProgramHandlerConfig {
-  /** The program and its arguments. */
   readonly command: readonly string[];
   /** True: the whole envelope is on file descriptor 3. */
   readonly fd3: boolean;
@@ -75,7 +74,6 @@ export function cannotRun({ code, stderr }: Pick<ProgramRun, 'code' | 'stderr'>,
 type RunnerConfig = Omit<ProgramHandlerConfig, 'onExit'> & { readonly emit: Emit };
 type RunnerInput = Pick<ProgramInput, 'delivery' | 'attempt' | 'signal'>;
 
-/** What launchers need. */
 interface Place {
   readonly path: string;
   /** A directory for messages, which programs read as files. */

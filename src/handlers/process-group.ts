@@ -31,7 +31,6 @@ export interface GroupOptions {
   readonly launches?: boolean;
 }
 
-/** The process group of a detached child. */
 export function groupOf({ pid }: ChildProcess, { patience, launches = false }: GroupOptions = {}): ProcessGroup {
   if (pid === undefined) return { end: () => undefined, kill: () => undefined, over: () => undefined };
   const groups = new Set([pid]);

@@ -147,9 +147,7 @@ function patient(isPatient: boolean): number | undefined {
   return isPatient ? Number.POSITIVE_INFINITY : undefined;
 }
 
-/**
- * Does something that has an end of its own: within the call's signal, and that of the session.
- */
+/** Does something that has an end of its own: within the call's signal, and that of the session. */
 export async function within<T>(
   session: Session,
   queue: string | undefined,

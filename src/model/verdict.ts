@@ -15,7 +15,6 @@ export type Settlement = 'ack' | 'requeue' | 'dead' | 'hold';
 /** What a settled delivery is counted as, once the broker is known to have the settlement. */
 export type Label = 'acknowledged' | 'rejected' | 'requeued' | 'retried' | 'dead' | 'dropped' | 'copiedBack';
 
-/** A settlement and its label. */
 export interface Labelled {
   readonly settlement: Settlement;
   readonly label: Label;
@@ -70,7 +69,6 @@ export interface Judgement {
 
 const VERDICTS: ReadonlySet<unknown> = new Set<Verdict>(['ack', 'retry', 'requeue', 'dead']);
 
-/** True for one of the verdicts. */
 export const isVerdict = (given: unknown): given is Verdict => VERDICTS.has(given);
 
 /**

@@ -16,7 +16,6 @@ const asIs = (text: string): string => text;
 
 export const COLORLESS: Palette = { error: asIs, warning: asIs, title: asIs, name: asIs, faint: asIs, expected: asIs, came: asIs };
 
-/** Loads the colours. */
 export async function loadPalette(): Promise<Palette> {
   const { Chalk } = await import('chalk');
   const chalk: ChalkInstance = new Chalk({ level: 1 });

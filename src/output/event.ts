@@ -97,7 +97,6 @@ const REMARKS: Remarks = {
   detail: ({ text }) => detail(text),
 };
 
-/** The line for an event. */
 export function remarkOn<K extends Event['kind']>(event: Extract<Event, { readonly kind: K }>): Remark | undefined {
   return REMARKS[event.kind as K](event);
 }

@@ -5,9 +5,7 @@ import type { Palette } from './color.ts';
 
 const MOST_CAUSES = 5;
 
-/**
- * The text for an error: the stack where one is wanted, what happened, why, and last what to do next.
- */
+/** The text for an error: the stack where one is wanted, what happened, why, and last what to do next. */
 export function describeFailure(error: unknown, isBug: boolean, verbose: boolean): (palette: Palette) => string {
   const safe = (text: string): string => visibleText(masked(text));
   const chain = causes(error);

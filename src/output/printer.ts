@@ -9,7 +9,6 @@ import { visibleLine, visibleText } from '../text/escape.ts';
 import { COLORLESS, loadPalette, type Palette } from './color.ts';
 import type { Writer } from './writer.ts';
 
-/** How a delivery is printed. */
 export interface PrintOptions {
   readonly format: 'text' | 'json' | 'raw';
   readonly nul: boolean;

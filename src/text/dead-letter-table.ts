@@ -43,7 +43,6 @@ export function letterCells(delivery: Delivery, number: number, now: number, ori
   ];
 }
 
-/** How a table is laid out. */
 export interface TableLayout {
   /** Columns of numbers, aligned right. */
   readonly right: ReadonlySet<number>;

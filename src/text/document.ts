@@ -94,7 +94,6 @@ function parseRow(line: string): readonly (readonly Span[])[] {
 
 const MARKED = /`([^`]+)`|\*\*((?:[^*]|\*(?!\*))+)\*\*|\[([^\]]+)\]\(([^)\s]+)\)/g;
 
-/** The spans of a line. */
 export function parseSpans(text: string, style: Omit<Span, 'text'> = {}): readonly Span[] {
   const spans: Span[] = [];
   const add = (plain: string): void => {

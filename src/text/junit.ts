@@ -1,4 +1,3 @@
-/** One thing that was tested. */
 export interface JunitCase {
   readonly name: string;
   /** Why it failed; the first line is its summary. */

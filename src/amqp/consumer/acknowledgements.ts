@@ -143,9 +143,7 @@ function tagged(deliveryTag: number): ConsumeMessage {
   return { fields: { deliveryTag } } as ConsumeMessage;
 }
 
-/**
- * A delivery is `open` until a handler gets it, then `begun` until it is settled. A settled one is `told` once the answer is sent.
- */
+/** A delivery is `open` until a handler gets it, then `begun` until it is settled. A settled one is `told` once the answer is sent. */
 type State = Labelled | 'open' | 'begun' | 'told';
 
 /**

@@ -156,9 +156,7 @@ export class Tally {
     return ++this.#counts.published;
   }
 
-  /**
-   * A message was returned. Its count waits for the confirm that follows. False when no message that waits for its confirm is like it.
-   */
+  /** A message was returned. Its count waits for the confirm that follows. False when no message that waits for its confirm is like it. */
   returned(message: AmqplibMessage, unconfirmed: Unconfirmed): boolean {
     const { replyText, exchange, routingKey } = returnOf(message);
     const { messageId } = message.properties as { messageId?: string };

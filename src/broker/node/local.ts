@@ -14,7 +14,6 @@ export interface Machines {
   readonly companions: readonly number[];
   /** Resolves when a companion has ended without which the nodes cannot do; rejects when it could not be started. */
   readonly orphaned: Promise<void>;
-  /** The network of its containers. */
   readonly network?: string;
 }
 

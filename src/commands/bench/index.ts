@@ -109,7 +109,6 @@ type How = Pick<BenchShape, 'size'> & {
   readonly rate?: number | undefined;
 };
 
-/** What is timed. */
 const TIMED = { publish: 'until the confirm', consume: 'between deliveries', rpc: 'until the reply', latency: 'until the delivery' } as const;
 
 /** What a measurement loads: it measures, prints what is certain, and then fails if it must. */

@@ -45,7 +45,6 @@ export interface Level {
 export interface Grammar {
   /** The root first, then groups, then commands. */
   readonly levels: readonly Level[];
-  /** Options of every level. */
   readonly globals: readonly Option[];
 }
 
@@ -124,7 +123,6 @@ function onOneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }
 
-/** Every spelling that is offered. */
 export function spellings({ long, short }: Option): readonly string[] {
   return short === undefined ? [long] : [short, long];
 }

@@ -96,7 +96,6 @@ export function described(path: string, env: Environment, given: string | undefi
   return { ...told(name, context, currentName(env, file)), shown: [shownAs(name, context), ...lines].join('\n') };
 }
 
-/** Forgets a context. */
 export function removed(path: string, name: string): { readonly shown: string; readonly wasCurrent: boolean } {
   const { current, contexts } = readContexts(path);
   const context = contextCalled(name, { contexts });

@@ -50,7 +50,6 @@ type ArgumentExtra = Partial<Pick<Argument<never>, 'optional' | 'completes'>>;
 
 const last = (texts: readonly string[]): string => texts[texts.length - 1] ?? '';
 
-/** A flag that takes one value. */
 function valued<T>(value: string, decode: (text: string) => T, show?: Flag<T>['show']): (help: string, extra?: FlagExtra) => Flag<T> {
   return (help, extra) => ({ kind: 'flag', help, value, ...extra, decode: (all) => decode(last(all)), ...(show && { show }) });
 }
@@ -61,10 +60,8 @@ export const text = valued('TEXT', (given) => given);
 /** A flag that may be repeated, each occurrence one text. */
 export const texts = (help: string, extra?: FlagExtra): Flag<string[]> => ({ ...text(help, extra), repeatable: true, decode: (all) => [...all] });
 
-/** A flag that takes a file's path. */
 export const path = (help: string, extra?: FlagExtra): Flag<string> => text(help, { value: 'PATH', completes: 'file', ...extra });
 
-/** A flag that takes a file's path, and may be repeated. */
 export const paths = (help: string, extra?: FlagExtra): Flag<string[]> => texts(help, { value: 'PATH', completes: 'file', ...extra });
 
 /** A flag that takes a whole number; the config limits it. */

@@ -76,7 +76,6 @@ export function managementPlace(
   return { url: isNode ? node.managementUrl : undefined, asked: false };
 }
 
-/** Finds the management API, where there is one. */
 export async function managementApi(managementUrl: string | undefined, context: Context): Promise<FindManagementApi> {
   const { managementFinder } = await import('../../patterns/management.ts');
   return managementFinder(context.connection, managementPlace(managementUrl, context), context.emit, context.signal);

@@ -12,7 +12,6 @@ export function fingerprintOf({ exchange, routingKey, properties, body }: Messag
     .digest('base64');
 }
 
-/** Messages that were selected one by one. */
 export interface Selection {
   readonly size: number;
   /** True for a selected message, for as many equal copies as were selected. */

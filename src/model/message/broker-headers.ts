@@ -35,7 +35,6 @@ export function isOfLastDeath(name: string): boolean {
   return name.startsWith('x-last-death-');
 }
 
-/** The headers without those that the broker wrote. */
 export function withoutBrokerHeaders(properties: Properties): Properties {
   const { headers, ...others } = properties;
   if (headers === undefined || !Object.keys(headers).some(isOfBroker)) return properties;

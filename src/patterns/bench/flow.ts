@@ -23,11 +23,7 @@ const TOLD = 1;
 const BATCH = 500;
 const BATCH_BYTES = 262_144;
 
-/**
- * Publishes as fast as the window allows, or at a rate; what is timed is each message, until it is confirmed.
- *
- * @throws Failure as `onBenchQueue` does
- */
+/** Publishes as fast as the window allows, or at a rate; what is timed is each message, until it is confirmed. */
 export async function benchPublish(session: Session, config: BenchPublishConfig): Promise<Benched> {
   return onBenchQueue(session, config, async (stage) => {
     const { gauge } = stage;
@@ -41,11 +37,7 @@ export async function benchPublish(session: Session, config: BenchPublishConfig)
   });
 }
 
-/**
- * Consumes what waits in a queue; what is timed is the pause between one message and the next.
- *
- * @throws Failure as `onBenchQueue` does
- */
+/** Consumes what waits in a queue; what is timed is the pause between one message and the next. */
 export async function benchConsume(session: Session, config: BenchConsumeConfig): Promise<Benched> {
   const { warmUp, count, prefetch, ack } = config;
   return onBenchQueue(session, config, async (stage) => {
@@ -82,11 +74,7 @@ export async function benchConsume(session: Session, config: BenchConsumeConfig)
   });
 }
 
-/**
- * Publishes at a rate and consumes at the same time; what is timed is each message, from its sending to its delivery.
- *
- * @throws Failure as `onBenchQueue` does
- */
+/** Publishes at a rate and consumes at the same time; what is timed is each message, from its sending to its delivery. */
 export async function benchLatency(session: Session, config: BenchLatencyConfig): Promise<Benched> {
   return onBenchQueue(session, config, async (stage) => {
     const { gauge, queue } = stage;
@@ -194,11 +182,7 @@ async function pour(stage: Stage, { rate, window, confirm, warmUp, transient }: 
   });
 }
 
-/**
- * Calls a server in this process, which answers with what it got; what is timed is each call.
- *
- * @throws Failure as `onBenchQueue` does
- */
+/** Calls a server in this process, which answers with what it got; what is timed is each call. */
 export async function benchRpc(session: Session, config: BenchRpcConfig): Promise<Benched> {
   const { concurrency, warmUp, timeout } = config;
   return onBenchQueue(session, config, async ({ session: own, queue, gauge, body, goesOn }) => {

@@ -93,7 +93,6 @@ export class Gauge {
   }
 }
 
-/** What a measurement works with. */
 export interface Stage {
   /** It tells of trouble, and keeps the summaries of what it is made of to itself. */
   readonly session: Session;

@@ -10,7 +10,6 @@ export const PingConfig = z.strictObject({
 });
 export type PingConfig = z.output<typeof PingConfig>;
 
-/** What answered. */
 export interface Pong {
   /** As the broker calls itself: `RabbitMQ`. */
   readonly product: string;

@@ -14,8 +14,6 @@ import { watchIdle } from './silence.ts';
 /**
  * Hands messages of a queue to the handler within the limits of the config, and returns all of them at the end: see `readThrough` for how, and what
  * it costs. Without a limit that waits, it ends at the depth that the queue had at the start.
- *
- * @throws Failure as `take` does
  */
 export async function look(session: Session, config: ConsumeConfig, handler: ConsumeHandler, options: TakeOptions): Promise<RunResult<ConsumeCounts>> {
   return new Look(session, config, handler, options).execute();

@@ -48,11 +48,7 @@ export interface InspectOptions {
 /** Handles a dead letter; its origin is undefined where its headers have none. */
 type OnLetter = (delivery: Delivery, number: number, origin: JudgedOrigin | undefined) => Promise<void> | undefined;
 
-/**
- * Hands out the matching dead letters, each with its number, and leaves the queue as it is.
- *
- * @throws Failure as `readThrough` does
- */
+/** Hands out the matching dead letters, each with its number, and leaves the queue as it is. */
 export async function inspect(session: Session, config: InspectConfig, now: number, onLetter: OnLetter, { ask, api }: InspectOptions = {}): Promise<Inspected> {
   const { count = Number.POSITIVE_INFINITY, force } = config;
   const reading = { force, ask, enough: () => matched >= count };
@@ -70,11 +66,7 @@ export async function inspect(session: Session, config: InspectConfig, now: numb
   return { ...summary, matched, claimed };
 }
 
-/**
- * Counts the matching dead letters by what they have in common.
- *
- * @throws Failure as `readThrough` does
- */
+/** Counts the matching dead letters by what they have in common. */
 export async function inspectGroups(
   session: Session,
   config: InspectConfig & { readonly groupBy: readonly string[] },

@@ -83,11 +83,7 @@ export class RouteBook {
     this.#api = api;
   }
 
-  /**
-   * What decides where a message goes from an exchange; undefined when too much was asked about already.
-   *
-   * @throws Failure as the management API gives it
-   */
+  /** What decides where a message goes from an exchange; undefined when too much was asked about already. */
   async from(exchange: string): Promise<Routes | undefined> {
     const next = [exchange];
     for (let name = next.pop(); name !== undefined; name = next.pop()) {

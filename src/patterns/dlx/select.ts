@@ -16,11 +16,7 @@ export interface Listed {
   readonly stranded: ReadSummary['stranded'];
 }
 
-/**
- * Lists the matching dead letters, and leaves the queue as it is.
- *
- * @throws Failure as `readThrough` does
- */
+/** Lists the matching dead letters, and leaves the queue as it is. */
 export async function listLetters(
   session: Session,
   config: FilterConfig & { readonly queue: string; readonly force: boolean },

@@ -10,11 +10,9 @@ export const ExpectationConfig = z
   .strictObject({
     /** CEL expressions, each of which must be true for each message. */
     match: z.optional(z.array(z.string().check(z.minLength(1)))),
-    /** The JSON Schema of each body. */
     schema: file,
     /** Partial envelopes, one a line: exactly these messages must come. */
     expectFile: file,
-    /** In the order of the lines. */
     inOrder: z._default(z.boolean(), false),
     /** Where a report in JUnit's format goes. */
     junit: file,

@@ -49,7 +49,6 @@ export class ExpectedFile {
   readonly #strangers = new Map<number, Stranger>();
   /** The first messages that came in the place of others, by their index. */
   #astray: number[] = [];
-  /** The number of messages that are expected. */
   readonly lines: number;
   #judged: Judged | undefined;
 
@@ -161,7 +160,6 @@ export class ExpectedFile {
     return { missing, unexpected };
   }
 
-  /** The lines that the message satisfies. */
   #linesOf(index: number): number[] {
     return this.#came[index]?.satisfied.flatMap((at) => this.#expected.all[at]?.lines ?? []) ?? [];
   }
@@ -181,7 +179,6 @@ export class ExpectedFile {
   }
 }
 
-/** A line in a report. */
 export const nameOf = ({ line, view }: Line): string => `line ${line}: ${shown(view, 100)}`;
 
 function linesText(lines: readonly number[]): string {

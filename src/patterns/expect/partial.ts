@@ -85,7 +85,6 @@ export function matches(expected: unknown, came: unknown): boolean {
   return isObject(came) && Object.keys(expected).every((key) => Object.hasOwn(came, key) && matches((expected as Part)[key], came[key]));
 }
 
-/** Where a message is not as expected. */
 export function differences(expected: unknown, came: unknown, at = ''): Mismatch[] {
   const below = (key: string, index: boolean): string =>
     index || !/^[\w-]+$/.test(key) ? `${at}[${index ? key : JSON.stringify(key)}]` : at === '' ? key : `${at}.${key}`;

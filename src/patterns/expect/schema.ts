@@ -177,11 +177,7 @@ function lineOf(json: string, pointer: string): number {
   return json.slice(0, best.at).split('\n').length;
 }
 
-/**
- * What puts a failure that names its line in the place of each draft whose body does not fit.
- *
- * @throws Failure as `openSchema` does
- */
+/** What puts a failure that names its line in the place of each draft whose body does not fit. */
 export async function draftCheck(path: string, emit: Emit): Promise<(drafts: Drafts) => Drafts> {
   const check = await openSchema(path, emit);
   return async function* fitting(drafts) {

@@ -101,11 +101,7 @@ export interface ListedRows {
 /** A list that can be asked again and again. */
 export interface Lister {
   readonly columns: readonly Column[];
-  /**
-   * Asks for the rows.
-   *
-   * @throws Failure as the source does
-   */
+  /** Asks for the rows. */
   readonly rows: (source: ListSource, emit: Emit) => Promise<ListedRows>;
 }
 

@@ -7,7 +7,6 @@ import { formatCount } from '../../model/quantity.ts';
 
 export type { AskManagement };
 
-/** How a queue is read. */
 export interface ReadOptions {
   /**
    * Hands out no more once it returns true. A quorum queue is still read to its end: it delivers messages returned last after those returned

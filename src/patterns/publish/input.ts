@@ -37,9 +37,7 @@ export const sourceShape = {
   body: z.optional(z.string()),
   /** Files, a message each; `-` is standard input. */
   file: z.optional(z.array(z.string().check(z.minLength(1))).check(z.minLength(1))),
-  /** Each line is a message. */
   lines: z._default(z.boolean(), false),
-  /** Each line is an envelope. */
   envelopes: z._default(z.boolean(), false),
   /** True: keeps the headers of an envelope that a broker wrote: counters of its delivery, and how it died. */
   keepBrokerHeaders: z._default(z.boolean(), false),
@@ -70,7 +68,6 @@ export interface Draft extends Envelope, Place {}
 /** Drafts, in batches as they arrive. A failure stands for an invalid line. */
 export type Drafts = AsyncIterable<readonly (Draft | Failure)[]>;
 
-/** The properties that the options set. */
 export function propertiesOf(config: MessageConfig): Properties {
   const { header, ttl, transient, contentType, contentEncoding, priority, correlationId, replyTo, messageId, timestamp, type, userId, appId } = config;
   const given = { contentType, contentEncoding, headers: header, priority, correlationId, replyTo, messageId, timestamp, type, userId, appId };

@@ -66,11 +66,7 @@ export interface OpenPublisher {
   readonly close: () => Promise<void>;
 }
 
-/**
- * Connects a publisher that stays open.
- *
- * @throws Failure as the connection gives it
- */
+/** Connects a publisher that stays open. */
 export async function openPublisher(session: Session, config: OpenPublisherConfig): Promise<OpenPublisher> {
   const line = new Line(endless(session), config);
   await line.connect();

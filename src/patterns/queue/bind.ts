@@ -29,7 +29,6 @@ export const BindQueueConfig = z.strictObject({ queue: queueName, exchange: exch
 export const BindExchangeConfig = z.strictObject({ exchange: exchangeName, sourceExchange: exchangeName, ...bindingShape }).check(anyRule);
 export type BindConfig = z.output<typeof BindQueueConfig> | z.output<typeof BindExchangeConfig>;
 
-/** The bindings of a config. */
 export function bindingsOf({ key, routingKey, match, matchAny, ...ends }: BindConfig): readonly Binding[] {
   const way =
     'sourceExchange' in ends

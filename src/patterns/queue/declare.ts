@@ -71,7 +71,6 @@ const ARGUMENTS: Readonly<
   filterSize: { name: 'x-stream-filter-size-bytes', since: [3, 13] },
 };
 
-/** A queue to declare. */
 export const declareQueueShape = {
   queue: queueName,
   ...argumentShape,
@@ -87,7 +86,6 @@ export const declareQueueShape = {
 export const DeclareQueueConfig = z.strictObject(declareQueueShape);
 export type DeclareQueueConfig = z.output<typeof DeclareQueueConfig>;
 
-/** The queue of a config. */
 function declaredQueue({ queue, argument, transient, autoDelete, ...config }: DeclareQueueConfig): QueueSpec {
   const given: Record<string, FieldValue> = {};
   for (const [key, value] of optionsGiven(config)) {

@@ -10,7 +10,6 @@ import { queueName } from '../names.ts';
 import { findRetryQueues, type NameQueues, type RetryQueue } from '../retry-queues.ts';
 import { type AskHeld, unacknowledged } from './unacknowledged.ts';
 
-/** What `removeQueue` takes. */
 export const deleteQueueShape = {
   queue: queueName,
   /** Only when it holds no messages. */

@@ -6,7 +6,6 @@ import { Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 import { exchangeName, fieldTable } from '../names.ts';
 
-/** An exchange to declare. */
 export const DeclareExchangeConfig = z
   .strictObject({
     exchange: exchangeName,

@@ -50,9 +50,7 @@ export function unacknowledged(held: HeldFacts | undefined, ready: number): numb
   return held?.unacknowledged;
 }
 
-/**
- * The failure for an empty queue whose messages are held by consumers. Notes it where that is unknown, or not known yet.
- */
+/** The failure for an empty queue whose messages are held by consumers. Notes it where that is unknown, or not known yet. */
 export async function judgeHeld(
   ask: () => Promise<HeldFacts | undefined>,
   within: number,

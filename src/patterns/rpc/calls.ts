@@ -199,7 +199,6 @@ class Calls {
 
 const isClosed = (failure: unknown): boolean => failure instanceof Failure && failure.kind === 'closed';
 
-/** The drafts one by one. */
 async function* oneByOne(drafts: Drafts, requester: Requester): AsyncGenerator<Draft> {
   for await (const batch of untilStopped(drafts, requester)) {
     for (const draft of batch) {

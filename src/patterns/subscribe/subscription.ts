@@ -76,11 +76,7 @@ export async function subscribe(
   return consume(session, { queue: queue.name, ...limits }, handler, { ...options, topology, onSubscribed });
 }
 
-/**
- * Works on the queue of a subscription as on a work queue; see `workQueue` for what becomes of messages that fail.
- *
- * @throws Failure as `prepareWorker` and `runWorker` do
- */
+/** Works on the queue of a subscription as on a work queue; see `workQueue` for what becomes of messages that fail. */
 export async function workOn(
   session: Session,
   { queue, topology }: Subscription,

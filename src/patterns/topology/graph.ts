@@ -4,7 +4,6 @@ import { formatCount, formatDuration } from '../../model/quantity.ts';
 import { listDeadLetters } from '../dlx/list.ts';
 import { topologyState } from './state.ts';
 
-/** How a graph can be drawn. */
 export const DRAWINGS = ['tree', 'mermaid', 'dot', 'json'] as const;
 
 export const GraphConfig = z.strictObject({ output: z._default(z.enum(DRAWINGS), 'tree') });
@@ -18,7 +17,6 @@ export interface GraphNode {
   readonly problems: readonly string[];
 }
 
-/** A way of messages. */
 export interface GraphEdge {
   readonly from: GraphNode;
   readonly to: GraphNode;
@@ -32,11 +30,7 @@ export interface Graph {
   readonly edges: readonly GraphEdge[];
 }
 
-/**
- * The ways of messages through a vhost, sorted: bindings, alternate exchanges, dead letters and retries.
- *
- * @throws Failure as the management API gives it
- */
+/** The ways of messages through a vhost, sorted: bindings, alternate exchanges, dead letters and retries. */
 export async function topologyGraph(api: ManagementApi): Promise<Graph> {
   const [state, exchanges, letters] = await Promise.all([topologyState(api), api.exchanges(), listDeadLetters(api, { queue: [] })]);
   const dead = new Map(letters.map((one) => [one.queue, one]));

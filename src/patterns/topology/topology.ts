@@ -89,8 +89,6 @@ async function stateIfReadable(api: ManagementApi | undefined, session: Session)
 /**
  * Does what a plan says. Policies come before queues, and queues before bindings: no message finds half a topology. What is made is remembered first, so that a run
  * that was killed can be done again; what is pruned goes last. Resolves with the number of messages that went with queues.
- *
- * @throws Failure as the broker does
  */
 export async function applyTopology(
   session: Session,

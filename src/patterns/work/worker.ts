@@ -51,7 +51,6 @@ export async function runWorker(session: Session, config: WorkerConfig, setup: W
   return worker.run();
 }
 
-/** A delivery, and the number of its attempt. */
 interface Task extends Attempt {
   readonly delivery: Delivery;
 }

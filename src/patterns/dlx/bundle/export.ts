@@ -24,11 +24,7 @@ export interface Exported extends ReadSummary {
   readonly exported: number;
 }
 
-/**
- * Hands the matching or selected dead letters to a writer, and leaves the queue as it is.
- *
- * @throws Failure as `readThrough` and the writer do
- */
+/** Hands the matching or selected dead letters to a writer, and leaves the queue as it is. */
 export async function exportTo(
   session: Session,
   config: ExportConfig,
@@ -48,11 +44,7 @@ export async function exportTo(
   return { ...summary, exported };
 }
 
-/**
- * Writes the matching or selected dead letters into a new bundle.
- *
- * @throws Failure as `openBundle` and `readThrough` do
- */
+/** Writes the matching or selected dead letters into a new bundle. */
 export async function exportBundle(
   session: Session,
   config: ExportConfig & { readonly directory: string },

@@ -15,7 +15,6 @@ export interface Destination extends PublishAddress {
 const MOST_COUNTED = 10_000;
 const MOST_TOLD = 5;
 
-/** Counts messages by destination. */
 export class Destinations {
   readonly #places = new Map<string, { readonly exchange: string; readonly routingKey: string; messages: number; readonly claimed?: true }>();
   #others = 0;

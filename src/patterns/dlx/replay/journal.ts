@@ -44,7 +44,6 @@ export class JournalLines {
     this.#write({ outcome: 'begun' });
   }
 
-  /** The run is over. */
   ended(counts: TransferCounts): void {
     this.#write({ outcome: 'ended', ...counts });
   }

@@ -110,11 +110,7 @@ export async function replay(
 /** What becomes of a message; and the origin that it claims, where nothing confirms that. */
 type Decision = TransferVerdict | { readonly claim: PublishAddress; readonly verdict: TransferVerdict };
 
-/**
- * Moves messages from a queue to another one as they are, with the history of how they died.
- *
- * @throws as `replay` does
- */
+/** Moves messages from a queue to another one as they are, with the history of how they died. */
 export async function move(source: Session, target: Session, config: MoveConfig, { elsewhere = false, ...options }: TransferOptions = {}): Promise<Replayed> {
   const { queue, toQueue, keepBrokerHeaders } = config;
   await expressionOf(config);

@@ -80,7 +80,6 @@ export const DlxSetupConfig = DlxSetupShape.check(
 );
 export type DlxSetupConfig = Shape;
 
-/** The type that QUEUE is declared with. */
 export function typeOfQueue(config: DlxSetupConfig): 'classic' | 'quorum' {
   return isQuorum(config) ? 'quorum' : 'classic';
 }

@@ -12,7 +12,6 @@ import { type PolicyPlan, planPolicy, policyHolds } from './policy.ts';
 import { type DeadLetterSetup, setupTopology } from './topology.ts';
 import { type Verified, verifySetup } from './verify.ts';
 
-/** Other means of a setup. */
 export interface SetupPlace {
   readonly connection: ConnectionConfig;
   /** Finds the management API, which tells more than the broker does over AMQP, and alone sets policies. */
