@@ -1,6 +1,5 @@
 // The start of the command: loads what it needs of the file beside it, with what V8 compiled of it the last time.
 import { readFileSync, writeSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { wasClosed } from '../output/descriptor.ts';
@@ -82,7 +81,7 @@ class Chunks {
     const known = this.#loaded.get(number);
     if (known !== undefined) return known;
     const factory = this.#factories.get(number) ?? (new Script(this.#source([number]), { filename: this.#file }).runInThisContext() as readonly [Factory])[0];
-    const exports = factory(this.load, this.#import, createRequire(this.#file), __dirname, monotonic) ?? {};
+    const exports = factory(this.load, this.#import, require, __dirname, monotonic) ?? {};
     this.#loaded.set(number, exports);
     return exports;
   };
