@@ -25,7 +25,7 @@ export interface Program {
  *
  * @throws Failure `usage` for a line that cannot be understood
  */
-export async function runLine(argv: readonly string[], program: Program): Promise<void> {
+export async function runLine(argv: readonly string[], program: Program, wants = wantsOf(argv)): Promise<void> {
   let asked: readonly string[] = [];
   const group = (command: CommanderCommand, path: readonly string[]): CommanderCommand =>
     groupCommand(command, program, () => {
@@ -33,7 +33,7 @@ export async function runLine(argv: readonly string[], program: Program): Promis
     });
   const root = group(new CommanderCommand('rmq'), []);
   root.version(program.version, '-V, --version');
-  for (const [key, flag] of Object.entries(program.globals)) addFlag(root, key, flag);
+  for (const [key, flag] of Object.entries(program.globals)) addFlag(root, key, flag, wants);
   const parents = new Map([['', root]]);
   // Where the line begins with a command's first word, commander need not know the others, which would cost milliseconds.
   const [first] = argv;
@@ -43,13 +43,15 @@ export async function runLine(argv: readonly string[], program: Program): Promis
   const line = splitLine(argv, program.commands);
   for (const command of program.commands.filter(isWanted)) {
     const { path } = command;
-    addCommand(group(parentOf(parents, path).command(path.at(-1) ?? ''), path), command, line, program);
+    addCommand(group(parentOf(parents, path).command(path.at(-1) ?? ''), path), command, line, program, wants);
   }
   try {
     await root.parseAsync([...line.words], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === 'commander.version') return;
+    // Commander names options that are like an unknown one.
+    if (error.code === 'commander.unknownOption' && wants !== wantsAll) return runLine(argv, program, wantsAll);
     if (error.code === 'commander.helpDisplayed') return program.help(asked, decodeFlags(program.globals, root.opts()));
     if (error.code === 'commander.help')
       throw new Failure('usage', 'no command was given', { hint: `${['rmq', ...asked].join(' ')} --help lists the commands` });
@@ -58,6 +60,18 @@ export async function runLine(argv: readonly string[], program: Program): Promis
     const instead = unknown === undefined ? undefined : await insteadOf(unknown);
     throw new Failure('usage', what, { hint: `${instead === undefined ? '' : `${instead}; `}rmq COMMAND --help lists the flags of a command` });
   }
+}
+
+/** Whether commander is to know an option. */
+type Wants = (long: string, short: string | undefined) => boolean;
+
+const wantsAll: Wants = () => true;
+
+/** Those that the line may have: to learn all of them takes commander longer than all else. */
+function wantsOf(argv: readonly string[]): Wants {
+  const names = new Set(argv.map((word) => word.replace(/=.*/s, '')));
+  const letters = argv.filter((word) => /^-[^-]/.test(word)).join('');
+  return (long, short) => names.has(long) || (short !== undefined && letters.includes(short));
 }
 
 async function insteadOf(unknown: string): Promise<string | undefined> {
@@ -99,7 +113,7 @@ function groupCommand(command: CommanderCommand, { print }: Program, onHelp: () 
     .helpCommand(false);
 }
 
-function addCommand(child: CommanderCommand, command: Command, { words, trailing }: Line, program: Program): void {
+function addCommand(child: CommanderCommand, command: Command, { words, trailing }: Line, program: Program, wants: Wants): void {
   // Options are built only for commands named on the line: the others would cost most of the start-up.
   if (!words.includes(command.path.at(-1) ?? '')) return;
   const inputs = Object.entries(command.inputs);
@@ -107,7 +121,7 @@ function addCommand(child: CommanderCommand, command: Command, { words, trailing
   for (const [key, argument] of positionals) {
     if (argument.trailing !== true) child.argument(argumentSyntax(spelling(key, argument), argument));
   }
-  for (const [key, input] of inputs) if (input.kind === 'flag') addFlag(child, key, input);
+  for (const [key, input] of inputs) if (input.kind === 'flag') addFlag(child, key, input, wants);
   child.action(async () => {
     spellOptions((key, value) => {
       const input = command.inputs[key] ?? program.globals[key];
@@ -135,11 +149,14 @@ function argumentSyntax(name: string, { optional, rest }: Argument<unknown>): st
   return optional === true ? `[${inner}]` : `<${inner}>`;
 }
 
-function addFlag(to: CommanderCommand, key: string, flag: Flag<unknown>): void {
+function addFlag(to: CommanderCommand, key: string, flag: Flag<unknown>, wants: Wants): void {
   const value = flag.value === undefined ? '' : ` <${flag.value}>`;
   const short = flag.short === undefined ? '' : `-${flag.short}, `;
-  to.addOption(collecting(new Option(`${short}${longName(key, flag)}${value}`), flag));
-  for (const alias of flag.aliases ?? []) to.addOption(collecting(new Option(`--${alias}${value}`).hideHelp(), flag));
+  const long = longName(key, flag);
+  if (wants(long, flag.short)) to.addOption(collecting(new Option(`${short}${long}${value}`), flag));
+  for (const alias of flag.aliases ?? []) {
+    if (wants(`--${alias}`, undefined)) to.addOption(collecting(new Option(`--${alias}${value}`).hideHelp(), flag));
+  }
 }
 
 /** Commander keeps every occurrence as text; the flag itself decodes them. */

@@ -38,6 +38,10 @@ test('an unknown word in a group is told to be a command of another one', async 
   assert.match((await inside(['queue', 'replay'])).stderr, /did you mean rmq dlx replay\?/);
 });
 
+test('an unknown flag is told with the one that is like it', async () => {
+  assert.match((await rmq(['publish', '--quueue', 'a'])).stderr, /unknown option '--quueue'\n *\(Did you mean --queue\?\)/);
+});
+
 test('global flags may stand before and after the command', async () => {
   for (const line of [
     ['--url', 'nonsense', 'consume', 'q'],
