@@ -1,6 +1,7 @@
 import { within } from '../model/async.ts';
 import { type Context, defineCommand } from './command.ts';
-import { type Named, SHELLS } from './completion/shell.ts';
+import type { Named } from './completion/names.ts';
+import { SHELLS } from './completion/shell.ts';
 import { argument, choice, text } from './flags/flag.ts';
 import { managementExtras, managementPlace } from './flags/globals.ts';
 
@@ -58,18 +59,14 @@ async function contextNames({ env }: Context): Promise<readonly string[]> {
   return Object.keys(readContexts(contextsPath(env)).contexts);
 }
 
-/** Whoever presses Tab waits half a second at most; milliseconds, without the start of the process. */
-const NAMES_TIMEOUT = 400;
-
 /** Nothing where no answer comes in time: Tab must not wait. */
 async function findNames(named: Named, managementUrl: string | undefined, context: Context): Promise<readonly string[]> {
-  const { managementBesideBroker } = await import('../patterns/management.ts');
+  const [{ NAMES_TIMEOUT, namesOf }, { managementBesideBroker }] = await Promise.all([import('./completion/names.ts'), import('../patterns/management.ts')]);
+  const { connection, env, signal } = context;
   const late = new AbortController();
   const ask = async (): Promise<readonly string[]> => {
-    const api = managementBesideBroker(context.connection, managementPlace(managementUrl, context), AbortSignal.any([context.signal, late.signal]));
-    const found = await (named === 'queue' ? api.queues() : api.exchanges());
-    // A name that is typed on a line is one of a line, and no flag.
-    return found.map(({ name }) => name).filter((name) => /^[^\p{Cc}-][^\p{Cc}]*$/u.test(name));
+    const api = managementBesideBroker(connection, managementPlace(managementUrl, context), AbortSignal.any([signal, late.signal]));
+    return namesOf(api, connection.url[0] === undefined ? '' : new URL(connection.url[0]).username, named, env);
   };
   const found = await within(
     NAMES_TIMEOUT,

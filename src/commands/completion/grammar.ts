@@ -1,6 +1,6 @@
 import { type Command, type CommandGroup, longName, spelling } from '../command.ts';
 import type { Argument, Completes, Flag } from '../flags/flag.ts';
-import { NAMED, type Named } from './shell.ts';
+import { NAMED, type Named } from './names.ts';
 
 /** What a shell can offer for a value. */
 export interface Value {

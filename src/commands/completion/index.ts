@@ -7,7 +7,8 @@ import type { Flag } from '../flags/flag.ts';
 import { bashScript } from './bash.ts';
 import { fishScript } from './fish.ts';
 import { grammarOf } from './grammar.ts';
-import { FILES, NAMED, SHELLS, type Shell } from './shell.ts';
+import { NAMED } from './names.ts';
+import { FILES, SHELLS, type Shell } from './shell.ts';
 import { zshScript } from './zsh.ts';
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript } satisfies Record<Shell, unknown>;

@@ -5,8 +5,3 @@ export type Shell = (typeof SHELLS)[number];
 
 /** How each wants its file to be called. */
 export const FILES: Readonly<Record<Shell, string>> = { bash: 'rmq.bash', zsh: '_rmq', fish: 'rmq.fish' };
-
-/** What a broker is asked for while a line is typed. */
-export const NAMED = ['queue', 'exchange'] as const;
-
-export type Named = (typeof NAMED)[number];
