@@ -12,9 +12,11 @@ export interface Expected {
 /** The expectations that a message satisfies; messages that satisfy the same ones share it. */
 export interface Group {
   readonly satisfied: readonly number[];
-  /** How many messages are assigned to each. */
+  /** How many messages are assigned to each, where there is a choice. */
   readonly assigned: Map<number, number>;
 }
+
+const NO_CHOICE = new Map<number, number>();
 
 /** A place in an envelope: how many expectations have each scalar there, and which are found by it. */
 interface Place {
@@ -33,25 +35,34 @@ class Index {
   readonly #root = newPlace();
 
   constructor(views: readonly Part[], some: readonly number[]) {
-    for (const at of some) walk(this.#root, views[at], ({ counts }, value) => counts.set(value, (counts.get(value) ?? 0) + 1));
-    const used = new Set<Place>();
-    for (const at of some) {
-      let least = some.length;
-      let found: Place | undefined;
-      let by: Scalar = null;
+    // The scalars of all views, one after the other.
+    const places: Place[] = [];
+    const values: Scalar[] = [];
+    const ends = some.map((at) => {
       walk(this.#root, views[at], (place, value) => {
-        const count = place.counts.get(value) ?? 0;
-        if (count >= least) return;
-        [least, found, by] = [count, place, value];
+        place.counts.set(value, (place.counts.get(value) ?? 0) + 1);
+        places.push(place);
+        values.push(value);
       });
+      return places.length;
+    });
+    const used = new Set<Place>();
+    let next = 0;
+    for (const [index, at] of some.entries()) {
+      let least = some.length;
+      let found = -1;
+      for (const end = ends[index] as number; next < end; next++) {
+        const count = places[next]?.counts.get(values[next] as Scalar) ?? 0;
+        if (count < least) [least, found] = [count, next];
+      }
       // What all of them have tells none apart.
-      if (found === undefined) this.#always.push(at);
-      else addTo(found as Place, by, at, used);
+      if (found < 0) this.#always.push(at);
+      else addTo(places[found] as Place, values[found] as Scalar, at, used);
     }
     for (const { found } of used) {
       for (const [value, inside] of found) if (Array.isArray(inside) && inside.length > FEW) found.set(value, new Index(views, inside));
     }
-    forget(this.#root);
+    prune(this.#root);
   }
 
   find(view: Part, found: number[] = []): number[] {
@@ -82,8 +93,11 @@ function walk(place: Place, value: unknown, visit: (place: Place, value: Scalar)
     return;
   }
   for (const key of Object.keys(value)) {
-    const child = place.children.get(key) ?? newPlace();
-    place.children.set(key, child);
+    let child = place.children.get(key);
+    if (child === undefined) {
+      child = newPlace();
+      place.children.set(key, child);
+    }
     walk(child, (value as Part)[key], visit);
   }
 }
@@ -95,10 +109,11 @@ function addTo(place: Place, value: Scalar, at: number, used: Set<Place>): void 
   used.add(place);
 }
 
-/** Counts are needed once. */
-function forget({ counts, children }: Place): void {
+/** Counts are needed once, and only the way to what is found; false where nothing is. */
+function prune({ counts, children, found }: Place): boolean {
   counts.clear();
-  for (const child of children.values()) forget(child);
+  for (const [key, child] of children) if (!prune(child)) children.delete(key);
+  return children.size > 0 || found.size > 0;
 }
 
 /** The expectations of a file, and which of them messages satisfy. */
@@ -107,7 +122,7 @@ export class ExpectedMessages {
   /** The parts of a message that are looked at. */
   readonly keys: ReadonlySet<string>;
   readonly #index: Index;
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new Map<string | number, Group>();
 
   constructor(all: readonly Expected[]) {
     this.all = all;
@@ -120,8 +135,10 @@ export class ExpectedMessages {
 
   groupOf(view: Part): Group {
     const satisfied = this.#index.find(view).filter((at) => matches(this.all[at]?.view, view));
-    const key = satisfied.join();
-    const group = this.#groups.get(key) ?? { satisfied, assigned: new Map() };
+    const key = satisfied.length === 1 ? (satisfied[0] as number) : satisfied.join();
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known;
+    const group = { satisfied, assigned: satisfied.length > 1 ? new Map() : NO_CHOICE };
     this.#groups.set(key, group);
     return group;
   }
@@ -131,12 +148,14 @@ export class ExpectedMessages {
     const counts = new Map<Group, number>();
     for (const group of groups) counts.set(group, (counts.get(group) ?? 0) + 1);
     const free = this.all.map(({ lines }) => lines.length);
-    const holders = this.all.map(() => new Set<Group>());
+    const holders = new Map<number, Set<Group>>();
     const closed = new Set<number>();
     const surplus = new Map<Group, number>();
     const give = (group: Group, at: number, count: number): void => {
+      // What only one line expects is never moved to another one.
+      if (group.satisfied.length === 1) return;
       group.assigned.set(at, (group.assigned.get(at) ?? 0) + count);
-      (holders[at] as Set<Group>).add(group);
+      holders.set(at, (holders.get(at) ?? new Set()).add(group));
     };
     for (const [group, count] of counts) {
       group.assigned.clear();
@@ -164,7 +183,7 @@ export class ExpectedMessages {
 function makeRoom(
   group: Group,
   free: number[],
-  holders: readonly Set<Group>[],
+  holders: ReadonlyMap<number, Set<Group>>,
   closed: Set<number>,
   give: (group: Group, at: number, count: number) => void,
 ): boolean {
@@ -184,13 +203,13 @@ function makeRoom(
           if (from !== undefined) {
             const rest = (mover.assigned.get(from) as number) - 1;
             mover.assigned.set(from, rest);
-            if (rest === 0) (holders[from] as Set<Group>).delete(mover);
+            if (rest === 0) holders.get(from)?.delete(mover);
           }
           to = from;
         }
         return true;
       }
-      for (const holder of holders[at] as Set<Group>) {
+      for (const holder of holders.get(at) ?? []) {
         if (holder === group || heldAt.has(holder)) continue;
         heldAt.set(holder, at);
         seen.push(holder);

@@ -24,7 +24,8 @@ const wrong = (what: string, hint?: string): Failure => new Failure('data', what
 /** The message as `consume -o json` prints it, as far as these keys need it; `bodyJson` is a body that is JSON. */
 export function viewOf({ queue, exchange, routingKey, redelivered, properties, body }: Delivery, keys: ReadonlySet<string>): Part {
   const view: Record<string, unknown> = { queue, exchange, routingKey, redelivered };
-  if (keys.has('properties') || keys.has('types')) Object.assign(view, contentOf({ ...properties, deliveryMode: properties.deliveryMode ?? 1 }));
+  if (keys.has('properties') || keys.has('types'))
+    Object.assign(view, contentOf(properties.deliveryMode === undefined ? { ...properties, deliveryMode: 1 } : properties));
   if (!BODIES.some((key) => keys.has(key))) return view;
   if (!isUtf8(body)) return { ...view, bodyBase64: body.toString('base64') };
   const text = body.toString('utf8');
@@ -39,10 +40,16 @@ export function viewOf({ queue, exchange, routingKey, redelivered, properties, b
 }
 
 /** Properties, and the types of their headers, as an envelope spells them. */
-function contentOf({ headers, ...properties }: Properties): { readonly properties: Part; readonly types?: Part } {
-  if (headers === undefined) return { properties };
+function contentOf(properties: Properties): { readonly properties: Properties | Part; readonly types?: Part } {
+  const { headers } = properties;
+  if (headers === undefined || Object.values(headers).every(isAsSpelled)) return { properties };
   const { json, types } = tableToJson(headers);
   return { properties: { ...properties, headers: exactJson(json, 'objects') }, ...(types.length > 0 && { types: Object.fromEntries(types) }) };
+}
+
+/** True for a value that an envelope spells as it is. */
+function isAsSpelled(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'boolean' || (Number.isSafeInteger(value) && !Object.is(value, -0));
 }
 
 /**
@@ -82,7 +89,9 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
 export function matches(expected: unknown, came: unknown): boolean {
   if (typeof expected !== 'object' || expected === null) return expected === came;
   if (Array.isArray(expected)) return Array.isArray(came) && came.length === expected.length && expected.every((item, index) => matches(item, came[index]));
-  return isObject(came) && Object.keys(expected).every((key) => Object.hasOwn(came, key) && matches((expected as Part)[key], came[key]));
+  if (!isObject(came)) return false;
+  for (const key of Object.keys(expected)) if (!Object.hasOwn(came, key) || !matches((expected as Part)[key], came[key])) return false;
+  return true;
 }
 
 export function differences(expected: unknown, came: unknown, at = ''): Mismatch[] {
