@@ -84,6 +84,8 @@ export interface Runnable<I extends object, C, X extends Extras> {
   readonly config: z.ZodMiniType<C, I>;
   /** The config of some extras, for their defaults in the help. */
   readonly extrasConfig?: z.ZodMiniType;
+  /** What a shell offers for inputs, where only the loaded command knows it. */
+  readonly suggests?: Readonly<Record<string, readonly string[]>>;
   /** Asynchronous checks of a config, before the network is touched; throws a Failure. */
   readonly check?: (config: C) => Promise<unknown>;
   /** Resolves when it is done, with an exit code of its own if it has one; throws a Failure otherwise. */
@@ -127,8 +129,9 @@ export function defineCommand<I extends object, C, X extends Extras = Record<nev
     ...(connects === undefined ? {} : { connects }),
     inputs,
     async described() {
-      const [{ config, extrasConfig }, { withDefaults }] = await Promise.all([spec.load(inputs), import('./flags/defaults.ts')]);
-      return withDefaults(inputs, extrasConfig === undefined ? [config] : [config, extrasConfig]);
+      const [{ config, extrasConfig, suggests = {} }, { withDefaults }] = await Promise.all([spec.load(inputs), import('./flags/defaults.ts')]);
+      const offering = Object.entries(inputs).map(([key, input]) => [key, suggests[key] === undefined ? input : { ...input, suggests: suggests[key] }]);
+      return withDefaults(Object.fromEntries(offering), extrasConfig === undefined ? [config] : [config, extrasConfig]);
     },
     async prepare(decoded) {
       const { config: schema, check: further, run } = await spec.load(inputs);

@@ -7,9 +7,10 @@ import { type Command, type CommandGroup, defineCommand, longName } from '../../
 import { completionScript, writeScripts } from '../../src/commands/completion/index.ts';
 import { FILES, SHELLS, type Shell } from '../../src/commands/completion/shell.ts';
 import { completionCommand } from '../../src/commands/completion.ts';
-import { argument, choice, type Flag, fields, path, rest, text, texts, toggle } from '../../src/commands/flags/flag.ts';
+import { argument, choice, type Flag, fields, MESSAGE_NAMES, path, rest, text, texts, toggle } from '../../src/commands/flags/flag.ts';
 import { describedGlobals, globalFlags } from '../../src/commands/flags/globals.ts';
 import { commands, groups } from '../../src/commands/index.ts';
+import { VARIABLES } from '../../src/patterns/dlx/filter/where-scope.ts';
 import { complete, isOnPath, type Offer } from '../support/shells.ts';
 
 const described = await Promise.all(commands.map(async (command) => ({ ...command, inputs: await command.described() })));
@@ -31,6 +32,10 @@ test('no flag of a command is spelled like a global flag of another name, which 
     const own = spelled(Object.fromEntries(flags));
     assert.deepEqual([words, own.filter((name) => taken.has(name))], [words, []]);
   }
+});
+
+test('what is offered for an expression over messages are the names that it knows', () => {
+  assert.deepEqual(MESSAGE_NAMES.filter((name) => !name.includes('[')).sort(), Object.keys(VARIABLES).sort());
 });
 
 test('all scripts are written into a directory; one that is not there is a failure that says so', async (t) => {
@@ -143,6 +148,10 @@ const REAL: readonly (readonly [line: string, offered: readonly string[], not?: 
   ['rmq completion ', ['bash', 'zsh', 'fish']],
   ['rmq completion --names ', ['queue', 'exchange', 'context']],
   ['rmq dlx inspect q --where ', ['headers["x-death"]', 'reason', 'json']],
+  ['rmq consume q --match ', ['headers', 'json', 'properties']],
+  ['rmq queue list --where ', ['ready', 'consumers', 'deadLetterTo'], ['headers', 'internal']],
+  ['rmq queue watch --until un', ['unacked'], ['ready']],
+  ['rmq exchange list --sort ', ['type', 'internal'], ['ready']],
   ['rmq completion --write ', ['inbox'], ['notes']],
 ];
 

@@ -1,7 +1,7 @@
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message/message.ts';
 import { quote } from '../../model/text.ts';
-import { duration, type Flag, fields, text, texts } from '../flags/flag.ts';
+import { duration, type Flag, fields, MESSAGE_NAMES, text, texts } from '../flags/flag.ts';
 
 /** A second expression instead of the first would match other messages than those asked for. */
 const where = {
@@ -9,23 +9,7 @@ const where = {
     value: 'EXPR',
     twice: 'join the expressions with && or ||',
   }),
-  // Names of headers that brokers and rmq write; those of programs are in messages, and a look would cost them something.
-  suggests: [
-    'headers',
-    'headers["x-death"]',
-    'headers["x-rmq-reason"]',
-    'body',
-    'json',
-    'exchange',
-    'routingKey',
-    'reason',
-    'queue',
-    'count',
-    'age',
-    'size',
-    'id',
-    'messageType',
-  ],
+  suggests: MESSAGE_NAMES,
 };
 
 /** Several at a time: `a,b` is `a` and `b`. */

@@ -2,11 +2,11 @@ import type { Emit } from '../../model/event.ts';
 import type { ConsumeHandler } from '../../patterns/consume/limits.ts';
 import type { Expectations } from '../../patterns/expect/expectations.ts';
 import { type Command, type Context, check, type ExtraValues } from '../command.ts';
-import { path, texts, toggle } from './flag.ts';
+import { MESSAGE_NAMES, path, texts, toggle } from './flag.ts';
 
 /** What must hold for the messages of a printing command. */
 export const expectationExtras = {
-  match: texts('each message must satisfy this CEL expression; repeat it for more', { value: 'EXPR' }),
+  match: { ...texts('each message must satisfy this CEL expression; repeat it for more', { value: 'EXPR' }), suggests: MESSAGE_NAMES },
   schema: path('each body must satisfy this JSON Schema', { value: 'FILE' }),
   expectFile: path('exactly these messages must come: a file with a partial envelope a line', { value: 'FILE' }),
   inOrder: toggle('with --expect-file: in the order of its lines'),

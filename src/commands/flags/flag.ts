@@ -45,6 +45,28 @@ export interface Argument<T> extends Input<T> {
   readonly trailing?: boolean;
 }
 
+/** Names in an expression over messages. Of headers those that brokers and rmq write: a look for others would cost messages something. */
+export const MESSAGE_NAMES = [
+  'headers',
+  'headers["x-death"]',
+  'headers["x-first-death-queue"]',
+  'headers["x-delivery-count"]',
+  'headers["x-rmq-reason"]',
+  'headers["x-rmq-attempt"]',
+  'body',
+  'json',
+  'exchange',
+  'routingKey',
+  'reason',
+  'queue',
+  'count',
+  'age',
+  'size',
+  'id',
+  'messageType',
+  'properties',
+];
+
 type FlagExtra = Partial<Pick<Flag<never>, 'short' | 'long' | 'aliases' | 'completes' | 'value' | 'twice'>>;
 type ArgumentExtra = Partial<Pick<Argument<never>, 'optional' | 'completes'>>;
 

@@ -18,6 +18,12 @@ export const listInputs = {
   vhostAll: toggle('of every vhost'),
 };
 
+/** The columns of a list, for each flag that takes one or an expression over them. */
+export function columnNames({ columns }: Table): NonNullable<Runnable<never, never, never>['suggests']> {
+  const names = columns.map(({ key }) => key);
+  return { where: names, until: names, sort: names, columns: names };
+}
+
 /** The names of queues that a list is about. */
 const namesIn = ({ queue = [] }: ListConfig): readonly string[] => (typeof queue === 'string' ? [queue] : queue);
 
@@ -66,6 +72,7 @@ function listCommand<I extends object, C extends ListConfig>(
       const [config, table] = of(lists, tables);
       return {
         config,
+        suggests: columnNames(table),
         check: (given) => lists.openList(table, given),
         run: async (given, context, { managementUrl }) => {
           const lister = await lists.openList(table, given);

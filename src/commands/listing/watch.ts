@@ -5,7 +5,7 @@ import { visibleLine } from '../../text/escape.ts';
 import { type Command, defineCommand } from '../command.ts';
 import { duration, integer, text } from '../flags/flag.ts';
 import { managementExtras } from '../flags/globals.ts';
-import { listInputs, queuesInput, sourceOf } from './index.ts';
+import { columnNames, listInputs, queuesInput, sourceOf } from './index.ts';
 
 /** The depth of a queue over its last looks, in as many characters. */
 const MOST_DEPTHS = 16;
@@ -45,6 +45,7 @@ export const queueWatchCommand: Command = defineCommand({
     ]);
     return {
       config: QueueWatchConfig,
+      suggests: columnNames(QUEUES),
       check: (config) => Promise.all([openList(QUEUES, config), endOf(config)]),
       run: async (config, context, { managementUrl }) => {
         const { emit, signal, results } = context;
