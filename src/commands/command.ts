@@ -25,6 +25,8 @@ export interface PrintStyle {
   readonly asLine?: { readonly onSeveral: () => void };
   /** The whole message as on a terminal, wherever it goes. */
   readonly whole?: boolean;
+  /** False for a run that does what it is for whether it is read or not: a reader that goes away ends it only once something is written. */
+  readonly watched?: boolean;
 }
 
 /** Prints a command's results; everything else is an event. */

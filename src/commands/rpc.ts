@@ -65,7 +65,7 @@ const rpcCall = defineCommand({
           if (!told) emit({ kind: 'note', text: 'a reply has several lines: -o json and -0 keep each reply apart from the next' });
           told = true;
         };
-        const print = results.printer({ nul, jsonBody, asLine: { onSeveral } });
+        const print = results.printer({ nul, jsonBody, asLine: { onSeveral }, watched: !single });
         const printResult = async ({ call, reply, failure }: CallResult): Promise<void> => {
           if (reply !== undefined && failure === undefined) expectations?.take(reply);
           // Of many calls, each has its line, whatever its result.

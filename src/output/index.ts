@@ -45,7 +45,7 @@ export interface Output {
      *
      * @throws Failure `io` when standard output was closed before the process began
      */
-    printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine' | 'whole'>): Print;
+    printer(style: Pick<PrintOptions, 'nul' | 'jsonBody' | 'asLine' | 'whole'> & { readonly watched?: boolean }): Print;
     /** Prints one result: a line of JSON with `-o json`, the text otherwise. A reader that went away is no failure: what the run found out stays true. */
     report(result: object, text: string): Promise<void>;
     /** Prints a page: as wide as the terminal, or as the `text` of the result with `-o json`. */
@@ -79,15 +79,16 @@ export function createOutput(options: OutputOptions): Output {
   let writer: Writer | undefined;
 
   /** @throws Failure `io` when standard output was closed before the process began */
-  function open(): Writer {
+  function open(watched = true): Writer {
     if (writer === undefined && wasClosed(options.stdoutFd)) {
       broken = outputFailure(closedDescriptor());
       throw broken;
     }
-    writer ??= openWriter(options.stdoutFd, (failure) => {
+    const onBroken = (failure: Failure): void => {
       broken = failure;
       options.onBroken(failure);
-    });
+    };
+    writer ??= openWriter(options.stdoutFd, onBroken, watched);
     return writer;
   }
 
@@ -117,8 +118,8 @@ export function createOutput(options: OutputOptions): Output {
 
   return {
     results: {
-      printer(style) {
-        const print = openPrinter(open(), { format, ...style, toTerminal: stdoutIsTerminal, colored: wantsColor(env, color, stdoutIsTerminal) });
+      printer({ watched, ...style }) {
+        const print = openPrinter(open(watched), { format, ...style, toTerminal: stdoutIsTerminal, colored: wantsColor(env, color, stdoutIsTerminal) });
         return stdoutIsTerminal ? givingWay(print, progress) : print;
       },
       report,

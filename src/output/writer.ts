@@ -31,11 +31,11 @@ const UTF8_UNIT = 3;
 
 /**
  * Opens the way to standard output. After the first error nothing more is written: everything pending rejects with it, and
- * `onBroken` is called once.
+ * `onBroken` is called once. A reader that goes away is noticed at once if it is `watched`, else by the next write.
  */
-export function openWriter(fd: number, onBroken: (failure: Failure) => void): Writer {
+export function openWriter(fd: number, onBroken: (failure: Failure) => void, watched = true): Writer {
   const sink = openSink(fd);
-  const unwatch = watchReader(fd, () => fail(readerGone()));
+  const unwatch = watched ? watchReader(fd, () => fail(readerGone())) : () => undefined;
   let batch: Batch | undefined;
   let flushing: Promise<void> | undefined;
   let broken: Failure | undefined;

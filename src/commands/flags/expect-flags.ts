@@ -1,4 +1,5 @@
 import type { Emit } from '../../model/event.ts';
+import { Failure } from '../../model/failure.ts';
 import type { ConsumeHandler } from '../../patterns/consume/limits.ts';
 import type { Expectations } from '../../patterns/expect/expectations.ts';
 import { type Command, type Context, check, type ExtraValues } from '../command.ts';
@@ -27,8 +28,18 @@ export async function expecting<L extends Limits>(
   run: (limits: L, handler: ConsumeHandler) => Promise<unknown>,
 ): Promise<void> {
   const expectations = await expectationsIn(given, inputs, emit);
-  if (expectations === undefined) await run(limits, handler);
-  else await expectations.around(subject, () => run(expectations.limited(limits), expectations.judging(handler)));
+  if (expectations === undefined) await counted(run, limits, handler);
+  else await expectations.around(subject, () => counted(run, expectations.limited(limits), expectations.judging(handler)));
+}
+
+/** What was not seen by anybody cannot be as expected: a reader that goes away is a negative answer where a number of messages is expected. */
+async function counted<L extends Limits>(run: (limits: L, handler: ConsumeHandler) => Promise<unknown>, limits: L, handler: ConsumeHandler): Promise<void> {
+  try {
+    await run(limits, handler);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== 'closed' || limits.expect === undefined) throw error;
+    throw error.saying(`${error.message} before all was seen that is expected`, 'negative');
+  }
 }
 
 /** What was expected, read and compiled; undefined without any. */

@@ -1,6 +1,5 @@
 import type { Session } from '../../amqp/connection/session.ts';
 import type { ConsumeCounts } from '../../model/event.ts';
-import { Failure } from '../../model/failure.ts';
 import { strandedFailure } from '../look/options.ts';
 import type { ConsumeConfig } from './config.ts';
 import { COPIED_BACK, GiveBack } from './give-back.ts';
@@ -27,8 +26,6 @@ export async function consume(session: Session, config: ConsumeConfig, handler: 
       text: 'the reader of standard output went away: messages in the pipe that it did not read (64 KiB at most) are acknowledged',
     });
   }
-  // What was not seen by anybody cannot be as expected.
-  if (failure?.kind === 'closed' && config.expect !== undefined) throw new Failure('negative', `${failure.message} before all was seen that is expected`);
   if (failure !== undefined) throw failure;
   return counts;
 }
