@@ -6,6 +6,7 @@ import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { formatEnvelope } from '../model/message/envelope.ts';
 import type { Delivery } from '../model/message/message.ts';
+import { shellQuoted } from '../model/text.ts';
 import { writePrivately } from './descriptors.ts';
 import { outerEnvironment } from './environment.ts';
 import { groupOf, type ProcessGroup } from './process-group.ts';
@@ -127,10 +128,10 @@ export class Launcher {
 
   /** In a subshell, which the program replaces: messages of the shell itself, such as "Killed", stay out of its output. */
   #linesOf({ command, variables, stdin, fd3 }: Launch): string {
-    const exported = Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)}`);
-    const redirected = `<${quoted(stdin)} ${this.#stderr} ${fd3 === undefined ? '3>&-' : `3<${quoted(fd3)}`}`;
-    const program = `(export ${exported.join(' ')}; exec ${command.map(quoted).join(' ')} ${redirected})`;
-    const tell = `printf '\\000%s%s\\n' ${quoted(this.#marks.mark.slice(1))}`;
+    const exported = Object.entries(variables).map(([name, value]) => `${name}=${shellQuoted(value)}`);
+    const redirected = `<${shellQuoted(stdin)} ${this.#stderr} ${fd3 === undefined ? '3>&-' : `3<${shellQuoted(fd3)}`}`;
+    const program = `(export ${exported.join(' ')}; exec ${command.map(shellQuoted).join(' ')} ${redirected})`;
+    const tell = `printf '\\000%s%s\\n' ${shellQuoted(this.#marks.mark.slice(1))}`;
     return `${tell} begun >&3\n${program}\n${tell} "$?" >&3\n`;
   }
 
@@ -159,11 +160,6 @@ export class Launcher {
     this.#running = undefined;
     return running;
   }
-}
-
-/** Text for a shell's single quotes, in which only the closing quote is special. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** The exit code of a shell for signal n is 128 + n. */

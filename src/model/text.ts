@@ -13,6 +13,11 @@ export function decodeBase64(text: string): Buffer | undefined {
   return bytes.toString('base64') === text ? bytes : undefined;
 }
 
+/** Text for a shell's single quotes, in which nothing but the closing quote means anything. */
+export function shellQuoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** A value in a message for people: JSON, shortened. */
 export function quote(value: unknown): string {
   if (typeof value === 'function') return 'a function';

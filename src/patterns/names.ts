@@ -33,3 +33,11 @@ export const milliseconds = (least = 1) => z.int().check(z.minimum(least), z.max
 export function uniqueId(): string {
   return `${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`;
 }
+
+/** A longer name leaves no room for more in that of a queue. */
+const LONGEST_BASE = 200;
+
+/** The name of a queue that goes soon, after what it is for. The broker reserves names that begin with amq. */
+export function temporaryName(base: string): string {
+  return `${Buffer.byteLength(base) > LONGEST_BASE || base.startsWith('amq.') ? 'rmq' : base}.${uniqueId()}`;
+}

@@ -1,4 +1,5 @@
-import { BROKER_FLAGS, commandArgument, type Grammar, type Level, LONG_BROKER_FLAGS, type Option, quoted, type Value } from './grammar.ts';
+import { shellQuoted as quoted } from '../../model/text.ts';
+import { BROKER_FLAGS, commandArgument, type Grammar, type Level, LONG_BROKER_FLAGS, type Option, type Value } from './grammar.ts';
 
 /** Everything that bash has to know stands in two `case` tables; the functions below them walk the line. */
 export function bashScript({ levels, globals }: Grammar): string {

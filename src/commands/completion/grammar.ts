@@ -137,8 +137,3 @@ export function restStart(positionals: readonly Positional[]): number {
 export function commandArgument({ positionals }: Level): Positional | undefined {
   return positionals.find(({ rest, completes }) => rest && completes === 'command');
 }
-
-/** Text for a shell's single quotes, in which nothing but the closing quote means anything. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}

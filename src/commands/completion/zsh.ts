@@ -1,3 +1,4 @@
+import { shellQuoted as quoted } from '../../model/text.ts';
 import {
   BROKER_FLAGS,
   commandArgument,
@@ -6,7 +7,6 @@ import {
   LONG_BROKER_FLAGS,
   type Option,
   type Positional,
-  quoted,
   restStart,
   spellings,
   type Value,

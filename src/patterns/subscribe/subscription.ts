@@ -8,7 +8,7 @@ import type { ConsumeConfig } from '../consume/config.ts';
 import { consume } from '../consume/consume.ts';
 import type { WorkOptions } from '../consume/give-back.ts';
 import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
-import { uniqueId } from '../names.ts';
+import { temporaryName } from '../names.ts';
 import { type QueueConfig, queueSpec } from '../queue/shape.ts';
 import type { WorkerConfig } from '../work/config.ts';
 import { prepareWorker } from '../work/prepare.ts';
@@ -31,17 +31,12 @@ export function subscriptionTo(exchange: string, type: 'fanout' | 'topic', queue
   return { queue, topology: { ...exchangeTopology(exchange, type), queues: [queue], bindings } };
 }
 
-/** A longer exchange name leaves no room for more in the name of a queue. */
-const LONGEST_BASE = 200;
-
 /**
  * A queue of one connection, which is deleted with it. It is not deleted with its last consumer: a run that has its messages
  * still asks what is left.
  */
 export function temporaryQueue(exchange: string, config: QueueConfig = {}): QueueSpec {
-  // The broker reserves names that begin with amq.
-  const base = Buffer.byteLength(exchange) > LONGEST_BASE || exchange.startsWith('amq.') ? 'rmq' : exchange;
-  return { name: `${base}.${uniqueId()}`, durable: false, exclusive: true, arguments: queueSpec('', config).arguments };
+  return { name: temporaryName(exchange), durable: false, exclusive: true, arguments: queueSpec('', config).arguments };
 }
 
 /**

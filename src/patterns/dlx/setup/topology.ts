@@ -1,6 +1,7 @@
 import { Failure } from '../../../model/failure.ts';
 import type { FieldTable } from '../../../model/message/message.ts';
 import { option } from '../../../model/option.ts';
+import { typedDuration } from '../../../model/quantity.ts';
 import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../../../model/topology.ts';
 import { DEAD_TTL } from '../../work/prepare.ts';
 import { type DlxSetupConfig, MAX_LENGTH, MESSAGE_TTL, typeOfQueue } from './config.ts';
@@ -122,7 +123,7 @@ const FINAL = ['expired', 'maxlen', 'delivery_limit'];
  */
 function ladderOf({ queue, deadQueue, dlxRoutingKey, retry }: Pick<DlxSetupConfig, 'queue' | 'deadQueue' | 'dlxRoutingKey' | 'retry'>): Ladder | undefined {
   if (retry === undefined) return undefined;
-  const exchange = `${queue}.retry.${retry.map(shortDuration).join('-')}`;
+  const exchange = `${queue}.retry.${retry.map(typedDuration).join('-')}`;
   const [first, back] = [`${exchange}.first`, `${exchange}.back`];
   const rungs = retry.map((pause, index) => ({ pause, name: `${exchange}.${index + 1}` }));
   const longest = Math.max(...[first, back, ...rungs.map(({ name }) => name)].map((name) => Buffer.byteLength(name)));
@@ -158,16 +159,4 @@ function ladderOf({ queue, deadQueue, dlxRoutingKey, retry }: Pick<DlxSetupConfi
     ],
     back: rungs.map((_, index) => bind(back, queue, keyAfter(index))),
   };
-}
-
-/** `90s`, `10m`: the largest unit that needs no fraction. */
-function shortDuration(milliseconds: number): string {
-  const units = [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['m', 60_000],
-    ['s', 1_000],
-  ] as const;
-  const unit = units.find(([, length]) => milliseconds % length === 0);
-  return unit === undefined ? `${milliseconds}ms` : `${milliseconds / unit[1]}${unit[0]}`;
 }

@@ -9,7 +9,7 @@ import { Failure } from '../../../model/failure.ts';
 import type { FieldTable } from '../../../model/message/message.ts';
 import { option } from '../../../model/option.ts';
 import { formatCount, formatDuration, formatNumber } from '../../../model/quantity.ts';
-import { uniqueId } from '../../names.ts';
+import { temporaryName, uniqueId } from '../../names.ts';
 import type { DlxSetupConfig } from './config.ts';
 import { queueState } from './plan.ts';
 import type { DeadLetterSetup } from './topology.ts';
@@ -67,7 +67,7 @@ export async function verifySetup(
       },
     );
   }
-  const through = isFree ? config.queue : twinName(config.queue);
+  const through = isFree ? config.queue : temporaryName(`${config.queue}.verify`);
   const start = performance.now();
   const passage = { into: through, outOf: config.deadQueue, held, id: uniqueId(), patience: PATIENCE + climb, signal: session.signal };
   const letter = await (isFree ? passThrough(connection, passage) : withTwin(connection, through, setup, () => passThrough(connection, passage)));
@@ -122,12 +122,6 @@ async function holdable(connection: Connection, api: ManagementApi | undefined, 
     throw no(`is a quorum queue and holds ${formatCount(messageCount, 'dead letter')}, each of which would lose a delivery attempt`);
   if (args['x-queue-type'] === 'stream') throw no('is a stream');
   return messageCount;
-}
-
-const LONGEST_BASE = 200;
-
-function twinName(queue: string): string {
-  return `${Buffer.byteLength(queue) > LONGEST_BASE || queue.startsWith('amq.') ? 'rmq' : queue}.verify.${uniqueId()}`;
 }
 
 async function withTwin<T>(connection: Connection, name: string, setup: DeadLetterSetup, use: () => Promise<T>): Promise<T> {
