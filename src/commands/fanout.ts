@@ -40,14 +40,8 @@ const fanoutSubscribe = defineCommand({
   },
   extras: subscriptionExtras,
   load: subscribing(async () => {
-    const { FanoutSubscribeConfig, FanoutWorkConfig, subscribeFanout, workFanout } = await import('../patterns/subscribe/fanout.ts');
-    return {
-      config: FanoutSubscribeConfig,
-      extrasConfig: FanoutWorkConfig,
-      lasts: ({ service }) => service !== undefined,
-      subscribe: subscribeFanout,
-      work: workFanout,
-    };
+    const { FanoutSubscribeConfig, FanoutWorkConfig, fanoutSubscription } = await import('../patterns/subscribe/fanout.ts');
+    return { config: FanoutSubscribeConfig, extrasConfig: FanoutWorkConfig, subscription: fanoutSubscription };
   }),
 });
 

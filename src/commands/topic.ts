@@ -43,14 +43,8 @@ const topicSubscribe = defineCommand({
   },
   extras: subscriptionExtras,
   load: subscribing(async () => {
-    const { TopicSubscribeConfig, TopicWorkConfig, subscribeTopic, workTopic } = await import('../patterns/subscribe/topic.ts');
-    return {
-      config: TopicSubscribeConfig,
-      extrasConfig: TopicWorkConfig,
-      lasts: ({ queue }) => queue !== undefined,
-      subscribe: subscribeTopic,
-      work: workTopic,
-    };
+    const { TopicSubscribeConfig, TopicWorkConfig, topicSubscription } = await import('../patterns/subscribe/topic.ts');
+    return { config: TopicSubscribeConfig, extrasConfig: TopicWorkConfig, subscription: topicSubscription };
   }),
 });
 

@@ -6,8 +6,9 @@ import { ConsumeConfig, type limitsShape } from '../patterns/consume/config.ts';
 import * as consuming from '../patterns/consume/consume.ts';
 import type { ConsumeHandler as Take, TakeContext } from '../patterns/consume/limits.ts';
 import { checkedOptions } from '../patterns/options.ts';
-import * as fanout from '../patterns/subscribe/fanout.ts';
-import * as topic from '../patterns/subscribe/topic.ts';
+import { FanoutSubscribeConfig, fanoutSubscription } from '../patterns/subscribe/fanout.ts';
+import { lastingQueue, type Subscription, subscribe } from '../patterns/subscribe/subscription.ts';
+import { TopicSubscribeConfig, topicSubscription } from '../patterns/subscribe/topic.ts';
 import { checkHandler, type Running, running } from './handle.ts';
 import type { Call, Input } from './options.ts';
 import { insideOf, type Session } from './session.ts';
@@ -61,10 +62,8 @@ export interface SubscribeFanoutOptions extends ConsumerOptions, Pick<WorkFanout
  */
 export function subscribeFanout(session: Session, options: SubscribeFanoutOptions, handler: ConsumeHandler, call?: Call): Running<ConsumeCounts> {
   insideOf(session);
-  const config = checkedOptions(fanout.FanoutSubscribeConfig, options);
-  checkHandler(handler);
-  const queue = config.service === undefined ? undefined : `${config.exchange}.${config.service}`;
-  return running(session, { queue, call, none: NONE }, (links, inside) => fanout.subscribeFanout(links, config, taking(handler), { ask: inside.ask(links) }));
+  const config = checkedOptions(FanoutSubscribeConfig, options);
+  return subscribed(session, fanoutSubscription(config), config, handler, call);
 }
 
 /** What `subscribeTopic` takes. */
@@ -77,10 +76,14 @@ export interface SubscribeTopicOptions extends ConsumerOptions, Pick<WorkTopicOp
  */
 export function subscribeTopic(session: Session, options: SubscribeTopicOptions, handler: ConsumeHandler, call?: Call): Running<ConsumeCounts> {
   insideOf(session);
-  const config = checkedOptions(topic.TopicSubscribeConfig, options);
+  const config = checkedOptions(TopicSubscribeConfig, options);
+  return subscribed(session, topicSubscription(config), config, handler, call);
+}
+
+function subscribed(session: Session, place: Subscription, config: Omit<ConsumeConfig, 'queue'>, handler: ConsumeHandler, call?: Call): Running<ConsumeCounts> {
   checkHandler(handler);
-  return running(session, { queue: config.queue, call, none: NONE }, (links, inside) =>
-    topic.subscribeTopic(links, config, taking(handler), { ask: inside.ask(links) }),
+  return running(session, { queue: lastingQueue(place), call, none: NONE }, (links, inside) =>
+    subscribe(links, place, config, taking(handler), { ask: inside.ask(links) }),
   );
 }
 

@@ -2,9 +2,10 @@ import type { WorkCounts } from '../model/event.ts';
 import type { Handler } from '../model/verdict.ts';
 import { checkedOptions } from '../patterns/options.ts';
 import type { queueShape } from '../patterns/queue/shape.ts';
-import * as fanout from '../patterns/subscribe/fanout.ts';
-import * as topic from '../patterns/subscribe/topic.ts';
-import type { workerShape } from '../patterns/work/config.ts';
+import { FanoutWorkConfig, fanoutSubscription } from '../patterns/subscribe/fanout.ts';
+import { lastingQueue, type Subscription, workOn } from '../patterns/subscribe/subscription.ts';
+import { TopicWorkConfig, topicSubscription } from '../patterns/subscribe/topic.ts';
+import type { WorkerConfig, workerShape } from '../patterns/work/config.ts';
 import * as work from '../patterns/work/work.ts';
 import { checkHandler, type Running, running } from './handle.ts';
 import type { Call, Input } from './options.ts';
@@ -62,10 +63,8 @@ export interface WorkFanoutOptions extends WorkerOptions {
  */
 export function workFanout(session: Session, options: WorkFanoutOptions, handler: Handler, call?: Call): Running<WorkCounts> {
   insideOf(session);
-  const config = checkedOptions(fanout.FanoutWorkConfig, options);
-  checkHandler(handler);
-  const queue = config.service === undefined ? undefined : `${config.exchange}.${config.service}`;
-  return running(session, { queue, call, none: NONE }, (links, inside) => fanout.workFanout(links, config, handler, { ask: inside.ask(links) }));
+  const config = checkedOptions(FanoutWorkConfig, options);
+  return workingOn(session, fanoutSubscription(config), config, handler, call);
 }
 
 /** What `workTopic` takes. */
@@ -81,7 +80,13 @@ export interface WorkTopicOptions extends WorkerOptions {
 /** Works on what matches any of the patterns. What becomes of a message, and the failures, are those of {@link workQueue}. */
 export function workTopic(session: Session, options: WorkTopicOptions, handler: Handler, call?: Call): Running<WorkCounts> {
   insideOf(session);
-  const config = checkedOptions(topic.TopicWorkConfig, options);
+  const config = checkedOptions(TopicWorkConfig, options);
+  return workingOn(session, topicSubscription(config), config, handler, call);
+}
+
+function workingOn(session: Session, place: Subscription, config: WorkerConfig, handler: Handler, call?: Call): Running<WorkCounts> {
   checkHandler(handler);
-  return running(session, { queue: config.queue, call, none: NONE }, (links, inside) => topic.workTopic(links, config, handler, { ask: inside.ask(links) }));
+  return running(session, { queue: lastingQueue(place), call, none: NONE }, (links, inside) =>
+    workOn(links, place, config, handler, { ask: inside.ask(links) }),
+  );
 }

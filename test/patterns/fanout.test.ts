@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { Event } from '../../src/model/event.ts';
-import { FanoutPublishConfig, FanoutSubscribeConfig, fanoutSubscription, subscribeFanout } from '../../src/patterns/subscribe/fanout.ts';
+import { FanoutPublishConfig, FanoutSubscribeConfig, fanoutSubscription } from '../../src/patterns/subscribe/fanout.ts';
+import { subscribe } from '../../src/patterns/subscribe/subscription.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { exchangeName } from '../support/names.ts';
 import { testSession } from '../support/session.ts';
@@ -68,7 +69,7 @@ test('a temporary subscriber goes on although the broker has not noticed that it
   const saying = (text: string) =>
     until((event): event is Extract<Event, { kind: 'subscribed' }> => event.kind === 'subscribed' && event.text.startsWith(text));
   const bodies: string[] = [];
-  const run = subscribeFanout(session, FanoutSubscribeConfig.parse({ exchange, count: 1 }), async ({ body }) => {
+  const run = subscribe(session, fanoutSubscription({ exchange }), FanoutSubscribeConfig.parse({ exchange, count: 1 }), async ({ body }) => {
     bodies.push(body.toString());
     return 'ack';
   });

@@ -5,7 +5,8 @@ import type { Delivery, FieldTable } from '../../src/model/message/message.ts';
 import type { Judgement, Verdict } from '../../src/model/verdict.ts';
 import { ConsumeConfig } from '../../src/patterns/consume/config.ts';
 import { consume } from '../../src/patterns/consume/consume.ts';
-import { FanoutWorkConfig, workFanout } from '../../src/patterns/subscribe/fanout.ts';
+import { FanoutWorkConfig, fanoutSubscription } from '../../src/patterns/subscribe/fanout.ts';
+import { workOn } from '../../src/patterns/subscribe/subscription.ts';
 import { WorkConfig, workQueue } from '../../src/patterns/work/work.ts';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
@@ -403,7 +404,7 @@ test('a broker that comes back without its data gets again what the worker had d
   const flags = { dlx: '', dlxRoutingKey: dead, queueType: 'quorum' as const };
   const config = FanoutWorkConfig.parse({ exchange, service: 'service', ...flags, retries: 1, backoff: { from: 1, to: 1 }, count: 2, maxLength: 7 });
   const subscriptions = (): number => events.filter((event) => event.kind === 'subscribed' && event.text.startsWith('working on')).length;
-  const running = workFanout(session, config, async () => 'retry');
+  const running = workOn(session, fanoutSubscription(config), config, async () => 'retry');
   await until((event): event is Extract<typeof event, { kind: 'subscribed' }> => subscriptions() === 1 && event.kind === 'subscribed');
   await relay.refuse();
   await remove();

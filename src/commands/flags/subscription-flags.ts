@@ -1,14 +1,13 @@
 import type * as z from 'zod/mini';
 import { Failure } from '../../model/failure.ts';
-import type { Handler } from '../../model/verdict.ts';
-import type { Session } from '../../patterns/connection.ts';
-import type { WorkOptions } from '../../patterns/consume/give-back.ts';
-import type { ConsumeHandler, TakeOptions } from '../../patterns/consume/limits.ts';
+import type { ConsumeConfig } from '../../patterns/consume/config.ts';
+import type { Subscription } from '../../patterns/subscribe/subscription.ts';
+import type { WorkerConfig } from '../../patterns/work/config.ts';
 import { type Command, check, type Runnable, spelling } from '../command.ts';
 import { limitInputs, lookingOptions, printExtras, printing } from './consume-flags.ts';
 import { expectationExtras, expecting } from './expect-flags.ts';
 import { integer, trailing } from './flag.ts';
-import { type Places, type ProgramChoice, programInputs, queueInputs, withProgram, workerInputs, workingOptions } from './handler-flags.ts';
+import { type ProgramChoice, programInputs, queueInputs, withProgram, workerInputs, workingOptions } from './handler-flags.ts';
 
 /** Of what subscribes, the queue and when it ends. */
 export const subscriptionInputs = {
@@ -71,20 +70,18 @@ function handlingOf(
 
 interface Subscribing<I extends object, C, W> extends Pick<Runnable<I, C, typeof subscriptionExtras>, 'config'> {
   readonly extrasConfig: z.ZodMiniType<W>;
-  /** False for a queue that goes with its connection. */
-  readonly lasts: (config: C) => boolean;
-  readonly subscribe: (session: Session, config: C, handler: ConsumeHandler, options: Pick<TakeOptions, 'ask'>) => Promise<unknown>;
-  readonly work: (session: Session, config: W, handler: Handler, options: WorkOptions) => Promise<unknown>;
+  readonly subscription: (config: C | W) => Subscription;
 }
 
 /** What a subscribing command loads: it prints messages, or runs a handler for each. */
-export function subscribing<
-  I extends object,
-  C extends { readonly requeue: boolean; readonly expect?: number | undefined; readonly count?: number | undefined; readonly exchange: string },
-  W extends Places,
->(load: () => Promise<Subscribing<I, C, W>>): (inputs: Command['inputs']) => Promise<Runnable<I, C, typeof subscriptionExtras>> {
+export function subscribing<I extends object, C extends Omit<ConsumeConfig, 'queue'> & { readonly exchange: string }, W extends WorkerConfig>(
+  load: () => Promise<Subscribing<I, C, W>>,
+): (inputs: Command['inputs']) => Promise<Runnable<I, C, typeof subscriptionExtras>> {
   return async (inputs) => {
-    const { config, extrasConfig, lasts, subscribe, work } = await load();
+    const [{ config, extrasConfig, subscription }, { lastingQueue, subscribe, workOn }] = await Promise.all([
+      load(),
+      import('../../patterns/subscribe/subscription.ts'),
+    ]);
     return {
       config,
       extrasConfig,
@@ -92,14 +89,15 @@ export function subscribing<
         const handling = handlingOf(given, extras, inputs);
         if (handling !== undefined) {
           await withProgram(check(extrasConfig, handling.worker, inputs), handling.program, context, (worker, handler) =>
-            context.withSession((session) => work(session, worker, handler, workingOptions(context))),
+            context.withSession((session) => workOn(session, subscription(worker), worker, handler, workingOptions(context))),
           );
           return undefined;
         }
         const handler = printing(context.results, extras);
-        const options = lasts(given) ? await lookingOptions(given, context) : {};
+        const place = subscription(given);
+        const options = lastingQueue(place) === undefined ? {} : await lookingOptions(given, context);
         await expecting(extras, inputs, `rmq subscribe ${given.exchange}`, context, given, handler, (limited, judged) =>
-          context.withSession((session) => subscribe(session, limited, judged, options)),
+          context.withSession((session) => subscribe(session, place, limited, judged, options)),
         );
       },
     };

@@ -1,17 +1,14 @@
 import * as z from 'zod/mini';
 import type { Session } from '../../amqp/connection/session.ts';
-import type { ConsumeCounts, PublishCounts, WorkCounts } from '../../model/event.ts';
+import type { PublishCounts } from '../../model/event.ts';
 import { option } from '../../model/option.ts';
-import type { Handler } from '../../model/verdict.ts';
 import { limitsRules, limitsShape, prefetch } from '../consume/config.ts';
-import type { WorkOptions } from '../consume/give-back.ts';
-import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
 import { exchangeName, queueName, shortString } from '../names.ts';
 import type { Drafts } from '../publish/input.ts';
 import { publishDrafts, publishingRules, publishingShape } from '../publish/publish.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from '../queue/shape.ts';
 import { workerShape } from '../work/config.ts';
-import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
+import { declareMissing, exchangeTopology, type Subscription, subscriptionTo, temporaryQueue } from './subscription.ts';
 
 const exchange = z._default(exchangeName, 'order.events');
 
@@ -88,21 +85,4 @@ export async function publishFanout(session: Session, config: FanoutPublishConfi
   const { exchange, routingKey } = config;
   await declareMissing(session, exchangeTopology(exchange, 'fanout'));
   return publishDrafts(session, config, drafts, { exchange, routingKey });
-}
-
-/** Hands the handler every event, including those that came while the service was away; see `subscribe` for its failures. */
-export async function subscribeFanout(
-  session: Session,
-  config: FanoutSubscribeConfig,
-  handler: ConsumeHandler,
-  options: Pick<TakeOptions, 'ask'> = {},
-): Promise<ConsumeCounts> {
-  const { exchange, service, queueType, ...limits } = config;
-  return subscribe(session, fanoutSubscription(config), limits, handler, options);
-}
-
-/** Hands each event to the handler, whose verdict settles it; see `workQueue`. */
-export async function workFanout(session: Session, config: FanoutWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
-  const { exchange, service, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
-  return workOn(session, fanoutSubscription(config), worker, handler, options);
 }

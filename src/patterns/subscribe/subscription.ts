@@ -39,6 +39,11 @@ export function temporaryQueue(exchange: string, config: QueueConfig = {}): Queu
   return { name: temporaryName(exchange), durable: false, exclusive: true, arguments: queueSpec('', config).arguments };
 }
 
+/** The name of its queue; undefined for a temporary one, which goes with its connection. */
+export function lastingQueue({ queue }: Subscription): string | undefined {
+  return queue.exclusive === true ? undefined : queue.name;
+}
+
 /**
  * Declares what is missing, on a connection of its own, and uses what exists.
  *
@@ -49,7 +54,7 @@ export async function declareMissing(session: Session, topology: Topology): Prom
 }
 
 /**
- * Consumes from the queue of a subscription, which is declared where it is missing and bound; see `consume`. Its other
+ * Hands the handler what comes into the queue of a subscription, which is declared where it is missing and bound; see `consume`. Its other
  * bindings stay. A note says when the subscription has begun: messages published from then on arrive.
  *
  * @throws Failure as `consume` does, and `refused` for an exchange or a queue that exists and differs in a required property
@@ -68,7 +73,7 @@ export async function subscribe(
     session.emit({ kind: 'subscribed', queue: name, text: `listening ${before ? 'again ' : ''}on queue "${name}"${gap ? '; ' : ' '}${text}` });
     before = true;
   };
-  return consume(session, { queue: queue.name, ...limits }, handler, { ...options, topology, onSubscribed });
+  return consume(session, { ...limits, queue: queue.name }, handler, { ...options, topology, onSubscribed });
 }
 
 /** Works on the queue of a subscription as on a work queue; see `workQueue` for what becomes of messages that fail. */

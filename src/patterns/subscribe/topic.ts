@@ -1,17 +1,14 @@
 import * as z from 'zod/mini';
 import type { Session } from '../../amqp/connection/session.ts';
-import type { ConsumeCounts, PublishCounts, WorkCounts } from '../../model/event.ts';
+import type { PublishCounts } from '../../model/event.ts';
 import { option } from '../../model/option.ts';
-import type { Handler } from '../../model/verdict.ts';
 import { limitsRules, limitsShape, prefetch } from '../consume/config.ts';
-import type { WorkOptions } from '../consume/give-back.ts';
-import type { ConsumeHandler, TakeOptions } from '../consume/limits.ts';
 import { exchangeName, queueName, shortString } from '../names.ts';
 import type { Drafts } from '../publish/input.ts';
 import { publishDrafts, publishingRules, publishingShape } from '../publish/publish.ts';
 import { type QueueConfig, queueRules, queueShape, queueSpec } from '../queue/shape.ts';
 import { workerShape } from '../work/config.ts';
-import { declareMissing, exchangeTopology, type Subscription, subscribe, subscriptionTo, temporaryQueue, workOn } from './subscription.ts';
+import { declareMissing, exchangeTopology, type Subscription, subscriptionTo, temporaryQueue } from './subscription.ts';
 
 const exchange = z._default(exchangeName, 'events.topic');
 
@@ -69,21 +66,4 @@ export async function publishTopic(session: Session, config: TopicPublishConfig,
   const { exchange, key: routingKey } = config;
   await declareMissing(session, exchangeTopology(exchange, 'topic'));
   return publishDrafts(session, config, drafts, { exchange, routingKey });
-}
-
-/** Hands the handler every message that matches a pattern; see `subscribe` for its failures. */
-export async function subscribeTopic(
-  session: Session,
-  config: TopicSubscribeConfig,
-  handler: ConsumeHandler,
-  options: Pick<TakeOptions, 'ask'> = {},
-): Promise<ConsumeCounts> {
-  const { exchange, pattern, queue, queueType, ...limits } = config;
-  return subscribe(session, topicSubscription(config), limits, handler, options);
-}
-
-/** Hands each message to the handler, whose verdict settles it; see `workQueue`. */
-export async function workTopic(session: Session, config: TopicWorkConfig, handler: Handler, options: WorkOptions = {}): Promise<WorkCounts> {
-  const { exchange, pattern, queue, queueType, maxPriority, messageTtl, maxLength, dlx, dlxRoutingKey, ...worker } = config;
-  return workOn(session, topicSubscription(config), worker, handler, options);
 }
