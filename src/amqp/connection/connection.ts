@@ -160,6 +160,7 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
   let open = true;
   let unanswered = false;
   let left = false;
+  let closing: Promise<void> | undefined;
   let blocked = false;
   let held = false;
   let questions = 0;
@@ -278,17 +279,21 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
       socket?.destroy(new Error('closed'));
       pause(false);
     },
-    close: async () => {
-      open = false;
-      left = true;
-      clearTimeout(alarm);
-      clearTimeout(telling);
-      pause(false);
-      // close() never settles when the peer dies before it answers.
-      await within(CLOSE_TIMEOUT, Promise.race([Promise.resolve(model.close()).catch(() => undefined), ended]));
-      // With an error: amqplib does not notice a destroy otherwise, and its heartbeat timers would keep the process alive.
-      socket?.destroy(new Error('closed'));
+    close: () => {
+      closing ??= leave();
+      return closing;
     },
+  };
+  const leave = async (): Promise<void> => {
+    open = false;
+    left = true;
+    clearTimeout(alarm);
+    clearTimeout(telling);
+    pause(false);
+    // close() never settles when the peer dies before it answers.
+    await within(CLOSE_TIMEOUT, Promise.race([Promise.resolve(model.close()).catch(() => undefined), ended]));
+    // With an error: amqplib does not notice a destroy otherwise, and its heartbeat timers would keep the process alive.
+    socket?.destroy(new Error('closed'));
   };
   return connection;
 }
