@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { connect } from 'amqplib';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
-import { ownBroker, untilKept } from '../support/own-broker.ts';
 import { type Result, rmq } from '../support/rmq.ts';
 
 /** Deletes what a delay has declared. */
@@ -58,19 +57,6 @@ test('every publishing command has it', async (t) => {
   published(await rmq(['work', 'publish', tasks, '--delay', '1h', 'task']));
   published(await rmq(['fanout', 'publish', events, '--delay', '1h', 'event']));
   assert.deepEqual([await depth(first), await depth(second), await depth(tasks), await depth(service)], [1, 1, 0, 0]);
-});
-
-test('what waits outlives a broker that is killed', async (t) => {
-  const broker = await ownBroker(t);
-  const [node] = broker.nodes;
-  const env = { RMQ_URL: node.url };
-  published(await rmq(['queue', 'declare', 'orders'], { env }));
-  published(await rmq(['publish', '-q', 'orders', '--delay', '3s', '--transient', 'kept'], { env }));
-  await untilKept(broker);
-  await node.kill();
-  await node.restart();
-  const { code, stdout, stderr } = await rmq(['consume', 'orders', '-n', '1', '--timeout', '1m'], { env, timeout: 90_000 });
-  assert.deepEqual([code, stdout], [0, 'kept\n'], stderr);
 });
 
 test('a destination that is not there is told at once, and nothing is declared', async (t) => {

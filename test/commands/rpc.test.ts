@@ -11,7 +11,6 @@ import { promisify } from 'node:util';
 import type { ConsumeMessage, Options as PublishOptions } from 'amqplib';
 import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
-import { ownBroker } from '../support/own-broker.ts';
 import { linesOf } from '../support/programs.ts';
 import { pythonWithPika } from '../support/python.ts';
 import { jsonLines, type Running, rmq, start } from '../support/rmq.ts';
@@ -569,16 +568,6 @@ test('a server whose connection is lost while a handler runs answers once: when 
     replies.map(({ content, properties }) => [String(content), properties.correlationId]),
     [['redelivered: true\n', 'c']],
   );
-});
-
-test('an alarm of the broker, which blocks the request, ends in the timeout', async (t) => {
-  const broker = await ownBroker(t, { config: ['disk_free_limit.absolute = 100000GB'] });
-  const server = start(['rpc', 'serve', 'q', '--url', broker.url, '--', 'cat'], { timeout: TIMEOUT });
-  t.after(() => server.child.kill('SIGKILL'));
-  await server.until('stderr', 'serving');
-  const result = await call(['q', 'x', '--timeout', '3s', '--url', broker.url]);
-  assert.equal(result.code, 124, result.stderr);
-  assert.match(result.stderr, /the broker blocks publishers/);
 });
 
 test('Ctrl-C ends a call that waits', async (t) => {

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ConfirmChannel } from 'amqplib';
 import { type Peer, peer, unique } from '../support/broker.ts';
-import { ownBroker } from '../support/own-broker.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { type Result, rmq, start } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
@@ -194,23 +193,6 @@ test('a tap ends when its exchange is deleted', async (t) => {
   const { code, stderr } = await run.result;
   assert.equal(code, 66);
   assert.match(stderr, /was deleted/);
-});
-
-test('a tap comes back after the broker was killed and started again, and says what is missing', { timeout: 120_000 }, async (t) => {
-  const broker = await ownBroker(t);
-  const { url } = broker;
-  const [node] = broker.nodes;
-  const run = start(['tap', 'amq.topic', 'order.#', '-n', '2', '--url', url], { input: '', timeout: 100_000 });
-  await run.until('stderr', COPYING);
-  assert.equal((await rmq(['publish', '-e', 'amq.topic', '-r', 'order.1', '--allow-unroutable', 'before', '--url', url])).code, 0);
-  await run.until('stdout', 'before');
-  await node.kill();
-  await run.until('stderr', 'attempt 1');
-  await node.restart();
-  await run.until('stderr', 'again; what was published in the last');
-  assert.equal((await rmq(['publish', '-e', 'amq.topic', '-r', 'order.2', 'after', '--url', url])).code, 0);
-  const { code, stdout, stderr } = await run.result;
-  assert.deepEqual([code, stdout], [0, 'before\nafter\n'], stderr);
 });
 
 async function bindingsFrom(exchange: string): Promise<readonly { readonly destination: string }[]> {

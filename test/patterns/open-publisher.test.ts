@@ -4,9 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Event } from '../../src/model/event.ts';
 import { Failure } from '../../src/model/failure.ts';
 import { type OpenPublisher, OpenPublisherConfig, openPublisher } from '../../src/patterns/publish/open-publisher.ts';
-import { brokerUrl, peer, unique } from '../support/broker.ts';
+import { brokerUrl, peer } from '../support/broker.ts';
 import { BASIC_ACK, type FaultyProxy, proxy } from '../support/faults.ts';
-import { ownBroker } from '../support/own-broker.ts';
 import { type TestSession, testSession } from '../support/session.ts';
 
 type Of<K extends Event['kind']> = Extract<Event, { readonly kind: K }>;
@@ -233,15 +232,4 @@ test('a publisher that is closed, or whose session is, is none that gave up, and
   await other.session.close();
   await assert.rejects(other.publisher.publish({ routingKey: 'x', body: 'x' }));
   assert.ok(![...one.events, ...other.events].some(is('lost')));
-});
-
-test('a message that waits while an alarm blocks the broker is withdrawn in its time', { timeout: 300_000 }, async (t) => {
-  const broker = await ownBroker(t, { config: ['disk_free_limit.absolute = 100000GB'] });
-  const { session } = testSession(t, broker.url);
-  const publisher = await openPublisher(session, OpenPublisherConfig.parse({ timeout: 500 }));
-  const name = unique('alarm');
-  await (await peer(t, broker.url)).channel.assertQueue(name);
-  // The broker blocks whoever has published something.
-  await assert.rejects(publisher.publish({ routingKey: name, body: 'unknown' }), { kind: 'unavailable' });
-  await assert.rejects(publisher.publish({ routingKey: name, body: 'withdrawn' }), { kind: 'deadline' });
 });

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { brokerUrl } from '../../support/broker.ts';
 import { closingPort, deadPort, proxy, silentPort } from '../../support/faults.ts';
-import { ownBroker } from '../../support/own-broker.ts';
 import { json, rmq, start } from '../../support/rmq.ts';
 
 interface Pong {
@@ -63,14 +62,4 @@ test('--wait is for the first connection: who loses a later one is not told of i
   const { code, stderr } = await run.result;
   assert.equal(code, 69, stderr);
   assert.doesNotMatch(stderr, /--wait|it was tried for/);
-});
-
-test('ping waits for a broker that is starting when it is asked to', async (t) => {
-  const broker = await ownBroker(t);
-  const [node] = broker.nodes;
-  await node.shutdown();
-  const waiting = rmq(['ping', '--wait', '60s', '--url', node.url], { timeout: 120_000 });
-  await node.restart();
-  const { code, stderr } = await waiting;
-  assert.equal(code, 0, stderr);
 });

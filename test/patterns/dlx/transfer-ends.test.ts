@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +8,6 @@ import type { Event } from '../../../src/model/event.ts';
 import { MoveConfig, move } from '../../../src/patterns/dlx/replay/replay.ts';
 import { fill } from '../../campaign/stage.ts';
 import { brokerUrl, peer } from '../../support/broker.ts';
-import { ownBroker } from '../../support/own-broker.ts';
 import { scratchDirectory } from '../../support/programs.ts';
 import { json, rmq, start } from '../../support/rmq.ts';
 import { testSession } from '../../support/session.ts';
@@ -110,28 +108,3 @@ test('without the permission to write, nothing is in doubt: everything stays, an
   assert.deepEqual([unknown, stayed], [0, { refused: 3 }]);
   assert.deepEqual([await depth(dead), await depth(to)], [3, 0]);
 });
-
-test('TERM ends a run whose broker is frozen', { timeout: 300_000 }, async (t) => {
-  const broker = await ownBroker(t);
-  const [node] = broker.nodes;
-  const { channel } = await peer(t, broker.url);
-  for (const name of ['dead', 'to']) await channel.assertQueue(name, { durable: true });
-  await fill(broker.url, 'dead', idsOf(1_000));
-  const running = start(['dlx', 'move', 'dead', 'to', '--rate', '50', '--json', '-u', broker.url]);
-  while ((await channel.checkQueue('to')).messageCount === 0) assert.equal(running.child.exitCode, null);
-  const pids = groupOf(node.pid ?? 0);
-  for (const pid of pids) process.kill(pid, 'SIGSTOP');
-  try {
-    running.child.kill('SIGTERM');
-    const result = await running.result;
-    assert.equal(result.code, 143, result.stderr);
-  } finally {
-    for (const pid of pids) process.kill(pid, 'SIGCONT');
-  }
-});
-
-/** A process and all that it has started. */
-function groupOf(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-  return [pid, ...children.flatMap(groupOf)];
-}

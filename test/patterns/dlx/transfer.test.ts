@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import type { Broker } from '../../../src/broker/broker.ts';
+import { test } from 'node:test';
 import type { Event } from '../../../src/model/event.ts';
 import { ReplayConfig, replay } from '../../../src/patterns/dlx/replay/replay.ts';
 import { fill } from '../../campaign/stage.ts';
 import { brokerUrl, peer } from '../../support/broker.ts';
 import { proxy } from '../../support/faults.ts';
-import { bootBroker, untilHeld, untilKept } from '../../support/own-broker.ts';
 import { linesOf, scratchDirectory } from '../../support/programs.ts';
-import { json, rmq, start } from '../../support/rmq.ts';
 import { testSession } from '../../support/session.ts';
 
 const idsOf = (count: number): string[] => Array.from({ length: count }, (_, index) => `m${index}`);
 const isFar = (event: Event): event is Extract<Event, { kind: 'transferring' }> => event.kind === 'transferring' && event.moved > 0;
-
-/** Is killed, and started again. */
-let another: Broker;
-/** Blocks whoever publishes. */
-let alarmed: Broker;
-
-before(async () => {
-  [another, alarmed] = await Promise.all([bootBroker(), bootBroker({ config: ['vm_memory_high_watermark.absolute = 1MB'] })]);
-});
-after(() => Promise.all([another, alarmed].map((one) => one?.stop())));
 
 test('a source connection that is lost comes back: everything arrives, and what is in both places is told', async (t) => {
   const { queue, take, depth } = await peer(t);
@@ -94,73 +81,6 @@ test('a target connection that is lost comes back: nothing is missing, and the o
   assert.deepEqual([...new Set(arrived)].toSorted(), ids.toSorted());
   assert.deepEqual([counts.doubled, counts.inBoth], [0, 0]);
   assert.ok(arrived.length - ids.length <= counts.resent && counts.resent > 0, `${arrived.length - ids.length} duplicates, ${counts.resent} told`);
-});
-
-test('the broker is killed in the middle: nothing is gone, and the run goes on with it', { timeout: 300_000 }, async (t) => {
-  const [node] = another.nodes;
-  const { channel } = await peer(t, node.url);
-  const ids = idsOf(5_000);
-  for (const name of ['dead', 'target']) await channel.assertQueue(name, { durable: true });
-  await fill(node.url, 'dead', ids);
-  await untilKept(another);
-  const running = start(['dlx', 'replay', 'dead', '--to-queue', 'target', '--rate', '2000', '--json', '-u', node.url], { timeout: 200_000 });
-  await untilHeld(another, 'target', 500, running);
-  await node.kill();
-  await node.restart();
-  const result = await running.result;
-  const again = result.code === 0 ? result : await rmq(['dlx', 'replay', 'dead', '--to-queue', 'target', '-u', node.url]);
-  assert.equal(again.code, 0, `${result.stderr}${again.stderr}`);
-  const after = await peer(t, node.url);
-  assert.equal(await after.depth('dead'), 0);
-  const arrived = new Set((await after.take('target')).map(({ properties }) => properties.messageId as string));
-  assert.deepEqual([...arrived].toSorted(), ids.toSorted());
-});
-
-test('to another broker, which may have a queue of the same name', { timeout: 300_000 }, async (t) => {
-  const { queue, depth } = await peer(t);
-  const dead = await queue({}, 'dead');
-  const there = await peer(t, another.url);
-  await there.channel.assertQueue(dead, { durable: true });
-  await fill(brokerUrl(), dead, idsOf(10));
-  const moved = await rmq(['dlx', 'move', dead, dead, '--to-url', another.url, '--json']);
-  assert.equal(moved.code, 0, moved.stderr);
-  assert.equal(json<{ moved: number }>(moved).moved, 10);
-  assert.deepEqual([await depth(dead), await there.depth(dead)], [0, 10]);
-});
-
-test('a target that blocks its publishers holds up nothing else: TERM ends the run, and all is where it was', { timeout: 300_000 }, async (t) => {
-  const { queue, take, depth } = await peer(t);
-  const dead = await queue({}, 'dead');
-  const { channel } = await peer(t, alarmed.url);
-  await channel.assertQueue('target', { durable: true });
-  await fill(brokerUrl(), dead, idsOf(100));
-  const running = start(['dlx', 'move', dead, 'target', '--to-url', alarmed.url, '--json']);
-  await running.until('stderr', 'the broker blocks publishers');
-  running.child.kill('SIGTERM');
-  const result = await running.result;
-  assert.equal(result.code, 143, result.stderr);
-  assert.equal(json<{ moved: number }>(result).moved, 0);
-  assert.equal(await depth(dead), 100);
-  assert.deepEqual(
-    (await take(dead)).map(({ properties }) => properties.messageId as string),
-    idsOf(100),
-  );
-});
-
-test('a target that blocks its publishers for longer than --blocked-timeout is exit 75, and all is where it was', { timeout: 300_000 }, async (t) => {
-  const { queue, take, depth } = await peer(t);
-  const dead = await queue({}, 'dead');
-  const { channel } = await peer(t, alarmed.url);
-  await channel.assertQueue('target', { durable: true });
-  await fill(brokerUrl(), dead, idsOf(100));
-  const result = await rmq(['dlx', 'move', dead, 'target', '--to-url', alarmed.url, '--blocked-timeout', '1s', '--json']);
-  assert.equal(result.code, 75, result.stderr);
-  assert.equal(json<{ moved: number }>(result).moved, 0);
-  assert.equal(await depth(dead), 100);
-  assert.deepEqual(
-    (await take(dead)).map(({ properties }) => properties.messageId as string),
-    idsOf(100),
-  );
 });
 
 for (const end of ['source', 'target'] as const) {
