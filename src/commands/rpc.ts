@@ -11,7 +11,7 @@ import { type Command, type CommandGroup, defineCommand } from './command.ts';
 import { printExtras } from './flags/consume-flags.ts';
 import { expectationExtras, expectationsIn } from './flags/expect-flags.ts';
 import { argument, duration, integer, rest, size, text, toggle } from './flags/flag.ts';
-import { queueInputs } from './flags/handler-flags.ts';
+import { MOST_PROGRAMS, queueInputs } from './flags/handler-flags.ts';
 import { messageInputs, readsStdin, sourceInputs } from './flags/publish-flags.ts';
 
 export const rpcGroup: CommandGroup = { path: ['rpc'], summary: 'request and reply: call a service, or be one' };
@@ -133,7 +133,6 @@ function toldOf({ message, kind, exitCode }: Failure): object {
 }
 
 const MAX_REPLY = 16 * 1_048_576;
-const MOST_PROGRAMS = 1_000;
 /** EX_IOERR of sysexits.h. */
 const OVERFLOWED = 74;
 

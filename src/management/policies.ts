@@ -9,7 +9,7 @@ interface PolicyTarget {
 /** The values of `apply-to` for each type of queue. */
 const APPLIES: Readonly<Record<string, string>> = { classic: 'classic_queues', quorum: 'quorum_queues', stream: 'streams' };
 /** A policy with one of these settings applies to no queue of another type. */
-const ONLY_QUORUM = ['dead-letter-strategy', 'delivery-limit'];
+export const ONLY_QUORUM = ['dead-letter-strategy', 'delivery-limit'];
 
 /** The policies that match a queue, the highest priority first. Only the first one applies; the API itself tells which one some seconds after it was set. */
 export function policiesFor(policies: readonly Policy[], { name, type }: PolicyTarget): readonly Policy[] {

@@ -44,17 +44,15 @@ const deleteExchangeCommand = defineCommand({
     ifUnused: toggle('only when nothing is bound to it'),
   },
   load: async () => {
-    const { DeleteExchangeConfig, removeExchange } = await import('../../patterns/queue/exchange.ts');
+    const { DeleteExchangeConfig, deleteExchange } = await import('../../patterns/queue/exchange.ts');
     return {
       config: DeleteExchangeConfig,
-      run: async (config, context) => {
-        const { results } = context;
-        const { exchange, ifUnused } = config;
+      run: async ({ exchange, ifUnused }, context) => {
         const agree = destructive(context, { doing: `deleting the exchange "${exchange}"`, deletes: true });
         const loss = `This deletes "${exchange}" and its bindings`;
         await agree(ifUnused ? undefined : { what: 'exchange', name: exchange, loss, kept: `"${exchange}" was not deleted` });
-        await context.withSession((session) => removeExchange(session, config));
-        await results.report({ exchange: config.exchange }, `exchange "${config.exchange}" is deleted`);
+        await context.withSession((session) => deleteExchange(session, exchange, { ifUnused }));
+        await context.results.report({ exchange }, `exchange "${exchange}" is deleted`);
       },
     };
   },

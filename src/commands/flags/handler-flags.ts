@@ -55,7 +55,7 @@ export type ProgramChoice = ExtraValues<typeof programInputs> & { readonly cmd: 
 /** Messages that a program which answers line by line may have at a time. */
 const STREAM_PREFETCH = 100;
 
-const MOST_PROGRAMS = 1_000;
+export const MOST_PROGRAMS = 1_000;
 
 export interface Places {
   readonly grace: number;

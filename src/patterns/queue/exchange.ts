@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import type { Session } from '../../amqp/connection/session.ts';
-import { deleteExchange, withControlConnection } from '../../amqp/topology/declare.ts';
+import { withControlConnection } from '../../amqp/topology/declare.ts';
 import { redeclareExchange } from '../../amqp/topology/ensure.ts';
 import { Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
@@ -54,13 +54,5 @@ export const DeleteExchangeConfig = z.strictObject({
   /** Only when nothing is bound to it. */
   ifUnused: z._default(z.boolean(), false),
 });
-export type DeleteExchangeConfig = z.output<typeof DeleteExchangeConfig>;
 
-/**
- * Deletes an exchange with its bindings; the queues stay.
- *
- * @throws Failure `missing` when it does not exist, `refused` when something is bound to it and must not be
- */
-export async function removeExchange(session: Session, { exchange, ifUnused }: DeleteExchangeConfig): Promise<void> {
-  await deleteExchange(session, exchange, { ifUnused });
-}
+export { deleteExchange } from '../../amqp/topology/declare.ts';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '../../../amqp/connection/connection.ts';
 import type { ManagementApi } from '../../../management/api.ts';
 import type { Policy } from '../../../management/facts.ts';
-import { highest, policiesFor } from '../../../management/policies.ts';
+import { highest, ONLY_QUORUM, policiesFor } from '../../../management/policies.ts';
 import type { Difference } from '../../../model/difference.ts';
 import { Failure } from '../../../model/failure.ts';
 import type { FieldTable } from '../../../model/message/message.ts';
@@ -43,7 +43,7 @@ export async function planPolicy(connection: Connection, api: ManagementApi | un
     .filter((argument) => queue.arguments[argument] !== undefined)
     .map((argument): Difference => ({ argument, theirs: queue.arguments[argument] ?? null, ours: null }));
   // The broker accepts such a policy, and then applies nothing of it.
-  if (queue.type !== 'quorum' && QUORUM_ONLY.some((key) => wanted[key] !== undefined)) {
+  if (queue.type !== 'quorum' && ONLY_QUORUM.some((key) => wanted[key] !== undefined)) {
     held.push({ argument: 'x-queue-type', theirs: queue.type, ours: 'quorum' });
   }
   if (conflicts.length + held.length > 0) {
@@ -75,9 +75,6 @@ export async function planPolicy(connection: Connection, api: ManagementApi | un
   const notes = taken ? [`the policy "${current.name}" no longer applies to "${name}": its settings are copied, but later changes to it are not`] : [];
   return { queue: name, steps: [...steps, step], notes: [...others.notes, ...notes], policy: action === 'keep' ? undefined : policy, holding: step.name };
 }
-
-/** Settings that a policy for another type must not have. */
-const QUORUM_ONLY = ['dead-letter-strategy', 'delivery-limit'];
 
 /** Where an argument and a policy both limit, the lower limit applies. */
 const LESSER_WINS = new Set(['x-message-ttl', 'x-max-length', 'x-delivery-limit']);
