@@ -65,7 +65,7 @@ export function openManagementApi(config: ManagementConfig): ManagementApi {
   /** Asks about the vhost as a whole. From 4.3 on, a user who may not see it gets "not found"; an administrator sees all. */
   const askAll: Ask = async (method, path) => {
     try {
-      return await ask(method, path);
+      return await ask(method, path, undefined, config.listTimeout);
     } catch (error) {
       if (!(error instanceof Failure && error.kind === 'missing') || (await isAdministrator(ask))) throw error;
       throw new Failure('denied', `the management API at ${root} shows this user no vhost "${config.vhost}"`, {

@@ -13,13 +13,15 @@ export interface ManagementConfig {
   readonly vhost: string;
   /** Milliseconds for one answer. */
   readonly timeout: number;
+  /** Milliseconds for a list of everything, which costs a busy broker some for each queue; `timeout` unless given. */
+  readonly listTimeout?: number;
   readonly signal: AbortSignal;
   /** TLS options for an https URL; read when needed, so that other runs need no certificates. */
   readonly tls?: ((host: string) => Promise<ManagementTls>) | undefined;
 }
 
-/** A request to the API; undefined for an answer without content. */
-export type Ask = (method: 'GET' | 'PUT' | 'DELETE', path: string, body?: object) => Promise<unknown>;
+/** A request to the API; undefined for an answer without content. `timeout` is in milliseconds. */
+export type Ask = (method: 'GET' | 'PUT' | 'DELETE', path: string, body?: object, timeout?: number) => Promise<unknown>;
 
 /** The root of the API, and the user in its URL. */
 interface Place {
@@ -39,15 +41,19 @@ export function openRequests(config: ManagementConfig): { readonly root: string;
   const { root, ...own } = placeOf(config.url);
   const username = own.username ?? config.username;
   const password = own.username === undefined ? config.password : (own.password ?? '');
-  const ask: Ask = async (method, path, body) => {
+  let others = new AbortController();
+  /** An API that leaves one question unanswered answers none of those that are asked beside it: they end too. */
+  const giveUp = (why: Failure): void => {
+    others.abort(why);
+    others = new AbortController();
+  };
+  const ask: Ask = async (method, path, body, timeout = config.timeout) => {
     const credentials = `${username}:${typeof password === 'string' ? password : await password(config.signal)}`;
     const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
     const text = body === undefined ? '' : JSON.stringify(body);
-    const response = await send(`${root}/api/${path}`, root, config, {
-      method,
-      headers: { authorization, ...(body !== undefined && { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }) },
-      body: text,
-    });
+    const headers = { authorization, ...(body !== undefined && { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }) };
+    const patience = { timeout, others: others.signal, giveUp };
+    const response = await send(`${root}/api/${path}`, root, config, { method, headers, body: text }, patience);
     if (response.status < 200 || response.status > 299) throw statusFailure(response.status, root, username, config.vhost, reasonOf(response.text));
     return response.text === '' ? undefined : parse(response.text, root);
   };
@@ -76,21 +82,30 @@ function decoded(text: string): string | undefined {
   }
 }
 
-async function send(url: string, root: string, config: ManagementConfig, question: HttpRequest): Promise<HttpResponse> {
-  const { timeout, signal } = config;
+/** How long an answer is waited for. */
+interface Patience {
+  readonly timeout: number;
+  /** Aborted when a question beside this one has no answer. */
+  readonly others: AbortSignal;
+  readonly giveUp: (why: Failure) => void;
+}
+
+async function send(url: string, root: string, config: ManagementConfig, question: HttpRequest, { timeout, others, giveUp }: Patience): Promise<HttpResponse> {
+  const { signal } = config;
   const tls = await tlsOf(url, config);
   const { exchange } = await import('./http-exchange.ts');
   const deadline = AbortSignal.timeout(timeout);
   try {
-    return await exchange(url, question, tls, AbortSignal.any([signal, deadline]));
+    return await exchange(url, question, tls, AbortSignal.any([signal, deadline, others]));
   } catch (error) {
     if (signal.aborted) throw abortFailure(signal);
-    if (deadline.aborted) {
-      throw new Failure('unavailable', `the management API at ${root} did not answer within ${formatDuration(timeout)}`, {
-        hint: `${option('connectTimeout', 'DURATION')} waits longer; ${portHint()}`,
-      });
-    }
-    throw networkFailure(error, root);
+    if (others.aborted) throw others.reason;
+    if (!deadline.aborted) throw networkFailure(error, root);
+    const failure = new Failure('unavailable', `the management API at ${root} did not answer within ${formatDuration(timeout)}`, {
+      hint: `${option('connectTimeout', 'DURATION')} waits longer; ${portHint()}`,
+    });
+    giveUp(failure);
+    throw failure;
   }
 }
 

@@ -20,6 +20,7 @@ export interface ManagementPlace {
 }
 
 const ANSWER_TIMEOUT = 10_000;
+const LIST_TIMEOUT = 30_000;
 /** Milliseconds: an address that is only a guess must not hold up a run that can do without. */
 const GUESS_TIMEOUT = 2_000;
 
@@ -35,7 +36,7 @@ export function managementBesideBroker(
   timeout = config.connectTimeout ?? ANSWER_TIMEOUT,
 ): ManagementApi {
   const address = parseAddress(config.url[0] ?? '');
-  const { host, tls, username, vhost } = address;
+  const { host, username, vhost } = address;
   const credentials = credentialsOf(config);
   const asked = async (until: AbortSignal): Promise<string> => {
     const { text } = (await credentials?.secret(until)) ?? { text: '' };
@@ -44,8 +45,10 @@ export function managementBesideBroker(
   };
   const password = credentials === undefined ? address.password : asked;
   const name = host.includes(':') ? `[${host}]` : host;
-  const usual = tls ? `https://${name}:15671` : `http://${name}:15672`;
-  return openManagementApi({ url: place.url ?? usual, username, password, vhost, timeout, signal, tls: (of) => tlsBeside(config, address, of) });
+  const usual = address.tls ? `https://${name}:15671` : `http://${name}:15672`;
+  const tls = (of: string): Promise<ManagementTls> => tlsBeside(config, address, of);
+  const listTimeout = config.connectTimeout ?? LIST_TIMEOUT;
+  return openManagementApi({ url: place.url ?? usual, username, password, vhost, timeout, listTimeout, signal, tls });
 }
 
 /** The certificates of the connection are used for the management API too; the server name of an AMQP URL is that of its own host. */

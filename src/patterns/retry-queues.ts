@@ -20,7 +20,8 @@ export const retryQueueName = (queue: string, pause: number): string => `${queue
 export function queueNames(find: FindManagementApi): NameQueues {
   return async (connection) => {
     const api = await find(connection);
-    return api === undefined ? undefined : (await api.queues()).map(({ name }) => name);
+    if (api === undefined) return undefined;
+    return (await api.objects('queues', ['name'], { everywhere: false, queues: [] })).map(({ name }) => String(name));
   };
 }
 

@@ -9,8 +9,8 @@ export interface Ink {
 
 /** A terminal that is drawn again and again, until it is given back as it was. */
 export interface Screen {
-  /** Draws lines; `bold` paints what has changed, in columns that are never cut. */
-  draw(lines: (bold: (text: string) => string, columns: number) => readonly string[]): Promise<void>;
+  /** Draws lines, as many as there are rows; `bold` paints what has changed, in columns that are never cut. */
+  draw(lines: (bold: (text: string) => string, columns: number, rows: number) => readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -67,6 +67,9 @@ test('an answer that does not come in time is a failure, and so is a run that is
   });
   const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
   await assert.rejects(api(url, { timeout: 50 }).policies(), { kind: 'unavailable', message: /did not answer within 50 ms/ });
+  // A list may take longer, but not when the API answers nothing else.
+  const patient = api(url, { timeout: 50, listTimeout: 100_000 });
+  await Promise.all([patient.overview(), patient.policies()].map((asked) => assert.rejects(asked, { message: /did not answer within 50 ms/ })));
   const stop = new AbortController();
   const asked = api(url, { signal: stop.signal }).policies();
   stop.abort();

@@ -9,6 +9,8 @@ import { columnNames, listInputs, queuesInput, sourceOf } from './index.ts';
 
 /** The depth of a queue over its last looks, in as many characters. */
 const MOST_DEPTHS = 16;
+/** Lines above the queues: what is watched, a note, the heads of the columns. */
+const HEAD = 3;
 const BARS = '▁▂▃▄▅▆▇█';
 
 /** Draws numbers as bars, the highest one as the highest bar; what is unknown is a gap. */
@@ -58,7 +60,7 @@ export const queueWatchCommand: Command = defineCommand({
         const left = new AbortController();
         const screen = await results.screen(context.stdinIsTerminal ? context.stdin() : undefined, () => left.abort());
         const firm = config.columns.length > 0 ? undefined : QUEUES.firm + 1;
-        const depths = new Map<unknown, (number | undefined)[]>();
+        let depths = new Map<unknown, readonly (number | undefined)[]>();
         let before = new Map<unknown, ListRow>();
         let last: readonly ListRow[] = [];
         let noted: string | undefined;
@@ -74,18 +76,21 @@ export const queueWatchCommand: Command = defineCommand({
             await Promise.all(lines.map((line) => results.report(line, JSON.stringify(line))));
             return;
           }
-          for (const { name, ready } of rows)
-            depths.set(name, [...(depths.get(name) ?? []), typeof ready === 'number' ? ready : undefined].slice(-MOST_DEPTHS));
+          const past = depths;
+          const now = (ready: unknown): number | undefined => (typeof ready === 'number' ? ready : undefined);
+          depths = new Map(rows.map(({ name, ready }) => [name, [...(past.get(name) ?? []), now(ready)].slice(-MOST_DEPTHS)]));
           const [name, ...further] = lister.columns;
           const columns = [...(name === undefined ? [] : [name]), DEPTH, ...further];
           const earlier = before;
           before = new Map(rows.map((row) => [row['name'], row]));
           const isNew = (row: ListRow, key: string): boolean => earlier.has(row['name']) && earlier.get(row['name'])?.[key] !== row[key];
-          await screen.draw((bold, width) => {
+          await screen.draw((bold, width, height) => {
+            const room = height - HEAD;
+            const few = rows.length > room ? ', of which the first are shown,' : '';
             const bars = width < 120 ? MOST_DEPTHS / 2 : MOST_DEPTHS;
-            const drawn = rows.map((row) => ({ ...row, depth: sparkline((depths.get(row['name']) ?? []).slice(-bars)).padStart(bars) }));
+            const drawn = rows.slice(0, room).map((row) => ({ ...row, depth: sparkline((depths.get(row['name']) ?? []).slice(-bars)).padStart(bars) }));
             return [
-              `${formatCount(rows.length, 'queue')} at ${context.target.text}, every ${formatDuration(config.interval)}; q leaves`,
+              `${formatCount(rows.length, 'queue')}${few} at ${context.target.text}, every ${formatDuration(config.interval)}; q leaves`,
               note === undefined ? '' : visibleLine(note),
               ...tableOf(columns, drawn, { width, firm, paint: (row, key) => (isNew(row, key) ? bold : undefined) }).lines,
             ];

@@ -29,7 +29,7 @@ export function openScreen(
   return {
     async draw(lines) {
       const [columns, rows] = [process.stdout.columns || 80, process.stdout.rows || 24];
-      const shown = lines(ink?.title ?? ((text) => text), columns).slice(0, rows);
+      const shown = lines(ink?.title ?? ((text) => text), columns, rows).slice(0, rows);
       const first = opened === '' ? ENTER : '';
       opened = LEAVE;
       await write(`${first}\x1b[H${shown.map((line) => `${fit(line, columns)}\x1b[K`).join('\r\n')}\x1b[J`);
