@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
+import { inside } from '../support/inside.ts';
 import { json, type Options, type Result, type Running, rmq, start } from '../support/rmq.ts';
 import { ownVhost, restrictedUser } from '../support/users.ts';
 
@@ -222,7 +223,7 @@ for (const [line, says] of [
   ['publish --queue q', /unknown option/],
 ] as const) {
   test(`bench ${line} is refused`, async () => {
-    const { code, stderr, stdout } = await rmq(['bench', ...line.split(' ')]);
+    const { code, stderr, stdout } = await inside(['bench', ...line.split(' ')]);
     assert.equal(code, 64, stderr);
     assert.match(stderr, says);
     assert.equal(stdout, '');

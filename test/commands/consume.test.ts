@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { jsonLines, rmq, start } from '../support/rmq.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
@@ -485,7 +486,7 @@ const usage: readonly (readonly [line: string, names: RegExp])[] = [
 ];
 for (const [line, names] of usage) {
   test(`rmq ${line} is wrong usage, and says of what`, async () => {
-    const result = await rmq(line.split(' '));
+    const result = await inside(line.split(' '));
     assert.equal(result.code, 64, result.stderr);
     assert.match(result.stderr, names);
   });

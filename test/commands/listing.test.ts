@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from '../support/at-once.ts';
 import { peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { json, jsonLines, type Result, rmq, start } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
 
@@ -178,7 +179,7 @@ test('an expression that no row can make true or false is wrong usage, and told 
     ['!ready', 'there is no operation "!double"'],
     ['size(ready) > 3', 'size\\(double\\)'],
   ] as const) {
-    const { code, stderr } = await rmq(['queue', 'list', '--where', where], NO_DESK);
+    const { code, stderr } = await inside(['queue', 'list', '--where', where], NO_DESK);
     assert.equal(code, 64, `${where}: ${stderr}`);
     assert.match(stderr, new RegExp(told.replace(/[.+!"]/g, '\\$&')), where);
   }

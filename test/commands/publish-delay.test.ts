@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { connect } from 'amqplib';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { type Result, rmq } from '../support/rmq.ts';
 
 /** Deletes what a delay has declared. */
@@ -77,7 +78,7 @@ test('what would not come out right is refused before anything is sent', async (
     [['-q', 'q', '--delay', '0s', 'x'], /--delay must be at least/],
     [['-q', 'q'.repeat(250), '--delay', '1s', 'x'], /too long for --delay/],
   ] as const) {
-    const { code, stderr } = await rmq(['publish', ...flags], { input: '{"exchange":"","routingKey":"q","body":"x"}\n' });
+    const { code, stderr } = await inside(['publish', ...flags], { input: '{"exchange":"","routingKey":"q","body":"x"}\n' });
     assert.equal(code, 64, stderr);
     assert.match(stderr, what);
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
+import { inside } from '../support/inside.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 
@@ -126,7 +127,7 @@ test('--returned refuses the file that is read, and flags under which nothing is
   const file = join(await scratchDirectory(t), 'envelopes');
   await writeFile(file, `${JSON.stringify({ routingKey: unique('nowhere'), body: 'x' })}\n`);
   for (const more of [['-f', file], ['--no-confirm'], ['--allow-unroutable']]) {
-    const { code, stderr } = await rmq(['publish', '--envelopes', '--returned', file, ...more]);
+    const { code, stderr } = await inside(['publish', '--envelopes', '--returned', file, ...more]);
     assert.equal(code, 64, stderr);
     assert.match(stderr, /--returned/);
   }

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { json, rmq } from '../support/rmq.ts';
 
@@ -73,7 +74,7 @@ test('a template that makes no sense is wrong usage: its place is shown, and not
     [['{{random 3 1}}'], 'BODY: {{random 3 1}} is not known, at character 1'],
     [['-H', 'key=a{{}}', 'x'], 'key: {{}} is not known, at character 2'],
   ] as const) {
-    const { code, stderr } = await rmq(['publish', '-q', name, '--template', ...flags]);
+    const { code, stderr } = await inside(['publish', '-q', name, '--template', ...flags]);
     assert.equal(code, 64, stderr);
     assert.ok(stderr.includes(`error: ${what}`), stderr);
   }

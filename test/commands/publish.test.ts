@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { BASIC_PUBLISH, proxy } from '../support/faults.ts';
+import { inside } from '../support/inside.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
@@ -200,7 +201,7 @@ test('-f may be repeated: a message each, or the lines of each, in their order',
     ['-f', '-', '-f', '-'],
     ['-f', one, '-f', two, '-n', '2'],
   ])
-    assert.equal((await rmq(['publish', '-q', name, ...more])).code, 64);
+    assert.equal((await inside(['publish', '-q', name, ...more])).code, 64);
   assert.deepEqual(await bodies(), []);
   await writeFile(one, '{"body":"fine"}\n');
   const broken = await rmq(['publish', '-q', name, '--envelopes', '-f', one, '-f', two]);
@@ -479,7 +480,7 @@ test('a header name that does not fit is wrong usage in a flag, and bad data in 
   const { queue, depth } = await peer(t);
   const [name, long] = [await queue(), 'ü'.repeat(128)];
   for (const given of [`${long}=x`, `${long}:=1`]) {
-    const flag = await rmq(['publish', '-q', name, '-H', given, 'x']);
+    const flag = await inside(['publish', '-q', name, '-H', given, 'x']);
     assert.equal(flag.code, 64, flag.stderr);
     assert.match(flag.stderr, /--header: the name .* has 256 bytes/);
   }
@@ -513,7 +514,7 @@ test('a header that the broker could not read is refused at once', async (t) => 
   const { queue } = await peer(t);
   const name = await queue();
   for (const value of ['1e400', '{"!":"double","value":"Infinity"}', '9007199254740993', '{"!":"nonsense","value":1}']) {
-    const result = await rmq(['publish', '-q', name, '-H', `a:=${value}`, 'x']);
+    const result = await inside(['publish', '-q', name, '-H', `a:=${value}`, 'x']);
     assert.ok([64, 65].includes(result.code), `${value}: ${result.code} ${result.stderr}`);
   }
 });
@@ -541,7 +542,7 @@ const usage: readonly (readonly [line: string, names: RegExp])[] = [
 ];
 for (const [line, names] of usage) {
   test(`rmq ${line} is wrong usage, and says of what`, async () => {
-    const result = await rmq(line.split(' '));
+    const result = await inside(line.split(' '));
     assert.equal(result.code, 64, result.stderr);
     assert.match(result.stderr, names);
     assert.doesNotMatch(result.stderr, /^ +at /m);

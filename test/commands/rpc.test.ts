@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import type { ConsumeMessage, Options as PublishOptions } from 'amqplib';
 import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
+import { inside } from '../support/inside.ts';
 import { linesOf } from '../support/programs.ts';
 import { pythonWithPika } from '../support/python.ts';
 import { jsonLines, type Running, rmq, start } from '../support/rmq.ts';
@@ -376,7 +377,7 @@ test('flags that would lead the reply astray, and counts that make no sense, are
     ['--handler-timeout', '0s'],
     ['--max-reply', 'lots'],
   ]) {
-    const result = await rmq(['rpc', 'serve', 'q', ...flags, '--', 'cat']);
+    const result = await inside(['rpc', 'serve', 'q', ...flags, '--', 'cat']);
     assert.equal(result.code, 64, `${flags}: ${result.stderr}`);
   }
 });

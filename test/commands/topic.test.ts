@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { deadPort, proxy } from '../support/faults.ts';
+import { inside } from '../support/inside.ts';
 import { exchangeName, queueExists, queueName } from '../support/names.ts';
 import { pika } from '../support/python.ts';
 import { json, jsonLines, rmq, start } from '../support/rmq.ts';
@@ -248,7 +249,7 @@ const usage: readonly (readonly [args: readonly string[], names: RegExp])[] = [
 ];
 for (const [args, names] of usage) {
   test(`rmq topic ${args.map((arg) => (arg.length > 20 ? `${arg.slice(0, 5)}…` : JSON.stringify(arg))).join(' ')} is wrong usage, before any connection`, async () => {
-    const result = await rmq(['topic', ...args, '--url', `amqp://127.0.0.1:${await deadPort()}`]);
+    const result = await inside(['topic', ...args, '--url', `amqp://127.0.0.1:${await deadPort()}`]);
     assert.equal(result.code, 64, result.stderr);
     assert.match(result.stderr, names);
   });

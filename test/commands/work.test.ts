@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
+import { inside } from '../support/inside.ts';
 import { linesOf, program, scratchDirectory, untilGone } from '../support/programs.ts';
 import { pika } from '../support/python.ts';
 import { json, rmq, start } from '../support/rmq.ts';
@@ -206,7 +207,7 @@ test('--on-exit changes what exit codes mean', async (t) => {
   assert.deepEqual([acknowledged, died], [2, 1]);
   assert.equal(await depth(dead), 1);
   for (const rules of ['1=nack', '300=ack', 'x', '']) {
-    const wrong = await rmq(['work', 'run', name, '--on-exit', rules, '--', 'true']);
+    const wrong = await inside(['work', 'run', name, '--on-exit', rules, '--', 'true']);
     assert.equal(wrong.code, 64, rules);
     assert.match(wrong.stderr, /--on-exit/);
   }

@@ -2,6 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { systemIo } from '../../src/cli/io.ts';
 import { main } from '../../src/cli/main.ts';
 import type { Options, Result } from './rmq.ts';
 
@@ -14,6 +15,7 @@ export async function inside(args: readonly string[], { input = '', env = {} }: 
   const [stdout, stderr] = [join(directory, 'stdout'), join(directory, 'stderr')];
   const [stdoutFd, stderrFd] = [openSync(stdout, 'a'), openSync(stderr, 'a')];
   const all = Object.entries({ ...process.env, ...env }).filter(([, value]) => value !== undefined);
+  const { open, release } = systemIo();
   try {
     const code = await main(args, {
       env: Object.fromEntries(all),
@@ -25,8 +27,8 @@ export async function inside(args: readonly string[], { input = '', env = {} }: 
       stdoutFd,
       stderrFd,
       stdin: () => Readable.from(input === '' ? [] : [Buffer.from(input as string)]),
-      open: (path) => Readable.from([readFileSync(path)]),
-      release: () => undefined,
+      open,
+      release,
     });
     const output = readFileSync(stdout);
     return { code, output, stdout: String(output), stderr: readFileSync(stderr, 'utf8') };

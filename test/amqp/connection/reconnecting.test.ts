@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { brokerUrl, peer, unique } from '../../support/broker.ts';
 import { deadPort, type FaultyProxy, proxy } from '../../support/faults.ts';
+import { inside } from '../../support/inside.ts';
 import { type Running, rmq, start } from '../../support/rmq.ts';
 
 // A run that hangs is killed by its own time limit, which fails the test.
@@ -120,7 +121,7 @@ test('--connect-attempts ends before --wait does, and --wait before it', async (
 
 test('pauses that make no sense are exit 64', async () => {
   for (const given of ['5s..1s', '1s..2s..3s', 'soon', '..']) {
-    const { code, stderr } = await rmq(['consume', unique('q'), '--reconnect-delay', given], { timeout });
+    const { code, stderr } = await inside(['consume', unique('q'), '--reconnect-delay', given]);
     assert.equal(code, 64, `${given}\n${stderr}`);
     assert.match(stderr, /--reconnect-delay/);
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { brokerUrl, peer, unique } from '../../support/broker.ts';
 import { deadPort, proxy } from '../../support/faults.ts';
+import { inside } from '../../support/inside.ts';
 import { json, rmq, start } from '../../support/rmq.ts';
 
 interface Waited {
@@ -74,7 +75,7 @@ test('a wrong password ends wait at once with 77, and conditions without a queue
   const { code, stderr } = await rmq(['wait', '--url', brokerUrl().replace('guest:guest', 'guest:wrong'), '--timeout', '50s']);
   assert.equal(code, 77, stderr);
   for (const args of [['--consumers', '1'], ['--messages', '1'], ['--empty'], ['--queue', 'q', '--empty', '--messages', '1']]) {
-    const refused = await rmq(['wait', ...args]);
+    const refused = await inside(['wait', ...args]);
     assert.equal(refused.code, 64, refused.stderr);
   }
 });

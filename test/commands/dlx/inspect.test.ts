@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import type { DecodedDeath } from '../../../src/text/dead-letter-story.ts';
 import { textWidth } from '../../../src/text/width.ts';
 import { type Peer, peer, unique } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { jsonLines, rmq, start } from '../../support/rmq.ts';
 
 interface Envelope {
@@ -171,7 +172,7 @@ test('filters choose by reason, header, age and id', async (t) => {
 
 test('a filter that can mean nothing is refused before anything connects', async () => {
   const refusal = async (...flags: string[]): Promise<string> => {
-    const { code, stderr } = await rmq(['dlx', 'inspect', 'q', '-u', 'amqp://127.0.0.1:1', ...flags]);
+    const { code, stderr } = await inside(['dlx', 'inspect', 'q', '-u', 'amqp://127.0.0.1:1', ...flags]);
     assert.equal(code, 64, stderr);
     return stderr;
   };

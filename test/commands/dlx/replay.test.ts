@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { GetMessage } from 'amqplib';
 import { type Peer, peer, unique } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { isRunning, linesOf, program, scratchDirectory } from '../../support/programs.ts';
 import { json, rmq, start } from '../../support/rmq.ts';
 
@@ -400,7 +401,7 @@ test('--edit kills a program that takes too long, with all that it has started, 
     ['--handler-timeout', '0s', '--edit', '--', 'cat'],
     ['--handler-timeout', '1s'],
   ])
-    assert.equal((await rmq(['dlx', 'replay', dead, ...flags])).code, 64, flags.join(' '));
+    assert.equal((await inside(['dlx', 'replay', dead, ...flags])).code, 64, flags.join(' '));
 });
 
 test('the journal says of each message what is known and when, and no line is spoilt by one that another run left unfinished', async (t) => {
@@ -465,7 +466,7 @@ test('another consumer that drains the queue meanwhile only takes its share: the
 
 test('wrong combinations are refused', async () => {
   for (const flags of [['--to-queue', 'a', '--to-exchange', 'b'], ['-r', 'key'], ['-n', '0'], ['--max-replays', '0'], ['--edit'], ['--rate', '0']]) {
-    assert.equal((await rmq(['dlx', 'replay', 'dead', ...flags])).code, 64, flags.join(' '));
+    assert.equal((await inside(['dlx', 'replay', 'dead', ...flags])).code, 64, flags.join(' '));
   }
   assert.equal((await rmq(['dlx', 'replay', 'dead', '--', 'cat'])).code, 64);
 });

@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 import type { GetMessage } from 'amqplib';
 import { brokerUrl, peer } from '../../support/broker.ts';
 import { deadPort, proxy } from '../../support/faults.ts';
+import { inside } from '../../support/inside.ts';
 import { scratchDirectory } from '../../support/programs.ts';
-import { type Options, type Running, rmq, start } from '../../support/rmq.ts';
+import { type Options, type Running, start } from '../../support/rmq.ts';
 
 const [UP, DOWN, END, ENTER, ESCAPE, INTERRUPT, END_OF_FILE] = ['\x1b[A', '\x1b[B', '\x1b[F', '\r', '\x1b', '\x03', '\x04'];
 const [HIDDEN, SHOWN] = ['\x1b[?25l', '\x1b[?25h'];
@@ -203,7 +204,7 @@ test('without a terminal the filters are pointed to, before anything connects', 
   const url = `amqp://127.0.0.1:${await deadPort()}`;
   for (const command of [['replay'], ['move', 'to'], ['purge', '--yes'], ['export', '-o', 'json']]) {
     const [name = '', ...more] = command;
-    const { code, stderr } = await rmq(['dlx', name, 'queue', ...more, '--select', '--url', url]);
+    const { code, stderr } = await inside(['dlx', name, 'queue', ...more, '--select', '--url', url]);
     assert.equal(code, 64, stderr);
     assert.match(stderr, /--select needs a terminal[\s\S]*--where/);
   }

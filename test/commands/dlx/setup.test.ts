@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { GetMessage } from 'amqplib';
 import { type Peer, peer, unique } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { exchangeName, queueExists, queueName } from '../../support/names.ts';
 import { json, rmq } from '../../support/rmq.ts';
 
@@ -167,7 +168,7 @@ test('flags that make no sense together are refused before anything is connected
     [['--dlx', ''], /--dlx must not be empty/],
   ] as const;
   for (const [flags, wanted] of lines) {
-    const refused = await rmq(['dlx', 'setup', 'q', ...flags, '-u', 'amqp://127.0.0.1:1']);
+    const refused = await inside(['dlx', 'setup', 'q', ...flags, '-u', 'amqp://127.0.0.1:1']);
     assert.deepEqual([flags, refused.code], [flags, 64], refused.stderr);
     assert.match(refused.stderr, wanted);
   }

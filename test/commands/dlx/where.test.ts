@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import type { GetMessage } from 'amqplib';
 import { type Peer, peer } from '../../support/broker.ts';
 import { deadPort } from '../../support/faults.ts';
+import { inside } from '../../support/inside.ts';
 import { scratchDirectory } from '../../support/programs.ts';
 import { json, jsonLines, rmq } from '../../support/rmq.ts';
 
@@ -71,7 +72,7 @@ test('an expression that makes no sense is refused before anything connects', as
   const url = `amqp://127.0.0.1:${await deadPort()}`;
   for (const command of [['inspect'], ['replay'], ['export', '-o', 'json'], ['purge', '--yes'], ['move', 'to']]) {
     const [name = '', ...more] = command;
-    const result = await rmq(['dlx', name, 'queue', ...more, '--url', url, '--where', 'json.total >']);
+    const result = await inside(['dlx', name, 'queue', ...more, '--url', url, '--where', 'json.total >']);
     assert.equal(result.code, 64, result.stderr);
     assert.match(result.stderr, /--where: Unexpected token: EOF, at character 13\n +json\.total >\n +\^\n.*for example: /);
   }
