@@ -4,7 +4,7 @@ import type { Policy } from '../../management/facts.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable } from '../../model/message/message.ts';
 import { nearest } from '../../model/text.ts';
-import type { Binding, ExchangeSpec, QueueSpec } from '../../model/topology.ts';
+import { type Binding, type ExchangeSpec, type QueueSpec, sorted } from '../../model/topology.ts';
 import { exchangeName, fieldTable, queueName, shortString } from '../names.ts';
 
 /** The names of exchanges whose arguments remember what was made, and which are in no file. Nothing is ever bound or published to them. */
@@ -238,9 +238,4 @@ export function yamlOf(definitions: Definitions): string {
 /** By name, whatever the language of the machine. */
 function byName(one: { readonly name: string }, other: { readonly name: string }): number {
   return one.name < other.name ? -1 : 1;
-}
-
-/** The same in the order of its names. */
-export function sorted(args: FieldTable): FieldTable {
-  return Object.fromEntries(Object.entries(args).sort(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -5,9 +5,9 @@ import type { Policy } from '../../management/facts.ts';
 import type { Difference } from '../../model/difference.ts';
 import { Failure } from '../../model/failure.ts';
 import type { FieldTable, FieldValue } from '../../model/message/message.ts';
-import type { Binding, ExchangeSpec, QueueSpec } from '../../model/topology.ts';
-import { exchangeByRefusal, type PlanStep, queueState, UNTOLD } from '../dlx/setup/plan.ts';
-import { type Definitions, sorted, type TopologyFile } from './file.ts';
+import { type Binding, type ExchangeSpec, type QueueSpec, sorted } from '../../model/topology.ts';
+import { exchangeByRefusal, type PlanStep, queueState, UNTOLD, unknownBindings } from '../dlx/setup/plan.ts';
+import type { Definitions, TopologyFile } from './file.ts';
 import { hashOf, madeBy, type TopologyState } from './state.ts';
 
 /** What an apply would do. */
@@ -74,24 +74,17 @@ export async function planTopology(connection: Connection, state: TopologyState 
   const remove = prune && state !== undefined && memory !== undefined ? superfluous(state, file, memory.made, new Set(wanted.keys())) : NOTHING;
   const depth = (name: string): number => known.facts?.get(name)?.messages ?? 0;
   steps.push(...removalsOf(remove, depth));
-  const notes = [
-    ...file.notes,
-    ...(steps.some(({ action }) => action === 'bind') ? ['without the management API it is unknown which bindings exist; binding twice changes nothing'] : []),
-  ];
-  return { steps, notes, create, remove, messages: remove.queues.reduce((sum, { name }) => sum + depth(name), 0), memory };
+  return {
+    steps,
+    notes: [...file.notes, ...unknownBindings(steps)],
+    create,
+    remove,
+    messages: remove.queues.reduce((sum, { name }) => sum + depth(name), 0),
+    memory,
+  };
 }
 
 const NOTHING: Definitions = { exchanges: [], queues: [], bindings: [], policies: [] };
-
-/** The failure for the conflicts of a plan; undefined without any. */
-export function topologyConflict({ steps }: Pick<TopologyPlan, 'steps'>, describe: (difference: Difference) => string): Failure | undefined {
-  const conflicts = steps.filter(({ action }) => action === 'conflict');
-  if (conflicts.length === 0) return undefined;
-  const told = conflicts.map(({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map(describe).join('; ')}`);
-  return new Failure('refused', told.join('\n'), {
-    hint: 'nothing was changed; arguments cannot be changed: use those that are there, or another name, or delete it first (rmq queue delete, rmq exchange delete)',
-  });
-}
 
 function exchangeTable({ type, durable, autoDelete, internal, arguments: args }: ExchangeSpec): FieldTable {
   return { type, durable, 'auto-delete': autoDelete === true, internal: internal === true, ...args };

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { ManagementApi } from '../../management/api.ts';
 import type { QueueFacts } from '../../management/facts.ts';
 import type { FieldTable } from '../../model/message/message.ts';
-import type { Binding, ExchangeSpec, QueueSpec } from '../../model/topology.ts';
+import { type Binding, type ExchangeSpec, type QueueSpec, sorted } from '../../model/topology.ts';
 import { uniqueId } from '../names.ts';
-import { type Definitions, MEMORY, sorted } from './file.ts';
+import { type Definitions, MEMORY } from './file.ts';
 
 /** What a vhost has, and what former applies are known to have made. */
 export interface TopologyState extends Definitions {

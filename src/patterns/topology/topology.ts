@@ -6,10 +6,10 @@ import type { Session } from '../../amqp/connection/session.ts';
 import { changeBindings, declare, deleteExchange, deleteQueue, withControlConnection } from '../../amqp/topology/declare.ts';
 import type { ManagementApi } from '../../management/api.ts';
 import { Failure } from '../../model/failure.ts';
-import { describeInPlan } from '../dlx/setup/plan.ts';
+import { conflictFailure } from '../dlx/setup/plan.ts';
 import type { FindManagementApi } from '../management.ts';
 import { parseTopology, type TopologyFile } from './file.ts';
-import { planTopology, type TopologyPlan, topologyConflict } from './plan.ts';
+import { planTopology, type TopologyPlan } from './plan.ts';
 import { hashOf, memoryOf, topologyState } from './state.ts';
 
 /** An export takes the whole vhost. */
@@ -39,6 +39,9 @@ export async function readTopology({ file }: TopologyConfig, url: string): Promi
   return parseTopology(file, source, parseAddress(url).vhost);
 }
 
+const CONFLICT =
+  'nothing was changed; arguments cannot be changed: use those that are there, or another name, or delete it first (rmq queue delete, rmq exchange delete)';
+
 /** What was found, and what was done about it: the messages that went with queues. */
 export interface TopologyRun {
   readonly plan: TopologyPlan;
@@ -61,7 +64,7 @@ export async function runTopology(
   return withControlConnection(session, async (connection) => {
     const api = await find(connection);
     const plan = await planTopology(connection, await stateIfReadable(api, session), file, prune);
-    const conflict = topologyConflict(plan, (difference) => describeInPlan(difference, WISH));
+    const conflict = conflictFailure(plan, CONFLICT, WISH);
     const isDone = plan.steps.every(({ action }) => action === 'keep');
     if (agree === undefined || conflict !== undefined || isDone) return { plan, conflict, messages: 0 };
     await agree(plan);

@@ -8,8 +8,7 @@ import { highest, policiesFor } from '../../../management/policies.ts';
 import { type Difference, describeDifference } from '../../../model/difference.ts';
 import { Failure } from '../../../model/failure.ts';
 import type { FieldTable, FieldValue } from '../../../model/message/message.ts';
-import { option } from '../../../model/option.ts';
-import type { Binding, BindingSpec, ExchangeSpec, QueueSpec } from '../../../model/topology.ts';
+import { type Binding, type BindingSpec, type ExchangeSpec, type QueueSpec, sorted } from '../../../model/topology.ts';
 import type { DeadLetterSetup } from './topology.ts';
 
 /**
@@ -56,20 +55,23 @@ export async function planSetup(connection: Connection, api: ManagementApi | und
     const fresh = isNew('exchange', binding.exchange) || isNew('queue', binding.queue);
     steps.push(planBinding(binding, fresh ? [] : seen?.bindings));
   }
-  const notes = api === undefined ? ['without the management API it is unknown which bindings exist; binding twice changes nothing'] : [];
-  return { queue: queue.name, steps, notes: steps.some(({ action }) => action === 'bind') ? notes : [] };
+  return { queue: queue.name, steps, notes: unknownBindings(steps) };
+}
+
+/** What to know about a plan that was made without the management API. */
+export function unknownBindings(steps: readonly PlanStep[]): readonly string[] {
+  const isUnknown = steps.some(({ action }) => action === 'bind');
+  return isUnknown ? ['without the management API it is unknown which bindings exist; binding twice changes nothing'] : [];
 }
 
 /** The failure for the conflicts of a plan; undefined without any. */
-export function conflictFailure({ steps }: Plan): Failure | undefined {
+export function conflictFailure({ steps }: Pick<Plan, 'steps'>, hint: string, wish?: string): Failure | undefined {
   const conflicts = steps.filter(({ action }) => action === 'conflict');
   if (conflicts.length === 0) return undefined;
   const told = conflicts.map(
-    ({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map((one) => describeInPlan(one)).join('; ')}`,
+    ({ kind, name, differences }) => `the ${kind} "${name}" exists with other arguments: ${differences.map((one) => describeInPlan(one, wish)).join('; ')}`,
   );
-  return new Failure('refused', told.join('\n'), {
-    hint: `nothing was declared; ${option('policy')} sets dead-lettering on an existing queue; otherwise leave those options out, or use other names`,
-  });
+  return new Failure('refused', told.join('\n'), { hint });
 }
 
 /** Such as `x-message-ttl is 5000 there, the setup wants 3600000`. */
@@ -197,8 +199,4 @@ function planBinding({ exchange, queue, key, arguments: args }: BindingSpec, see
   );
   const action = same === undefined ? 'bind' : same ? 'keep' : 'create';
   return { kind: 'binding', name, action, arguments: { exchange, queue, key, ...(Object.keys(args).length > 0 && { arguments: args }) }, differences: [] };
-}
-
-function sorted(table: FieldTable): FieldTable {
-  return Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -4,6 +4,7 @@ import { atLeast } from '../../../amqp/consumer/return-rules.ts';
 import { withControlConnection } from '../../../amqp/topology/declare.ts';
 import { ensure } from '../../../amqp/topology/ensure.ts';
 import type { ManagementApi } from '../../../management/api.ts';
+import { option } from '../../../model/option.ts';
 import type { ConnectionConfig } from '../../connection.ts';
 import { type ManagementPlace, managementIfThere } from '../../management.ts';
 import type { DlxSetupConfig } from './config.ts';
@@ -39,7 +40,10 @@ export async function setupDeadLetters(session: Session, config: DlxSetupConfig,
     const plan = config.policy ? await planPolicy(connection, api, setup) : await planSetup(connection, api, setup);
     const told = { queue: plan.queue, steps: plan.steps, notes: plan.notes };
     if (config.plan) return told;
-    const conflict = conflictFailure(plan);
+    const conflict = conflictFailure(
+      plan,
+      `nothing was declared; ${option('policy')} sets dead-lettering on an existing queue; otherwise leave those options out, or use other names`,
+    );
     if (conflict !== undefined) throw conflict;
     await apply(connection, api, setup, plan);
     return config.verify ? { ...told, verified: await verifySetup(session, connection, api, config, setup) } : told;
