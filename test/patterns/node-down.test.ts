@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Broker } from '../../src/broker/broker.ts';
-import type { PublishCounts } from '../../src/model/event.ts';
+import type { PublishCounts, WorkCounts } from '../../src/model/event.ts';
 import { unique } from '../support/broker.ts';
 import { bootBroker, untilHeld, untilKept } from '../support/own-broker.ts';
 import { scratchDirectory } from '../support/programs.ts';
@@ -52,6 +52,25 @@ async function isToldToBeDown(q: string): Promise<void> {
   await Promise.all(asked);
 }
 
+/** A task of the other node whose handler waits for a file, and so answers only when the node is down. */
+async function answering(other: string, go: string): Promise<Running & { readonly queue: string }> {
+  const queue = unique('answered');
+  await works(['work', 'publish', queue, 'one'], other);
+  const flags = ['--drop-dead', '--drain', '--json', '--answer-timeout', '3s', '--reconnect-delay', '0s..1s', '--max-reconnects', '1000', '--url', url];
+  const run = start(['work', 'run', queue, ...flags, '--', 'sh', '-c', 'cat >&2; until test -e "$0"; do sleep 0.1; done', go], { timeout });
+  await run.until('stderr', 'one');
+  return { ...run, queue };
+}
+
+/** Its acknowledgement reached nothing: the node has the task again, which is worked once more. */
+async function isWorkedAgain({ queue, result }: Running & { readonly queue: string }): Promise<void> {
+  const { code, stdout, stderr } = await result;
+  assert.equal(code, 0, stderr);
+  const { received, acknowledged, unknown } = JSON.parse(stdout) as WorkCounts;
+  assert.deepEqual({ received, acknowledged, unknown }, { received: 2, acknowledged: 1, unknown: 1 }, stderr);
+  assert.equal((await rmq(['consume', queue, '--drain', '--url', url], { timeout })).stdout, '');
+}
+
 test('a node that is stopped, and comes back', async (t) => {
   const [, other] = cluster.nodes;
   assert.ok(other);
@@ -62,7 +81,11 @@ test('a node that is stopped, and comes back', async (t) => {
   const flags = ['--answer-timeout', '3s', '--reconnect-delay', '0s..1s', '-v', '--url', url];
   const worker = start(['work', 'run', back, '--drop-dead', ...flags, '--', 'cat'], { timeout });
   await worker.until('stdout', 'one');
+  const go = join(await scratchDirectory(t), 'go');
+  const answered = await answering(other.url, go);
   await other.shutdown();
+  await writeFile(go, '');
+  await answered.until('stderr', 'subscribing again');
   const runs: Record<string, Running> = {
     published: start(['publish', '-q', 'published', '--lines', '--json', ...flags, '--max-reconnects', '1000'], { input: 'one\ntwo\nthree', timeout }),
     consumed: start(['consume', 'consumed', '-n', '1', ...flags, '--max-reconnects', '1000'], { timeout }),
@@ -87,6 +110,8 @@ test('a node that is stopped, and comes back', async (t) => {
     const { stdout } = await rmq(['consume', 'published', '--drain', '--url', url], { timeout });
     assert.equal(stdout, 'before\none\ntwo\nthree\n');
   });
+
+  await t.test('an acknowledgement that a classic queue cannot have is not counted: the task is worked again', () => isWorkedAgain(answered));
 
   await t.test('a worker goes on with its queue', async () => {
     await works(['publish', '-q', back, 'two'], url);
@@ -122,6 +147,7 @@ test('a node that is killed, and comes back late', async (t) => {
     workers.push([lost, run]);
   }
   await works(['queue', 'declare', 'majority', '--queue-type', 'quorum'], url);
+  const answered = await answering(other.url, go);
   await untilKept(cluster);
   const bodies = Array.from({ length: 100_000 }, (_, index) => `line ${index}`);
   const publishing = start(['publish', '-q', 'majority', '--lines', '--json', '-v', '--confirm-timeout', '3s', '--url', url], { timeout });
@@ -130,6 +156,7 @@ test('a node that is killed, and comes back late', async (t) => {
   await untilHeld(cluster, 'majority', 5_000, publishing);
   await other.kill();
   await writeFile(go, '');
+  await answered.until('stderr', 'subscribing again');
 
   for (const [lost, run] of workers) {
     await t.test(`a quorum queue that has lost ${lost} is not taken for empty: a worker that drains it ends, and never with 0`, async () => {
@@ -175,4 +202,6 @@ test('a node that is killed, and comes back late', async (t) => {
     assert.ok(bodies.slice(0, confirmed).every((body) => seen.has(body)));
     assert.ok(seen.has('after'));
   });
+
+  await t.test('an acknowledgement that a classic queue could not have is not counted: the task is worked again', () => isWorkedAgain(answered));
 });

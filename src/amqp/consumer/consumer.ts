@@ -25,8 +25,6 @@ import { untilSettled } from './queue-depth.ts';
 const RESUBSCRIBE_DELAY = 500;
 /** Milliseconds that an answer may wait for others, to share a write. */
 const FLUSH_DELAY = 2;
-/** A channel holds answers to a quorum queue back while 32 frames of them are on their way; half of that is a margin. */
-const KEPT_BACK = 16;
 
 /**
  * Takes messages off a queue. It sends answers in batches, and only for settled deliveries. The broker does not confirm answers: one counts once a later word of
@@ -59,6 +57,8 @@ export class Consumer {
   #unseen = false;
   /** True once everything that this channel may take is settled. */
   #completing = false;
+  /** Ends the channel as the broker does not: its queue is out of reach. */
+  #loseQueue: (failure: Failure) => void = () => undefined;
   #flushing: NodeJS.Timeout | undefined;
   #stopping = false;
   #subscribing = false;
@@ -222,12 +222,9 @@ export class Consumer {
     const lost = this.#answers.lose();
     this.#end.resolve(undefined);
     await this.#link.close();
-    if (lost > 0) {
-      throw new Failure('unavailable', `the connection was lost before the broker had ${formatCount(lost, 'answer')}`, {
-        cause: failure,
-        hint: 'the broker delivers those messages again, unless it had the answer',
-      });
-    }
+    if (lost === 0) return;
+    const hint = 'the broker delivers those messages again, unless it had the answer';
+    throw new Failure('unavailable', `the connection was lost before the broker had ${formatCount(lost, 'answer')}`, { cause: failure, hint });
   }
 
   async #closeChannel(): Promise<Failure | undefined> {
@@ -261,8 +258,12 @@ export class Consumer {
       this.#flush();
       await this.#prove(channel, connection);
       if (this.#channel === channel) this.#finish.resolve();
-    } catch {
-      // The channel is lost; `ended` reports it.
+    } catch (error) {
+      // A channel that is lost ends by itself.
+      if (this.#channel !== channel || !connection.open) return;
+      this.#channel = undefined;
+      onChannel(channel.close(), connection).catch(() => undefined);
+      this.#loseQueue(channelFailure(error));
     }
   }
 
@@ -272,7 +273,7 @@ export class Consumer {
     if (unprovenFrames === 0) return;
     // The channel answers this after it has passed on everything before.
     await onChannel(channel.prefetch(this.#prefetch), connection, patience);
-    if (unprovenFrames >= KEPT_BACK) await untilSettled(connection, this.#queue);
+    await untilSettled(connection, this.#queue, unprovenFrames);
     if (this.#channel === channel) this.#answers.prove(sent);
   }
 
@@ -334,8 +335,7 @@ export class Consumer {
     const timeout = await timeoutArgument(connection, queue, this.#config.consumerTimeout);
     const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
     const { ended } = watchChannel(channel, connection);
-    this.#generation++;
-    this.#delivered = 0;
+    [this.#generation, this.#delivered] = [this.#generation + 1, 0];
     this.#channelLimit = most;
     this.#prefetch = Math.max(1, Math.min(this.#config.prefetch, this.#channelLimit, MAX_PREFETCH));
     this.#reserve = this.#prefetch;
@@ -349,6 +349,7 @@ export class Consumer {
     const cancelled = new Promise<Failure>((resolve) => {
       channel.once('cancel', () => void this.#cancelled(channel, connection, queue).then(resolve));
     });
+    const queueLost = new Promise<Failure>((resolve) => (this.#loseQueue = resolve));
     if (!noAck) await onChannel(channel.prefetch(this.#prefetch), connection);
     const origin = { queue, generation: this.#generation, most: noAck ? undefined : () => this.#answers.sent + this.#prefetch };
     const options = { noAck, exclusive, arguments: encodable({ ...args, ...timeout }), ...(priority !== undefined && { priority }) };
@@ -358,7 +359,7 @@ export class Consumer {
     this.#config.onSubscribed?.(queue, connection);
     if (this.#stopping || this.#delivered >= this.#channelLimit) void this.#cancelSubscription();
     this.#completeIfSettled();
-    return { ended: Promise.race([ended, cancelled]) };
+    return { ended: Promise.race([ended, cancelled, queueLost]) };
   }
 
   #take(delivery: WireDelivery): void {

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Emit } from '../../model/event.ts';
+import { Failure, orElse } from '../../model/failure.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import { withinPatience } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
-import { queueCounts, readyCount } from '../topology/queue-facts.ts';
+import { type QueueCounts, queueCounts, readyCount } from '../topology/queue-facts.ts';
 
 /** Milliseconds that a queue may take to make the next messages ready. Other consumers may take them at once, unseen. */
 const PATIENCE = 1_000;
@@ -59,17 +60,26 @@ export async function steadyCount(connection: Connection, queue: string, momentA
 /** Milliseconds that a busy quorum queue may take to receive the answers that its channel holds back. */
 const SETTLE_PATIENCE = 1_000;
 const MOST_CHECK = 50;
+/** Half of the frames from which on a channel holds answers back: a margin. */
+const KEPT_BACK = 16;
+/** What a queue holds that is deleted with its last consumer, and what a user learns who may not ask. */
+const GONE: QueueCounts = { messages: 0, consumers: 0 };
 
 /**
- * Waits until a quorum queue has all answers of a channel whose consumer is cancelled. Such a channel holds answers back while 32 frames of them are on their way to the queue, does not say so,
- * and forgets them when it is closed (tried on 3.10.8: a drain without any fault left 230 of 20,000 messages). Until the queue has them all, it counts the cancelled consumer too.
- * It counts other consumers as well: with those, the longest wait is long enough for the channel. Also resolves when the user may not ask.
+ * Waits until a queue has all answers of a channel whose consumer is cancelled. The channel only passes them on: it does not say when the node of the queue is down, and they are lost.
+ *
+ * That of a quorum queue also holds answers back while 32 `frames` of them are on their way, and forgets those when it is closed (tried on 3.10.8: a drain
+ * without any fault left 230 of 20,000 messages). Until the queue has them all, it counts the cancelled consumer too. It counts other consumers as well: with those, the longest
+ * wait is long enough for the channel.
+ *
+ * @throws Failure `unavailable` when the queue does not answer
  */
-export async function untilSettled(connection: Connection, queue: string): Promise<void> {
+export async function untilSettled(connection: Connection, queue: string, frames: number): Promise<void> {
   const started = performance.now();
-  for (let pause = 1; performance.now() - started < SETTLE_PATIENCE; pause = Math.min(pause * 2, MOST_CHECK)) {
-    const counts = await withinPatience(queueCounts(connection, queue)).catch(() => undefined);
-    if (counts === undefined || counts.consumers === 0) return;
+  for (let pause = 1; ; pause = Math.min(pause * 2, MOST_CHECK)) {
+    const counts = await withinPatience(queueCounts(connection, queue)).catch(orElse('missing', GONE)).catch(orElse('denied', GONE));
+    if (counts === undefined) throw new Failure('unavailable', `the queue "${queue}" does not answer`, { transient: true });
+    if (frames < KEPT_BACK || counts.consumers === 0 || performance.now() - started > SETTLE_PATIENCE) return;
     await delay(pause);
   }
 }
