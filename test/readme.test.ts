@@ -20,7 +20,6 @@ const linesOf = (heading: string): string => new RegExp(`## ${heading}[\\s\\S]*?
 
 test('the two commands, the one-liners, the lines for the night and those for CI work as they stand, one after the other', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'rmq-readme-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
   await symlink(join(ROOT, 'bin/rmq.js'), join(directory, 'rmq'));
   // They use the node that the first of them starts, as for somebody who has no other.
   const env = {
@@ -33,7 +32,10 @@ test('the two commands, the one-liners, the lines for the night and those for CI
     AMQP_URL: '',
     CLOUDAMQP_URL: '',
   };
-  t.after(() => promisify(execFile)('rmq', ['broker', 'stop'], { env, cwd: directory }).catch(() => undefined));
+  t.after(async () => {
+    await promisify(execFile)(join(directory, 'rmq'), ['broker', 'stop'], { env, cwd: directory });
+    await rm(directory, { recursive: true });
+  });
   const run = (lines: string): Promise<{ readonly stdout: string; readonly stderr: string }> =>
     promisify(execFile)('bash', ['-euo', 'pipefail', '-c', lines], { env, cwd: directory, maxBuffer: 10_000_000, timeout: 300_000 });
   assert.equal((await run(linesOf('The two commands'))).stdout.split('\n').at(-2), 'hello');
