@@ -1,7 +1,9 @@
 import { type Address, parseAddress } from '../amqp/connection/address.ts';
 import type { Connection } from '../amqp/connection/connection.ts';
 import { credentialsOf } from '../amqp/connection/credentials.ts';
+import type { Session } from '../amqp/connection/session.ts';
 import type { AskManagement } from '../amqp/consumer/return-rules.ts';
+import { withControlConnection } from '../amqp/topology/declare.ts';
 import { type ManagementApi, openManagementApi } from '../management/api.ts';
 import type { ManagementTls } from '../management/http-exchange.ts';
 import { highest, policiesFor } from '../management/policies.ts';
@@ -79,6 +81,16 @@ export async function managementIfThere(
   }
   emit({ kind: 'detail', text: `the management API at ${api.root} belongs to another broker; continuing without it` });
   return undefined;
+}
+
+/**
+ * The management API of the broker that the session connects to, for what only the API knows.
+ *
+ * @throws Failure `usage` when it belongs to another broker, and as the broker or the API fails
+ */
+export async function managementOf(session: Session, config: ConnectionConfig, place: ManagementPlace): Promise<ManagementApi> {
+  const find = (connection: Connection) => managementIfThere(config, { ...place, asked: true }, connection, session.signal, session.emit);
+  return (await withControlConnection(session, find)) ?? managementBesideBroker(config, place, session.signal);
 }
 
 /** For `catch` where a run can do without the answer of the management API, unless the user asked for it: tells why there is none. */

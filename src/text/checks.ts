@@ -1,3 +1,4 @@
+import { visibleLine } from './escape.ts';
 import type { JunitCase } from './junit.ts';
 
 export type Status = 'ok' | 'warning' | 'critical' | 'unknown';
@@ -34,7 +35,9 @@ export function nagiosLine(status: Status, findings: readonly Finding[]): string
     const scaled = (number: number | null | undefined): string => (number == null ? '' : String(one.what === 'age' ? number / 1_000 : number));
     const range = (min: number | undefined, max: number | undefined): string => (min === undefined ? scaled(max) : `${scaled(min)}:${scaled(max)}`);
     const value = one.value === null ? 'U' : `${scaled(one.value)}${one.what === 'age' ? 's' : ''}`;
-    return `'${label.replace(/[=|\s]+/g, ' ').replaceAll("'", "''")}'=${value};${range(one.warnMin, one.warnMax)};${range(one.min, one.max)};0`;
+    return `'${visibleLine(label)
+      .replace(/[=|\s]+/g, ' ')
+      .replaceAll("'", "''")}'=${value};${range(one.warnMin, one.warnMax)};${range(one.min, one.max)};0`;
   });
   return `${status.toUpperCase()} - ${told === '' ? 'nothing to check' : told}${data.length === 0 ? '' : ` | ${data.join(' ')}`}`;
 }

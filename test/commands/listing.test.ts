@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from '../support/at-once.ts';
-import { peer, unique } from '../support/broker.ts';
+import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { inside } from '../support/inside.ts';
 import { json, jsonLines, type Result, rmq, start } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
@@ -28,6 +31,32 @@ async function rowsWhen(isIt: (found: readonly Row[]) => boolean, ...args: reado
     if (isIt(found)) return found;
   }
 }
+
+test('the management API of another broker answers no question about this one', async (t) => {
+  const { queue } = await peer(t);
+  const name = await queue();
+  const other = createServer((_, response) => response.end(JSON.stringify({ cluster_name: 'other@elsewhere', rabbitmq_version: '4.3.6' })));
+  await once(other.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => other.close());
+  const { port } = other.address() as AddressInfo;
+  const near = { RABBITMQ_URL: 'amqp://elsewhere', RMQ_URL: brokerUrl() };
+  const lines = [
+    ['queue', 'list'],
+    ['queue', 'list', name],
+    ['dlx', 'list'],
+    ['check', 'dlx'],
+    ['topology', 'export'],
+    ['topology', 'graph'],
+  ];
+  for (const line of lines) {
+    const { code, stderr } = await inside(line, { env: { ...near, RABBITMQ_MANAGEMENT_URL: `http://127.0.0.1:${port}` } });
+    assert.equal(code, 64, `${line.join(' ')}: ${stderr}`);
+    assert.match(stderr, /belongs to another broker \("other@elsewhere"\) than the URL/);
+  }
+  const { code, stdout, stderr } = await rmq(['queue', 'list', name], { env: near });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, new RegExp(name));
+});
 
 test('queue list tells of each queue, and of a new one as it is now', async (t) => {
   const { queue, publish, channel } = await peer(t);

@@ -76,7 +76,7 @@ test('queue delete asks on a terminal before messages are lost, and in a script 
   for (const name of [asked, unasked]) await publish(name, ['a', 'b']);
   assert.match(await onTerminal(asked, 'yes'), /This deletes ".*" and 2 messages for good[\s\S]*was not deleted[\s\S]*code 1/);
   assert.equal(await queueExists(asked), true);
-  assert.match(await onTerminal(asked, asked), /is deleted, and 2 messages with it[\s\S]*code 0/);
+  assert.match(await onTerminal(asked, asked), /is deleted, and with it 2 messages[\s\S]*code 0/);
   assert.match(await onTerminal(empty, 'nobody asks'), /is deleted[\s\S]*code 0/);
   const refused = await rmq(['queue', 'delete', unasked]);
   assert.equal(refused.code, 64, refused.stderr);

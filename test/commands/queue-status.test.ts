@@ -54,11 +54,11 @@ test('queue status tells what a quorum queue hides for a while, from 4.3 on', as
     assert.equal((await statusWhen(name, ({ unacked }) => unacked === 0)).delayed, undefined);
     return;
   }
-  const { messages, delayed } = await statusWhen(name, (status) => typeof status.delayed === 'number' && status.delayed > 0);
+  const { messages, delayed } = await statusWhen(name, (status) => typeof status.delayed === 'number' && status.delayed > 0 && status.unacked === 0);
   assert.deepEqual([messages, delayed], [1, 2]);
   assert.match((await rmq(['queue', 'status', name])).stdout, /1 message ready, 0 unacknowledged, 2 delayed/);
   const deleted = await rmq(['queue', 'delete', name, '-y']);
-  assert.match(deleted.stdout, /is deleted, and 1 message, 2 that were delayed with it/);
+  assert.match(deleted.stdout, /is deleted, and with it 1 message and 2 delayed messages/);
 });
 
 test('queue status tells depth, consumers, type and arguments, and changes nothing', async (t) => {

@@ -317,6 +317,19 @@ test('a second signal leaves at once and takes the handlers along', async (t) =>
   while ((await depth(name)) === 0);
 });
 
+test('signals that come at once are one: `timeout` sends its own twice', async (t) => {
+  const { name, publish, depth } = await workplace(t);
+  await publish(name, ['a']);
+  const run = start(['work', 'run', name, '--', 'sh', '-c', 'echo started >&2; sleep 1; cat']);
+  await run.until('stderr', 'started');
+  run.child.kill('SIGTERM');
+  run.child.kill('SIGTERM');
+  const { code, stdout, stderr } = await run.result;
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, 'a');
+  assert.equal(await depth(name), 0);
+});
+
 test('a handler that takes too long is killed with its children, and its task counts as failed', async (t) => {
   const { name, publish, dead, take } = await workplace(t);
   const directory = await scratchDirectory(t);

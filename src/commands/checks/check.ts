@@ -2,7 +2,7 @@ import type { Findings } from '../../patterns/checks/finding.ts';
 import type { Status } from '../../text/checks.ts';
 import { type Command, type CommandGroup, type Context, defineCommand } from '../command.ts';
 import { argument, choice, duration, integer, rest } from '../flags/flag.ts';
-import { managementBeside, managementExtras, managementPlace } from '../flags/globals.ts';
+import { managementAlone, managementBeside, managementExtras } from '../flags/globals.ts';
 
 export const checkGroup: CommandGroup = { path: ['check'], summary: 'compare queues, dead letters and the broker with limits, for CI and monitoring' };
 
@@ -92,12 +92,8 @@ const checkDlxCommand = defineCommand({
         told('rmq check dlx', context, format, async () => {
           const ask = await managementBeside(managementUrl, context);
           const targets = async (): Promise<string[]> => {
-            const [{ listDeadLetters }, { managementBesideBroker }] = await Promise.all([
-              import('../../patterns/dlx/list.ts'),
-              import('../../patterns/management.ts'),
-            ]);
-            const api = managementBesideBroker(context.connection, managementPlace(managementUrl, context), context.signal);
-            const all = await listDeadLetters(api, { queue: [] });
+            const { listDeadLetters } = await import('../../patterns/dlx/list.ts');
+            const all = await listDeadLetters(await managementAlone(managementUrl, context), { queue: [] });
             return [...new Set(all.flatMap(({ targets: inside }) => inside.map(({ queue }) => queue)))].sort();
           };
           return context.withSession((session) => checkDeadLetters(session, config, targets, ask));

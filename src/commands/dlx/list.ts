@@ -1,6 +1,6 @@
 import { type Command, defineCommand } from '../command.ts';
 import { rest } from '../flags/flag.ts';
-import { managementExtras, managementPlace } from '../flags/globals.ts';
+import { managementAlone, managementExtras } from '../flags/globals.ts';
 
 export const dlxListCommand: Command = defineCommand({
   path: ['dlx', 'list'],
@@ -13,15 +13,11 @@ export const dlxListCommand: Command = defineCommand({
   inputs: { queue: rest('queues to look at (all that dead-letter)', { optional: true }) },
   extras: managementExtras,
   load: async () => {
-    const [{ DlxListConfig, listDeadLetters }, { listText }, { managementBesideBroker }] = await Promise.all([
-      import('../../patterns/dlx/list.ts'),
-      import('./list-view.ts'),
-      import('../../patterns/management.ts'),
-    ]);
+    const [{ DlxListConfig, listDeadLetters }, { listText }] = await Promise.all([import('../../patterns/dlx/list.ts'), import('./list-view.ts')]);
     return {
       config: DlxListConfig,
       run: async (config, context, { managementUrl }) => {
-        const api = managementBesideBroker(context.connection, managementPlace(managementUrl, context), context.signal);
+        const api = await managementAlone(managementUrl, context);
         context.emit({ kind: 'detail', text: `asking the management API at ${api.root}` });
         const queues = await listDeadLetters(api, config);
         const problems = queues.filter((one) => one.problems.length > 0).length;

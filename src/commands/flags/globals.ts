@@ -1,5 +1,6 @@
 import type * as z from 'zod/mini';
 import { backgroundNode } from '../../broker/state.ts';
+import { urlsIn } from '../../model/secrets.ts';
 import type { ConnectionConfig } from '../../patterns/connection.ts';
 import type { AskManagement } from '../../patterns/look/options.ts';
 import type { FindManagementApi } from '../../patterns/management.ts';
@@ -74,6 +75,22 @@ export function managementPlace(
   const node = backgroundNode(env);
   const isNode = node?.url.split(',').includes(connection.url[0] ?? '') === true;
   return { url: isNode ? node.managementUrl : undefined, asked: false };
+}
+
+/**
+ * For a command that has its answers from the management API alone. Where another URL than that of RABBITMQ_URL was given, RABBITMQ_MANAGEMENT_URL may be about
+ * another broker: the one that is meant says which cluster it is.
+ *
+ * @throws Failure `usage` when it is about another broker
+ */
+export async function managementAlone(managementUrl: string | undefined, context: Context) {
+  const { managementBesideBroker, managementOf } = await import('../../patterns/management.ts');
+  const { connection, env, signal, withSession } = context;
+  const place = managementPlace(managementUrl, context);
+  const { RABBITMQ_URL: usual = '', RABBITMQ_MANAGEMENT_URL: variable } = env;
+  const isAnother = usual !== '' && !urlsIn(usual).includes(connection.url[0] ?? '');
+  if (isAnother && !place.asked && place.url === variable && variable !== undefined) return withSession((session) => managementOf(session, connection, place));
+  return managementBesideBroker(connection, place, signal);
 }
 
 export async function managementApi(managementUrl: string | undefined, context: Context): Promise<FindManagementApi> {

@@ -3,7 +3,7 @@ import type { ListConfig, ListSource } from '../../patterns/listing/list.ts';
 import { type Command, type CommandGroup, type Context, defineCommand, type InputsFor, type Runnable } from '../command.ts';
 import { commas } from '../dlx/filter-flags.ts';
 import { type Flag, rest, text, texts, toggle } from '../flags/flag.ts';
-import { managementExtras, managementPlace } from '../flags/globals.ts';
+import { managementAlone, managementExtras, managementPlace } from '../flags/globals.ts';
 
 type Lists = typeof import('../../patterns/listing/list.ts');
 type Tables = typeof import('../../patterns/listing/columns.ts');
@@ -34,15 +34,14 @@ export async function sourceOf(
   context: Context,
   managementUrl: string | undefined,
 ): Promise<{ readonly source: ListSource; readonly vhost: string }> {
-  const { connection, emit, signal, withSession } = context;
-  const [{ managedSource }, { managementBesideBroker }, { countOverAmqp, orOverAmqp }] = await Promise.all([
+  const { emit, withSession } = context;
+  const [{ managedSource }, { countOverAmqp, orOverAmqp }] = await Promise.all([
     import('../../patterns/listing/list.ts'),
-    import('../../patterns/management.ts'),
     import('../../patterns/listing/amqp-source.ts'),
   ]);
   const place = managementPlace(managementUrl, context);
   const names = table.kind === 'queues' ? namesIn(given) : [];
-  const api = managementBesideBroker(connection, place, signal);
+  const api = await managementAlone(managementUrl, context);
   emit({ kind: 'detail', text: `asking the management API at ${api.root}` });
   const source = managedSource(api, countOverAmqp(withSession));
   const replaceable = table.kind === 'queues' && !place.asked;

@@ -1,4 +1,4 @@
-import { formatCount, formatNumber } from '../../model/quantity.ts';
+import { formatCount } from '../../model/quantity.ts';
 import { destructive } from '../asking.ts';
 import { defineCommand } from '../command.ts';
 import { argument, toggle } from '../flags/flag.ts';
@@ -47,8 +47,8 @@ export const deleteQueueCommand = defineCommand({
         const { unacknowledged = 0, delayed = 0 } = held ?? {};
         const lost = [
           ...(messages > 0 ? [formatCount(messages, 'message')] : []),
-          ...(unacknowledged > 0 ? [`${formatNumber(unacknowledged)} that ${unacknowledged === 1 ? 'was' : 'were'} not acknowledged`] : []),
-          ...(delayed > 0 ? [`${formatNumber(delayed)} that ${delayed === 1 ? 'was' : 'were'} delayed`] : []),
+          ...(unacknowledged > 0 ? [formatCount(unacknowledged, 'unacknowledged message')] : []),
+          ...(delayed > 0 ? [formatCount(delayed, 'delayed message')] : []),
         ];
         const [what, whose] =
           deleted.length === 0 ? [`queue "${queue}" is deleted`, 'it'] : [`queue "${queue}" is deleted with ${quotedQueues(deleted)}`, 'them'];
@@ -60,7 +60,7 @@ export const deleteQueueCommand = defineCommand({
             ...(delayed > 0 && { delayed }),
             ...(deleted.length > 0 && { retryQueues: deleted.map((one) => one.queue) }),
           },
-          `${what}${lost.length > 0 ? `, and ${lost.join(', ')} with ${whose}` : ''}`,
+          `${what}${lost.length > 0 ? `, and with ${whose} ${lost.join(' and ')}` : ''}`,
         );
         if (left.length > 0) emit({ kind: 'note', text: `its retry queues are still there: ${quotedQueues(left)}; rmq queue delete removes each` });
       },

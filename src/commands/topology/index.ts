@@ -4,7 +4,7 @@ import type { TopologyPlan } from '../../patterns/topology/plan.ts';
 import { destructive } from '../asking.ts';
 import { type Command, type CommandGroup, defineCommand } from '../command.ts';
 import { argument, choice, toggle } from '../flags/flag.ts';
-import { managementApi, managementExtras, managementPlace } from '../flags/globals.ts';
+import { managementAlone, managementApi, managementExtras } from '../flags/globals.ts';
 
 export const topologyGroup: CommandGroup = { path: ['topology'], summary: 'exchanges, queues, bindings and policies as a file' };
 
@@ -28,18 +28,16 @@ const exportCommand = defineCommand({
   inputs: {},
   extras: managementExtras,
   load: async () => {
-    const [{ TopologyExportConfig }, { definitionsOf, yamlOf }, { topologyState }, { managementBesideBroker }] = await Promise.all([
+    const [{ TopologyExportConfig }, { definitionsOf, yamlOf }, { topologyState }] = await Promise.all([
       import('../../patterns/topology/topology.ts'),
       import('../../patterns/topology/file.ts'),
       import('../../patterns/topology/state.ts'),
-      import('../../patterns/management.ts'),
     ]);
     return {
       config: TopologyExportConfig,
       run: async (_, context, { managementUrl }) => {
-        const { connection, signal, results } = context;
-        const state = await topologyState(managementBesideBroker(connection, managementPlace(managementUrl, context), signal));
-        await results.report(definitionsOf(state), yamlOf(state));
+        const state = await topologyState(await managementAlone(managementUrl, context));
+        await context.results.report(definitionsOf(state), yamlOf(state));
       },
     };
   },
@@ -125,17 +123,12 @@ const graphCommand = defineCommand({
   inputs: { output: choice(['tree', 'mermaid', 'dot', 'json'], 'how to draw it', { short: 'o' }) },
   extras: managementExtras,
   load: async () => {
-    const [{ GraphConfig, topologyGraph }, { drawn, graphJson }, { managementBesideBroker }] = await Promise.all([
-      import('../../patterns/topology/graph.ts'),
-      import('./graph-view.ts'),
-      import('../../patterns/management.ts'),
-    ]);
+    const [{ GraphConfig, topologyGraph }, { drawn, graphJson }] = await Promise.all([import('../../patterns/topology/graph.ts'), import('./graph-view.ts')]);
     return {
       config: GraphConfig,
       run: async ({ output }, context, { managementUrl }) => {
-        const { connection, signal, results } = context;
-        const graph = await topologyGraph(managementBesideBroker(connection, managementPlace(managementUrl, context), signal));
-        await results.report(graphJson(graph), drawn(graph, output));
+        const graph = await topologyGraph(await managementAlone(managementUrl, context));
+        await context.results.report(graphJson(graph), drawn(graph, output));
       },
     };
   },

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { fstatSync, statSync } from 'node:fs';
+import { fstatSync, type ReadStream, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import * as z from 'zod/mini';
 import { onAbort } from '../../model/async.ts';
@@ -244,7 +244,10 @@ export async function* readChunks(stream: Readable, signal: AbortSignal): AsyncG
   } catch (error) {
     if (signal.aborted) throw abortFailure(signal);
     if (error instanceof Failure) throw error;
-    throw new Failure('io', `the input cannot be read: ${error instanceof Error ? error.message : error}`, { cause: error });
+    const { path } = stream as Partial<ReadStream>;
+    throw new Failure('io', `${path === undefined ? 'the input' : String(path)} cannot be read: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    });
   } finally {
     ignore();
   }
