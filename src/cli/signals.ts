@@ -10,16 +10,16 @@ export interface Stop {
   readonly release: () => void;
 }
 
-/** Milliseconds in which signals are one: `timeout` sends its own to the process, and at once to the group that the process belongs to. */
+/** Milliseconds in which a signal that comes twice is one: `timeout` sends its own to the process, and at once to the group that the process belongs to. */
 const AT_ONCE = 20;
 
 /** Handles the process' signals, and uncaught errors, which are bugs: nothing can be relied on after one. */
 export function untilSignalled(onBug: (error: unknown) => void): Stop {
   const controller = new AbortController();
-  let arriving: NodeJS.Timeout | undefined;
+  let first: { readonly code: number; readonly timer: NodeJS.Timeout } | undefined;
   const stop = (failure: Failure, code: number): void => {
-    if (controller.signal.aborted) process.exit(code);
-    arriving ??= setTimeout(() => controller.abort(failure), AT_ONCE);
+    if (controller.signal.aborted || (first !== undefined && first.code !== code)) process.exit(code);
+    first ??= { code, timer: setTimeout(() => controller.abort(failure), AT_ONCE) };
   };
   const onInterrupt = (): void => stop(new Failure('interrupted', 'interrupted'), 130);
   const onTerminate = (): void => stop(new Failure('terminated', 'terminated'), 143);
@@ -34,7 +34,7 @@ export function untilSignalled(onBug: (error: unknown) => void): Stop {
     signal: controller.signal,
     because: (failure) => controller.abort(failure),
     release: () => {
-      clearTimeout(arriving);
+      clearTimeout(first?.timer);
       process.off('uncaughtException', onUncaught);
       process.off('SIGINT', onInterrupt);
       process.off('SIGTERM', onTerminate);

@@ -317,7 +317,7 @@ test('a second signal leaves at once and takes the handlers along', async (t) =>
   while ((await depth(name)) === 0);
 });
 
-test('signals that come at once are one: `timeout` sends its own twice', async (t) => {
+test('a signal that comes twice at once is one: so `timeout` sends it', async (t) => {
   const { name, publish, depth } = await workplace(t);
   await publish(name, ['a']);
   const run = start(['work', 'run', name, '--', 'sh', '-c', 'echo started >&2; sleep 1; cat']);
