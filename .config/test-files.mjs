@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const ofBroker = /from '.*support\/(broker|own-broker|session|users|management|faults)\.ts'/;
+const ofBroker = /from '.*support\/(broker|own-broker|page-shell|session|users|management|faults)\.ts'/;
 const ofNodes = /support\/own-broker\.ts|startBroker|from '\.\/campaign\.ts'/;
 const ofCommand = /from '.*(support\/(rmq|hostile-broker|shells)|commands\/\w+)\.ts'|bin\/rmq\.js/;
 
