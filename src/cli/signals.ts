@@ -10,7 +10,7 @@ export interface Stop {
   readonly release: () => void;
 }
 
-/** Milliseconds in which a signal that comes twice is one: `timeout` sends its own to the process, and at once to the group that the process belongs to. */
+/** Milliseconds in which the same signal counts once: `timeout` signals its child, and then the process group in which that child is too. */
 const AT_ONCE = 20;
 
 /** Handles the process' signals, and uncaught errors, which are bugs: nothing can be relied on after one. */
@@ -18,7 +18,8 @@ export function untilSignalled(onBug: (error: unknown) => void): Stop {
   const controller = new AbortController();
   let first: { readonly code: number; readonly timer: NodeJS.Timeout } | undefined;
   const stop = (failure: Failure, code: number): void => {
-    if (controller.signal.aborted || (first !== undefined && first.code !== code)) process.exit(code);
+    const isAnother = first !== undefined && first.code !== code;
+    if (isAnother || controller.signal.aborted) process.exit(code);
     first ??= { code, timer: setTimeout(() => controller.abort(failure), AT_ONCE) };
   };
   const onInterrupt = (): void => stop(new Failure('interrupted', 'interrupted'), 130);

@@ -25,7 +25,7 @@ export interface PrintStyle {
   readonly asLine?: { readonly onSeveral: () => void };
   /** The whole message as on a terminal, wherever it goes. */
   readonly whole?: boolean;
-  /** False for a run that does what it is for whether it is read or not: a reader that goes away ends it only once something is written. */
+  /** False: a reader that goes away is noticed by the next write only. For a run that is wanted for its effect, such as a call. */
   readonly watched?: boolean;
 }
 

@@ -15,7 +15,7 @@ export const helpCommand = defineCommand({
   inputs: { topic: { ...rest('a command, or a topic of the guide', { optional: true }), choices: topics.map(({ name }) => name) } },
   load: async () => {
     // The table holds this command: it is there only when this one runs.
-    const [{ HelpConfig }, { pageAbout }] = await Promise.all([import('./help/page.ts'), import('./help/page.ts')]);
+    const { HelpConfig, pageAbout } = await import('./help/page.ts');
     return {
       config: HelpConfig,
       run: async ({ topic }, { results }) => {

@@ -136,7 +136,7 @@ function published({ confirmed, returned, nacked, unknown }: PublishCounts, refu
 }
 
 /** These messages come again, unless the answer arrived after all. */
-const LOST = 'unknown (the connection or the queue was lost first: what is still in the queue comes again)';
+const LOST = 'unknown (the connection or the queue was lost before their answer was certain: what is still in the queue comes again)';
 
 function worked({ acknowledged, retried, dead, dropped, requeued, copiedBack, unknown, returned, waiting = 0 }: WorkCounts): string {
   const parts = list([

@@ -76,11 +76,13 @@ export async function managementIfThere(
   const seen = await api.overview().catch(goingOn(place.asked, { emit, signal }));
   if (seen === undefined) return undefined;
   if (connection.cluster === '' || connection.cluster === seen.cluster) return api;
-  if (place.asked) {
-    throw new Failure('usage', `the management API at ${api.root} belongs to another broker ("${seen.cluster}") than the URL ("${connection.cluster}")`);
-  }
+  if (place.asked) throw anotherBroker(api, seen.cluster, connection.cluster);
   emit({ kind: 'detail', text: `the management API at ${api.root} belongs to another broker; continuing without it` });
   return undefined;
+}
+
+function anotherBroker({ root }: ManagementApi, its: string, ours: string): Failure {
+  return new Failure('usage', `the management API at ${root} belongs to another broker ("${its}") than the URL ("${ours}")`);
 }
 
 /**
@@ -89,8 +91,12 @@ export async function managementIfThere(
  * @throws Failure `usage` when it belongs to another broker, and as the broker or the API fails
  */
 export async function managementOf(session: Session, config: ConnectionConfig, place: ManagementPlace): Promise<ManagementApi> {
-  const find = (connection: Connection) => managementIfThere(config, { ...place, asked: true }, connection, session.signal, session.emit);
-  return (await withControlConnection(session, find)) ?? managementBesideBroker(config, place, session.signal);
+  const api = managementBesideBroker(config, place, session.signal);
+  await withControlConnection(session, async ({ cluster }) => {
+    const seen = await api.overview();
+    if (cluster !== '' && cluster !== seen.cluster) throw anotherBroker(api, seen.cluster, cluster);
+  });
+  return api;
 }
 
 /** For `catch` where a run can do without the answer of the management API, unless the user asked for it: tells why there is none. */

@@ -57,7 +57,7 @@ export class Consumer {
   #unseen = false;
   /** True once everything that this channel may take is settled. */
   #completing = false;
-  /** Ends the channel as the broker does not: its queue is out of reach. */
+  /** Ends the subscription when its queue cannot be reached: the broker leaves the channel open then. */
   #loseQueue: (failure: Failure) => void = () => undefined;
   #flushing: NodeJS.Timeout | undefined;
   #stopping = false;
@@ -224,7 +224,7 @@ export class Consumer {
     await this.#link.close();
     if (lost === 0) return;
     const hint = 'the broker delivers those messages again, unless it had the answer';
-    throw new Failure('unavailable', `the connection was lost before the broker had ${formatCount(lost, 'answer')}`, { cause: failure, hint });
+    throw new Failure('unavailable', `the connection or the queue was lost before the broker had ${formatCount(lost, 'answer')}`, { cause: failure, hint });
   }
 
   async #closeChannel(): Promise<Failure | undefined> {
@@ -335,11 +335,11 @@ export class Consumer {
     const timeout = await timeoutArgument(connection, queue, this.#config.consumerTimeout);
     const channel = await onChannel<Channel>(connection.model.createChannel(), connection);
     const { ended } = watchChannel(channel, connection);
-    [this.#generation, this.#delivered] = [this.#generation + 1, 0];
+    this.#generation++;
     this.#channelLimit = most;
     this.#prefetch = Math.max(1, Math.min(this.#config.prefetch, this.#channelLimit, MAX_PREFETCH));
     this.#reserve = this.#prefetch;
-    [this.#cancelling, this.#unseen, this.#completing] = [undefined, false, false];
+    [this.#delivered, this.#cancelling, this.#unseen, this.#completing] = [0, undefined, false, false];
     this.#channel = channel;
     channel.once('close', () => {
       if (this.#channel !== channel) return;

@@ -32,7 +32,7 @@ export async function expecting<L extends Limits>(
   else await expectations.around(subject, () => counted(run, expectations.limited(limits), expectations.judging(handler)));
 }
 
-/** What was not seen by anybody cannot be as expected: a reader that goes away is a negative answer where a number of messages is expected. */
+/** Where a number of messages is expected, a reader that goes away before all were printed makes the answer negative. */
 async function counted<L extends Limits>(run: (limits: L, handler: ConsumeHandler) => Promise<unknown>, limits: L, handler: ConsumeHandler): Promise<void> {
   try {
     await run(limits, handler);

@@ -78,8 +78,8 @@ export function managementPlace(
 }
 
 /**
- * For a command that has its answers from the management API alone. Where another URL than that of RABBITMQ_URL was given, RABBITMQ_MANAGEMENT_URL may be about
- * another broker: the one that is meant says which cluster it is.
+ * The management API for a command that asks nothing else. RABBITMQ_MANAGEMENT_URL belongs to RABBITMQ_URL: where another URL is in use, the broker there is asked for
+ * the name of its cluster first, which must be that of the API.
  *
  * @throws Failure `usage` when it is about another broker
  */
