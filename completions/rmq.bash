@@ -188,7 +188,7 @@ _rmq_level() {
       arguments=1
       ;;
     'dlx list')
-      flags+=('value --management-url -')
+      flags+=('value --management-url -' 'switch --problems -')
       arguments=1
       endless=1
       ;;

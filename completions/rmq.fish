@@ -932,6 +932,7 @@ complete -c rmq -n '__rmq_argument "dlx setup" 1' -a '(__rmq_names queue)'
 
 # rmq dlx list
 complete -c rmq -n '__rmq_at "dlx list"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'
+complete -c rmq -n '__rmq_at "dlx list"; and __rmq_lacks --problems' -l problems -d 'only those with problems'
 complete -c rmq -n '__rmq_argument "dlx list" 1 rest' -a '(__rmq_names queue)'
 
 # rmq dlx inspect

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Patience } from '../handlers/process-group.ts';
-import type { runProgram } from '../handlers/program.ts';
+import type * as program from '../handlers/program.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
 import { formatSize } from '../model/quantity.ts';
@@ -107,7 +107,7 @@ const rpcServe = defineCommand({
     cmd: rest('the handler and its arguments', { completes: 'command' }),
   },
   load: async () => {
-    const [{ RpcServerConfig, rpcServer }, { runProgram }, { patienceWithin }] = await Promise.all([
+    const [{ RpcServerConfig, rpcServer }, running, { patienceWithin }] = await Promise.all([
       import('../patterns/rpc/server.ts'),
       import('../handlers/program.ts'),
       import('../handlers/process-group.ts'),
@@ -116,8 +116,9 @@ const rpcServe = defineCommand({
       config: RpcServerConfig,
       run: async (config, { withSession, emit, signal, results, json }, { cmd = [], fd3 = false, maxReply = MAX_REPLY }) => {
         if (config.concurrency > MOST_PROGRAMS) throw new Failure('usage', `--concurrency must be at most ${MOST_PROGRAMS}`);
+        await running.requireProgram(cmd);
         const patience = patienceWithin(config.grace, signal);
-        const handler = programHandler(runProgram, { command: cmd, fd3, maxReply, patience }, emit);
+        const handler = programHandler(running, { command: cmd, fd3, maxReply, patience }, emit);
         const counts = await withSession((session) => rpcServer(session, config, handler));
         if (json) await results.report(counts, '');
       },
@@ -144,11 +145,12 @@ interface Program {
 }
 
 /** A handler that runs a program for each request; its standard output is the reply. */
-function programHandler(run: typeof runProgram, { command, fd3, maxReply, patience }: Program, emit: Emit): RpcHandler {
+function programHandler({ runProgram, describeExit }: typeof program, { command, fd3, maxReply, patience }: Program, emit: Emit): RpcHandler {
   return async (delivery, { signal }) => {
-    const { code, stdout, stderr, overflowed } = await run({ command, delivery, attempt: 1, fd3, signal, patience, collect: { maxBytes: maxReply }, emit });
+    const ended = await runProgram({ command, delivery, attempt: 1, fd3, signal, patience, collect: { maxBytes: maxReply }, emit });
+    const { code, stdout, stderr, overflowed } = ended;
     if (overflowed) throw new RpcError(`the handler printed more than ${formatSize(maxReply)}`, { exitCode: OVERFLOWED, stderr });
-    if (code !== 0) throw new RpcError(`exit code ${code}`, { exitCode: code, stderr, body: stdout });
+    if (code !== 0) throw new RpcError(describeExit(ended), { exitCode: code, stderr, body: stdout });
     return stdout;
   };
 }

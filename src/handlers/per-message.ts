@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { rmSync } from 'node:fs';
-import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { onAbort } from '../model/async.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
@@ -10,7 +10,7 @@ import { type ExitTable, type Handler, type Judgement, type Verdict, verdictOn }
 import { isPlainEnvironment, variablesOf } from './environment.ts';
 import { CannotLaunch, Launcher, type Parcel, withParcel } from './launcher.ts';
 import { type Patience, whenLeaving } from './process-group.ts';
-import { type ProgramInput, type ProgramRun, runProgram } from './program.ts';
+import { describeExit, findExecutable, type ProgramInput, type ProgramRun, runProgram } from './program.ts';
 
 /** A handler with resources to release. */
 export interface Handlers {
@@ -56,11 +56,6 @@ export function programHandler({ command, fd3, onExit, patience }: ProgramHandle
 /** The reason of the signal, where it has one. */
 export function abortReason({ reason }: AbortSignal): string | undefined {
   return reason instanceof Failure ? reason.message : undefined;
-}
-
-/** How a program ended, such as `exit code 3` or `killed by SIGSEGV`. */
-export function describeExit({ code, signal }: Pick<ProgramRun, 'code' | 'signal'>): string {
-  return signal === undefined ? `exit code ${code}` : `killed by ${signal}`;
 }
 
 /** A shell or `env` reported that it could not run the program. */
@@ -165,7 +160,7 @@ class Runner {
 
 /** Undefined where launchers cannot work as well as this process, which also gets the kernel's error about a program. */
 async function findPlace([program = '']: readonly string[]): Promise<Place | undefined> {
-  const path = await resolveProgram(program);
+  const path = await findExecutable(program);
   if (path === undefined || !isPlainEnvironment()) return undefined;
   try {
     // /proc finds the programs that have to end, and opens their standard error.
@@ -176,24 +171,5 @@ async function findPlace([program = '']: readonly string[]): Promise<Place | und
     return { path, directory, clear: () => rm(directory, options).finally(calledOff) };
   } catch {
     return undefined;
-  }
-}
-
-/** The path of a program, as the kernel would find it; undefined when none can be executed. */
-async function resolveProgram(program: string): Promise<string | undefined> {
-  if (program.includes('/')) return (await isProgram(program)) ? resolve(program) : undefined;
-  for (const directory of process.env['PATH']?.split(delimiter) ?? []) {
-    const path = resolve(directory, program);
-    if (isAbsolute(path) && (await isProgram(path))) return path;
-  }
-  return undefined;
-}
-
-async function isProgram(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return (await stat(path)).isFile();
-  } catch {
-    return false;
   }
 }

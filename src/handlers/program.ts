@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
 import { closeSync } from 'node:fs';
+import { access, constants as files, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
+import { delimiter, isAbsolute, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { onAbort } from '../model/async.ts';
 import type { Emit } from '../model/event.ts';
@@ -44,6 +46,11 @@ export interface ProgramRun {
   readonly aborted: boolean;
   /** True when it was ended because it printed more than that. */
   readonly overflowed: boolean;
+}
+
+/** How a program ended, such as `exit code 3` or `killed by SIGSEGV`. */
+export function describeExit({ code, signal }: Pick<ProgramRun, 'code' | 'signal'>): string {
+  return signal === undefined ? `exit code ${code}` : `killed by ${signal}`;
 }
 
 /**
@@ -234,4 +241,35 @@ function startFailure(program: string, error: unknown): Failure {
   if (code === 'EAGAIN' || code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM')
     return new Failure('later', `no program can be started now: ${message}`, { cause: error });
   return new Failure('unexecutable', `"${program}" cannot be executed: ${message}`, { cause: error });
+}
+
+/**
+ * Looks whether a program is there before anything is started or taken for it; the kernel decides when it is started.
+ *
+ * @throws Failure `unfound` or `unexecutable`
+ */
+export async function requireProgram([program = '']: readonly string[]): Promise<void> {
+  // Without PATH the system has one of its own.
+  if ((await findExecutable(program)) !== undefined || (process.env['PATH'] === undefined && !program.includes('/'))) return;
+  const isThere = program.includes('/') && (await stat(program).catch(() => undefined)) !== undefined;
+  throw startFailure(program, Object.assign(new Error('permission denied'), { code: isThere ? 'EACCES' : 'ENOENT' }));
+}
+
+/** The path of a program, as the kernel would find it; undefined when none can be executed. */
+export async function findExecutable(program: string): Promise<string | undefined> {
+  if (program.includes('/')) return (await isExecutable(program)) ? resolve(program) : undefined;
+  for (const directory of process.env['PATH']?.split(delimiter) ?? []) {
+    const path = resolve(directory, program);
+    if (isAbsolute(path) && (await isExecutable(path))) return path;
+  }
+  return undefined;
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, files.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
 }

@@ -5,9 +5,9 @@ import { formatEnvelope } from '../model/message/envelope.ts';
 import type { Delivery } from '../model/message/message.ts';
 import { isVerdict, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
 import { outerEnvironment } from './environment.ts';
-import { abortReason, cannotRun, describeExit, type Handlers, type ProgramHandlerConfig } from './per-message.ts';
+import { abortReason, cannotRun, type Handlers, type ProgramHandlerConfig } from './per-message.ts';
 import { groupOf, type ProcessGroup, patienceOf } from './process-group.ts';
-import { drained, exitCodeOf, type ProgramRun, type Started, start, tailOf } from './program.ts';
+import { describeExit, drained, exitCodeOf, type ProgramRun, type Started, start, tailOf } from './program.ts';
 
 /** The patience is for a program to end by itself at the end of its input, too. */
 export interface StreamHandlerConfig extends Omit<ProgramHandlerConfig, 'fd3'> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -437,16 +437,25 @@ test('a handler that outlives the grace is killed, and its request goes to the n
   assert.equal((await run.result).stdout, 'from the next\n');
 });
 
-test('a handler that cannot be run stops the server, and no request is lost', async (t) => {
+test('a handler that can no longer be run stops the server, and no request is lost', async (t) => {
   const { queue } = await serviceQueue(t);
-  const script = join(directory(t), 'not-executable');
-  writeFileSync(script, '#!/bin/sh\n');
-  const missing = await serve(t, queue, [join(directory(t), 'missing')]);
+  const [gone, barred] = ['gone', 'barred'].map((name) => join(directory(t), name)) as [string, string];
+  for (const script of [gone, barred]) writeFileSync(script, '#!/bin/sh\n', { mode: 0o755 });
+  const [missing, refused] = [await serve(t, queue, [gone]), await serve(t, queue, [barred])];
+  rmSync(gone);
+  chmodSync(barred, 0o644);
   const run = start(['rpc', 'call', queue, 'x', '--timeout', '100s', '-o', 'raw'], { timeout: TIMEOUT });
-  const [unfound, unexecutable] = [await missing.result, await (await serve(t, queue, [script])).result];
+  const [unfound, unexecutable] = [await missing.result, await refused.result];
   assert.deepEqual([unfound.code, unexecutable.code], [127, 126], unfound.stderr + unexecutable.stderr);
   await serve(t, queue, ['echo', 'here']);
   assert.equal((await run.result).stdout, 'here\n');
+  // The next start tells before a request comes.
+  for (const [script, code] of [
+    [gone, 127],
+    [barred, 126],
+  ] as const) {
+    assert.equal((await inside(['rpc', 'serve', queue, '--', script])).code, code);
+  }
 });
 
 test('a request without an address for the reply is handled all the same; the envelope is on descriptor 3', async (t) => {

@@ -70,6 +70,8 @@ test('a topology is planned, applied once, and exported so that it is planned no
   const again = await run(['plan', '--json'], SHOP);
   assert.deepEqual([again.code, json<Planned>(again)], [0, { planned: true, steps: [], kept: 9 }]);
   assert.match((await run(['apply'], SHOP)).stdout, /^everything is as it should be$/m);
+  const piped = await rmq(['topology', 'plan', '-', '--url', url], { input: SHOP });
+  assert.deepEqual([piped.code, piped.stdout], [0, 'everything is as it should be\n'], piped.stderr);
   for (const flags of [[], ['-o', 'json']]) {
     const exported = await rmq(['topology', 'export', ...flags, '--url', url]);
     assert.doesNotMatch(exported.stdout, /rmq\.topology|amq\.direct|password|users/);

@@ -230,6 +230,14 @@ test('a handler that cannot start stops the worker, and nothing is lost', async 
     assert.doesNotMatch(result.stderr, /\n\s+at /);
     assert.equal(await depth(name), 2, command.join(' '));
   }
+  // It is told before a message comes.
+  const { name: empty } = await workplace(t);
+  for (const [command, code] of [
+    ['no-such-program-anywhere', 127],
+    [plain, 126],
+  ] as const) {
+    assert.equal((await inside(['work', 'run', empty, '--', command])).code, code);
+  }
 });
 
 test('a queue without a dead-letter exchange is refused before anything is taken, and --drop-dead accepts the loss', async (t) => {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import * as z from 'zod/mini';
 import { Failure } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 import { shownUrl } from '../../model/secrets.ts';
 import { quote } from '../../model/text.ts';
 import { check } from '../command.ts';
@@ -92,7 +93,7 @@ export function described(path: string, env: Environment, given: string | undefi
   if (name === undefined) throw new Failure('missing', 'no context is used', { hint: 'rmq context list lists those that there are' });
   const context = contextCalled(name, file);
   const { url: _, protected: __, ...others } = context;
-  const lines = Object.entries(others).map(([key, value]) => `  ${key}: ${String(value)}`);
+  const lines = Object.entries(others).map(([key, value]) => `  ${option(key)} ${String(value)}`);
   return { ...told(name, context, currentName(env, file)), shown: [shownAs(name, context), ...lines].join('\n') };
 }
 

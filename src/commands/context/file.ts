@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import * as z from 'zod/mini';
 import { Failure } from '../../model/failure.ts';
+import { option } from '../../model/option.ts';
 import { hasSecret } from '../../model/secrets.ts';
 import { quote } from '../../model/text.ts';
 import { explainIssue } from '../../patterns/options.ts';
@@ -12,11 +13,23 @@ const maybe = z.optional(given);
 
 /** How to reach a broker. The keys are those of the flags; a password is never among them. */
 export const contextShape = {
-  url: z.optional(z.array(given.check(z.refine((url) => !hasSecret(url), { error: 'must not hold a password' }))).check(z.minLength(1))),
+  url: z.optional(
+    z
+      .array(
+        given.check(
+          z.refine((url) => !hasSecret(url), {
+            error: () => `must not hold a password: leave it out of the URL, and name a command that prints it with ${option('password')}`,
+          }),
+        ),
+      )
+      .check(z.minLength(1)),
+  ),
   urlFile: maybe,
   password: maybe,
   token: maybe,
-  managementUrl: z.optional(given.check(z.refine((url) => !hasSecret(url), { error: 'must not hold a password' }))),
+  managementUrl: z.optional(
+    given.check(z.refine((url) => !hasSecret(url), { error: () => 'must not hold a password: the management API is asked with that of the broker' })),
+  ),
   cacert: maybe,
   cert: maybe,
   key: maybe,

@@ -55,5 +55,6 @@ function flat({ definition, ...args }: FieldTable): FieldTable {
 }
 
 function shown(name: string, value: unknown): string {
+  if (value === '') return name.endsWith('dead-letter-exchange') ? '(default)' : '""';
   return name.endsWith('message-ttl') && typeof value === 'number' ? formatDuration(value) : typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -27,7 +27,7 @@ export async function expecting<L extends Limits>(
   handler: ConsumeHandler,
   run: (limits: L, handler: ConsumeHandler) => Promise<unknown>,
 ): Promise<void> {
-  const expectations = await expectationsIn(given, inputs, emit);
+  const expectations = await expectationsIn(given, inputs, emit, limits.expect);
   if (expectations === undefined) await counted(run, limits, handler);
   else await expectations.around(subject, () => counted(run, expectations.limited(limits), expectations.judging(handler)));
 }
@@ -42,13 +42,13 @@ async function counted<L extends Limits>(run: (limits: L, handler: ConsumeHandle
   }
 }
 
-/** What was expected, read and compiled; undefined without any. */
-export async function expectationsIn(given: Given, inputs: Command['inputs'], emit: Emit): Promise<Expectations | undefined> {
+/** What was expected, read and compiled; undefined without any. `expect` is how many messages the run itself expects. */
+export async function expectationsIn(given: Given, inputs: Command['inputs'], emit: Emit, expect?: number): Promise<Expectations | undefined> {
   const config = Object.fromEntries(Object.entries(given).filter(([key]) => key in expectationExtras));
   if (Object.keys(config).length === 0) return undefined;
   const [{ ExpectationConfig }, { openExpectations }] = await Promise.all([
     import('../../patterns/expect/config.ts'),
     import('../../patterns/expect/expectations.ts'),
   ]);
-  return openExpectations(check(ExpectationConfig, config, inputs), emit);
+  return openExpectations(check(ExpectationConfig, { ...config, expect }, inputs), emit);
 }

@@ -66,7 +66,7 @@ export interface Places {
 /**
  * Runs a worker whose handler is a program, and ends that program afterwards.
  *
- * @throws Failure `usage` for options that exclude each other, and whatever `use` throws
+ * @throws Failure `usage` for options that exclude each other, `unfound` or `unexecutable` for the program, and whatever `use` throws
  */
 export async function withProgram<C extends Places, T>(
   config: C,
@@ -77,7 +77,8 @@ export async function withProgram<C extends Places, T>(
   const { cmd: command, fd3 = false, stream = false, onExit = DEFAULT_EXIT_TABLE } = program;
   if (stream && fd3) throw new Failure('usage', '--stream and --fd3 exclude each other: a stream carries whole envelopes');
   if (config.concurrency > MOST_PROGRAMS) throw new Failure('usage', `--concurrency must be at most ${MOST_PROGRAMS}`);
-  const { patienceWithin } = await import('../../handlers/process-group.ts');
+  const [{ patienceWithin }, { requireProgram }] = await Promise.all([import('../../handlers/process-group.ts'), import('../../handlers/program.ts')]);
+  await requireProgram(command);
   const patience = patienceWithin(config.grace, signal);
   if (!stream) {
     const { programHandler } = await import('../../handlers/per-message.ts');

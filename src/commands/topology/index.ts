@@ -9,9 +9,11 @@ import { managementAlone, managementApi, managementExtras } from '../flags/globa
 export const topologyGroup: CommandGroup = { path: ['topology'], summary: 'exchanges, queues, bindings and policies as a file' };
 
 const inputs = {
-  file: argument('definitions, as YAML or JSON', { completes: 'file' }),
+  file: argument('definitions, as YAML or JSON; - for standard input', { completes: 'file' }),
   prune: toggle('also remove what a former apply made and the file no longer has: queues go with their messages'),
 };
+
+const readsStdin: NonNullable<Command['readsStdin']> = ({ file }) => file === '-';
 
 const load = async () => {
   const [topology, { planText }] = await Promise.all([import('../../patterns/topology/topology.ts'), import('../dlx/setup-view.ts')]);
@@ -50,6 +52,7 @@ const planCommand = defineCommand({
     ['rmq topology plan topology.yaml', 'touches nothing'],
     ['rmq topology plan topology.yaml --prune', 'with what a former apply made and the file no longer has'],
   ],
+  readsStdin,
   inputs,
   extras: managementExtras,
   load: async () => {
@@ -58,7 +61,7 @@ const planCommand = defineCommand({
       config: TopologyConfig,
       run: async (config, context, { managementUrl }) => {
         const { connection, results } = context;
-        const file = await readTopology(config, connection.url[0] ?? '');
+        const file = await readTopology(config, context, context.signal, connection.url[0] ?? '');
         const find = await managementApi(managementUrl, context);
         const { plan, conflict } = await context.withSession((session) => runTopology(session, file, config.prune, find));
         const told = toldOf(plan);
@@ -77,6 +80,7 @@ const applyCommand = defineCommand({
     ['rmq topology apply topology.yaml', 'declares what is missing; a conflict is found before anything is touched'],
     ['rmq topology apply topology.yaml --prune -y', 'and removes what a former apply made and the file no longer has'],
   ],
+  readsStdin,
   inputs,
   extras: managementExtras,
   load: async () => {
@@ -85,7 +89,7 @@ const applyCommand = defineCommand({
       config: TopologyConfig,
       run: async (config, context, { managementUrl }) => {
         const { connection, emit, results, target } = context;
-        const file = await readTopology(config, connection.url[0] ?? '');
+        const file = await readTopology(config, context, context.signal, connection.url[0] ?? '');
         const { vhost } = file;
         const find = await managementApi(managementUrl, context);
         const doing = `applying ${config.file}${config.prune ? ' with --prune' : ''}`;

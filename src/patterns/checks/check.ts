@@ -221,7 +221,8 @@ async function oldest(session: Session, queue: string, ask: AskManagement | unde
   return found ?? 0;
 }
 
-const noTime = (queue: string): Failure => new Failure('missing', `the oldest message of ${JSON.stringify(queue)} has neither a timestamp nor a death`);
+const noTime = (queue: string): Failure =>
+  new Failure('data', `the age of the oldest message of ${JSON.stringify(queue)} is unknown: it has neither a timestamp nor a death`);
 
 /** Hands out the messages of a queue, and leaves them there in their order; true ends it. */
 async function lookAt(session: Session, queue: string, ask: AskManagement | undefined, take: (delivery: Delivery) => boolean): Promise<void> {

@@ -14,13 +14,15 @@ export const ExpectationConfig = z
     /** Partial envelopes, one a line: exactly these messages must come. */
     expectFile: file,
     inOrder: z._default(z.boolean(), false),
+    /** How many messages the run expects, for the report; the run itself counts them. */
+    expect: z.optional(z.int()),
     /** Where a report in JUnit's format goes. */
     junit: file,
   })
   .check(
     z.refine(({ inOrder, expectFile }) => !inOrder || expectFile !== undefined, { error: () => `${option('inOrder')} needs ${option('expectFile')}` }),
-    z.refine(({ junit, match, schema, expectFile }) => junit === undefined || (match ?? schema ?? expectFile) !== undefined, {
-      error: () => `${option('junit')} needs an expectation: ${option('match')}, ${option('schema')} or ${option('expectFile')}`,
+    z.refine(({ junit, match, schema, expectFile, expect }) => junit === undefined || (match ?? schema ?? expectFile ?? expect) !== undefined, {
+      error: () => `${option('junit')} needs an expectation: ${option('expect')}, ${option('match')}, ${option('schema')} or ${option('expectFile')}`,
     }),
   );
 export type ExpectationConfig = z.output<typeof ExpectationConfig>;

@@ -44,7 +44,7 @@ export async function openExpectations(config: ExpectationConfig, emit: Emit): P
   }
   const expected = config.expectFile === undefined ? undefined : await ExpectedFile.open(config.expectFile, config.inOrder);
   const report = config.junit === undefined ? undefined : await openReport(config.junit);
-  return new Expectations(rules, expected, report, emit);
+  return new Expectations(rules, expected, config.expect, report, emit);
 }
 
 function matching(where: Where): Rule['judge'] {
@@ -67,6 +67,7 @@ async function openReport(path: string): Promise<FileHandle> {
 export class Expectations {
   readonly #rules: readonly Rule[];
   readonly #expected: ExpectedFile | undefined;
+  readonly #expect: number | undefined;
   readonly #report: FileHandle | undefined;
   readonly #emit: Emit;
   readonly #complain: Emit;
@@ -74,9 +75,10 @@ export class Expectations {
   #generation: number | undefined;
   #unknown = 0;
 
-  constructor(rules: readonly Rule[], expected: ExpectedFile | undefined, report: FileHandle | undefined, emit: Emit) {
+  constructor(rules: readonly Rule[], expected: ExpectedFile | undefined, expect: number | undefined, report: FileHandle | undefined, emit: Emit) {
     this.#rules = rules;
     this.#expected = expected;
+    this.#expect = expect;
     this.#report = report;
     this.#emit = emit;
     this.#complain = fewOf(emit, 'further messages that do not satisfy what is expected are only counted');
@@ -193,9 +195,11 @@ export class Expectations {
                 .join('\n'),
       })),
     ];
-    if (failure !== undefined && failure.kind !== 'closed') {
-      const isExpectation = failure.kind === 'negative' || failure.kind === 'deadline';
-      cases.push({ name: 'the run', [isExpectation ? 'failure' : 'error']: failure.message });
+    const failed = failure !== undefined && failure.kind !== 'closed';
+    const isExpectation = failure?.kind === 'negative' || failure?.kind === 'deadline';
+    if (failed || this.#expect !== undefined) {
+      const name = this.#expect === undefined ? 'the run' : `${option('expect')} ${this.#expect}`;
+      cases.push({ name, ...(failed && { [isExpectation ? 'failure' : 'error']: failure.message }) });
     }
     await this.#report.writeFile(junitReport(subject, cases, seconds)).catch((error: Error) => {
       throw new Failure('io', `${option('junit')}: the report cannot be written: ${error.message}`, { cause: error });

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import * as z from 'zod/mini';
 import { parseAddress } from '../../amqp/connection/address.ts';
 import type { Connection } from '../../amqp/connection/connection.ts';
@@ -8,6 +7,7 @@ import type { ManagementApi } from '../../management/api.ts';
 import { Failure } from '../../model/failure.ts';
 import { conflictFailure } from '../dlx/setup/plan.ts';
 import type { FindManagementApi } from '../management.ts';
+import { type Input, openSource, readChunks } from '../publish/input.ts';
 import { parseTopology, type TopologyFile } from './file.ts';
 import { planTopology, type TopologyPlan } from './plan.ts';
 import { hashOf, memoryOf, topologyState } from './state.ts';
@@ -27,16 +27,15 @@ export type TopologyConfig = z.output<typeof TopologyConfig>;
 export const WISH = 'the file says';
 
 /**
- * Reads a file of definitions for the vhost of a URL.
+ * Reads a file of definitions for the vhost of a URL; `-` is standard input.
  *
  * @throws Failure `missing`, `io`, or `data` that names line and column
  */
-export async function readTopology({ file }: TopologyConfig, url: string): Promise<TopologyFile> {
-  const source = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new Failure('missing', `there is no file "${file}"`);
-    throw new Failure('io', `${file} cannot be read: ${error.message}`, { cause: error });
-  });
-  return parseTopology(file, source, parseAddress(url).vhost);
+export async function readTopology({ file }: TopologyConfig, input: Input, signal: AbortSignal, url: string): Promise<TopologyFile> {
+  const { name, stream } = openSource(file, input);
+  const chunks: Buffer[] = [];
+  for await (const chunk of readChunks(stream, signal)) chunks.push(chunk);
+  return parseTopology(name, Buffer.concat(chunks).toString(), parseAddress(url).vhost);
 }
 
 const CONFLICT =

@@ -55,6 +55,24 @@ test('a vhost in which nothing dead-letters is in order', async (t) => {
   assert.match((await list()).stdout, /no queue in the vhost ".*" dead-letters/);
 });
 
+test('--problems lists only what is wrong, and says of how many', async (t) => {
+  const { list, queue } = await vhost(t);
+  const target = await queue(week);
+  const fine = await queue({ arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': target } });
+  const healthy = await list('--problems');
+  assert.deepEqual([healthy.code, healthy.stdout], [0, '1 queue, no problems\n'], healthy.stderr);
+  const broken = await queue({ arguments: { 'x-dead-letter-exchange': unique('nowhere') } });
+  const listed = await list('--problems', '-o', 'json');
+  assert.equal(listed.code, 1, listed.stderr);
+  assert.deepEqual(
+    json<Listed>(listed).queues.map((one) => one.queue),
+    [broken],
+  );
+  const shown = (await list('--problems')).stdout;
+  assert.ok(!shown.includes(fine), shown);
+  assert.match(shown, /^1 of 2 queues with problems$/m);
+});
+
 test('queues that dead-letter by argument and by policy are listed with where to and the depth there', async (t) => {
   const { name, list, channel, publish } = await vhost(t);
   await channel.assertExchange('dlx', 'direct', { durable: true });

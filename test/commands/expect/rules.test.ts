@@ -35,6 +35,19 @@ test('--match is 1 when a message does not satisfy each expression, and says wha
   assert.match(await readFile(report, 'utf8'), /tests="2" failures="2".*[\s\S]*name="--match json\.total &lt; 10">\n +<failure message="message 2/);
 });
 
+test('--junit tells of --expect alone: a case that holds, or says what came', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  const report = join(await scratchDirectory(t), 'report.xml');
+  await publish(name, ['a', 'b']);
+  const held = await rmq(['consume', name, '--expect', '2', '--timeout', '10s', '--settle', '0s', '--junit', report]);
+  assert.equal(held.code, 0, held.stderr);
+  assert.match(await readFile(report, 'utf8'), /tests="1" failures="0" errors="0".*[\s\S]*name="--expect 2"\/>/);
+  const unmet = await rmq(['consume', name, '--expect', '1', '--drain', '--junit', report]);
+  assert.equal(unmet.code, 1, unmet.stderr);
+  assert.match(await readFile(report, 'utf8'), /tests="1" failures="1" errors="0".*[\s\S]*name="--expect 1">\n +<failure message="expected 1 message, got 0"/);
+});
+
 test('an expression that cannot be parsed is 64, with a caret below the place, before anything is taken', async (t) => {
   const { queue, publish, depth } = await peer(t);
   const name = await queue();
