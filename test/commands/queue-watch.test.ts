@@ -4,7 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sparkline } from '../../src/commands/listing/watch.ts';
 import { test } from '../support/at-once.ts';
-import { type Peer, peer } from '../support/broker.ts';
+import { brokerUrl, type Peer, peer } from '../support/broker.ts';
+import { proxy } from '../support/faults.ts';
 import { jsonLines, rmq, start } from '../support/rmq.ts';
 
 const OFTEN = ['--interval', '200ms'];
@@ -50,6 +51,22 @@ test('a queue that is deleted while it is watched is told of; without any queue 
   await watching.until('stderr', `gone: "${one}"`);
   await channel.deleteQueue(other);
   assert.equal((await watching.result).code, 66);
+});
+
+test('queue watch goes on once a broker that went away is back', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  const faulty = await proxy(t, brokerUrl());
+  const env = { RABBITMQ_URL: faulty.url, RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' };
+  const watching = start(['queue', 'watch', name, '--until', 'ready == 1', ...OFTEN], { env });
+  await watching.until('stdout', name);
+  await faulty.refuse();
+  faulty.cut();
+  await watching.until('stderr', 'nothing is listening there; asking again');
+  await publish(name, ['a']);
+  await faulty.admit();
+  const { code, stderr } = await watching.result;
+  assert.equal(code, 0, stderr);
 });
 
 test('on a terminal, queue watch is a screen with bars, and q leaves it as it was', async (t) => {

@@ -4,7 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ConfirmChannel } from 'amqplib';
-import { type Peer, peer, unique } from '../support/broker.ts';
+import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
+import { proxy } from '../support/faults.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { type Result, rmq, start } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
@@ -201,3 +202,19 @@ async function bindingsFrom(exchange: string): Promise<readonly { readonly desti
   const all = (await response.json()) as { source: string; destination: string }[];
   return all.filter(({ source }) => source === exchange);
 }
+
+test('tap goes on over a connection that is cut, and says that copies were missed', async (t) => {
+  const own = await peer(t);
+  const exchange = await own.exchange('fanout');
+  const faulty = await proxy(t, brokerUrl());
+  const run = start(['tap', exchange, '-n', '2', '--timeout', '50s', '--url', faulty.url]);
+  await run.until('stderr', COPYING);
+  await send(own, exchange, ['before']);
+  await run.until('stdout', 'before');
+  faulty.cut();
+  await run.until('stderr', 'again; what was published in the last');
+  await send(own, exchange, ['after']);
+  const { code, stdout, stderr } = await run.result;
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, 'before!\nafter!\n');
+});
