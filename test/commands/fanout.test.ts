@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { deadPort, proxy } from '../support/faults.ts';
 import { inside } from '../support/inside.ts';
 import { exchangeName, queueExists, queueName } from '../support/names.ts';
+import { program, scratchDirectory } from '../support/programs.ts';
 import { pika } from '../support/python.ts';
 import { json, jsonLines, type Running, rmq, start } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
@@ -201,6 +204,23 @@ test('a subscriber without a service goes on after a lost connection, and says w
   const result = await run.result;
   assert.deepEqual([result.code, result.stdout], [0, 'before\nafter\n'], result.stderr);
   assert.match(result.stderr, /messages published meanwhile are missing/);
+});
+
+test('a message whose temporary queue went with the connection while its handler ran has come, and is not waited for again', async (t) => {
+  const exchange = exchangeName(t);
+  const directory = await scratchDirectory(t);
+  const go = join(directory, 'go');
+  const port = await proxy(t, brokerUrl());
+  const handler = await program(directory, 'handle.sh', `#!/bin/sh\necho begun\nwhile [ ! -e ${go} ]; do sleep 0.05; done\necho done\n`);
+  const run = start(['fanout', 'subscribe', exchange, '-n', '1', '--timeout', '20s', '--drop-dead', '--url', port.url, '--', handler]);
+  await run.until('stderr', 'working on the queue');
+  assert.equal((await rmq(['fanout', 'publish', exchange, 'one'])).code, 0);
+  await run.until('stdout', 'begun\n');
+  port.cut();
+  await run.until('stderr', 'attempt 1');
+  await writeFile(go, '');
+  const { code, stdout, stderr } = await run.result;
+  assert.deepEqual([code, stdout], [0, 'begun\ndone\n'], stderr);
 });
 
 test('a service goes on after a lost connection, and misses nothing', async (t) => {

@@ -99,13 +99,13 @@ export class Answers {
 
   /**
    * The channel is lost: nothing can be proven any more, and tags count from 1 again. Returns how many answers were unproven. `withQueue` is true for a queue that was deleted with its
-   * connection: every decision then holds, because nothing is delivered again.
+   * connection: nothing is delivered again, so that every decision holds, and what a handler still works on is not waited for again.
    */
   lose(withQueue = false): number {
     let lost = 0;
     for (const [one, count] of [...this.#unproven.flatMap(({ settled }) => [...settled]), ...this.#ledger.pending]) {
       const decided = one !== 'begun' && one.settlement !== 'hold';
-      if (decided && withQueue) this.#proven += count;
+      if (withQueue) this.#proven += count;
       else if (decided) lost += count;
       this.#counts[decided && (withQueue || one.certain === true) ? one.label : 'unknown'] += count;
     }

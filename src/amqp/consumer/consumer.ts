@@ -117,7 +117,7 @@ export class Consumer {
   }
 
   /** True for a queue that is deleted with its connection. */
-  get #isTemporary(): boolean {
+  get isTemporary(): boolean {
     const { topology, queue } = this.#config;
     return topology?.queues.some(({ name, exclusive }) => name === queue && exclusive === true) === true;
   }
@@ -129,7 +129,7 @@ export class Consumer {
     if (this.#prepared !== undefined) await restore?.(connection);
     if (topology !== undefined) {
       // The broker may not know yet that the last connection is lost, and keep that exclusive name locked.
-      if (this.#isTemporary && ++this.#names > 1) this.#queue = `${queue}.${this.#names}`;
+      if (this.isTemporary && ++this.#names > 1) this.#queue = `${queue}.${this.#names}`;
       await ensure(connection, withQueueName(topology, queue, this.#queue));
     }
     this.#prepared = connection;
@@ -319,7 +319,7 @@ export class Consumer {
   async #portion(connection: Connection): Promise<Portion> {
     const { resume } = this.#config;
     // The answers of the last channel cannot be proven any more.
-    this.#answers.lose(this.#isTemporary);
+    this.#answers.lose(this.isTemporary);
     return resume === undefined ? { most: this.#limit - this.#answers.proven, arguments: this.#arguments } : resume(connection, this.#queue, this.#unseen);
   }
 

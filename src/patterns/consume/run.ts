@@ -40,6 +40,11 @@ function asFailure(error: unknown): Failure {
   throw error;
 }
 
+/** Messages that a handler got, and that may come again. */
+function repeatable({ isTemporary, counts }: Consumer): number {
+  return isTemporary ? 0 : counts.unknown;
+}
+
 class Run {
   readonly #session: Session;
   readonly #config: ConsumeConfig;
@@ -191,7 +196,7 @@ class Run {
     if (!this.#config.drain) return { most: left, arguments: {} };
     // A recovering queue reports no messages for a while. The number ready at last is all that is left; another consumer may have taken some.
     const most = this.#limit - consumer.proven;
-    const held = { others: this.#others, least: most - consumer.counts.unknown, most, silent: unseen };
+    const held = { others: this.#others, least: most - repeatable(consumer), most, silent: unseen };
     const released = await untilReleased(connection, queue, held, this.#session.emit, this.#over.signal);
     const messages = released || (await certainCounts(connection, queue, this.#type)).messages;
     return { most: Math.min(left, messages), arguments: {} };
@@ -274,7 +279,7 @@ class Run {
       stopping: this.#stopping.signal,
       kill: this.#kill.signal,
       isCurrent: () => consumer.isCurrent(delivery),
-      unknown: () => consumer.counts.unknown,
+      unknown: () => repeatable(consumer),
       ask: this.#ask,
       holdBack: this.#holdBack,
     };
@@ -314,7 +319,7 @@ class Run {
   async #judge(consumer: Consumer, end: End): Promise<Failure | undefined> {
     const { expect, idle = 0, settle, timeout = Number.POSITIVE_INFINITY } = this.#config;
     // Redelivered messages are no additional messages.
-    const came = this.#stream === true ? this.#received : this.#received - consumer.counts.unknown;
+    const came = this.#stream === true ? this.#received : this.#received - repeatable(consumer);
     if (expect === undefined || came < expect) return judgeEnd(this.#config, end, came);
     const untilDeadline = this.#started + timeout - performance.now();
     const settling = end === 'count' && expect > 0 ? Math.min(Math.max(settle, idle), untilDeadline) : 0;
