@@ -31,6 +31,8 @@ export interface HeldFacts {
   readonly delays: boolean;
   /** The number of hidden messages; undefined before the broker has counted. */
   readonly delayed: number | undefined;
+  /** Dead letters that their target has not taken: a quorum queue that dead-letters at least once keeps them, and counts them as neither ready nor unacknowledged. */
+  readonly untaken: number | undefined;
   /** The messages that were ready at the same time. */
   readonly ready: number | undefined;
   /** True: counted for this question. False: counted some seconds before. */
@@ -98,6 +100,7 @@ export function heldFacts(totals: Item, statistics: Item): HeldFacts {
     // Versions before 4.3 accept the argument x-delayed-retry-type, and ignore it.
     delays: /^(all|failed|returned)/.test(text(statistics['delayed_retry'])),
     delayed: count(statistics['messages_delayed']),
+    untaken: count(statistics['messages_dlx']),
     ready: count(from['messages_ready']),
     current,
   };

@@ -4,7 +4,7 @@ import { orElse } from '../model/failure.ts';
 import type { FindManagementApi } from './management.ts';
 import { DEFAULT_BACKOFF, retryPauses } from './work/config.ts';
 
-/** A queue in which messages wait for another attempt. */
+/** A queue in which messages wait to come to another one: for their next attempt, or for the end of a delay. */
 export interface RetryQueue {
   readonly queue: string;
   readonly messages: number;
@@ -28,10 +28,10 @@ export function queueNames(find: FindManagementApi): NameQueues {
 /** Enough for the longest pause of the default backoff. */
 const USUAL = { retries: 16, backoff: DEFAULT_BACKOFF };
 
-/** The named queues whose messages come back to this one; without names, those with the pauses of the default backoff. */
+/** The named queues whose messages come to this one after a pause; without names, the retry queues with the pauses of the default backoff. */
 export async function findRetryQueues(connection: Connection, queue: string, names: readonly string[] | undefined): Promise<RetryQueue[]> {
   const usual = [...new Set(retryPauses(USUAL))].map((pause) => retryQueueName(queue, pause));
-  const candidates = names?.filter((name) => name === retryQueueName(queue, Number(/\d+$/.exec(name)?.[0]))) ?? usual;
+  const candidates = names?.filter((name) => name.startsWith(`${queue}.`) && /^(retry|delay)\.\d+$/.test(name.slice(queue.length + 1))) ?? usual;
   const found: RetryQueue[] = [];
   for (const name of candidates) {
     const messages = await readyCount(connection, name).catch(orElse('missing', undefined));
@@ -40,7 +40,7 @@ export async function findRetryQueues(connection: Connection, queue: string, nam
   return found;
 }
 
-/** A queue of that name may belong to another program. */
+/** A queue with such a name may belong to another program. */
 async function returnsTo(connection: Connection, name: string, queue: string): Promise<boolean> {
   const { arguments: args } = (await describeQueue(connection, name)) ?? {};
   return args?.['x-dead-letter-exchange'] === '' && args['x-dead-letter-routing-key'] === queue;

@@ -30,7 +30,7 @@ test('queue delete does not lose what waits for a retry', async (t) => {
   for (const condition of [['--if-empty'], ['--if-empty', '--retries']]) {
     const refused = await rmq(['queue', 'delete', work, ...condition, '-y']);
     assert.equal(refused.code, 76, refused.stderr);
-    assert.match(refused.stderr, /2 messages wait for another attempt, in ".*retry\.45000", ".*retry\.50000"/);
+    assert.match(refused.stderr, /2 messages wait in ".*retry\.45000", ".*retry\.50000" to come to it, and would be lost/);
     assert.match(refused.stderr, /--retries/);
   }
   assert.equal(await queueExists(work), true);
@@ -43,10 +43,30 @@ test('queue delete does not lose what waits for a retry', async (t) => {
 test('with --yes the queue goes alone, and what stays is named', async (t) => {
   const on = await peer(t);
   const { work, waiting } = await failedOnce(t, on, ['45s']);
-  const deleted = await rmq(['queue', 'delete', work, '-y']);
+  const deleted = await rmq(['queue', 'delete', work, '-y', '--json']);
   assert.equal(deleted.code, 0, deleted.stderr);
-  assert.match(deleted.stderr, /still there: ".*retry\.45000"/);
+  assert.match(
+    deleted.stderr,
+    /1 message waits to come to ".*", and may be lost unless it is declared again before their pause ends\n.*still there: ".*retry\.45000"/,
+  );
+  assert.equal(json<{ waiting?: number }>(deleted).waiting, 1);
   assert.deepEqual(await Promise.all([work, ...waiting].map(queueExists)), [false, true]);
+});
+
+test('queue delete knows what waits for the end of a delay, and what a queue keeps because its target is gone', async (t) => {
+  const { queue } = await peer(t);
+  const target = await queue();
+  const delayed = queueName(t, `${target}.delay.1000`);
+  assert.equal((await rmq(['publish', '-q', target, '--delay', '1s', 'a'])).code, 0);
+  const deleted = await rmq(['queue', 'delete', target, '-y', '--json']);
+  assert.deepEqual(json(deleted), { queue: target, messages: 0, waiting: 1 }, deleted.stderr);
+  let status: { messages?: number; untaken?: number };
+  do status = json(await rmq(['queue', 'status', delayed, '--json']));
+  while (status.untaken === undefined);
+  assert.deepEqual([status.messages, status.untaken], [0, 1]);
+  assert.match((await rmq(['queue', 'status', delayed])).stdout, /0 messages ready, 0 unacknowledged, 1 untaken dead letter, 0 consumers/);
+  assert.match(await onTerminal(delayed, 'no'), /This deletes ".*" and 1 message for good[\s\S]*was not deleted/);
+  assert.match((await rmq(['queue', 'delete', delayed, '-y'])).stdout, /is deleted, and with it 1 untaken dead letter/);
 });
 
 test('without the management API the retry queues of the default backoff are found', async (t) => {

@@ -13,11 +13,11 @@ export const deleteQueueCommand = defineCommand({
   ],
   inputs: {
     queue: argument('the queue'),
-    ifEmpty: toggle('only when a classic queue holds no messages, none are unacknowledged and none wait for a retry'),
+    ifEmpty: toggle('only when a classic queue holds no messages, none are unacknowledged and none wait for a retry or a delay'),
     ifUnused: toggle('only when a classic queue has no consumers'),
     force: toggle('with --if-empty: also when it has consumers, which may hold unacknowledged messages'),
   },
-  extras: { retries: toggle('its retry queues (QUEUE.retry.…) as well, with their messages'), ...managementExtras },
+  extras: { retries: toggle('the queues in which its messages wait (QUEUE.retry.…, QUEUE.delay.…) as well, with what is in them'), ...managementExtras },
   load: async () => {
     const [deletion, { queueNames }, { heldBy }] = await Promise.all([
       import('../../patterns/queue/delete.ts'),
@@ -44,11 +44,13 @@ export const deleteQueueCommand = defineCommand({
           if (unknown !== undefined) emit({ kind: 'note', text: unknown });
           return { messages: await removeQueue(session, config, doomed, holdings), held: holdings.held, deleted: doomed, left: spared };
         });
-        const { unacknowledged = 0, delayed = 0 } = held ?? {};
+        const { unacknowledged = 0, delayed = 0, untaken = 0 } = held ?? {};
+        const waiting = waitingIn(left);
         const lost = [
           ...(messages > 0 ? [formatCount(messages, 'message')] : []),
           ...(unacknowledged > 0 ? [formatCount(unacknowledged, 'unacknowledged message')] : []),
           ...(delayed > 0 ? [formatCount(delayed, 'delayed message')] : []),
+          ...(untaken > 0 ? [formatCount(untaken, 'untaken dead letter')] : []),
         ];
         const [what, whose] =
           deleted.length === 0 ? [`queue "${queue}" is deleted`, 'it'] : [`queue "${queue}" is deleted with ${quotedQueues(deleted)}`, 'them'];
@@ -58,11 +60,17 @@ export const deleteQueueCommand = defineCommand({
             messages,
             ...(unacknowledged > 0 && { unacked: unacknowledged }),
             ...(delayed > 0 && { delayed }),
+            ...(untaken > 0 && { untaken }),
+            ...(waiting > 0 && { waiting }),
             ...(deleted.length > 0 && { retryQueues: deleted.map((one) => one.queue) }),
           },
           `${what}${lost.length > 0 ? `, and with ${whose} ${lost.join(' and ')}` : ''}`,
         );
-        if (left.length > 0) emit({ kind: 'note', text: `its retry queues are still there: ${quotedQueues(left)}; rmq queue delete removes each` });
+        if (waiting > 0) {
+          const text = `${formatCount(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'} to come to "${queue}", and may be lost unless it is declared again before their pause ends`;
+          emit({ kind: 'note', text });
+        }
+        if (left.length > 0) emit({ kind: 'note', text: `the queues before it are still there: ${quotedQueues(left)}; rmq queue delete removes each` });
       },
     };
   },

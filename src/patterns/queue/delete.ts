@@ -55,7 +55,7 @@ export async function holdingsOf(session: Session, queue: string, nameQueues: Na
 
 /** The known number of messages that are deleted with a queue. */
 export function countedIn({ messages, held }: QueueHoldings): number {
-  return messages + (held?.unacknowledged ?? 0) + (held?.delayed ?? 0);
+  return messages + (held?.unacknowledged ?? 0) + (held?.delayed ?? 0) + (held?.untaken ?? 0);
 }
 
 /**
@@ -88,20 +88,24 @@ export function checkConditions(
 }
 
 /**
- * Checks that no message is lost that waits for another attempt: without its queue, it cannot come back.
+ * Checks that no message is lost that waits for another attempt, or for the end of its delay: without its queue, it cannot come.
  *
  * @throws Failure `refused`
  */
 export function checkWaiting({ queue, ifEmpty }: DeleteQueueConfig, retryQueues: readonly RetryQueue[], mayBeLost: boolean): void {
   const holding = retryQueues.filter(({ messages }) => messages > 0);
   if (holding.length === 0 || (!ifEmpty && mayBeLost)) return;
-  const waiting = formatCount(waitingIn(holding), 'message');
-  throw new Failure('refused', `"${queue}" was not deleted: ${waiting} wait for another attempt, in ${quotedQueues(holding)}, and would be lost`, {
-    hint: `let rmq work run finish them, or ${ifEmpty ? `leave out ${option('ifEmpty')} and ` : ''}delete them with ${option('retries')}`,
-  });
+  const waiting = waitingIn(holding);
+  throw new Failure(
+    'refused',
+    `"${queue}" was not deleted: ${formatCount(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'} in ${quotedQueues(holding)} to come to it, and would be lost`,
+    {
+      hint: `let rmq work run finish ${waiting === 1 ? 'it' : 'them'}, or ${ifEmpty ? `leave out ${option('ifEmpty')} and ` : ''}delete ${waiting === 1 ? 'it' : 'them'} too with ${option('retries')}`,
+    },
+  );
 }
 
-/** How many messages wait for another attempt. */
+/** How many messages wait there. */
 export function waitingIn(retryQueues: readonly RetryQueue[]): number {
   return retryQueues.reduce((sum, { messages }) => sum + messages, 0);
 }

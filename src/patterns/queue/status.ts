@@ -21,6 +21,8 @@ export interface QueueStatus extends Partial<QueueDescription> {
   readonly unacked: number | null;
   /** Messages that a quorum queue hides for a pause after their return; absent for every other queue. */
   readonly delayed?: number | null;
+  /** Dead letters that their target has not taken; absent where there are none. */
+  readonly untaken?: number;
   readonly consumers: number;
 }
 
@@ -43,6 +45,7 @@ export async function statusOn(connection: Connection, queue: string, askHeld?: 
     messages,
     unacked: unacknowledged(held, messages) ?? null,
     ...(held?.delays === true && { delayed: held.delayed ?? null }),
+    ...(held?.untaken !== undefined && held.untaken > 0 && { untaken: held.untaken }),
     consumers,
     // A user who may not declare the queue learns nothing about it.
     ...(withheld?.kind !== 'denied' && described),
@@ -75,11 +78,12 @@ export async function askEach<T>(
 }
 
 /** The same for people. */
-export function statusText({ queue, messages, unacked, delayed, consumers, type, durable, arguments: args = {} }: QueueStatus): string {
+export function statusText({ queue, messages, unacked, delayed, untaken, consumers, type, durable, arguments: args = {} }: QueueStatus): string {
   const counts = [
     `${formatCount(messages, 'message')} ready`,
     `${unacked === null ? '?' : formatNumber(unacked)} unacknowledged`,
     ...(delayed === undefined ? [] : [`${delayed === null ? '?' : formatNumber(delayed)} delayed`]),
+    ...(untaken === undefined ? [] : [formatCount(untaken, 'untaken dead letter')]),
     formatCount(consumers, 'consumer'),
   ];
   const kind = [type, durable === false ? 'not durable' : undefined].filter((word) => word !== undefined).join(', ');
