@@ -68,6 +68,16 @@ function openPipe(path: string): Pipe {
   }
 }
 
+/** False once nobody can read from a pipe any more, which only a write tells otherwise. Where there is no /proc, true. */
+export function hasReader(writing: number): boolean {
+  try {
+    closeSync(openSync(`/proc/self/fd/${writing}`, constants.O_WRONLY | constants.O_NONBLOCK));
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENXIO';
+  }
+}
+
 /** Files up to this size are written synchronously: a round through the thread pool would take longer. */
 const SMALL = 65_536;
 

@@ -187,6 +187,8 @@ export interface Started {
   readonly child: ChildProcess;
   /** Our ends, by the descriptor of the child. */
   readonly pipes: readonly (Socket | undefined)[];
+  /** The numbers of those that are kernel pipes. */
+  readonly fds: readonly (number | undefined)[];
 }
 
 /**
@@ -224,7 +226,7 @@ export async function start(
     stream?.on('error', () => undefined);
     return stream ?? undefined;
   });
-  return { child, pipes: streams };
+  return { child, pipes: streams, fds: ours };
 }
 
 async function hasStarted(child: ChildProcess): Promise<void> {

@@ -4,6 +4,7 @@ import { Failure } from '../model/failure.ts';
 import { formatEnvelope } from '../model/message/envelope.ts';
 import type { Delivery } from '../model/message/message.ts';
 import { isVerdict, type Judgement, type Verdict, verdictOn } from '../model/verdict.ts';
+import { hasReader } from './descriptors.ts';
 import { outerEnvironment } from './environment.ts';
 import { abortReason, cannotRun, type Handlers, type ProgramHandlerConfig } from './per-message.ts';
 import { groupOf, type ProcessGroup, patienceOf } from './process-group.ts';
@@ -284,7 +285,7 @@ class Resident {
     return new Resident(await start(config.command, ['reads', 'writes', 'writes'], outerEnvironment()), config);
   }
 
-  private constructor({ child, pipes: [stdin, stdout, stderr] }: Started, { patience, emit, onAnswer }: ResidentConfig) {
+  private constructor({ child, pipes: [stdin, stdout, stderr], fds: [input] }: Started, { patience, emit, onAnswer }: ResidentConfig) {
     const tail = tailOf(stderr, emit);
     const reader = new AnswerReader();
     this.#stdin = stdin;
@@ -299,11 +300,17 @@ class Resident {
       }
     });
     stdout?.once('end', () => this.#hangUp('it closed its standard output and did not end: its answers could not be read'));
-    stdin?.once('error', () => this.#hangUp('it closed its standard input and did not end: no message could reach it'));
+    const deaf = (): void => this.#hangUp('it closed its standard input and did not end: no message could reach it');
+    stdin?.once('error', deaf);
+    // A write fails, but the next message may never come.
+    const looking = setInterval(() => {
+      if (stdin?.destroyed === false && input !== undefined && !hasReader(input)) deaf();
+    }, HUNG_UP);
     this.ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#ending = true;
         clearTimeout(this.#hungUp);
+        clearInterval(looking);
         this.#group.over();
         stdin?.destroy();
         // Answers that it gave before it ended still count.
