@@ -1,5 +1,5 @@
 import type { Connection } from '../amqp/connection/connection.ts';
-import { describeQueue, readyCount } from '../amqp/topology/queue-facts.ts';
+import { describeQueue, type QueueType, readyCount } from '../amqp/topology/queue-facts.ts';
 import { orElse } from '../model/failure.ts';
 import type { FindManagementApi } from './management.ts';
 import { DEFAULT_BACKOFF, retryPauses } from './work/config.ts';
@@ -7,6 +7,8 @@ import { DEFAULT_BACKOFF, retryPauses } from './work/config.ts';
 /** A queue in which messages wait to come to another one: for their next attempt, or for the end of a delay. */
 export interface RetryQueue {
   readonly queue: string;
+  /** Undefined where the broker does not tell. */
+  readonly type: QueueType | undefined;
   readonly messages: number;
 }
 
@@ -35,13 +37,10 @@ export async function findRetryQueues(connection: Connection, queue: string, nam
   const found: RetryQueue[] = [];
   for (const name of candidates) {
     const messages = await readyCount(connection, name).catch(orElse('missing', undefined));
-    if (messages !== undefined && (await returnsTo(connection, name, queue))) found.push({ queue: name, messages });
+    if (messages === undefined) continue;
+    const { type, arguments: args } = (await describeQueue(connection, name)) ?? {};
+    // A queue with such a name may belong to another program.
+    if (args?.['x-dead-letter-exchange'] === '' && args['x-dead-letter-routing-key'] === queue) found.push({ queue: name, type, messages });
   }
   return found;
-}
-
-/** A queue with such a name may belong to another program. */
-async function returnsTo(connection: Connection, name: string, queue: string): Promise<boolean> {
-  const { arguments: args } = (await describeQueue(connection, name)) ?? {};
-  return args?.['x-dead-letter-exchange'] === '' && args['x-dead-letter-routing-key'] === queue;
 }

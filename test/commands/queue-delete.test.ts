@@ -80,6 +80,18 @@ test('without the management API the retry queues of the default backoff are fou
   assert.deepEqual(await Promise.all([work, ...waiting].map(queueExists)), [false, false]);
 });
 
+test('queue delete --if-empty --retries leaves a quorum queue before it, for which RabbitMQ has no such condition', async (t) => {
+  const { queue } = await peer(t);
+  const target = await queue();
+  const delayed = queueName(t, `${target}.delay.45000`);
+  assert.equal((await rmq(['publish', '-q', target, '--delay', '45s', 'a'])).code, 0);
+  assert.equal((await rmq(['queue', 'purge', delayed, '-y'])).code, 0);
+  const deleted = await rmq(['queue', 'delete', target, '--if-empty', '--retries', '-y']);
+  assert.equal(deleted.code, 0, deleted.stderr);
+  assert.match(deleted.stderr, /its waiting queues are still there: ".*\.delay\.45000"; rmq queue delete removes each/);
+  assert.deepEqual(await Promise.all([target, delayed].map(queueExists)), [false, true]);
+});
+
 test('a queue that only has the name of a retry queue is left alone', async (t) => {
   const { queue, publish, channel, depth } = await peer(t);
   const work = await queue();

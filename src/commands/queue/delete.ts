@@ -36,7 +36,9 @@ export const deleteQueueCommand = defineCommand({
           const holdings = await holdingsOf(session, queue, queueNames(find), heldBy(find));
           checkWaiting(config, holdings.retryQueues, retries || yes);
           const unknown = checkConditions(config, holdings);
-          const [doomed, spared] = retries ? [holdings.retryQueues, []] : [[], holdings.retryQueues];
+          // Only of a classic queue does the broker itself see to it that nothing came meanwhile.
+          const doomed = holdings.retryQueues.filter(({ type }) => retries && (type === 'classic' || !ifEmpty));
+          const spared = holdings.retryQueues.filter((one) => !doomed.includes(one));
           const lost = countedIn(holdings) + waitingIn(doomed);
           const loss = `This deletes "${queue}" and ${formatCount(lost, 'message')}`;
           await agree(lost > 0 && !ifEmpty ? { what: 'queue', name: queue, loss, kept: `"${queue}" was not deleted` } : undefined);
@@ -70,7 +72,7 @@ export const deleteQueueCommand = defineCommand({
           const text = `${formatCount(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'} to come to "${queue}", and may be lost unless it is declared again before their pause ends`;
           emit({ kind: 'note', text });
         }
-        if (left.length > 0) emit({ kind: 'note', text: `the queues before it are still there: ${quotedQueues(left)}; rmq queue delete removes each` });
+        if (left.length > 0) emit({ kind: 'note', text: `its waiting queues are still there: ${quotedQueues(left)}; rmq queue delete removes each` });
       },
     };
   },
