@@ -2,6 +2,7 @@ import type { Connection } from '../amqp/connection/connection.ts';
 import { describeQueue, type QueueType, readyCount } from '../amqp/topology/queue-facts.ts';
 import { orElse } from '../model/failure.ts';
 import type { FindManagementApi } from './management.ts';
+import { retryQueueName } from './waiting-queue.ts';
 import { DEFAULT_BACKOFF, retryPauses } from './work/config.ts';
 
 /** A queue in which messages wait to come to another one: for their next attempt, or for the end of a delay. */
@@ -14,9 +15,6 @@ export interface RetryQueue {
 
 /** The names of all queues; undefined where they are unknown. */
 export type NameQueues = (connection: Connection) => Promise<readonly string[] | undefined>;
-
-/** The queue in which messages of another one wait for this many milliseconds. */
-export const retryQueueName = (queue: string, pause: number): string => `${queue}.retry.${pause}`;
 
 /** Asks the management API for the names of all queues: AMQP cannot list them. */
 export function queueNames(find: FindManagementApi): NameQueues {

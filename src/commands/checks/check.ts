@@ -91,10 +91,9 @@ const checkDlxCommand = defineCommand({
       run: async (config, context, { format, managementUrl }) =>
         told('rmq check dlx', context, format, async () => {
           const ask = await managementBeside(managementUrl, context);
-          const targets = async (): Promise<string[]> => {
-            const { listDeadLetters } = await import('../../patterns/dlx/list.ts');
-            const all = await listDeadLetters(await managementAlone(managementUrl, context), { queue: [] });
-            return [...new Set(all.flatMap(({ targets: inside }) => inside.map(({ queue }) => queue)))].sort();
+          const targets = async (): Promise<readonly string[]> => {
+            const { deadLetterQueues } = await import('../../patterns/dlx/list.ts');
+            return deadLetterQueues(await managementAlone(managementUrl, context));
           };
           return context.withSession((session) => checkDeadLetters(session, config, targets, ask));
         }),

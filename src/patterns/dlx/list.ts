@@ -5,6 +5,7 @@ import { Failure } from '../../model/failure.ts';
 import type { FieldValue } from '../../model/message/message.ts';
 import { formatNumber, formatSize } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
+import { isWaitingQueue } from '../waiting-queue.ts';
 import { type Routes, reached, routesOf } from './routes.ts';
 
 /** Why dead letters of a queue are lost, or will be. */
@@ -51,6 +52,20 @@ export interface DeadLettering {
  * @throws Failure `missing` for a named queue that does not exist, and as the management API gives it
  */
 export async function listDeadLetters(api: ManagementApi, { queue: wanted }: DlxListConfig): Promise<readonly DeadLettering[]> {
+  const { world, listed } = await worldOf(api, wanted);
+  return listed.map((queue) => describe(world, queue));
+}
+
+/** The queues in which dead letters arrive for good: neither those in which messages wait, nor those to which only such messages come back. */
+export async function deadLetterQueues(api: ManagementApi): Promise<readonly string[]> {
+  const { world, listed } = await worldOf(api, []);
+  const [waiting, failing] = [listed.filter(isWaitingQueue), listed.filter((queue) => !isWaitingQueue(queue))];
+  const found = new Set(failing.flatMap((queue) => describe(world, queue).targets.map((target) => target.queue)));
+  for (const { name } of waiting) found.delete(name);
+  return [...found].sort();
+}
+
+async function worldOf(api: ManagementApi, wanted: readonly string[]): Promise<{ readonly world: World; readonly listed: readonly QueueFacts[] }> {
   const [queues, exchanges, bindings, policies, operator] = await Promise.all([
     api.queues(),
     api.exchanges(),
@@ -74,7 +89,7 @@ export async function listDeadLetters(api: ManagementApi, { queue: wanted }: Dlx
     const facts = await api.queue(name);
     if (facts !== undefined) world.sized.set(name, facts);
   }
-  return listed.map((queue) => describe(world, queue));
+  return { world, listed };
 }
 
 /** Lists of the API lack the bytes of a queue: queues whose bytes matter are asked for one by one. */
@@ -109,20 +124,20 @@ function describe(world: World, queue: QueueFacts): DeadLettering {
     by: byArgument ? 'argument' : 'policy',
     policy: byArgument ? null : (queue.policy ?? null),
     targets,
-    ...findingsOf(world, queue.name, targets, () => unreached(world, exchange, routingKey)),
+    ...findingsOf(world, queue, targets, () => unreached(world, exchange, routingKey)),
   };
 }
 
 type Findings = Pick<DeadLettering, 'problems' | 'advice'>;
 
-function findingsOf(world: World, queue: string, targets: readonly DeadLetterTarget[], lost: () => DeadLetteringProblem): Findings {
+function findingsOf(world: World, queue: QueueFacts, targets: readonly DeadLetterTarget[], lost: () => DeadLetteringProblem): Findings {
   if (targets.length === 0) return { problems: [lost()], advice: [] };
-  if (targets.every((target) => target.queue === queue)) {
+  if (targets.every((target) => target.queue === queue.name)) {
     const text = 'its dead letters come back into it: rejected messages circulate without end, and expired ones are dropped';
     return { problems: [{ kind: 'own-queue', text }], advice: [] };
   }
   const found = targets.map((target) => findingsAt(world, target));
-  return { problems: found.flatMap(({ problems }) => problems), advice: found.flatMap(({ advice }) => advice) };
+  return { problems: found.flatMap(({ problems }) => problems), advice: isWaitingQueue(queue) ? [] : found.flatMap(({ advice }) => advice) };
 }
 
 function unreached({ routes }: World, exchange: string, key: string | undefined): DeadLetteringProblem {

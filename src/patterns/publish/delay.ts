@@ -6,7 +6,7 @@ import { queueExists } from '../../amqp/topology/queue-facts.ts';
 import { Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 import type { Topology } from '../../model/topology.ts';
-import { waitingQueue } from '../waiting-queue.ts';
+import { delayQueueName, waitingQueue } from '../waiting-queue.ts';
 
 /** Where messages go in the end. With an exchange that is not the default one, each has a key of its own. */
 interface Destination {
@@ -43,9 +43,7 @@ async function checkThere(connection: Connection, { exchange, routingKey = '' }:
 
 /** For a queue, a queue before it. For an exchange a fanout exchange and a queue behind that: messages keep their keys. */
 export function delayTopology(pause: number, { exchange, routingKey = '' }: Destination): { readonly address: Destination; readonly topology: Topology } {
-  const target = exchange === '' ? routingKey : exchange;
-  // The broker keeps names that begin with amq. to itself.
-  const name = `${target.startsWith('amq.') ? 'rmq.' : ''}${target}.delay.${pause}`;
+  const name = delayQueueName(exchange === '' ? routingKey : exchange, pause);
   const onward = { name, pause, exchange, quorum: true, askedBy: 'delay' };
   if (exchange === '') {
     return { address: { exchange: '', routingKey: name }, topology: { exchanges: [], queues: [waitingQueue({ ...onward, routingKey })], bindings: [] } };

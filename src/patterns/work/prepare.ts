@@ -10,8 +10,7 @@ import type { FieldTable } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
 import type { QueueSpec, Topology } from '../../model/topology.ts';
 import { hasEnd } from '../consume/config.ts';
-import { retryQueueName } from '../retry-queues.ts';
-import { waitingQueue } from '../waiting-queue.ts';
+import { retryQueueName, waitingQueue } from '../waiting-queue.ts';
 import { retryPauses, type WorkerConfig } from './config.ts';
 
 /** A retry queue, and its pause in milliseconds. */

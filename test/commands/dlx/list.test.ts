@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { test } from '../../support/at-once.ts';
 import { brokerUrl, type Peer, peer, unique } from '../../support/broker.ts';
-import { json, rmq } from '../../support/rmq.ts';
+import { json, jsonLines, rmq } from '../../support/rmq.ts';
 
 interface Listed {
   readonly problems: number;
@@ -185,6 +185,48 @@ test('a dead-letter queue without a TTL is no problem, and what is said of it de
       ['no-ttl: "dead-b" has no TTL: dead letters stay until it is full, and then each further dead letter pushes out the oldest one'],
       ['no-ttl: "dead-c" has no TTL: dead letters stay until it is full, and then it refuses further dead letters'],
     ],
+  );
+});
+
+test('queues of rmq in which messages wait make no place of dead letters of the queue to which they come back', async (t) => {
+  const { name, list, channel, queue, exchange, publish } = await vhost(t);
+  const url = Object.assign(new URL(brokerUrl()), { pathname: `/${encodeURIComponent(name)}` }).href;
+  const run = async (...args: string[]): Promise<void> => {
+    const { code, stderr } = await rmq(['-u', url, ...args]);
+    assert.equal(code, 0, stderr);
+  };
+  const [retried, delayed, behind, dead, ladder] = [await queue(), await queue(), await queue(), await queue(), unique('ladder')];
+  const events = await exchange('fanout');
+  await channel.bindQueue(behind, events, '');
+  await publish(retried, ['a']);
+  await run('work', 'run', retried, '--retries', '1', '--backoff', '10m..10m', '--drop-dead', '-n', '1', '--', 'false');
+  await run('publish', '-q', delayed, '--delay', '10m', 'a');
+  await run('publish', '-e', events, '--delay', '10m', 'a');
+  await run('dlx', 'setup', ladder, '--retry', '10m,20m');
+  // A queue of somebody else that looks much like them.
+  await channel.assertQueue(`${dead}.5`, { arguments: { 'x-message-ttl': 5, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead } });
+  for (const one of [retried, delayed, behind, ladder, dead]) await publish(one, ['b', 'c']);
+  channel.reject((await channel.get(ladder)) || assert.fail(), false);
+  const rung = `${ladder}.retry.10m-20m.1`;
+  const waited = await rmq(['wait', '-u', url, '--queue', rung, '--messages', '1']);
+  assert.equal(waited.code, 0, waited.stderr);
+  const checked = await rmq(['check', 'dlx', '-u', url, '-o', 'json']);
+  assert.equal(checked.code, 1, checked.stderr);
+  assert.deepEqual(
+    jsonLines<{ queue: string; value: number }>(checked).map((one) => [one.queue, one.value]),
+    [
+      ['dead.letters', 0],
+      [dead, 2],
+    ],
+  );
+  const { queues } = json<Listed>(await list('-o', 'json'));
+  assert.deepEqual(
+    queues.map((one) => one.queue),
+    [`${dead}.5`, ladder, `${rung.slice(0, -1)}2`, rung, `${delayed}.delay.600000`, `${events}.delay.600000`, `${retried}.retry.600000`].sort(),
+  );
+  assert.deepEqual(
+    [...new Set(queues.flatMap(({ advice }) => advice.map(({ text }) => text)))],
+    [`"${dead}" has no TTL: dead letters pile up until the disk is full`],
   );
 });
 

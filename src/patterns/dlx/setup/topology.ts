@@ -3,6 +3,7 @@ import type { FieldTable } from '../../../model/message/message.ts';
 import { option } from '../../../model/option.ts';
 import { typedDuration } from '../../../model/quantity.ts';
 import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../../../model/topology.ts';
+import { ladderBackName, ladderQueueName } from '../../waiting-queue.ts';
 import { DEAD_TTL } from '../../work/prepare.ts';
 import { type DlxSetupConfig, MAX_LENGTH, MESSAGE_TTL, typeOfQueue } from './config.ts';
 
@@ -124,8 +125,8 @@ const FINAL = ['expired', 'maxlen', 'delivery_limit'];
 function ladderOf({ queue, deadQueue, dlxRoutingKey, retry }: Pick<DlxSetupConfig, 'queue' | 'deadQueue' | 'dlxRoutingKey' | 'retry'>): Ladder | undefined {
   if (retry === undefined) return undefined;
   const exchange = `${queue}.retry.${retry.map(typedDuration).join('-')}`;
-  const [first, back] = [`${exchange}.first`, `${exchange}.back`];
-  const rungs = retry.map((pause, index) => ({ pause, name: `${exchange}.${index + 1}` }));
+  const [first, back] = [`${exchange}.first`, ladderBackName(exchange)];
+  const rungs = retry.map((pause, index) => ({ pause, name: ladderQueueName(exchange, index + 1) }));
   const longest = Math.max(...[first, back, ...rungs.map(({ name }) => name)].map((name) => Buffer.byteLength(name)));
   if (longest > 255) throw new Failure('usage', `the names for ${option('retry')} are too long: "${first}" must have at most 255 bytes`);
   const keyAfter = (index: number): string => rungs[index + 1]?.name ?? dlxRoutingKey;
