@@ -26,7 +26,7 @@ export interface ManagementApi {
   readonly objects: (kind: ManagedKind, fields: readonly string[], of: ManagedScope) => Promise<readonly ManagedObject[]>;
   readonly queues: () => Promise<readonly QueueFacts[]>;
   readonly queue: (name: string) => Promise<QueueFacts | undefined>;
-  /** What AMQP does not tell about the content of a queue; undefined when there is no such queue. */
+  /** What AMQP does not tell about a queue; undefined when there is no such queue. */
   readonly held: (name: string) => Promise<HeldFacts | undefined>;
   readonly exchanges: () => Promise<readonly ExchangeFacts[]>;
   readonly exchange: (name: string) => Promise<ExchangeFacts | undefined>;

@@ -23,7 +23,7 @@ export interface QueueFacts {
   readonly readyBytes: number | undefined;
 }
 
-/** Messages of a queue that AMQP does not count. */
+/** What AMQP does not tell about a queue. */
 export interface HeldFacts {
   /** Delivered and unanswered; undefined before the broker has counted. */
   readonly unacknowledged: number | undefined;
@@ -35,6 +35,8 @@ export interface HeldFacts {
   readonly untaken: number | undefined;
   /** The messages that were ready at the same time. */
   readonly ready: number | undefined;
+  /** All of them; AMQP tells none that one type of queue alone has. */
+  readonly arguments: FieldTable;
   /** True: counted for this question. False: counted some seconds before. */
   readonly current: boolean;
 }
@@ -102,6 +104,7 @@ export function heldFacts(totals: Item, statistics: Item): HeldFacts {
     delayed: count(statistics['messages_delayed']),
     untaken: count(statistics['messages_dlx']),
     ready: count(from['messages_ready']),
+    arguments: table(from['arguments']),
     current,
   };
 }

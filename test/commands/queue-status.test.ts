@@ -85,6 +85,21 @@ test('queue status tells depth, consumers, type and arguments, and changes nothi
   assert.equal(await depth(name), 2);
 });
 
+for (const [type, args] of [
+  ['quorum', { 'x-delivery-limit': 3, 'x-max-length': 9 }],
+  ['stream', { 'x-max-age': '1h' }],
+] as const) {
+  test(`the management API tells the arguments that a ${type} queue alone has`, async (t) => {
+    const { queue } = await peer(t);
+    const name = await queue({ arguments: { 'x-queue-type': type, ...args } });
+    const shown = await rmq(['queue', 'status', name, '--json']);
+    assert.equal(shown.code, 0, shown.stderr);
+    const told = json<{ type: string; arguments: object }>(shown);
+    assert.deepEqual([told.type, told.arguments], [type, args]);
+    assert.match((await rmq(['queue', 'status', name])).stdout, new RegExp(`${Object.keys(args)[0]}: `));
+  });
+}
+
 for (const [type, options] of [
   ['classic', { durable: false }],
   ['stream', { arguments: { 'x-queue-type': 'stream' } }],

@@ -27,7 +27,7 @@ export interface QueueStatus extends Partial<QueueDescription> {
 }
 
 /**
- * Looks at a queue, and changes nothing. `askHeld` tells about messages that are not ready.
+ * Looks at a queue, and changes nothing. `askHeld` tells about messages that are not ready, and about arguments of one type of queue.
  *
  * @throws Failure `missing` when it does not exist, `refused` when it is exclusive to another connection
  */
@@ -40,6 +40,7 @@ export async function statusOn(connection: Connection, queue: string, askHeld?: 
   const { messages, consumers } = await queueCounts(connection, queue).catch(hintWhereMissing(CHECK_NAME));
   const [description, held] = await Promise.all([describeQueue(connection, queue), askHeld?.(connection, queue)]);
   const { withheld, ...described } = description ?? {};
+  const { 'x-queue-type': _, ...told } = held?.arguments ?? {};
   return {
     queue,
     messages,
@@ -48,7 +49,7 @@ export async function statusOn(connection: Connection, queue: string, askHeld?: 
     ...(held?.untaken !== undefined && held.untaken > 0 && { untaken: held.untaken }),
     consumers,
     // A user who may not declare the queue learns nothing about it.
-    ...(withheld?.kind !== 'denied' && described),
+    ...(description !== undefined && withheld?.kind !== 'denied' && { ...described, arguments: { ...description.arguments, ...told } }),
   };
 }
 

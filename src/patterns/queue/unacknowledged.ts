@@ -6,7 +6,7 @@ import { Failure } from '../../model/failure.ts';
 import { formatCount, formatNumber } from '../../model/quantity.ts';
 import type { FindManagementApi } from '../management.ts';
 
-/** Messages of a queue that AMQP does not count; undefined without the management API. */
+/** What AMQP does not tell about a queue; undefined without the management API. */
 export type AskHeld = (connection: Connection, queue: string) => Promise<HeldFacts | undefined>;
 
 /** Milliseconds that the statistics of a queue may be old: it counts every five seconds, and they are collected as often. */
