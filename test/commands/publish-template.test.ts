@@ -73,6 +73,7 @@ test('a template that makes no sense is wrong usage: its place is shown, and not
     [['one\ntwo {{what}}'], 'BODY: {{what}} is not known, at character 9\n  two {{what}}\n      ^'],
     [['{{random 3 1}}'], 'BODY: {{random 3 1}} is not known, at character 1'],
     [['-H', 'key=a{{}}', 'x'], 'key: {{}} is not known, at character 2'],
+    [['{{toString}}'], 'BODY: {{toString}} is not known, at character 1'],
   ] as const) {
     const { code, stderr } = await inside(['publish', '-q', name, '--template', ...flags]);
     assert.equal(code, 64, stderr);
@@ -132,12 +133,36 @@ test('a row that cannot be filled is bad data, told with its line; the others ar
   }
 });
 
+test('what every object of JavaScript has is no field', async (t) => {
+  const { queue, depth, take } = await peer(t);
+  const name = await queue();
+  for (const [file, content] of [
+    ['rows.csv', 'id,name\n1,a\n'],
+    ['rows.ndjson', '{"id":1}\n'],
+  ] as const) {
+    const data = await dataFile(t, file, content);
+    for (const word of ['toString', 'hasOwnProperty', '__proto__', 'constructor', 'length']) {
+      const { code, stderr } = await inside(['publish', '-q', name, '--data', data, `[{{${word}}}]`]);
+      assert.equal(code, 65, stderr);
+      assert.ok(stderr.includes(`there is no field "${word}"`), stderr);
+    }
+  }
+  assert.equal(await depth(name), 0);
+  const named = await dataFile(t, 'named.ndjson', '{"__proto__":"p","toString":"t"}\n');
+  assert.equal((await inside(['publish', '-q', name, '--data', named, '{{__proto__}}{{toString}}'])).code, 0);
+  assert.equal((await take(name))[0]?.content.toString(), 'pt');
+});
+
 test('data that cannot be read says why', async (t) => {
   const { queue, depth } = await peer(t);
   const name = await queue();
   for (const [file, content, exit, what] of [
     ['rows.txt', 'a\n', 64, /neither a \.csv nor a \.ndjson/],
     ['rows.csv', 'a,a\n1,2\n', 65, /line 1: the column "a" is there twice/],
+    ['rows.constructor', 'a\n', 64, /neither a \.csv nor a \.ndjson/],
+    ['rows.csv', '', 65, /rows\.csv is empty/],
+    ['rows.csv', '\n', 65, /rows\.csv is empty/],
+    ['rows.jsonl', '', 65, /rows\.jsonl is empty/],
     ['rows.csv', 'a\n"b\n', 65, /rows\.csv: Quote Not Closed.* line 2/],
     ['rows.csv', Buffer.from('a\n\xff\n', 'latin1'), 65, /not valid UTF-8/],
   ] as const) {

@@ -25,7 +25,8 @@ const READERS: Readonly<Record<string, (file: string, stream: Readable, signal: 
 
 /** @throws Failure `usage` for a file of another kind */
 export function rowReader(file: string): (stream: Readable, signal: AbortSignal) => Rows {
-  const read = READERS[/\.(\w+)$/.exec(file)?.[1]?.toLowerCase() ?? ''];
+  const ending = /\.(\w+)$/.exec(file)?.[1]?.toLowerCase() ?? '';
+  const read = Object.hasOwn(READERS, ending) ? READERS[ending] : undefined;
   if (read === undefined) throw new Failure('usage', `${option('data')} ${file} is neither a .csv nor a .ndjson (or .jsonl) file`);
   return (stream, signal) => read(file, stream, signal);
 }

@@ -149,7 +149,7 @@ export function compileTemplate(text: string, name: string, withRows: boolean): 
 
 function part(text: string, name: string, open: number, close: number, withRows: boolean): Template {
   const word = text.slice(open + 2, close).trim();
-  const own = BUILT_IN[word] ?? random(word);
+  const own = Object.hasOwn(BUILT_IN, word) ? BUILT_IN[word] : random(word);
   if (!withRows) {
     if (own === undefined) throw wrong(text, name, open, `${text.slice(open, close + 2)} is not known`);
     return own;
