@@ -63,6 +63,7 @@ async function* readCsv(file: string, stream: Readable, signal: AbortSignal): Ro
   } finally {
     source.destroy();
   }
+  if (columns === undefined) throw empty(file, 'its first line names the columns');
   yield rows;
 }
 
@@ -96,6 +97,11 @@ async function* readObjects(file: string, stream: Readable, signal: AbortSignal)
     }
     yield rows;
   }
+  if (line === 0) throw empty(file, 'a line is an object');
+}
+
+function empty(file: string, hint: string): Failure {
+  return new Failure('data', `${file} is empty: there is nothing to send`, { hint });
 }
 
 function objectOf(text: string, place: { readonly file: string; readonly line: number }): Row | Failure {
