@@ -62,6 +62,9 @@ export function openRequests(config: ManagementConfig): { readonly root: string;
 
 function placeOf(url: string): Place {
   let parts: URL;
+  if (url.includes('#')) {
+    throw new Failure('usage', 'the management URL has a #, which must be written %23', { hint: 'percent-encode / ? # @ : and % in names and passwords' });
+  }
   try {
     parts = new URL(url.trim());
   } catch {

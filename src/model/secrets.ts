@@ -20,6 +20,8 @@ export function keepPassword(user: string, password: string, written = password)
 
 /** A URL as it may be shown: without its password and its query. */
 export function shownUrl(url: string): string {
+  // In a password that is not percent-encoded it would make another host of the rest.
+  if (url.includes('#')) return masked(url);
   try {
     const shown = new URL(url);
     shown.password = '';

@@ -145,6 +145,9 @@ const urls: readonly (readonly [url: string, says: RegExp])[] = [
   [`user:${SECRET}@host:5672`, /amqp:\/\/ or amqps:\/\//],
   [`amqp://user:${SECRET}/x@host`, /percent-encode/],
   [`amqp://user:${SECRET}%zz@host`, /percent-encod/],
+  [`amqp://user:a@${SECRET}#x@host:5672/`, /has a #[\s\S]*percent-encode/],
+  [`amqp://user:a#${SECRET}@host:5672/`, /has a #[\s\S]*percent-encode/],
+  [`amqp://user:${SECRET}@host/#`, /has a #[\s\S]*percent-encode/],
   [`amqp://user:${SECRET}@host:99999`, /host or port/],
   [`amqp://user:${SECRET}@host:0`, /port/],
   [`amqp://user:${SECRET}@host/${'v'.repeat(256)}`, /vhost.*255/],
@@ -164,6 +167,20 @@ for (const [url, says] of urls) {
     }
   });
 }
+
+test('a # in the management URL is wrong usage, without what may be a password in the message', async () => {
+  for (const url of [`http://guest:a@${SECRET}#x@127.0.0.1:1/`, `http://guest:a#${SECRET}@127.0.0.1:1/`]) {
+    for (const [flags, env] of [
+      [['--management-url', url], {}],
+      [[], { RABBITMQ_MANAGEMENT_URL: url }],
+    ] as const) {
+      const { code, stdout, stderr } = await inside(['queue', 'list', '-v', ...flags], { env });
+      assert.equal(code, 64, stderr);
+      assert.match(stderr, /the management URL has a #[\s\S]*percent-encode/);
+      assert.ok(!`${stdout}${stderr}`.includes(SECRET), stderr);
+    }
+  }
+});
 
 test('a password with a comma is no second URL', async (t) => {
   const result = await publishIn(t, {}, '--url', `amqp://user:${SECRET},more@127.0.0.1:1`);
