@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Emit, fewOf } from '../../model/event.ts';
-import { Failure } from '../../model/failure.ts';
+import { Failure, type FailureKind } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
 import { formatCount } from '../../model/quantity.ts';
@@ -62,6 +62,9 @@ async function openReport(path: string): Promise<FileHandle> {
     throw new Failure('io', `${option('junit')}: cannot write ${path}: ${error.message}`, { cause: error });
   });
 }
+
+/** How a run ends that waited for messages. */
+const JUDGED: ReadonlySet<FailureKind> = new Set(['negative', 'deadline', 'closed', 'interrupted', 'terminated']);
 
 /** What is expected of the messages of a run, and what came. */
 export class Expectations {
@@ -128,7 +131,8 @@ export class Expectations {
   }
 
   /**
-   * Does the run, then says what was not met, and writes the report, in which `subject` names the run.
+   * Does the run, then says what was not met, and writes the report, in which `subject` names the run. Of a run that failed before a message came, which
+   * tells nothing about them, it says that alone.
    *
    * @throws Failure `negative`, or what the run failed with
    */
@@ -142,8 +146,9 @@ export class Expectations {
     }
     try {
       if (failure !== undefined && !(failure instanceof Failure)) throw failure;
-      const verdict = this.#judge(failure);
-      await this.#write(subject, failure, (performance.now() - started) / 1_000);
+      const isJudged = failure === undefined || this.#taken > 0 || JUDGED.has(failure.kind);
+      const verdict = isJudged ? this.#judge(failure) : failure;
+      await this.#write(subject, failure, isJudged ? this.#cases() : [], (performance.now() - started) / 1_000);
       if (verdict !== undefined) throw verdict;
     } finally {
       await this.#report?.close();
@@ -178,10 +183,9 @@ export class Expectations {
     return new Failure('deadline', `${failure.message}\n${message}`);
   }
 
-  async #write(subject: string, failure: Failure | undefined, seconds: number): Promise<void> {
-    if (this.#report === undefined) return;
+  #cases(): JunitCase[] {
     const judged = this.#expected?.judge();
-    const cases: JunitCase[] = [
+    return [
       ...(judged === undefined ? [] : [...judged.met.map((line) => ({ name: nameOf(line) })), ...judged.missing, ...judged.unexpected]),
       ...(judged?.disorder === undefined ? [] : [{ name: option('inOrder'), failure: judged.disorder }]),
       ...this.#rules.map(({ name, unmet }) => ({
@@ -195,6 +199,10 @@ export class Expectations {
                 .join('\n'),
       })),
     ];
+  }
+
+  async #write(subject: string, failure: Failure | undefined, cases: JunitCase[], seconds: number): Promise<void> {
+    if (this.#report === undefined) return;
     const failed = failure !== undefined && failure.kind !== 'closed';
     const isExpectation = failure?.kind === 'negative' || failure?.kind === 'deadline';
     if (failed || this.#expect !== undefined) {

@@ -3,8 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { test } from '../../support/at-once.ts';
-import { brokerUrl, peer } from '../../support/broker.ts';
-import { proxy } from '../../support/faults.ts';
+import { brokerUrl, peer, unique } from '../../support/broker.ts';
+import { deadPort, proxy } from '../../support/faults.ts';
 import { scratchDirectory } from '../../support/programs.ts';
 import { rmq, start } from '../../support/rmq.ts';
 
@@ -182,6 +182,28 @@ test('a report has a case for each line, and for what nothing expects; it is wri
   assert.doesNotMatch(failed, /[\0-\x08]/);
   assert.equal((await rmq([...args, '--timeout', '200ms'])).code, 124);
   assert.match(await readFile(report, 'utf8'), /<testcase [^>]*name="the run">\n +<failure message="the deadline of 200 ms passed/);
+});
+
+test('a run that failed before it took anything is not judged, and its report says error', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  await publish(name, ids(1));
+  const file = await wanted(t, [{ bodyJson: { id: 1 } }]);
+  const report = join(await scratchDirectory(t), 'report.xml');
+  for (const [args, exit, why] of [
+    [[name, '--expect', '2'], 64, /exclude/],
+    [[unique('absent')], 66, /no queue/],
+    [[name, '--url', `amqp://127.0.0.1:${await deadPort()}`], 69, /nothing is listening/],
+    [[name, '--url', brokerUrl().replace('guest:guest', 'guest:wrong')], 77, /refused the user name or password/],
+  ] as const) {
+    const { code, stderr } = await rmq(['consume', ...args, '--expect-file', file, '--match', 'true', '--drain', '--junit', report]);
+    assert.equal(code, exit, stderr);
+    assert.match(stderr, why);
+    assert.doesNotMatch(stderr, /did not come/);
+    const xml = await readFile(report, 'utf8');
+    assert.match(xml, /tests="1" failures="0" errors="1"/);
+    assert.match(xml, why);
+  }
 });
 
 test('a message that comes again because its acknowledgement was lost counts once', async (t) => {
