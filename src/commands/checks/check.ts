@@ -1,3 +1,4 @@
+import { Failure } from '../../model/failure.ts';
 import type { Findings } from '../../patterns/checks/finding.ts';
 import type { Status } from '../../text/checks.ts';
 import { type Command, type CommandGroup, type Context, defineCommand } from '../command.ts';
@@ -14,6 +15,7 @@ const NAGIOS: Readonly<Record<Status, number>> = { ok: 0, warning: 1, critical: 
 
 /** Prints findings; 0 when all limits hold, 1 when one does not, else the failure because of which something is unknown. */
 async function told(name: string, { json, results }: Context, given: (typeof FORMATS)[number] | undefined, ask: () => Promise<Findings>): Promise<number> {
+  if (json && given !== undefined && given !== 'json') throw new Failure('usage', `-o json and --format ${given} exclude each other`);
   const started = performance.now();
   const [{ worst }, { findingText, nagiosLine, prometheusText, checkCases }] = await Promise.all([
     import('../../patterns/checks/finding.ts'),

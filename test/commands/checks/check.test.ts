@@ -36,6 +36,16 @@ test('check queue is 0 while all limits hold, and 1 with a line for each that do
   );
 });
 
+test('two formats that differ exclude each other', async () => {
+  for (const json of [['-o', 'json'], ['--json']]) {
+    const { code, stdout, stderr } = await rmq(['check', 'queue', unique('absent'), ...json, '--format', 'nagios']);
+    assert.equal(code, 64, stderr);
+    assert.match(stderr, /-o json and --format nagios exclude each other/);
+    assert.equal(stdout, '');
+  }
+  assert.equal((await rmq(['check', 'broker', '-o', 'json', '--format', 'json'])).code, 0);
+});
+
 test('nagios gets one line with performance data, and 0 to 3: what is unknown is never in order', async (t) => {
   const { queue, publish } = await peer(t);
   const name = await queue();
