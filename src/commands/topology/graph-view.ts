@@ -1,4 +1,5 @@
 import type { DRAWINGS, Graph, GraphNode } from '../../patterns/topology/graph.ts';
+import { visibleLine } from '../../text/escape.ts';
 
 const title = ({ kind, name, detail }: GraphNode): string => `${kind} "${name}" (${detail})`;
 
@@ -26,13 +27,13 @@ function treeOf({ nodes, edges }: Graph): string {
             `${label === '' ? '' : `${label} `}${kind === 'binding' ? '→' : '⇢'} ${to.kind} "${to.name}"${to.detail === 'missing' ? ' (MISSING)' : ''}`,
         ),
       ];
-      return [title(node), ...lines.map((line, index) => `${index === lines.length - 1 ? '└─' : '├─'} ${line}`)].join('\n');
+      return [title(node), ...lines.map((line, index) => `${index === lines.length - 1 ? '└─' : '├─'} ${line}`)].map(visibleLine).join('\n');
     })
     .join('\n');
 }
 
 function mermaidOf({ nodes, edges }: Graph): string {
-  const safe = (text: string): string => `"${text.replace(/[^\w .,:*=()-]/gu, (letter) => `#${letter.codePointAt(0)};`)}"`;
+  const safe = (text: string): string => `"${visibleLine(text).replace(/[^\w .,:*=()-]/gu, (letter) => `#${letter.codePointAt(0)};`)}"`;
   const id = (node: GraphNode): string => `n${nodes.indexOf(node)}`;
   const troubled = nodes.filter(({ problems }) => problems.length > 0).map(id);
   return [
@@ -44,7 +45,7 @@ function mermaidOf({ nodes, edges }: Graph): string {
 }
 
 function dotOf({ nodes, edges }: Graph): string {
-  const safe = (text: string): string => `"${text.replace(/["\\]/g, '\\$&').replace(/[\r\n]/g, ' ')}"`;
+  const safe = (text: string): string => `"${visibleLine(text).replace(/["\\]/g, '\\$&')}"`;
   const id = (node: GraphNode): string => safe(`${node.kind} ${node.name}`);
   return [
     'digraph topology {',
