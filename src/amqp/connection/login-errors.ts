@@ -12,7 +12,7 @@ interface Ending {
   readonly pattern: RegExp;
   readonly kind: FailureKind;
   readonly says: (target: string, text: string) => string;
-  readonly hint: (wait: Wait) => string;
+  readonly hint: (wait: Wait, tls: boolean) => string;
   readonly transient?: boolean;
   /** True when the words of amqplib or the broker add something. */
   readonly because?: boolean;
@@ -24,7 +24,8 @@ function orWait(advice: string, wait: Wait): string {
   return `${advice}${advice.endsWith('?') ? '' : ':'} ${wait === undefined ? `${option('wait', '60s')} keeps trying` : `it was tried for ${formatDuration(wait)}`}`;
 }
 
-const tlsHint = (wait: Wait): string => orWait('a TLS port needs amqps://, and is usually 5671; a broker that is starting does this too', wait);
+const tlsHint = (wait: Wait, tls: boolean): string =>
+  orWait(`${tls ? 'is that the TLS port? It' : 'a TLS port needs amqps://, and'} is usually 5671; a broker that is starting does this too`, wait);
 
 const ENDINGS: readonly Ending[] = [
   {
@@ -80,7 +81,7 @@ const NETWORK: Readonly<Record<string, string>> = {
   ENETUNREACH: 'the network cannot be reached',
 };
 
-const NETWORK_HINTS: Readonly<Record<string, (wait: Wait) => string>> = {
+const NETWORK_HINTS: Readonly<Record<string, (wait: Wait, tls: boolean) => string>> = {
   ECONNREFUSED: (wait) => orWait('is the broker running?', wait),
   ENOTFOUND: () => 'check the spelling of the host',
   ECONNRESET: tlsHint,
@@ -100,12 +101,12 @@ export function handshakeFailure(error: unknown, address: Address, wait?: number
   if (ending !== undefined) {
     const because = ending.because === true && { cause: new Error(`the broker says: ${brokerText(message)}`) };
     if (mechanism === 'external' && message.includes(' 403 ')) return certificateRefused(target, because || {});
-    return new Failure(ending.kind, ending.says(target, message), { hint: ending.hint(wait), transient: ending.transient ?? false, ...because });
+    return new Failure(ending.kind, ending.says(target, message), { hint: ending.hint(wait, tls), transient: ending.transient ?? false, ...because });
   }
   const code = errorCode(cause) ?? '';
   const reason = NETWORK[code];
   if (reason !== undefined) {
-    const hint = NETWORK_HINTS[code]?.(wait);
+    const hint = NETWORK_HINTS[code]?.(wait, tls);
     return new Failure('unavailable', `${target}: ${reason}`, { cause: error, transient: true, ...(hint !== undefined && { hint }) });
   }
   return tls ? tlsFailure(cause, target, certificate) : new Failure('unavailable', `${target}: ${message}`, { cause: error, transient: true });

@@ -53,6 +53,13 @@ test('--wait is told to those who have not given it', async (t) => {
   assert.doesNotMatch(closed.stderr, /--wait/);
 });
 
+test('who uses TLS is not told to use TLS', async (t) => {
+  const { code, stderr } = await rmq(['ping', '--url', `amqps://127.0.0.1:${(await closingPort(t)).port}`]);
+  assert.equal(code, 69, stderr);
+  assert.match(stderr, /5671.*--wait 60s keeps trying/);
+  assert.doesNotMatch(stderr, /needs amqps/);
+});
+
 test('--wait is for the first connection: who loses a later one is not told of it', async (t) => {
   const between = await proxy(t, brokerUrl());
   const run = start(['tap', 'amq.fanout', '--url', between.url, '--max-reconnects', '1', '--wait', '30s']);
