@@ -137,6 +137,33 @@ test('an import that was stopped goes on where it stopped', async (t) => {
   assert.equal((await rmq(['dlx', 'import', directory, '-q', back])).code, 64);
 });
 
+test('an import after one that was killed says how many messages may be there twice, and one after --again does not', async (t) => {
+  const { directory, back, channel, depth } = await bundle(t, 300);
+  const running = start(['dlx', 'import', directory, '-q', back, '--rate', '100', '--window', '10']);
+  const killed = running.result.catch(() => undefined);
+  while ((await depth(back)) < 20);
+  running.child.kill('SIGKILL');
+  await killed;
+  assert.doesNotMatch(await readFile(join(directory, RECORD), 'utf8'), /arrived/, 'the record has more than its first line');
+  const rest = await rmq(['dlx', 'import', directory, '-q', back]);
+  assert.equal(rest.code, 0, rest.stderr);
+  assert.match(
+    rest.stderr,
+    /an earlier import, of .*, was interrupted.*: 0 of 300 messages are known to be in queue ".*" of this broker; .* up to 300 of them may be there twice/,
+  );
+  assert.ok((await depth(back)) > 300);
+  // What is unknown of one run is told until another one brings everything anew.
+  await channel.purgeQueue(back);
+  const anew = start(['dlx', 'import', directory, '-q', back, '--again', '--rate', '100', '--window', '10']);
+  while ((await depth(back)) < 20);
+  anew.child.kill('SIGTERM');
+  assert.equal((await anew.result).code, 143);
+  const last = await rmq(['dlx', 'import', directory, '-q', back]);
+  assert.equal(last.code, 0, last.stderr);
+  assert.match(last.stderr, /brought \d+ of 300 messages/);
+  assert.doesNotMatch(last.stderr, /twice/);
+});
+
 test('a message that no queue takes is not in the record, and comes with the next import alone', async (t) => {
   const { channel, queue, exchange, publish, depth, take } = await peer(t);
   const [dead, dlx, good] = [await queue(), await exchange('direct'), await queue()];

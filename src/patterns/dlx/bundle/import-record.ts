@@ -25,10 +25,12 @@ export interface ImportRecord {
   /** True for a message that has arrived, by its number from 1. */
   readonly has: (number: number) => boolean;
   readonly arrived: number;
+  /** How many of the others may have arrived as well, at most: an import that was interrupted recorded no end. */
+  readonly doubtful: number;
   /** Records that a message has arrived. */
   readonly add: (number: number) => void;
-  /** Resolves once all of it is on the disk. */
-  readonly close: () => Promise<void>;
+  /** Records the end, and of how many messages it is unknown whether they arrived; resolves once all of it is on the disk. */
+  readonly close: (unknown: number) => Promise<void>;
 }
 
 interface Line {
@@ -38,9 +40,11 @@ interface Line {
   readonly to?: unknown;
   readonly again?: unknown;
   readonly arrived?: unknown;
+  readonly ended?: unknown;
+  readonly unknown?: unknown;
 }
 
-/** How many messages may arrive before that is written: at most so many are unrecorded when a run is killed. */
+/** How many confirmed messages are recorded together. A run that is killed leaves more without a record: those whose confirms were still under way. */
 const UNWRITTEN = 500;
 
 /**
@@ -63,17 +67,20 @@ export async function openRecord(
   };
   const place = JSON.stringify(to);
   const lines = await linesOf(path);
-  const runs = new Set<unknown>();
-  for (const { run, begun, bundle: id, to: there, again: anew, arrived } of again ? [] : lines) {
+  /** How many messages each run may have sent without a record. */
+  const runs = new Map<unknown, number>();
+  for (const { run, begun, bundle: id, to: there, again: anew, arrived, ended, unknown } of again ? [] : lines) {
     if (typeof begun === 'string') {
       if (id !== bundle || JSON.stringify(there) !== place) continue;
-      runs.add(run);
       state.begun = begun;
       if (anew === true) {
         marks.fill(0);
         state.arrived = 0;
+        runs.clear();
       }
+      runs.set(run, messages);
     } else if (runs.has(run)) {
+      if (ended !== undefined) runs.set(run, typeof unknown === 'number' ? unknown : 0);
       for (const [from, to] of rangesIn(arrived)) for (let number = Math.max(1, from); number <= Math.min(to, messages); number++) mark(number);
     }
   }
@@ -101,12 +108,17 @@ export async function openRecord(
     begun: state.begun,
     has: (number) => marks[number] === 1,
     arrived: state.arrived,
+    doubtful: Math.min(
+      messages - state.arrived,
+      [...runs.values()].reduce((sum, one) => sum + one, 0),
+    ),
     add: (number) => {
       fresh.push(number);
       if (fresh.length >= UNWRITTEN) flush();
     },
-    close: async () => {
+    close: async (unknown) => {
       flush();
+      journal?.add(JSON.stringify({ run, ended: new Date().toISOString(), ...(unknown > 0 && { unknown }) }));
       await journal?.close();
     },
   };

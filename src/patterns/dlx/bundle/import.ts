@@ -46,6 +46,7 @@ export async function importBundle(session: Session, config: ImportConfig): Prom
   });
   const record = await openRecord(directory, { bundle: id, to, messages: manifest.messages, again }, session.emit);
   const destinations = queue === undefined ? new Destinations() : undefined;
+  let unknown = 0;
   try {
     tellOfEarlier(session, config, manifest, record);
     const numbers = new Map<Message, number>();
@@ -56,27 +57,31 @@ export async function importBundle(session: Session, config: ImportConfig): Prom
     const settled = (message: Message, { kind }: Outcome): void => {
       const number = numbers.get(message);
       numbers.delete(message);
+      if (kind === 'unknown') unknown++;
       if (number !== undefined && (kind === 'confirmed' || kind === 'sent')) record.add(number);
     };
     return await sendMessages(session, config, messages, queue === undefined ? undefined : `queue "${queue}"`, { settled });
   } finally {
-    await record.close();
+    await record.close(unknown);
     const text = destinations?.describe();
     if (text !== undefined) session.emit({ kind: 'note', text });
   }
 }
 
 /** Refuses to send the same messages twice, but completes an import that was interrupted. */
-function tellOfEarlier({ emit }: Session, { directory, queue }: ImportConfig, { messages }: Manifest, { arrived, begun }: ImportRecord): void {
-  if (arrived === 0) return;
+function tellOfEarlier({ emit }: Session, { directory, queue }: ImportConfig, { messages }: Manifest, { arrived, doubtful, begun }: ImportRecord): void {
+  if (arrived + doubtful === 0) return;
   const where = queue === undefined ? 'this broker' : `queue "${queue}" of this broker`;
   if (arrived === messages) {
     throw new Failure('usage', `the bundle in ${directory} is in ${where} already: all of its ${formatCount(messages, 'message')}, since ${begun}`, {
       hint: `nothing was published; ${option('again')} publishes them once more (${RECORD} in the bundle records the imports)`,
     });
   }
-  const text = `an earlier import, of ${begun}, brought ${formatNumber(arrived)} of ${formatCount(messages, 'message')} to ${where}: this one sends the others; messages under way when the earlier one ended may come twice`;
-  emit({ kind: 'note', text });
+  const text =
+    doubtful === 0
+      ? `brought ${formatNumber(arrived)} of ${formatCount(messages, 'message')} to ${where}: this one sends the others`
+      : `was interrupted, or still runs: ${formatNumber(arrived)} of ${formatCount(messages, 'message')} are known to be in ${where}; this one sends the others, and up to ${formatNumber(doubtful)} of them may be there twice`;
+  emit({ kind: 'note', text: `an earlier import, of ${begun}, ${text}` });
 }
 
 async function* messagesOf(
