@@ -6,6 +6,7 @@ import type { FieldTable } from '../../model/message/message.ts';
 import { nearest } from '../../model/text.ts';
 import { type Binding, type ExchangeSpec, type QueueSpec, sorted } from '../../model/topology.ts';
 import { exchangeName, fieldTable, queueName, shortString } from '../names.ts';
+import { explainIssue } from '../options.ts';
 
 /** The names of exchanges whose arguments remember what was made, and which are in no file. Nothing is ever bound or published to them. */
 export const MEMORY = 'rmq.topology.';
@@ -78,7 +79,7 @@ const ABOUT = [
 ];
 
 const FileConfig = z.strictObject({
-  name: z._default(z.string().check(z.regex(/^[\w-]{1,60}$/, { error: 'must have 1 to 60 letters, digits, - or _' })), 'default'),
+  name: z._default(z.string().check(z.refine((name) => /^[\w-]{1,60}$/.test(name), { error: 'must have 1 to 60 letters, digits, - or _' })), 'default'),
   ...Object.fromEntries([...OTHERS, ...ABOUT].map((key) => [key, z.optional(z.unknown())])),
   ...(Object.fromEntries(Object.entries(SECTIONS).map(([key, item]) => [key, z._default(z.array(item), [])])) as {
     [K in keyof typeof SECTIONS]: z.ZodMiniDefault<z.ZodMiniArray<(typeof SECTIONS)[K]>>;
@@ -119,11 +120,7 @@ export function parseTopology(file: string, source: string, ownVhost: string): T
   if (!parsed.success) {
     const told = parsed.error.issues.map((issue) => {
       const [key] = issue.code === 'unrecognized_keys' ? issue.keys : [];
-      if (key === undefined)
-        return wrong(
-          at(issue.path),
-          `${issue.path.join('.') || 'the file'} ${issue.code === 'invalid_type' ? `must be ${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}` : issue.message}`,
-        );
+      if (key === undefined) return wrong(at(issue.path), explainIssue(issue, issue.path.join('.') || 'the file'));
       const map: unknown = issue.path.length === 0 ? document.contents : document.getIn(issue.path, true);
       const pair = isMap(map) ? (map.items as Pair<Scalar>[]).find((item) => item.key.value === key) : undefined;
       const known = issue.path.length === 0 ? ['name', ...Object.keys(SECTIONS)] : Object.keys(SECTIONS[issue.path[0] as keyof typeof SECTIONS]?.shape ?? {});
