@@ -170,10 +170,14 @@ function statusFailure(status: number, root: string, username: string, vhost: st
   }
 }
 
+const ENTITIES: Readonly<Record<string, string>> = { '&lt;': '<', '&gt;': '>', '&amp;': '&' };
+
 function reasonOf(text: string): string {
   try {
     const { reason, error } = JSON.parse(text) as { reason?: unknown; error?: unknown };
-    return typeof reason === 'string' ? reason : typeof error === 'string' ? error : '';
+    const said = typeof reason === 'string' ? reason : typeof error === 'string' ? error : '';
+    // Older brokers write it for a page of HTML.
+    return /[<>]/.test(said) ? said : said.replace(/&(?:lt|gt|amp);/g, (entity) => ENTITIES[entity] ?? entity);
   } catch {
     return '';
   }

@@ -195,13 +195,32 @@ test('without the management API, exchanges, queues and bindings are applied, an
   assert.equal((await run(['plan', '--prune'], without, NO_MANAGEMENT)).code, 69);
 });
 
+test('a first step that the broker refuses has done nothing; a later one may have done some of it', async (t) => {
+  const { url, run } = await place(t);
+  const policy = 'policies: [{ name: x, pattern: ^x, definition: { nonsense: 1 } }]\n';
+  const first = await run(['apply'], policy);
+  assert.equal(first.code, 76, first.stderr);
+  assert.match(first.stderr, /\[\{<<"nonsense">>,1\}\] are not recognised/);
+  assert.match(first.stderr, /nothing was done/);
+  assert.doesNotMatch(first.stderr, /in the middle/);
+  const second = await run(['apply'], `exchanges: [{ name: made }]\n${policy}`);
+  assert.equal(second.code, 76, second.stderr);
+  assert.match(second.stderr, /in the middle: some of it may be done/);
+  assert.match((await rmq(['topology', 'export', '--url', url])).stdout, /made/);
+  const exchange = await run(['apply'], 'exchanges: [{ name: made2, type: absent }, { name: made3 }]\n');
+  assert.match(exchange.stderr, /nothing was done/);
+});
+
 test('a wrong file is told by line and column', async (t) => {
   const { run } = await place(t);
   for (const [content, code, says] of [
     ['queues:\n  - name: a\n    durabel: true\n', 65, /line 3, column 5: there is no key "durabel": did you mean "durable"\?/],
     ['queus: []\n', 65, /line 1, column 1: there is no key "queus": did you mean "queues"\?/],
-    ['queues:\n  - name: 5\n', 65, /line 2, column 11: queues\.0\.name must be a string/],
-    ['queues:\n  - { name: a, type: quick }\n', 65, /line 2, column 22: /],
+    ['queues:\n  - name: 5\n', 65, /line 2, column 11: queues\.0\.name must be of type string/],
+    ['queues:\n  - { name: "" }\n', 65, /line 2, column 13: queues\.0\.name must not be empty/],
+    ['queues:\n  - durable: true\n', 65, /line 2, column 5: queues\.0\.name is missing/],
+    ['name: a b\n', 65, /name must have 1 to 60 letters/],
+    ['queues:\n  - { name: a, type: quick }\n', 65, /line 2, column 22: queues\.0\.type must be one of "classic"/],
     ['{"queues": [{"name": "a"}, {"name": "a"}]}', 65, /line 1, column 28: "a" is there twice/],
     ['queues: [\n', 65, /line \d, column \d/],
     ['a: &a [1]\nb: *c\n', 65, /line/],

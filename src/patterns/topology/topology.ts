@@ -3,6 +3,7 @@ import { parseAddress } from '../../amqp/connection/address.ts';
 import type { Connection } from '../../amqp/connection/connection.ts';
 import type { Session } from '../../amqp/connection/session.ts';
 import { changeBindings, declare, deleteExchange, deleteQueue, withControlConnection } from '../../amqp/topology/declare.ts';
+import { redeclareExchange, redeclareQueue } from '../../amqp/topology/ensure.ts';
 import type { ManagementApi } from '../../management/api.ts';
 import { Failure } from '../../model/failure.ts';
 import { conflictFailure } from '../dlx/setup/plan.ts';
@@ -67,10 +68,18 @@ export async function runTopology(
     const isDone = plan.steps.every(({ action }) => action === 'keep');
     if (agree === undefined || conflict !== undefined || isDone) return { plan, conflict, messages: 0 };
     await agree(plan);
+    let begun = false;
+    const begin = (): void => {
+      begun = true;
+    };
     try {
-      return { plan, conflict, messages: await applyTopology(session, connection, api, file, plan) };
+      return { plan, conflict, messages: await applyTopology(session, connection, api, file, plan, begin) };
     } catch (error) {
-      session.emit({ kind: 'note', text: 'it stopped in the middle: some of it may be done; rmq topology plan tells what is left' });
+      const isUntouched = !begun && error instanceof Failure && ['refused', 'denied', 'missing'].includes(error.kind);
+      const text = isUntouched
+        ? 'its first step failed: nothing was done'
+        : 'it stopped in the middle: some of it may be done; rmq topology plan tells what is left';
+      session.emit({ kind: 'note', text });
       throw error;
     }
   });
@@ -91,13 +100,16 @@ async function stateIfReadable(api: ManagementApi | undefined, session: Session)
 /**
  * Does what a plan says. Policies come before queues, and queues before bindings: no message finds half a topology. What is made is remembered first, so that a run
  * that was killed can be done again; what is pruned goes last. Resolves with the number of messages that went with queues.
+ *
+ * @param begin called once something may be done
  */
-export async function applyTopology(
+async function applyTopology(
   session: Session,
   connection: Connection,
   api: ManagementApi | undefined,
   file: TopologyFile,
   plan: TopologyPlan,
+  begin: () => void,
 ): Promise<number> {
   const { create, remove, steps, memory } = plan;
   const made = new Set([
@@ -111,11 +123,13 @@ export async function applyTopology(
   // Binding once more, without knowing, makes nothing.
   const isNew = steps.some(({ action }) => action === 'create');
   const names = isNew ? await remember(session, connection, file.name, remembered, memory?.names ?? []) : (memory?.names ?? []);
-  await declare(connection, { exchanges: create.exchanges, queues: [], bindings: [] });
-  for (const policy of create.policies) await api?.setPolicy(policy);
-  await declare(connection, { exchanges: [], queues: create.queues, bindings: [] });
+  for (const one of create.exchanges) await redeclareExchange(connection, one).then(begin);
+  for (const policy of create.policies) await api?.setPolicy(policy).then(begin);
+  for (const one of create.queues) await redeclareQueue(connection, one).then(begin);
+  if (create.bindings.length > 1) begin();
   if (create.bindings.length > 0) await changeBindings(connection, 'bind', create.bindings);
   if (!isRemoving) return 0;
+  begin();
   if (remove.bindings.length > 0) await changeBindings(connection, 'unbind', remove.bindings).catch(whereGone);
   let messages = 0;
   for (const { name } of remove.queues) messages += await deleteQueue(session, name, { ifEmpty: false, ifUnused: false }).catch(whereGone);
