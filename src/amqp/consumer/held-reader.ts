@@ -12,8 +12,8 @@ import type { PutBack } from './put-back.ts';
 import { readyNow, untilReady } from './queue-depth.ts';
 import { isLastReturn, type ReturnRules } from './return-rules.ts';
 
-/** How many messages show how large the others are. */
-const SAMPLE = 50;
+/** How many messages show how large the others are; while none is held, no more are unanswered at a time. */
+export const SAMPLE = 50;
 /** Fewer leave the broker waiting; more would wait here. */
 const PREFETCH = 2_000;
 /** Bytes of bodies that may be delivered and wait. */

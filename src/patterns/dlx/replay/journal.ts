@@ -1,3 +1,5 @@
+import { open, stat } from 'node:fs/promises';
+import { SAMPLE } from '../../../amqp/consumer/held-reader.ts';
 import { fingerprintOf } from '../../../model/dead-letter/selection.ts';
 import type { StayReason, TransferCounts } from '../../../model/dead-letter/transfer.ts';
 import type { Failure } from '../../../model/failure.ts';
@@ -12,6 +14,45 @@ import type { TransferJob } from './job.ts';
  */
 export function openJournal(path: string, onFailure: (failure: Failure) => void): Promise<LineFile> {
   return openLineFile(path, { what: 'the journal', withoutDirectory: 'missing' }, onFailure);
+}
+
+/** Runs without an end in the journal: they were killed, or still go on. */
+export interface Interrupted {
+  /** When the last one began. */
+  readonly begun: string;
+  /** How many messages they had under way, at most. */
+  readonly most: number;
+}
+
+const TELLING = /"outcome":"(?:begun|stays|ended)"/;
+
+/** The interrupted runs over a queue, unless a later one has moved all that was there. A journal that is a pipe tells of none. */
+export async function interruptedRuns(path: string, queue: string): Promise<Interrupted | undefined> {
+  if (!(await stat(path)).isFile()) return undefined;
+  const runs = new Map<unknown, Interrupted>();
+  const file = await open(path);
+  for await (const line of file.readLines()) {
+    const { run, queue: of, time, outcome, all, depth, moved } = TELLING.test(line) ? parsed(line) : {};
+    if (of !== queue) continue;
+    if (outcome === 'begun') runs.set(run, { begun: String(time), most: all === true ? SAMPLE : Number.POSITIVE_INFINITY });
+    // What stays is held, and with more held there is more unanswered.
+    const known = outcome === 'stays' ? runs.get(run) : undefined;
+    if (known !== undefined) runs.set(run, { ...known, most: Number.POSITIVE_INFINITY });
+    if (outcome !== 'ended') continue;
+    runs.delete(run);
+    if (depth === moved && moved !== 0) runs.clear();
+  }
+  const last = [...runs.values()].at(-1);
+  return last && { ...last, most: [...runs.values()].reduce((sum, { most }) => sum + most, 0) };
+}
+
+/** A KILL may have cut a line. */
+function parsed(line: string): Readonly<Record<string, unknown>> {
+  try {
+    return (JSON.parse(line) as Readonly<Record<string, unknown>> | null) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 /** A message in the lines of a run: its number there, from 1, and its id. */
@@ -41,7 +82,7 @@ export class JournalLines {
 
   /** The run begins; nothing was sent. A dry run has no lines. */
   begun(): void {
-    this.#write({ outcome: 'begun' });
+    this.#write({ outcome: 'begun', ...(this.#job.all && { all: true }) });
   }
 
   ended(counts: TransferCounts): void {

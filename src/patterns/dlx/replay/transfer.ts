@@ -13,11 +13,12 @@ import type { StayReason } from '../../../model/dead-letter/transfer.ts';
 import { abortFailure, Failure } from '../../../model/failure.ts';
 import type { Message } from '../../../model/message/message.ts';
 import { option } from '../../../model/option.ts';
+import { formatCount } from '../../../model/quantity.ts';
 import type { LineFile } from '../../line-file.ts';
 import { holdable } from '../../look/read.ts';
 import { pacing } from '../../publish/send.ts';
 import type { TransferJob, Transferred } from './job.ts';
-import { JournalLines, openJournal } from './journal.ts';
+import { type Interrupted, interruptedRuns, JournalLines, openJournal } from './journal.ts';
 
 const WINDOW = 1_000;
 /** Milliseconds to wait for confirms once the run is stopped. */
@@ -81,6 +82,7 @@ class Transfer {
     const link = this.#session.open('consumer');
     let failure: Failure | undefined;
     let ignore: (() => void) | undefined;
+    let interrupted: Interrupted | undefined;
     try {
       const first = await askOver(link, signal, (on) => learnStart(on, queue, ask));
       const { messages: atFirst, consumers: others, type, rules } = first.answer;
@@ -96,6 +98,7 @@ class Transfer {
           unwritable = why;
           this.#end(why);
         });
+        interrupted = dryRun || copy ? undefined : await interruptedRuns(journal, queue);
         this.#lines = new JournalLines(this.#job, this.#journal);
         // A journal that cannot be written is noticed before anything is sent.
         this.#lines.begun();
@@ -109,6 +112,11 @@ class Transfer {
       }
       this.#pace = pacing(rate, signal);
       this.#counts.depth = await steadyCount(first.connection, queue, atFirst).catch(() => atFirst);
+      const twice = Math.min(this.#counts.depth, interrupted?.most ?? 0);
+      if (interrupted !== undefined && twice > 0) {
+        const text = `an earlier run, of ${interrupted.begun}, was interrupted, or still goes on: up to ${formatCount(twice, 'message')} that it had under way may be at the target twice`;
+        this.#session.emit({ kind: 'note', text });
+      }
       ignore = onAbort(signal, () => this.#end(abortFailure(signal)));
       ({ failure } = await passes(
         link,
