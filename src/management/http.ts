@@ -1,6 +1,7 @@
 import { abortFailure, Failure } from '../model/failure.ts';
 import { option } from '../model/option.ts';
 import { formatDuration } from '../model/quantity.ts';
+import { ambiguityOf } from '../model/secrets.ts';
 import type { HttpRequest, HttpResponse, ManagementTls } from './http-exchange.ts';
 
 /** The address of a management API, and the user. */
@@ -62,9 +63,8 @@ export function openRequests(config: ManagementConfig): { readonly root: string;
 
 function placeOf(url: string): Place {
   let parts: URL;
-  if (url.includes('#')) {
-    throw new Failure('usage', 'the management URL has a #, which must be written %23', { hint: 'percent-encode / ? # @ : and % in names and passwords' });
-  }
+  const wrong = ambiguityOf(url);
+  if (wrong !== undefined) throw new Failure('usage', `the management URL ${wrong}`, { hint: 'percent-encode / ? # @ : and % in names and passwords' });
   try {
     parts = new URL(url.trim());
   } catch {

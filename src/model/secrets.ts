@@ -18,10 +18,15 @@ export function keepPassword(user: string, password: string, written = password)
   for (const oldest of secrets) if (secrets.size > MOST) secrets.delete(oldest);
 }
 
+/** What is wrong with a URL whose password may hold a # or a / that is not percent-encoded: it would make another host of the rest. Undefined for any other. */
+export function ambiguityOf(url: string): string | undefined {
+  if (url.includes('#')) return 'has a #, which must be written %23';
+  return /@[^/?]*\/[^?]*@/.test(url) ? 'has an @ behind a /: one of them must be written %40 or %2F' : undefined;
+}
+
 /** A URL as it may be shown: without its password and its query. */
 export function shownUrl(url: string): string {
-  // In a password that is not percent-encoded it would make another host of the rest.
-  if (url.includes('#')) return masked(url);
+  if (ambiguityOf(url) !== undefined) return masked(url);
   try {
     const shown = new URL(url);
     shown.password = '';

@@ -148,6 +148,7 @@ const urls: readonly (readonly [url: string, says: RegExp])[] = [
   [`amqp://user:a@${SECRET}#x@host:5672/`, /has a #[\s\S]*percent-encode/],
   [`amqp://user:a#${SECRET}@host:5672/`, /has a #[\s\S]*percent-encode/],
   [`amqp://user:${SECRET}@host/#`, /has a #[\s\S]*percent-encode/],
+  [`amqp://user:a@${SECRET}/x@host:5672/`, /an @ behind a \/[\s\S]*percent-encode/],
   [`amqp://user:${SECRET}@host:99999`, /host or port/],
   [`amqp://user:${SECRET}@host:0`, /port/],
   [`amqp://user:${SECRET}@host/${'v'.repeat(256)}`, /vhost.*255/],
@@ -169,14 +170,14 @@ for (const [url, says] of urls) {
 }
 
 test('a # in the management URL is wrong usage, without what may be a password in the message', async () => {
-  for (const url of [`http://guest:a@${SECRET}#x@127.0.0.1:1/`, `http://guest:a#${SECRET}@127.0.0.1:1/`]) {
+  for (const url of [`http://guest:a@${SECRET}#x@127.0.0.1:1/`, `http://guest:a#${SECRET}@127.0.0.1:1/`, `http://guest:a@${SECRET}/x@127.0.0.1:1/`]) {
     for (const [flags, env] of [
       [['--management-url', url], {}],
       [[], { RABBITMQ_MANAGEMENT_URL: url }],
     ] as const) {
       const { code, stdout, stderr } = await inside(['queue', 'list', '-v', ...flags], { env });
       assert.equal(code, 64, stderr);
-      assert.match(stderr, /the management URL has a #[\s\S]*percent-encode/);
+      assert.match(stderr, /the management URL has an? [#@][\s\S]*percent-encode/);
       assert.ok(!`${stdout}${stderr}`.includes(SECRET), stderr);
     }
   }

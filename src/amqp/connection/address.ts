@@ -1,5 +1,5 @@
 import { Failure } from '../../model/failure.ts';
-import { keepSecret } from '../../model/secrets.ts';
+import { ambiguityOf, keepSecret } from '../../model/secrets.ts';
 
 /** One broker, as a URL names it. */
 export interface Address {
@@ -67,8 +67,8 @@ function split(url: string): URL {
     const got = scheme === undefined ? 'a text without either' : `${scheme}://`;
     throw new Failure('usage', `the URL must begin with amqp:// or amqps://, got ${got}`, { hint: 'such as amqp://user:password@host:5672/vhost' });
   }
-  // What follows a # is in no part that is read; in a password it would make another host of the rest.
-  if (url.includes('#')) throw new Failure('usage', 'the URL has a #, which must be written %23', { hint: ENCODE_HINT });
+  const wrong = ambiguityOf(url);
+  if (wrong !== undefined) throw new Failure('usage', `the URL ${wrong}`, { hint: ENCODE_HINT });
   try {
     return new URL(url);
   } catch {
