@@ -40,3 +40,8 @@ export interface ConsumerConfig {
   /** Called when the broker took messages back because of the consumer timeout; deliveries of the channel are no longer current. */
   readonly onTimedOut?: (() => void) | undefined;
 }
+
+/** True for a queue that is deleted with its connection. */
+export function isTemporary({ topology, queue }: Pick<ConsumerConfig, 'topology' | 'queue'>): boolean {
+  return topology?.queues.some(({ name, exclusive }) => name === queue && exclusive === true) === true;
+}

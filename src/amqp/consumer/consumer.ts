@@ -16,10 +16,10 @@ import { type Link, STABLE } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
 import { ensure } from '../topology/ensure.ts';
 import { type AnswerCounts, Answers } from './acknowledgements.ts';
-import { type ConsumerConfig, MAX_PREFETCH, type Portion } from './config.ts';
+import { type ConsumerConfig, isTemporary, MAX_PREFETCH, type Portion } from './config.ts';
 import { isConsumerTimeout, isTimeoutCancel, timeoutArgument } from './consumer-timeout.ts';
 import { takeDeliveries, type WireDelivery } from './delivery.ts';
-import { untilSettled } from './queue-depth.ts';
+import { untilDelivered, untilSettled } from './queue-depth.ts';
 
 /** Milliseconds before subscribing again on a connection that is still open. */
 const RESUBSCRIBE_DELAY = 500;
@@ -47,10 +47,11 @@ export class Consumer {
   #generation = 0;
   #limit = Number.POSITIVE_INFINITY;
   #arguments: FieldTable = {};
-  /** For this channel: how many deliveries it may take, how many it took, and how many may be unanswered. */
+  /** For this channel: how many deliveries it may take, how many it took, how many may be unanswered, and how many arrived. */
   #channelLimit = Number.POSITIVE_INFINITY;
   #delivered = 0;
   #prefetch = 0;
+  #arrived = 0;
   /** How many answers are held back so that the queue sends nothing beyond the limit; 0 once nothing more can arrive. */
   #reserve = 0;
   #cancelling: Promise<void> | undefined;
@@ -78,11 +79,7 @@ export class Consumer {
     this.#link = session.open('consumer');
   }
 
-  /**
-   * Connects; deliveries begin with `subscribe`.
-   *
-   * @throws Failure as the connection gives it
-   */
+  /** Connects, or throws the connection's Failure; deliveries begin with `subscribe`. */
   async connect(): Promise<void> {
     this.#connection = await this.#link.connect(this.#session.signal);
   }
@@ -116,12 +113,6 @@ export class Consumer {
     }
   }
 
-  /** True for a queue that is deleted with its connection. */
-  get isTemporary(): boolean {
-    const { topology, queue } = this.#config;
-    return topology?.queues.some(({ name, exclusive }) => name === queue && exclusive === true) === true;
-  }
-
   /** Ensures the topology once on each connection: a queue that is deleted later stays deleted. */
   async #prepare(connection: Connection): Promise<void> {
     const { topology, restore, queue } = this.#config;
@@ -129,7 +120,7 @@ export class Consumer {
     if (this.#prepared !== undefined) await restore?.(connection);
     if (topology !== undefined) {
       // The broker may not know yet that the last connection is lost, and keep that exclusive name locked.
-      if (this.isTemporary && ++this.#names > 1) this.#queue = `${queue}.${this.#names}`;
+      if (isTemporary(this.#config) && ++this.#names > 1) this.#queue = `${queue}.${this.#names}`;
       await ensure(connection, withQueueName(topology, queue, this.#queue));
     }
     this.#prepared = connection;
@@ -203,9 +194,14 @@ export class Consumer {
     return true;
   }
 
-  /** Stops the deliveries; those that arrived can still be settled. */
+  /** Stops the deliveries; those that arrived, or are on their way, can still be settled. */
   async cancel(): Promise<void> {
     this.#stopping = true;
+    const [channel, connection, most] = [this.#channel, this.#connection, this.#answers.sent + this.#prefetch];
+    if (channel !== undefined && connection !== undefined && this.subscribed && !this.#config.noAck) {
+      const pass = () => onChannel(channel.prefetch(this.#prefetch), connection, CLOSING_PATIENCE);
+      await untilDelivered(connection, this.#queue, () => this.#arrived, most, pass).catch(() => undefined);
+    }
     await this.#cancelSubscription();
   }
 
@@ -319,7 +315,7 @@ export class Consumer {
   async #portion(connection: Connection): Promise<Portion> {
     const { resume } = this.#config;
     // The answers of the last channel cannot be proven any more.
-    this.#answers.lose(this.isTemporary);
+    this.#answers.lose(isTemporary(this.#config));
     return resume === undefined ? { most: this.#limit - this.#answers.proven, arguments: this.#arguments } : resume(connection, this.#queue, this.#unseen);
   }
 
@@ -339,7 +335,7 @@ export class Consumer {
     this.#channelLimit = most;
     this.#prefetch = Math.max(1, Math.min(this.#config.prefetch, this.#channelLimit, MAX_PREFETCH));
     this.#reserve = this.#prefetch;
-    [this.#delivered, this.#cancelling, this.#unseen, this.#completing] = [0, undefined, false, false];
+    [this.#delivered, this.#arrived, this.#cancelling, this.#unseen, this.#completing] = [0, 0, undefined, false, false];
     this.#channel = channel;
     channel.once('close', () => {
       if (this.#channel !== channel) return;
@@ -357,13 +353,15 @@ export class Consumer {
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;
     this.#config.onSubscribed?.(queue, connection);
-    if (this.#stopping || this.#delivered >= this.#channelLimit) void this.#cancelSubscription();
+    if (this.#stopping) void this.cancel();
+    else if (this.#delivered >= this.#channelLimit) void this.#cancelSubscription();
     this.#completeIfSettled();
     return { ended: Promise.race([ended, cancelled, queueLost]) };
   }
 
   #take(delivery: WireDelivery): void {
     if (delivery.generation !== this.#generation) return;
+    this.#arrived++;
     if (!this.#config.noAck) this.#answers.opened(delivery.tag);
     // The queue sends more than the prefetch only when it has as many answers. (Streams count otherwise, and so do their answers.)
     this.#answers.prove(delivery.tag - this.#prefetch);
@@ -394,6 +392,8 @@ export class Consumer {
     clearTimeout(this.#flushing);
     this.#flushing = undefined;
     // Answered + prefetch never exceeds the limit: the queue has nothing to send beyond it.
-    if (this.#channel !== undefined) this.#answers.send(this.#channel, this.#channelLimit - this.#reserve - this.#answers.sent);
+    // While the consumer stops, no answer makes the queue send more.
+    if (this.#channel !== undefined && !(this.#stopping && this.subscribed))
+      this.#answers.send(this.#channel, this.#channelLimit - this.#reserve - this.#answers.sent);
   }
 }

@@ -4,7 +4,8 @@ import { Failure, orElse } from '../../model/failure.ts';
 import { formatDuration } from '../../model/quantity.ts';
 import { withinPatience } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
-import { type QueueCounts, queueCounts, readyCount } from '../topology/queue-facts.ts';
+import { type QueueCounts, queueCounts, queueType, readyCount } from '../topology/queue-facts.ts';
+import { atLeast } from './return-rules.ts';
 
 /** Milliseconds that a queue may take to make the next messages ready. Other consumers may take them at once, unseen. */
 const PATIENCE = 1_000;
@@ -81,6 +82,27 @@ export async function untilSettled(connection: Connection, queue: string, frames
     if (counts === undefined) throw new Failure('unavailable', `the queue "${queue}" does not answer`, { transient: true });
     if (frames < KEPT_BACK || counts.consumers === 0 || performance.now() - started > SETTLE_PATIENCE) return;
     await delay(pause);
+  }
+}
+
+/** Milliseconds without a delivery after which none is on its way. */
+const ON_THE_WAY = 300;
+
+/**
+ * Waits until everything has arrived that a queue has handed to a consumer that is about to be cancelled. Before 4.3, a quorum queue drops deliveries that are on their way then, and returns
+ * them when the channel closes: at the delivery limit they are gone (tried on 3.10.8 and 4.0.5: up to 1,450 of 1,500 messages; not on 4.3.6). No more than `most`
+ * can come; `pass` goes through the channel of the consumer once, behind all deliveries.
+ */
+export async function untilDelivered(connection: Connection, queue: string, arrived: () => number, most: number, pass: () => Promise<unknown>): Promise<void> {
+  if (arrived() >= most || atLeast(connection.version, 4, 3)) return;
+  const type = await withinPatience(queueType(connection, queue)).catch(() => undefined);
+  if (type === 'classic' || type === 'stream') return;
+  for (let [before, since] = [-1, performance.now()]; performance.now() - since < ON_THE_WAY; await delay(CHECK)) {
+    const ready = await readyNow(connection, queue);
+    if (ready === undefined) return;
+    await pass();
+    if (ready === 0 || arrived() >= most) return;
+    if (arrived() > before) [before, since] = [arrived(), performance.now()];
   }
 }
 

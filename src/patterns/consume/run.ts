@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Connection } from '../../amqp/connection/connection.ts';
 import { endless, type Session, withDeadline } from '../../amqp/connection/session.ts';
-import type { Portion } from '../../amqp/consumer/config.ts';
+import { isTemporary, type Portion } from '../../amqp/consumer/config.ts';
 import { Consumer } from '../../amqp/consumer/consumer.ts';
 import type { WireDelivery } from '../../amqp/consumer/delivery.ts';
 import { untilReleased } from '../../amqp/consumer/queue-depth.ts';
@@ -38,11 +38,6 @@ export async function take(session: Session, config: ConsumeConfig, handler: Con
 function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
   throw error;
-}
-
-/** Messages that a handler got, and that may come again. */
-function repeatable({ isTemporary, counts }: Consumer): number {
-  return isTemporary ? 0 : counts.unknown;
 }
 
 class Run {
@@ -196,7 +191,7 @@ class Run {
     if (!this.#config.drain) return { most: left, arguments: {} };
     // A recovering queue reports no messages for a while. The number ready at last is all that is left; another consumer may have taken some.
     const most = this.#limit - consumer.proven;
-    const held = { others: this.#others, least: most - repeatable(consumer), most, silent: unseen };
+    const held = { others: this.#others, least: most - this.#repeatable(consumer), most, silent: unseen };
     const released = await untilReleased(connection, queue, held, this.#session.emit, this.#over.signal);
     const messages = released || (await certainCounts(connection, queue, this.#type)).messages;
     return { most: Math.min(left, messages), arguments: {} };
@@ -279,7 +274,7 @@ class Run {
       stopping: this.#stopping.signal,
       kill: this.#kill.signal,
       isCurrent: () => consumer.isCurrent(delivery),
-      unknown: () => repeatable(consumer),
+      unknown: () => this.#repeatable(consumer),
       ask: this.#ask,
       holdBack: this.#holdBack,
     };
@@ -319,13 +314,18 @@ class Run {
   async #judge(consumer: Consumer, end: End): Promise<Failure | undefined> {
     const { expect, idle = 0, settle, timeout = Number.POSITIVE_INFINITY } = this.#config;
     // Redelivered messages are no additional messages.
-    const came = this.#stream === true ? this.#received : this.#received - repeatable(consumer);
+    const came = this.#stream === true ? this.#received : this.#received - this.#repeatable(consumer);
     if (expect === undefined || came < expect) return judgeEnd(this.#config, end, came);
     const untilDeadline = this.#started + timeout - performance.now();
     const settling = end === 'count' && expect > 0 ? Math.min(Math.max(settle, idle), untilDeadline) : 0;
     const surplus = judgeSurplus(expect, await surplusWithin(settling, () => this.#left(consumer), this.#session.signal));
     if (surplus !== undefined || expect > 0) return surplus;
     return consumer.ask(async (connection, queue) => this.#options.judgeSilence?.(connection, queue, untilDeadline));
+  }
+
+  /** Messages that a handler got, and that may come again. */
+  #repeatable({ counts }: Consumer): number {
+    return isTemporary({ queue: this.#config.queue, topology: this.#options.topology }) ? 0 : counts.unknown;
   }
 
   /** Messages in the queue beyond those taken. */
