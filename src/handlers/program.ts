@@ -253,8 +253,10 @@ function startFailure(program: string, error: unknown): Failure {
 export async function requireProgram([program = '']: readonly string[]): Promise<void> {
   // Without PATH the system has one of its own.
   if ((await findExecutable(program)) !== undefined || (process.env['PATH'] === undefined && !program.includes('/'))) return;
-  const isThere = program.includes('/') && (await stat(program).catch(() => undefined)) !== undefined;
-  throw startFailure(program, Object.assign(new Error('permission denied'), { code: isThere ? 'EACCES' : 'ENOENT' }));
+  const isPath = program.includes('/');
+  const isThere = isPath && (await stat(program).catch(() => undefined)) !== undefined;
+  const [code, why] = isThere ? ['EACCES', 'it is no executable file'] : ['ENOENT', isPath ? 'no such file' : 'it is in no directory of PATH'];
+  throw startFailure(program, Object.assign(new Error(why), { code }));
 }
 
 /** The path of a program, as the kernel would find it; undefined when none can be executed. */

@@ -152,6 +152,19 @@ test('a quorum queue is not told to be empty because the broker counts it only n
   assert.equal(code, 1, stderr);
 });
 
+test('a consumer that has just come is counted: the statistics of the broker do not know it yet', async (t) => {
+  const { queue, channel } = await peer(t);
+  const name = await queue();
+  const { username, password, origin } = new URL(process.env['RABBITMQ_MANAGEMENT_URL'] ?? assert.fail('there is no management API'));
+  const headers = { authorization: `Basic ${btoa(`${username}:${password}`)}` };
+  const consumers = async (): Promise<unknown> =>
+    ((await (await fetch(`${origin}/api/queues/%2F/${name}`, { headers })).json()) as { consumers?: number }).consumers;
+  while ((await consumers()) !== 0) await pause(100);
+  await channel.consume(name, () => undefined);
+  const { code, stderr } = await rmq(['queue', 'watch', name, '--until', 'consumers == 0', '--count', '1']);
+  assert.equal(code, 1, stderr);
+});
+
 test('messages that a consumer of a quorum queue has just got are not told to be acknowledged', async (t) => {
   const client = await peer(t);
   const { name, counted } = await quorumQueue(client);

@@ -232,11 +232,14 @@ test('a handler that cannot start stops the worker, and nothing is lost', async 
   }
   // It is told before a message comes.
   const { name: empty } = await workplace(t);
-  for (const [command, code] of [
-    ['no-such-program-anywhere', 127],
-    [plain, 126],
+  for (const [command, exit, why] of [
+    ['no-such-program-anywhere', 127, /there is no program "no-such-program-anywhere"\n.*it is in no directory of PATH/],
+    [join(directory, 'none'), 127, /there is no program ".*"\n.*no such file/],
+    [plain, 126, /cannot be executed: it is no executable file/],
   ] as const) {
-    assert.equal((await inside(['work', 'run', empty, '--', command])).code, code);
+    const { code, stderr } = await inside(['work', 'run', empty, '--', command]);
+    assert.equal(code, exit, stderr);
+    assert.match(stderr, why);
   }
 });
 

@@ -61,8 +61,8 @@ export type CountQueues = (names: readonly string[]) => Promise<ReadonlyMap<stri
 const MOST_COUNTED = 50;
 
 /**
- * The management API as a source; it is asked whether the broker measures rates only where that matters. The broker counts the messages of a quorum queue every
- * five seconds: queues that are named, and those that it has not counted yet, are counted by `count`.
+ * The management API as a source; it is asked whether the broker measures rates only where that matters. The broker counts the messages of a quorum queue, and the
+ * consumers of each queue, every five seconds: queues that are named, and those that it has not counted yet, are counted by `count`.
  */
 export function managedSource(api: ManagementApi, count: CountQueues): ListSource {
   let rates = true;
@@ -77,7 +77,8 @@ export function managedSource(api: ManagementApi, count: CountQueues): ListSourc
       rates = are;
       const missing = ['messages_ready', 'consumers'].filter((field) => fields.includes(field));
       const isDue = (object: ManagedObject): boolean =>
-        (named(config).includes(String(object['name'])) && object['type'] !== 'classic') || missing.some((field) => typeof object[field] !== 'number');
+        (named(config).includes(String(object['name'])) && (object['type'] !== 'classic' || fields.includes('consumers'))) ||
+        missing.some((field) => typeof object[field] !== 'number');
       const uncounted = missing.length === 0 ? [] : objects.filter(isDue).map(({ name }) => String(name));
       if (table.kind !== 'queues' || config.vhostAll || uncounted.length === 0 || uncounted.length > MOST_COUNTED) return objects;
       const counted = await count(uncounted);
