@@ -18,6 +18,7 @@ export function untilSignalled(onBug: (error: unknown) => void): Stop {
   const controller = new AbortController();
   let first: { readonly code: number; readonly timer: NodeJS.Timeout } | undefined;
   const stop = (failure: Failure, code: number): void => {
+    // A second signal leaves at once. The same one, within those milliseconds, is still the first.
     const isAnother = first !== undefined && first.code !== code;
     if (isAnother || controller.signal.aborted) process.exit(code);
     first ??= { code, timer: setTimeout(() => controller.abort(failure), AT_ONCE) };

@@ -107,16 +107,17 @@ const rpcServe = defineCommand({
     cmd: rest('the handler and its arguments', { completes: 'command' }),
   },
   load: async () => {
-    const [{ RpcServerConfig, rpcServer }, running, { patienceWithin }] = await Promise.all([
+    const [{ RpcServerConfig, rpcServer }, running, { patienceWithin }, { resolveCommand }] = await Promise.all([
       import('../patterns/rpc/server.ts'),
       import('../handlers/program.ts'),
       import('../handlers/process-group.ts'),
+      import('../broker/child.ts'),
     ]);
     return {
       config: RpcServerConfig,
-      run: async (config, { withSession, emit, signal, results, json }, { cmd = [], fd3 = false, maxReply = MAX_REPLY }) => {
+      run: async (config, { withSession, emit, signal, env, results, json }, { cmd = [], fd3 = false, maxReply = MAX_REPLY }) => {
         if (config.concurrency > MOST_PROGRAMS) throw new Failure('usage', `--concurrency must be at most ${MOST_PROGRAMS}`);
-        await running.requireProgram(cmd);
+        resolveCommand(cmd[0] ?? '', env);
         const patience = patienceWithin(config.grace, signal);
         const handler = programHandler(running, { command: cmd, fd3, maxReply, patience }, emit);
         const counts = await withSession((session) => rpcServer(session, config, handler));

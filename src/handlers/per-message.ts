@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { rmSync } from 'node:fs';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { onAbort } from '../model/async.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure } from '../model/failure.ts';
@@ -10,7 +10,7 @@ import { type ExitTable, type Handler, type Judgement, type Verdict, verdictOn }
 import { isPlainEnvironment, variablesOf } from './environment.ts';
 import { CannotLaunch, Launcher, type Parcel, withParcel } from './launcher.ts';
 import { type Patience, whenLeaving } from './process-group.ts';
-import { describeExit, findExecutable, type ProgramInput, type ProgramRun, runProgram } from './program.ts';
+import { describeExit, type ProgramInput, type ProgramRun, runProgram } from './program.ts';
 
 /** A handler with resources to release. */
 export interface Handlers {
@@ -171,5 +171,24 @@ async function findPlace([program = '']: readonly string[]): Promise<Place | und
     return { path, directory, clear: () => rm(directory, options).finally(calledOff) };
   } catch {
     return undefined;
+  }
+}
+
+/** The path of a program, as the kernel would find it; undefined when none can be executed. */
+async function findExecutable(program: string): Promise<string | undefined> {
+  if (program.includes('/')) return (await isExecutable(program)) ? resolve(program) : undefined;
+  for (const directory of process.env['PATH']?.split(delimiter) ?? []) {
+    const path = resolve(directory, program);
+    if (isAbsolute(path) && (await isExecutable(path))) return path;
+  }
+  return undefined;
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
   }
 }

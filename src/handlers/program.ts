@@ -1,10 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
 import { closeSync } from 'node:fs';
-import { access, constants as files, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { delimiter, isAbsolute, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { onAbort } from '../model/async.ts';
 import type { Emit } from '../model/event.ts';
@@ -243,37 +241,4 @@ function startFailure(program: string, error: unknown): Failure {
   if (code === 'EAGAIN' || code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM')
     return new Failure('later', `no program can be started now: ${message}`, { cause: error });
   return new Failure('unexecutable', `"${program}" cannot be executed: ${message}`, { cause: error });
-}
-
-/**
- * Looks whether a program is there before anything is started or taken for it; the kernel decides when it is started.
- *
- * @throws Failure `unfound` or `unexecutable`
- */
-export async function requireProgram([program = '']: readonly string[]): Promise<void> {
-  // Without PATH the system has one of its own.
-  if ((await findExecutable(program)) !== undefined || (process.env['PATH'] === undefined && !program.includes('/'))) return;
-  const isPath = program.includes('/');
-  const isThere = isPath && (await stat(program).catch(() => undefined)) !== undefined;
-  const [code, why] = isThere ? ['EACCES', 'it is no executable file'] : ['ENOENT', isPath ? 'no such file' : 'it is in no directory of PATH'];
-  throw startFailure(program, Object.assign(new Error(why), { code }));
-}
-
-/** The path of a program, as the kernel would find it; undefined when none can be executed. */
-export async function findExecutable(program: string): Promise<string | undefined> {
-  if (program.includes('/')) return (await isExecutable(program)) ? resolve(program) : undefined;
-  for (const directory of process.env['PATH']?.split(delimiter) ?? []) {
-    const path = resolve(directory, program);
-    if (isAbsolute(path) && (await isExecutable(path))) return path;
-  }
-  return undefined;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, files.X_OK);
-    return (await stat(path)).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -2,7 +2,7 @@ import type { Connection } from '../amqp/connection/connection.ts';
 import { describeQueue, type QueueType, readyCount } from '../amqp/topology/queue-facts.ts';
 import { orElse } from '../model/failure.ts';
 import type { FindManagementApi } from './management.ts';
-import { retryQueueName } from './waiting-queue.ts';
+import { delayQueueName, retryQueueName } from './waiting-queue.ts';
 import { DEFAULT_BACKOFF, retryPauses } from './work/config.ts';
 
 /** A queue in which messages wait to come to another one: for their next attempt, or for the end of a delay. */
@@ -31,7 +31,11 @@ const USUAL = { retries: 16, backoff: DEFAULT_BACKOFF };
 /** The named queues whose messages come to this one after a pause; without names, the retry queues with the pauses of the default backoff. */
 export async function findRetryQueues(connection: Connection, queue: string, names: readonly string[] | undefined): Promise<RetryQueue[]> {
   const usual = [...new Set(retryPauses(USUAL))].map((pause) => retryQueueName(queue, pause));
-  const candidates = names?.filter((name) => name.startsWith(`${queue}.`) && /^(retry|delay)\.\d+$/.test(name.slice(queue.length + 1))) ?? usual;
+  const isOurs = (name: string): boolean => {
+    const pause = Number(/\d+$/.exec(name)?.[0]);
+    return name === retryQueueName(queue, pause) || name === delayQueueName(queue, pause);
+  };
+  const candidates = names?.filter(isOurs) ?? usual;
   const found: RetryQueue[] = [];
   for (const name of candidates) {
     const messages = await readyCount(connection, name).catch(orElse('missing', undefined));

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { sparkline } from '../../src/commands/listing/watch.ts';
 import { test } from '../support/at-once.ts';
 import { brokerUrl, type Peer, peer } from '../support/broker.ts';
-import { proxy } from '../support/faults.ts';
+import { deadPort, proxy } from '../support/faults.ts';
 import { jsonLines, rmq, start } from '../support/rmq.ts';
 
 const OFTEN = ['--interval', '200ms'];
@@ -163,6 +163,17 @@ test('a consumer that has just come is counted: the statistics of the broker do 
   await channel.consume(name, () => undefined);
   const { code, stderr } = await rmq(['queue', 'watch', name, '--until', 'consumers == 0', '--count', '1']);
   assert.equal(code, 1, stderr);
+});
+
+test('where only the management API can be reached, a named queue is listed, and its consumers are unknown', async (t) => {
+  const { queue, publish } = await peer(t);
+  const name = await queue();
+  await publish(name, ['a']);
+  const management = process.env['RABBITMQ_MANAGEMENT_URL'] ?? assert.fail('there is no management API');
+  const flags = ['-u', `amqp://127.0.0.1:${await deadPort()}`, '--management-url', management];
+  const listed = await rmq(['queue', 'list', name, '--columns', 'name,ready,consumers', '-o', 'json', ...flags]);
+  assert.equal(listed.code, 0, listed.stderr);
+  assert.deepEqual(jsonLines(listed), [{ name, ready: 1, consumers: null }]);
 });
 
 test('messages that a consumer of a quorum queue has just got are not told to be acknowledged', async (t) => {

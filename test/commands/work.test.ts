@@ -233,9 +233,9 @@ test('a handler that cannot start stops the worker, and nothing is lost', async 
   // It is told before a message comes.
   const { name: empty } = await workplace(t);
   for (const [command, exit, why] of [
-    ['no-such-program-anywhere', 127, /there is no program "no-such-program-anywhere"\n.*it is in no directory of PATH/],
-    [join(directory, 'none'), 127, /there is no program ".*"\n.*no such file/],
-    [plain, 126, /cannot be executed: it is no executable file/],
+    ['no-such-program-anywhere', 127, /no-such-program-anywhere: command not found\n.*neither in the PATH/],
+    [join(directory, 'none'), 127, /none: no such file/],
+    [plain, 126, /plain is not executable/],
   ] as const) {
     const { code, stderr } = await inside(['work', 'run', empty, '--', command]);
     assert.equal(code, exit, stderr);

@@ -71,14 +71,14 @@ export interface Places {
 export async function withProgram<C extends Places, T>(
   config: C,
   program: ProgramChoice,
-  { emit, signal }: Pick<Context, 'emit' | 'signal'>,
+  { emit, signal, env }: Pick<Context, 'emit' | 'signal' | 'env'>,
   use: (config: C, handler: Handler) => Promise<T>,
 ): Promise<T> {
   const { cmd: command, fd3 = false, stream = false, onExit = DEFAULT_EXIT_TABLE } = program;
   if (stream && fd3) throw new Failure('usage', '--stream and --fd3 exclude each other: a stream carries whole envelopes');
   if (config.concurrency > MOST_PROGRAMS) throw new Failure('usage', `--concurrency must be at most ${MOST_PROGRAMS}`);
-  const [{ patienceWithin }, { requireProgram }] = await Promise.all([import('../../handlers/process-group.ts'), import('../../handlers/program.ts')]);
-  await requireProgram(command);
+  const [{ patienceWithin }, { resolveCommand }] = await Promise.all([import('../../handlers/process-group.ts'), import('../../broker/child.ts')]);
+  resolveCommand(command[0] ?? '', env);
   const patience = patienceWithin(config.grace, signal);
   if (!stream) {
     const { programHandler } = await import('../../handlers/per-message.ts');

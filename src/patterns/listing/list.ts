@@ -6,6 +6,7 @@ import { option } from '../../model/option.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { nearest, quote } from '../../model/text.ts';
 import { exchangeName, queueName } from '../names.ts';
+import { unlessStopped } from '../queue/unacknowledged.ts';
 import { BINDINGS, type Cell, CONNECTIONS, CONSUMERS, type Column, EXCHANGES, type Known, QUEUES, type Table } from './columns.ts';
 
 /** The rules of a list, with options of its own. */
@@ -79,9 +80,13 @@ export function managedSource(api: ManagementApi, count: CountQueues): ListSourc
       const isDue = (object: ManagedObject): boolean =>
         (named(config).includes(String(object['name'])) && (object['type'] !== 'classic' || fields.includes('consumers'))) ||
         missing.some((field) => typeof object[field] !== 'number');
-      const uncounted = missing.length === 0 ? [] : objects.filter(isDue).map(({ name }) => String(name));
-      if (table.kind !== 'queues' || config.vhostAll || uncounted.length === 0 || uncounted.length > MOST_COUNTED) return objects;
-      const counted = await count(uncounted);
+      const due = missing.length === 0 ? [] : objects.filter(isDue);
+      if (table.kind !== 'queues' || config.vhostAll || due.length === 0 || due.length > MOST_COUNTED) return objects;
+      const counting = count(due.map(({ name }) => String(name)));
+      // A classic queue has told its messages: where AMQP cannot be used, only its consumers are unknown.
+      const isTold = due.every((object) => object['type'] === 'classic' && typeof object['messages_ready'] === 'number');
+      const counted = await (isTold ? counting.catch(unlessStopped) : counting);
+      if (counted === undefined) return objects.map((object) => (due.includes(object) ? { ...object, consumers: undefined } : object));
       return objects.map((object) => recounted(object, counted.get(String(object['name']))));
     },
   };

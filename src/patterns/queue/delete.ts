@@ -100,7 +100,7 @@ export function checkWaiting({ queue, ifEmpty }: DeleteQueueConfig, retryQueues:
     'refused',
     `"${queue}" was not deleted: ${formatCount(waiting, 'message')} ${waiting === 1 ? 'waits' : 'wait'} in ${quotedQueues(holding)} to come to it, and would be lost`,
     {
-      hint: `let rmq work run finish ${waiting === 1 ? 'it' : 'them'}, or ${ifEmpty ? `leave out ${option('ifEmpty')} and ` : ''}delete ${waiting === 1 ? 'it' : 'them'} too with ${option('retries')}`,
+      hint: `let ${waiting === 1 ? 'it' : 'them'} come first (rmq work run finishes retries), or ${ifEmpty ? `leave out ${option('ifEmpty')} and ` : ''}delete ${waiting === 1 ? 'it' : 'them'} too with ${option('retries')}`,
     },
   );
 }
