@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { isSince, type Peer, peer, unique } from '../support/broker.ts';
+import { brokerUrl, isSince, type Peer, peer, unique } from '../support/broker.ts';
+import { BASIC_CONSUME_OK, proxy } from '../support/faults.ts';
 import { inside } from '../support/inside.ts';
 import { scratchDirectory } from '../support/programs.ts';
-import { json, type Result, rmq, start } from '../support/rmq.ts';
+import { json, type Result, type Running, rmq, start } from '../support/rmq.ts';
 import { policyFor, restrictedUser } from '../support/users.ts';
 
 // What a look costs differs from version to version. What has to hold does not: every message is there afterwards.
@@ -246,14 +247,33 @@ for (const line of [
     const run = start([...line, name]);
     await run.until('stdout', '...1');
     run.child.kill('SIGTERM');
-    const { code, stdout, stderr } = await run.result;
-    assert.ok(code === 143 || code === 0, stderr);
-    const printed = new Set(stdout.split('\n').filter((text) => text !== ''));
-    while ((await at.channel.checkQueue(name)).consumerCount > 0);
-    const left = await bodiesOf(at, name);
-    // What was printed by a run that looks stays; what a drain has printed it may have acknowledged.
-    const removes = line.join(' ') === 'consume --drain';
-    const there = new Set(left);
-    assert.equal(many.filter((body) => !there.has(body) && !(removes && printed.has(body))).length, 0, stderr);
+    await assertNoneGone(at, name, many, run, line.join(' ') === 'consume --drain');
   });
+
+  test(`rmq ${line.join(' ')} that is stopped while it subscribes, at the delivery limit, loses nothing`, async (t) => {
+    const at = await peer(t);
+    const name = await at.queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1 } }, 'looked');
+    const many = Array.from({ length: 1_500 }, (_, index) => `${index}`.padStart(300, '.'));
+    await at.publish(name, many);
+    assert.equal((await rmq(['dlx', 'inspect', name, '--group-by', 'reason'])).code, 0);
+    const between = await proxy(t, brokerUrl());
+    between.delay(50);
+    const run = start([...line, name, '-u', between.url]);
+    // The broker begins to deliver, and the run does not know it yet.
+    between.spoil('broker', (bytes) => {
+      if (bytes.includes(BASIC_CONSUME_OK)) run.child.kill('SIGTERM');
+      return bytes;
+    });
+    await assertNoneGone(at, name, many, run, line.join(' ') === 'consume --drain');
+  });
+}
+
+/** What was printed by a run that looks stays; what a drain has printed it may have acknowledged. */
+async function assertNoneGone(at: Peer, name: string, bodies: readonly string[], run: Running, removes: boolean): Promise<void> {
+  const { code, stdout, stderr } = await run.result;
+  assert.ok(code === 143 || code === 0, stderr);
+  const printed = new Set(stdout.split('\n').filter((text) => text !== ''));
+  while ((await at.channel.checkQueue(name)).consumerCount > 0);
+  const there = new Set(await bodiesOf(at, name));
+  assert.equal(bodies.filter((body) => !there.has(body) && !(removes && printed.has(body))).length, 0, stderr);
 }

@@ -9,7 +9,7 @@ import { type Labelled, labelled, type Settlement } from '../../model/verdict.ts
 import { encodable } from '../codec/frame-writer.ts';
 import { CLOSING_PATIENCE } from '../connection/answer-timeout.ts';
 import { channelFailure } from '../connection/broker-errors.ts';
-import { onChannel, watchChannel } from '../connection/channel.ts';
+import { onChannel, watchChannel, withinPatience } from '../connection/channel.ts';
 import type { Connection } from '../connection/connection.ts';
 import { keepAlive } from '../connection/keep-alive.ts';
 import { type Link, STABLE } from '../connection/reconnect.ts';
@@ -54,6 +54,7 @@ export class Consumer {
   #arrived = 0;
   /** How many answers are held back so that the queue sends nothing beyond the limit; 0 once nothing more can arrive. */
   #reserve = 0;
+  #opening: Promise<unknown> = Promise.resolve();
   #cancelling: Promise<void> | undefined;
   #unseen = false;
   /** True once everything that this channel may take is settled. */
@@ -134,9 +135,8 @@ export class Consumer {
    * @throws Failure `missing`, `denied` or `refused` as the broker gives it
    */
   async subscribe(limit = Number.POSITIVE_INFINITY, args: FieldTable = {}): Promise<void> {
-    this.#limit = limit;
-    this.#arguments = args;
-    this.#subscribing = true;
+    if (this.#stopping) return;
+    [this.#limit, this.#arguments, this.#subscribing] = [limit, args, true];
     let portion: Portion | undefined = { most: limit, arguments: args };
     let [since, proven, inVain] = [0, 0, 0];
     const { over } = await keepAlive(this.connected(), {
@@ -144,7 +144,7 @@ export class Consumer {
         const given = portion;
         portion = undefined;
         try {
-          return await this.#start(connection, given);
+          return await (this.#opening = this.#start(connection, given));
         } finally {
           [since, proven] = [performance.now(), this.#answers.proven];
         }
@@ -197,6 +197,8 @@ export class Consumer {
   /** Stops the deliveries; those that arrived, or are on their way, can still be settled. */
   async cancel(): Promise<void> {
     this.#stopping = true;
+    // The queue may be delivering to a subscription that is being made: until it is, there is nothing to cancel.
+    await withinPatience(this.#opening).catch(() => undefined);
     const [channel, connection, most] = [this.#channel, this.#connection, this.#answers.sent + this.#prefetch];
     if (channel !== undefined && connection !== undefined && this.subscribed && !this.#config.noAck) {
       const pass = () => onChannel(channel.prefetch(this.#prefetch), connection, CLOSING_PATIENCE);
@@ -353,8 +355,7 @@ export class Consumer {
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
     this.#tag = consumerTag;
     this.#config.onSubscribed?.(queue, connection);
-    if (this.#stopping) void this.cancel();
-    else if (this.#delivered >= this.#channelLimit) void this.#cancelSubscription();
+    if (this.#delivered >= this.#channelLimit) void this.#cancelSubscription();
     this.#completeIfSettled();
     return { ended: Promise.race([ended, cancelled, queueLost]) };
   }
