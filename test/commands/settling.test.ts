@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from '../support/at-once.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
-import { BASIC_ACK, proxy } from '../support/faults.ts';
+import { BASIC_ACK, type FaultyProxy, proxy, QUEUE_DECLARE_OK } from '../support/faults.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { json, type Running, rmq, start } from '../support/rmq.ts';
 
@@ -17,6 +17,17 @@ interface Worked {
   readonly received: number;
   readonly acknowledged: number;
   readonly unknown: number;
+}
+
+/** Cuts a connection right behind so many frames of this method that this side sends: the client learns nothing more. */
+function cutBehind(between: FaultyProxy, from: 'broker' | 'client', method: Buffer, frames = 1): void {
+  let left = frames;
+  between.spoil(from, (bytes) => {
+    if (left === 0 || !bytes.includes(method) || --left > 0) return bytes;
+    between.mute();
+    setImmediate(between.cut);
+    return from === 'client' ? bytes : Buffer.alloc(0);
+  });
 }
 
 /** Resolves once a run has written so many lines. */
@@ -105,6 +116,54 @@ for (const type of ['classic', 'quorum']) {
     assert.deepEqual(told(stderr), { received: 10, acknowledged: 5, unknown: 5 });
     assert.equal(new Set(linesIn(stdout)).size, 5);
     assert.equal(await depth(name), 1);
+  });
+
+  test(`-n N ends when the broker had the acknowledgements of a ${type} queue, and nothing is left there`, async (t) => {
+    const { queue, publish, depth } = await peer(t);
+    const name = await queue(queueOptions);
+    await publish(name, numbers(5));
+    const between = await proxy(t, brokerUrl());
+    // The queue is asked once the broker has read all acknowledgements.
+    cutBehind(between, 'broker', QUEUE_DECLARE_OK);
+    const { code, stdout, stderr } = await rmq(['consume', name, '-n', '5', '--url', between.url], { timeout });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(told(stderr), { received: 5, unknown: 5 });
+    assert.deepEqual(linesIn(stdout), numbers(5));
+    assert.equal(await depth(name), 0);
+  });
+
+  test(`a run that expects messages of a ${type} queue knows those that come again on another connection`, async (t) => {
+    const { queue, publish, depth } = await peer(t);
+    const name = await queue(queueOptions);
+    await publish(name, numbers(200));
+    const expected = join(await scratchDirectory(t), 'expected.txt');
+    await writeFile(
+      expected,
+      numbers(200)
+        .map((body) => JSON.stringify({ body }))
+        .join('\n'),
+    );
+    const between = await proxy(t, brokerUrl());
+    cutBehind(between, 'client', BASIC_ACK, 3);
+    const { code, stdout, stderr } = await rmq(['consume', name, '--expect-file', expected, '--prefetch', '20', '--url', between.url], { timeout });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual([...new Set(linesIn(stdout))], numbers(200));
+    assert.ok((told(stderr)['unknown'] ?? 0) > 0, stderr);
+    assert.equal(await depth(name), 0);
+  });
+
+  test(`messages of a ${type} queue that come again do not count twice`, async (t) => {
+    const { queue, publish } = await peer(t);
+    const name = await queue(queueOptions);
+    await publish(name, numbers(5));
+    const between = await proxy(t, brokerUrl());
+    const run = start(['consume', name, '-n', '8', '--prefetch', '4', '--timeout', '3s', '--url', between.url], { timeout });
+    await written(run, 5);
+    between.cut();
+    const { code, stdout, stderr } = await run.result;
+    assert.equal(code, 124, stderr);
+    assert.equal(linesIn(stdout).length > 5, true, stdout);
+    assert.match(stderr, /5 messages of 8 came/);
   });
 
   test(`a worker counts a task of a ${type} queue as acknowledged once the broker has it`, async (t) => {

@@ -1,5 +1,7 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { Label, Labelled, Settlement } from '../../model/verdict.ts';
+import type { WireDelivery } from './delivery.ts';
+import { Repeats } from './repeats.ts';
 import { atLeast } from './return-rules.ts';
 
 /** What became of deliveries: each delivery that a handler got counts once; `returned` counts the others. */
@@ -12,6 +14,7 @@ export interface AnswerCounts extends Readonly<Record<Label, number>> {
 
 interface Batch {
   readonly settled: ReadonlyMap<Labelled, number>;
+  readonly tags: readonly number[];
   /** Answers sent on the channel up to and with this batch. */
   readonly upTo: number;
   readonly frames: number;
@@ -23,6 +26,7 @@ interface Batch {
  */
 export class Answers {
   readonly #counts = { acknowledged: 0, rejected: 0, requeued: 0, retried: 0, dead: 0, dropped: 0, copiedBack: 0, unknown: 0, returned: 0 };
+  readonly #repeats = new Repeats();
   #ledger = new Ledger();
   #unproven: Batch[] = [];
   #proven = 0;
@@ -34,6 +38,17 @@ export class Answers {
   /** Proven answers, over all channels: these messages do not come again. */
   get proven(): number {
     return this.#proven;
+  }
+
+  /** Answers over all channels: those that are proven, and those of this channel. */
+  get given(): number {
+    const unproven = this.#unproven.reduce((sum, { tags }) => sum + tags.length, 0);
+    return this.#proven + unproven + this.#ledger.decided;
+  }
+
+  /** Messages that a handler got on a lost channel, and that have not come again: of those that never do, the broker had the answer. */
+  get away(): number {
+    return this.#repeats.away;
   }
 
   /** Answers of this channel that are decided and not sent. */
@@ -61,13 +76,15 @@ export class Answers {
     return this.#ledger.open > 0 || this.#ledger.pending.size > 0;
   }
 
-  opened(tag: number): void {
-    this.#ledger.opened(tag);
+  opened(delivery: WireDelivery): void {
+    this.#ledger.opened(delivery.tag);
+    this.#repeats.opened(delivery);
   }
 
-  /** A handler gets the delivery: from now on it counts. */
-  begin(tag: number): void {
+  /** A handler gets the delivery: from now on it counts. Returns whether one got its message on a lost channel already. */
+  begin(tag: number): boolean {
     this.#ledger.begin(tag);
+    return this.#repeats.begin(tag);
   }
 
   decide(tag: number, labelled: Labelled): void {
@@ -76,9 +93,9 @@ export class Answers {
 
   /** Sends at most this many of the waiting answers. */
   send(channel: Channel, most: number): void {
-    const { refused, upTo, single, settled } = this.#ledger.take(Math.max(0, most));
+    const { refused, upTo, single, settled, tags } = this.#ledger.take(Math.max(0, most));
     const frames = refused.length + single.length + (upTo === undefined ? 0 : 1);
-    if (frames > 0) this.#unproven.push({ settled, upTo: this.#ledger.told, frames });
+    if (frames > 0) this.#unproven.push({ settled, tags, upTo: this.#ledger.told, frames });
     unlessClosing(() => {
       for (const { tag, requeue } of refused) channel.nack(tagged(tag), false, requeue);
       if (upTo !== undefined) channel.ack(tagged(upTo), true);
@@ -90,6 +107,7 @@ export class Answers {
   prove(answers: number): void {
     for (let [batch] = this.#unproven; batch !== undefined && batch.upTo <= answers; [batch] = this.#unproven) {
       this.#unproven.shift();
+      this.#repeats.prove(batch.tags);
       for (const [{ label }, count] of batch.settled) {
         this.#counts[label] += count;
         this.#proven += count;
@@ -109,6 +127,7 @@ export class Answers {
       else if (decided) lost += count;
       this.#counts[decided && (withQueue || one.certain === true) ? one.label : 'unknown'] += count;
     }
+    this.#repeats.lose(withQueue, (tag) => this.#ledger.isOpen(tag));
     this.#unproven = [];
     this.#ledger = new Ledger();
     return lost;
@@ -174,6 +193,11 @@ export class Ledger {
     return this.#told;
   }
 
+  /** Whether no handler got the delivery. */
+  isOpen(tag: number): boolean {
+    return this.#states[tag - this.#low] === 'open';
+  }
+
   /** Deliveries that no handler got. */
   get open(): number {
     return this.#states.reduce((sum, state) => sum + (state === 'open' ? 1 : 0), 0);
@@ -209,11 +233,12 @@ export class Ledger {
 
   /**
    * Takes at most `most` answers in order: rejections one by one, then everything `upTo` a tag, then some deliveries beyond it one by one. `settled` counts
-   * them by label.
+   * them by label; `tags` are all of them.
    */
   take(most: number) {
     const refused: { tag: number; requeue: boolean }[] = [];
     const single: number[] = [];
+    const tags: number[] = [];
     const settled = new Map<Labelled, number>();
     let upTo: number | undefined;
     let contiguous = true;
@@ -227,6 +252,7 @@ export class Ledger {
         continue;
       }
       const tag = this.#low + index;
+      tags.push(tag);
       left--;
       this.#states[index] = 'told';
       settled.set(state, (settled.get(state) ?? 0) + 1);
@@ -238,7 +264,7 @@ export class Ledger {
     while (this.#states[answered] === 'told') answered++;
     if (answered > 0) this.#states.splice(0, answered);
     this.#low += answered;
-    return { refused, upTo, single, settled };
+    return { refused, upTo, single, settled, tags };
   }
 }
 

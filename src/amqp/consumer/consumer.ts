@@ -15,7 +15,7 @@ import { keepAlive } from '../connection/keep-alive.ts';
 import { type Link, STABLE } from '../connection/reconnect.ts';
 import type { Session } from '../connection/session.ts';
 import { ensure } from '../topology/ensure.ts';
-import { type AnswerCounts, Answers } from './acknowledgements.ts';
+import { Answers } from './acknowledgements.ts';
 import { type ConsumerConfig, isTemporary, MAX_PREFETCH, type Portion } from './config.ts';
 import { isConsumerTimeout, isTimeoutCancel, timeoutArgument } from './consumer-timeout.ts';
 import { takeDeliveries, type WireDelivery } from './delivery.ts';
@@ -36,7 +36,8 @@ export class Consumer {
   readonly #config: ConsumerConfig;
   readonly #onDelivery: (delivery: WireDelivery) => void;
   readonly #link: Link;
-  readonly #answers = new Answers();
+  /** What became of the deliveries that a handler got; of the current channel only what is proven. */
+  readonly answers = new Answers();
   #connection: Connection | undefined;
   #prepared: Connection | undefined;
   /** The queue's name on this connection, and how many connections had a name of their own. */
@@ -90,16 +91,6 @@ export class Consumer {
     return this.#tag !== undefined;
   }
 
-  /** What became of the deliveries that a handler got; of the current channel only what is proven. */
-  get counts(): AnswerCounts {
-    return this.#answers.counts;
-  }
-
-  /** Proven answers: these messages do not come again. */
-  get proven(): number {
-    return this.#answers.proven;
-  }
-
   /** Asks about the queue on the consumer's own connection. When no subscription is being kept alive, it connects again if needed. */
   async ask<T>(question: (connection: Connection, queue: string) => Promise<T>): Promise<T> {
     for (;;) {
@@ -144,13 +135,15 @@ export class Consumer {
         const given = portion;
         portion = undefined;
         try {
-          return await (this.#opening = this.#start(connection, given));
+          const opening = this.#start(connection, given);
+          this.#opening = opening;
+          return await opening;
         } finally {
-          [since, proven] = [performance.now(), this.#answers.proven];
+          [since, proven] = [performance.now(), this.answers.proven];
         }
       },
       resume: async (failure, connection) => {
-        const isUseful = this.#answers.proven > proven;
+        const isUseful = this.answers.proven > proven;
         if (isUseful || (this.#config.noAck && this.#delivered > 0)) connection.ofUse = true;
         if (isUseful || performance.now() - since > STABLE || isConsumerTimeout(failure)) inVain = 0;
         // Another subscription on the same connection may succeed once.
@@ -175,18 +168,17 @@ export class Consumer {
     return delivery.generation === this.#generation && this.#channel !== undefined;
   }
 
-  /** Takes a delivery over: from now on it counts. False for one that is no longer current. */
-  begin(delivery: WireDelivery): boolean {
-    if (!this.isCurrent(delivery)) return false;
-    this.#answers.begin(delivery.tag);
-    return true;
+  /** Takes a delivery over: from now on it counts, or it is a repeat of one of a lost channel. Undefined for one that is no longer current. */
+  begin(delivery: WireDelivery): 'first' | 'repeat' | undefined {
+    if (!this.isCurrent(delivery)) return undefined;
+    return this.answers.begin(delivery.tag) ? 'repeat' : 'first';
   }
 
   /** Records how a delivery is settled and how it counts. Ignores one that is no longer current, and returns false. */
   settle(delivery: WireDelivery, given: Settlement | Labelled): boolean {
     if (!this.isCurrent(delivery)) return false;
-    this.#answers.decide(delivery.tag, typeof given === 'string' ? labelled(given) : given);
-    const { waiting } = this.#answers;
+    this.answers.decide(delivery.tag, typeof given === 'string' ? labelled(given) : given);
+    const { waiting } = this.answers;
     // Answering a quarter of the prefetch at a time keeps the queue busy; a frame for each message would cost a write each.
     if (waiting >= this.#reserve / 4) this.#flush();
     else if (waiting > 0) this.#flushing ??= setTimeout(() => this.#flush(), FLUSH_DELAY);
@@ -199,7 +191,7 @@ export class Consumer {
     this.#stopping = true;
     // The queue may be delivering to a subscription that is being made: until it is, there is nothing to cancel.
     await withinPatience(this.#opening).catch(() => undefined);
-    const [channel, connection, most] = [this.#channel, this.#connection, this.#answers.sent + this.#prefetch];
+    const [channel, connection, most] = [this.#channel, this.#connection, this.answers.sent + this.#prefetch];
     if (channel !== undefined && connection !== undefined && this.subscribed && !this.#config.noAck) {
       const pass = () => onChannel(channel.prefetch(this.#prefetch), connection, CLOSING_PATIENCE);
       await untilDelivered(connection, this.#queue, () => this.#arrived, most, pass).catch(() => undefined);
@@ -217,7 +209,7 @@ export class Consumer {
     this.#reserve = 0;
     this.#flush();
     const failure = await this.#closeChannel();
-    const lost = this.#answers.lose();
+    const lost = this.answers.lose();
     this.#end.resolve(undefined);
     await this.#link.close();
     if (lost === 0) return;
@@ -230,7 +222,7 @@ export class Consumer {
     if (channel === undefined || connection === undefined) return undefined;
     try {
       await this.#prove(channel, connection, CLOSING_PATIENCE);
-      this.#answers.giveBack(channel, connection.version);
+      this.answers.giveBack(channel, connection.version);
       this.#channel = undefined;
       return await onChannel(channel.close(), connection, CLOSING_PATIENCE).then(() => undefined);
     } catch (error) {
@@ -243,7 +235,7 @@ export class Consumer {
   /** Once everything asked for is settled: it is done when the broker has the answers. A channel that is lost before is followed by another one. */
   #completeIfSettled(): void {
     const [channel, connection] = [this.#channel, this.#connection];
-    if (this.#answers.settled < this.#channelLimit || this.#tag !== undefined || this.#cancelling === undefined || this.#completing) return;
+    if (this.answers.settled < this.#channelLimit || this.#tag !== undefined || this.#cancelling === undefined || this.#completing) return;
     if (channel === undefined || connection === undefined) return;
     this.#completing = true;
     void this.#complete(channel, connection, this.#cancelling);
@@ -267,12 +259,12 @@ export class Consumer {
 
   /** Resolves once all answers are proven. Only for a channel that takes nothing more. */
   async #prove(channel: Channel, connection: Connection, patience?: number): Promise<void> {
-    const { sent, unprovenFrames } = this.#answers;
+    const { sent, unprovenFrames } = this.answers;
     if (unprovenFrames === 0) return;
     // The channel answers this after it has passed on everything before.
     await onChannel(channel.prefetch(this.#prefetch), connection, patience);
     await untilSettled(connection, this.#queue, unprovenFrames);
-    if (this.#channel === channel) this.#answers.prove(sent);
+    if (this.#channel === channel) this.answers.prove(sent);
   }
 
   /** Waits before subscribing again, when the queue moved or a message was held for too long. */
@@ -292,16 +284,16 @@ export class Consumer {
   /** The broker ended the subscription, and the channel is still open. */
   async #cancelled(channel: Channel, connection: Connection, queue: string): Promise<Failure> {
     this.#flush();
-    const { sent } = this.#answers;
+    const { sent } = this.answers;
     this.#tag = undefined;
     this.#channel = undefined;
-    const timedOut = this.#answers.open && (await isTimeoutCancel(connection, queue));
+    const timedOut = this.answers.open && (await isTimeoutCancel(connection, queue));
     if (timedOut) {
       this.#timeOut();
-      this.#answers.giveBack(channel, connection.version);
+      this.answers.giveBack(channel, connection.version);
     } else this.#session.emit({ kind: 'cancelled', queue });
     await onChannel(channel.close(), connection).then(
-      () => this.#answers.prove(sent),
+      () => this.answers.prove(sent),
       () => undefined,
     );
     return new Failure('unavailable', `the broker ended the subscription to "${queue}"`, { transient: true });
@@ -317,8 +309,8 @@ export class Consumer {
   async #portion(connection: Connection): Promise<Portion> {
     const { resume } = this.#config;
     // The answers of the last channel cannot be proven any more.
-    this.#answers.lose(isTemporary(this.#config));
-    return resume === undefined ? { most: this.#limit - this.#answers.proven, arguments: this.#arguments } : resume(connection, this.#queue, this.#unseen);
+    this.answers.lose(isTemporary(this.#config));
+    return resume === undefined ? { most: this.#limit - this.answers.proven, arguments: this.#arguments } : resume(connection, this.#queue, this.#unseen);
   }
 
   async #start(connection: Connection, given: Portion | undefined): Promise<{ ended: Promise<Failure> }> {
@@ -349,7 +341,7 @@ export class Consumer {
     });
     const queueLost = new Promise<Failure>((resolve) => (this.#loseQueue = resolve));
     if (!noAck) await onChannel(channel.prefetch(this.#prefetch), connection);
-    const origin = { queue, generation: this.#generation, most: noAck ? undefined : () => this.#answers.sent + this.#prefetch };
+    const origin = { queue, generation: this.#generation, most: noAck ? undefined : () => this.answers.sent + this.#prefetch };
     const options = { noAck, exclusive, arguments: encodable({ ...args, ...timeout }), ...(priority !== undefined && { priority }) };
     const take = takeDeliveries(channel, connection, origin, (delivery) => this.#take(delivery));
     const { consumerTag } = await onChannel(channel.consume(queue, take, options), connection);
@@ -363,9 +355,9 @@ export class Consumer {
   #take(delivery: WireDelivery): void {
     if (delivery.generation !== this.#generation) return;
     this.#arrived++;
-    if (!this.#config.noAck) this.#answers.opened(delivery.tag);
+    if (!this.#config.noAck) this.answers.opened(delivery);
     // The queue sends more than the prefetch only when it has as many answers. (Streams count otherwise, and so do their answers.)
-    this.#answers.prove(delivery.tag - this.#prefetch);
+    this.answers.prove(delivery.tag - this.#prefetch);
     // A delivery beyond the limit stays open and returns when the channel closes. Streams deliver in chunks.
     if (this.#stopping) this.#config.onLate?.(delivery);
     if (this.#stopping || this.#delivered >= this.#channelLimit) return;
@@ -395,6 +387,6 @@ export class Consumer {
     // Answered + prefetch never exceeds the limit: the queue has nothing to send beyond it.
     // While the consumer stops, no answer makes the queue send more.
     if (this.#channel !== undefined && !(this.#stopping && this.subscribed))
-      this.#answers.send(this.#channel, this.#channelLimit - this.#reserve - this.#answers.sent);
+      this.answers.send(this.#channel, this.#channelLimit - this.#reserve - this.answers.sent);
   }
 }

@@ -194,7 +194,7 @@ export class HeldReader {
       await consumer.close().catch((error: Failure) => {
         failure ??= error;
       });
-      const answered = consumer.counts.acknowledged;
+      const answered = consumer.answers.counts.acknowledged;
       acknowledged += Math.max(0, answered - replaced);
       if (before === undefined || delivered === answered) continue;
       const expected = before + delivered - answered;

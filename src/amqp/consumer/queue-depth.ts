@@ -112,6 +112,12 @@ const BEATS = 2;
 const GRACE = 5_000;
 const RELEASE_CHECK = 20;
 
+/** Milliseconds after which a broker has given up a connection that went silent. */
+export function releaseTime(connection: Connection): number {
+  const { heartbeat = HEARTBEAT / 1_000 } = connection.model.connection as { readonly heartbeat?: number };
+  return BEATS * (heartbeat || HEARTBEAT / 1_000) * 1_000 + GRACE;
+}
+
 /** What a queue must have again once the broker knows that a connection is lost. */
 export interface Held {
   /** Consumers of others. */
@@ -136,8 +142,7 @@ export async function untilReleased(
   emit: Emit,
   signal: AbortSignal,
 ): Promise<number> {
-  const { heartbeat = HEARTBEAT / 1_000 } = connection.model.connection as { readonly heartbeat?: number };
-  const longest = BEATS * (heartbeat || HEARTBEAT / 1_000) * 1_000 + GRACE;
+  const longest = releaseTime(connection);
   const started = performance.now();
   for (let said = false; ; ) {
     const { messages, consumers } = await queueCounts(connection, queue);

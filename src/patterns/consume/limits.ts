@@ -95,8 +95,8 @@ export interface TakeContext {
   readonly kill: AbortSignal;
   /** False once the delivery's connection is lost: the broker delivers it again, and this copy must have no effect. */
   readonly isCurrent: () => boolean;
-  /** Deliveries so far whose connection was lost before the broker proved that it had their answer: they come again unless it had. */
-  readonly unknown: () => number;
+  /** True when a handler got the message before, on a connection that was lost. */
+  readonly repeated: boolean;
   /** Asks on the consumer's own connection. */
   readonly ask: <T>(question: (connection: Connection) => Promise<T>) => Promise<T>;
   /** Stops reading from the broker, or reads on; a new connection reads. */

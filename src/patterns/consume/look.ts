@@ -125,7 +125,7 @@ class Look {
     try {
       const { signal } = this.#session;
       const ask = (): Promise<never> => Promise.reject(new Error('a look has no connection to ask on'));
-      await this.#handler(delivery, { stopping: signal, kill: signal, isCurrent: () => true, unknown: () => 0, ask, holdBack: () => undefined });
+      await this.#handler(delivery, { stopping: signal, kill: signal, isCurrent: () => true, repeated: false, ask, holdBack: () => undefined });
     } finally {
       this.#running--;
       this.#lastDelivery = performance.now();

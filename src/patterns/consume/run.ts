@@ -15,7 +15,7 @@ import { InFlight } from './concurrency.ts';
 import { type ConsumeConfig, hasEnd } from './config.ts';
 import type { RunResult } from './limits.ts';
 import { type ConsumeHandler, type End, handled, judgeEnd, judgeSurplus, surplusWithin, type TakeContext, type TakeOptions, takeCounts } from './limits.ts';
-import { pause, type Watched, watchDrain, watchIdle, watchStream } from './silence.ts';
+import { type Lost, pause, type Watched, watchAway, watchDrain, watchIdle, watchStream } from './silence.ts';
 import { StreamPlace } from './stream-place.ts';
 
 /** Milliseconds in which a delivery shows whether the queue is a stream; the broker is asked after that. */
@@ -59,6 +59,9 @@ class Run {
   /** For a drain: the number of other consumers at the start. */
   #others = 0;
   #received = 0;
+  #lost: Lost | undefined;
+  /** Those that a handler got before, on a connection that was lost. */
+  #repeats = 0;
   /** Deliveries whose handler is done, whether or not the broker still cared. */
   #dealtWith = 0;
   /** True once as many were taken as asked for. */
@@ -140,7 +143,7 @@ class Run {
     failure = await this.#finish(consumer, failure);
     if (!subscribed && failure !== undefined) throw failure;
     const way = forgets ? 'forgotten' : (this.#stream ?? this.#offset >= 0) ? 'stream' : 'answered';
-    const counts = takeCounts(this.#received, this.#dealtWith, consumer.counts, way);
+    const counts = takeCounts(this.#received, this.#dealtWith, consumer.answers.counts, way);
     return { counts, seconds: (performance.now() - this.#started) / 1_000, failure };
   }
 
@@ -187,14 +190,26 @@ class Run {
       return { most: done ? 0 : this.#limit - this.#received, arguments: this.#place.resume() };
     }
     const { count = Number.POSITIVE_INFINITY, expect = Number.POSITIVE_INFINITY } = this.#config;
-    const left = Math.min(count, expect) - consumer.proven;
-    if (!this.#config.drain) return { most: left, arguments: {} };
+    const { proven, counts } = consumer.answers;
+    const left = Math.min(count, expect) - proven;
+    if (!this.#config.drain) {
+      if (left < Number.POSITIVE_INFINITY) this.#watchAway(consumer, unseen);
+      return { most: left, arguments: {} };
+    }
     // A recovering queue reports no messages for a while. The number ready at last is all that is left; another consumer may have taken some.
-    const most = this.#limit - consumer.proven;
-    const held = { others: this.#others, least: most - this.#repeatable(consumer), most, silent: unseen };
+    const most = this.#limit - proven;
+    const unknown = isTemporary({ queue: this.#config.queue, topology: this.#options.topology }) ? 0 : counts.unknown;
+    const held = { others: this.#others, least: most - unknown, most, silent: unseen };
     const released = await untilReleased(connection, queue, held, this.#session.emit, this.#over.signal);
     const messages = released || (await certainCounts(connection, queue, this.#type)).messages;
     return { most: Math.min(left, messages), arguments: {} };
+  }
+
+  #watchAway(consumer: Consumer, unseen: boolean): void {
+    const isFirst = this.#lost === undefined;
+    const lost = { since: performance.now(), unseen };
+    this.#lost = lost;
+    if (isFirst) void watchAway(this.#watched(consumer), this.#limit, () => this.#lost ?? lost);
   }
 
   /** The end of the stream has to be known in case the connection is lost before anything has come. */
@@ -239,8 +254,11 @@ class Run {
       return undefined;
     }
     // Its connection was lost while it waited for its turn: it comes again.
-    if (!consumer.begin(delivery)) return undefined;
+    const begun = consumer.begin(delivery);
+    if (begun === undefined) return undefined;
+    const repeated = begun === 'repeat';
     this.#received++;
+    if (repeated) this.#repeats++;
     if (offset >= 0) {
       this.#offset = offset;
       this.#place.take(offset, (question) => consumer.ask(question));
@@ -253,7 +271,7 @@ class Run {
     }
     if (!this.#config.ack) consumer.settle(delivery, 'ack');
     this.#undecided.add(delivery);
-    return handled(this.#handler, delivery, this.#contextOf(consumer, delivery)).then(
+    return handled(this.#handler, delivery, this.#contextOf(consumer, delivery, repeated)).then(
       (given) => {
         const settlement = settlementOf(given);
         if (settlement instanceof Failure) return this.#end(settlement);
@@ -269,12 +287,12 @@ class Run {
     );
   }
 
-  #contextOf(consumer: Consumer, delivery: WireDelivery): TakeContext {
+  #contextOf(consumer: Consumer, delivery: WireDelivery, repeated = false): TakeContext {
     return {
       stopping: this.#stopping.signal,
       kill: this.#kill.signal,
       isCurrent: () => consumer.isCurrent(delivery),
-      unknown: () => this.#repeatable(consumer),
+      repeated,
       ask: this.#ask,
       holdBack: this.#holdBack,
     };
@@ -313,19 +331,13 @@ class Run {
 
   async #judge(consumer: Consumer, end: End): Promise<Failure | undefined> {
     const { expect, idle = 0, settle, timeout = Number.POSITIVE_INFINITY } = this.#config;
-    // Redelivered messages are no additional messages.
-    const came = this.#stream === true ? this.#received : this.#received - this.#repeatable(consumer);
+    const came = this.#received - this.#repeats;
     if (expect === undefined || came < expect) return judgeEnd(this.#config, end, came);
     const untilDeadline = this.#started + timeout - performance.now();
     const settling = end === 'count' && expect > 0 ? Math.min(Math.max(settle, idle), untilDeadline) : 0;
     const surplus = judgeSurplus(expect, await surplusWithin(settling, () => this.#left(consumer), this.#session.signal));
     if (surplus !== undefined || expect > 0) return surplus;
     return consumer.ask(async (connection, queue) => this.#options.judgeSilence?.(connection, queue, untilDeadline));
-  }
-
-  /** Messages that a handler got, and that may come again. */
-  #repeatable({ counts }: Consumer): number {
-    return isTemporary({ queue: this.#config.queue, topology: this.#options.topology }) ? 0 : counts.unknown;
   }
 
   /** Messages in the queue beyond those taken. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer } from '../../amqp/consumer/consumer.ts';
-import { leaderless, readyWhileSubscribed, stuck } from '../../amqp/topology/queue-facts.ts';
+import { releaseTime } from '../../amqp/consumer/queue-depth.ts';
+import { leaderless, queueCounts, readyWhileSubscribed, stuck } from '../../amqp/topology/queue-facts.ts';
 import type { Failure } from '../../model/failure.ts';
 import type { End } from './limits.ts';
 
@@ -18,6 +19,14 @@ export interface Watched {
   /** Aborted when the run has ended. */
   readonly over: AbortSignal;
 }
+
+/** When a connection was lost, and whether the broker may not know it yet, of a consumer that it does not count. */
+export interface Lost {
+  readonly since: number;
+  readonly unseen: boolean;
+}
+
+const NONE_KNOWN = { messages: undefined, consumers: undefined };
 
 /** True after so many milliseconds, false at once when the run has ended. */
 export function pause(milliseconds: number, over: AbortSignal): Promise<boolean> {
@@ -50,6 +59,23 @@ export async function watchDrain({ consumer, queue, seen, end, over }: Watched):
     if (depth === 0 || !consumer.subscribed) since = performance.now();
     else if (silent > consumer.connected().answerTimeout) end(depth === undefined ? leaderless(queue, silent) : stuck(queue, depth));
     if (depth === 0 && now.received === before.received && now.running === 0) end('drained');
+  }
+}
+
+/**
+ * After a lost connection, messages do not come again whose answers the broker had. Once the queue has nothing left, and no lost connection holds anything of it,
+ * they are taken, and the run ends when no others are missing.
+ */
+export async function watchAway({ consumer, seen, end, over }: Watched, limit: number, lost: () => Lost): Promise<void> {
+  while (await pause(DRAIN_CHECK, over)) {
+    const before = seen();
+    const { away, given } = consumer.answers;
+    if (!consumer.subscribed || before.running > 0 || performance.now() - before.lastDelivery < DRAIN_CHECK) continue;
+    if (limit - given > away) continue;
+    const { messages, consumers } = await consumer.ask(queueCounts).catch(() => NONE_KNOWN);
+    const { since, unseen } = lost();
+    const isReleased = (consumers === 1 && !unseen) || performance.now() - since > releaseTime(consumer.connected());
+    if (messages === 0 && isReleased && seen().received === before.received && seen().running === 0) end('count');
   }
 }
 

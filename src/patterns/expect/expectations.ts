@@ -75,8 +75,6 @@ export class Expectations {
   readonly #emit: Emit;
   readonly #complain: Emit;
   #taken = 0;
-  #generation: number | undefined;
-  #unknown = 0;
 
   constructor(rules: readonly Rule[], expected: ExpectedFile | undefined, expect: number | undefined, report: FileHandle | undefined, emit: Emit) {
     this.#rules = rules;
@@ -99,14 +97,13 @@ export class Expectations {
   /** The handler, for messages that are judged before it has them; they are settled as without expectations. */
   judging(handler: ConsumeHandler): ConsumeHandler {
     return (delivery, context) => {
-      this.take(delivery, context.unknown);
+      if (!context.repeated) this.take(delivery);
       return handler(delivery, context);
     };
   }
 
   /** Judges the next message. */
-  take(delivery: Delivery, unknown: () => number = () => 0): void {
-    this.#forgetRepeated(delivery, unknown);
+  take(delivery: Delivery): void {
     const number = ++this.#taken;
     this.#expected?.take(delivery);
     for (const { name, judge, unmet } of this.#rules) {
@@ -115,19 +112,6 @@ export class Expectations {
       unmet.push({ number, text: `${titleOf(number, delivery)} does not satisfy ${name}${reason === '' ? '' : `: ${reason}`}` });
       this.#complain({ kind: 'unmet', text: unmet.at(-1)?.text ?? '' });
     }
-  }
-
-  /** On another connection, messages come again whose answers the broker may not have had: the last ones of the connection before. */
-  #forgetRepeated(delivery: Delivery, unknown: () => number): void {
-    const generation = 'generation' in delivery ? (delivery.generation as number) : 0;
-    if (this.#generation !== undefined && generation !== this.#generation) {
-      const lost = unknown();
-      this.#taken -= Math.min(this.#taken, lost - this.#unknown);
-      this.#unknown = lost;
-      this.#expected?.forgetAfter(this.#taken);
-      for (const { unmet } of this.#rules) while ((unmet.at(-1)?.number ?? 0) > this.#taken) unmet.pop();
-    }
-    this.#generation = generation;
   }
 
   /**

@@ -89,13 +89,6 @@ export class ExpectedFile {
     this.#strangers.set(index, { title: titleOf(index + 1, delivery), view, text: formatEnvelope(delivery, { jsonBody: false }).slice(0, LONGEST) });
   }
 
-  /** Forgets all messages but the first ones. */
-  forgetAfter(count: number): void {
-    this.#came.length = Math.min(this.#came.length, count);
-    for (const index of this.#strangers.keys()) if (index >= count) this.#strangers.delete(index);
-    this.#astray = this.#astray.filter((index) => index < count);
-  }
-
   /** Compares what came with the file; once the run is over. */
   judge(): Judged {
     this.#judged ??= this.#compare();

@@ -13,20 +13,20 @@ function ledgerOf(count: number): Ledger {
 test('a prefix in which everything is acknowledged is told as one', () => {
   const ledger = ledgerOf(4);
   for (const tag of [2, 1, 3]) ledger.settle(tag, labelled('ack'));
-  assert.deepEqual(ledger.take(10), { refused: [], upTo: 3, single: [], settled: new Map([[labelled('ack'), 3]]) });
+  assert.deepEqual(ledger.take(10), { refused: [], upTo: 3, single: [], tags: [1, 2, 3], settled: new Map([[labelled('ack'), 3]]) });
 });
 
 test('what lies beyond an open delivery is told one by one', () => {
   const ledger = ledgerOf(4);
   for (const tag of [1, 3, 4]) ledger.settle(tag, labelled('ack'));
-  assert.deepEqual(ledger.take(10), { refused: [], upTo: 1, single: [3, 4], settled: new Map([[labelled('ack'), 3]]) });
+  assert.deepEqual(ledger.take(10), { refused: [], upTo: 1, single: [3, 4], tags: [1, 3, 4], settled: new Map([[labelled('ack'), 3]]) });
 });
 
 test('no more is told than allowed, and the rest later', () => {
   const ledger = ledgerOf(3);
   for (const tag of [1, 2, 3]) ledger.settle(tag, labelled('ack'));
-  assert.deepEqual(ledger.take(2), { refused: [], upTo: 2, single: [], settled: new Map([[labelled('ack'), 2]]) });
-  assert.deepEqual(ledger.take(2), { refused: [], upTo: 3, single: [], settled: new Map([[labelled('ack'), 1]]) });
+  assert.deepEqual(ledger.take(2), { refused: [], upTo: 2, single: [], tags: [1, 2], settled: new Map([[labelled('ack'), 2]]) });
+  assert.deepEqual(ledger.take(2), { refused: [], upTo: 3, single: [], tags: [3], settled: new Map([[labelled('ack'), 1]]) });
 });
 
 test('whatever is decided in whatever order, each delivery is told exactly once, as decided, and nothing undecided ever', () => {
