@@ -209,7 +209,7 @@ _rmq_level() {
       arguments=1
       ;;
     'dlx import')
-      flags+=('value --queue -q' 'switch --again -' 'switch --keep-broker-headers -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -')
+      flags+=('value --queue -q' 'switch --again -' 'switch --keep-broker-headers -' 'switch --force -' 'value --rate -' 'value --window -' 'switch --no-confirm -' 'switch --allow-unroutable -' 'value --confirm-timeout -' 'value --timeout -' 'value --returned -')
       arguments=1
       ;;
     'dlx purge')

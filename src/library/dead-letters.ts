@@ -146,8 +146,8 @@ async function transferring(session: Session, options: TransferOptions, call: Ca
   if (edit !== undefined) checkHandler(edit, 'edit');
   return within(session, config.queue, call, (source, inside) => {
     const rest = { elsewhere: target !== session, ask: inside.ask(source), api: inside.api(source), ...(edit !== undefined && { edit }) };
-    const run = async (to: Links): Promise<replaying.Replayed> => {
-      const done = await use(config, source, to, rest);
+    const run = async (to: Links, its: Inside = inside): Promise<replaying.Replayed> => {
+      const done = await use(config, source, to, { ...rest, beside: { ask: its.ask(to), api: its.api(to) } });
       const { counts, seconds, failure, refusal } = done;
       source.emit({ kind: 'transferred', counts, seconds, queue: config.queue, verb: 'moved' });
       const why = failure ?? strandedFailure(config.queue, counts) ?? transferFailure(counts, refusal);
@@ -195,7 +195,7 @@ export interface ImportOptions extends PublishMessagesOptions, Input<typeof impo
  */
 export async function importDeadLetters(session: Session, options: ImportOptions, call?: Call): Promise<PublishCounts> {
   const config = checkedOptions(importing.ImportConfig, options);
-  return within(session, config.queue, call, (links) => importing.importBundle(links, config));
+  return within(session, config.queue, call, (links, inside) => importing.importBundle(links, config, { ask: inside.ask(links), api: inside.api(links) }));
 }
 
 /** What `purgeDeadLetters` takes. */

@@ -5,11 +5,11 @@ import type { Session } from '../amqp/connection/session.ts';
 import type { AskManagement } from '../amqp/consumer/return-rules.ts';
 import { withControlConnection } from '../amqp/topology/declare.ts';
 import { type ManagementApi, openManagementApi } from '../management/api.ts';
+import type { Policy } from '../management/facts.ts';
 import type { ManagementTls } from '../management/http-exchange.ts';
 import { highest, policiesFor } from '../management/policies.ts';
 import type { Emit } from '../model/event.ts';
 import { Failure, orElse } from '../model/failure.ts';
-import type { FieldTable } from '../model/message/message.ts';
 import { keepPassword } from '../model/secrets.ts';
 import type { ConnectionConfig } from './connection.ts';
 
@@ -121,18 +121,24 @@ export function managementFinder(config: ConnectionConfig, place: ManagementPlac
 
 /** Asks the management API for the arguments and policies of a queue; undefined where it is not available, or does not tell. */
 export function askManagement(config: ConnectionConfig, place: ManagementPlace, emit: Emit, signal: AbortSignal): AskManagement {
+  const find = managementFinder(config, place, emit, signal);
   return async (name, connection) => {
-    const api = await managementIfThere(config, place, connection, signal, emit);
+    const api = await find(connection);
     if (api === undefined) return undefined;
-    const [queue, policies = []] = (await Promise.all([api.queue(name), policiesOf(api, name)]).catch(goingOn(place.asked, { emit, signal }))) ?? [];
+    const [queue, visible = []] = (await Promise.all([api.queue(name), visiblePolicies(api)]).catch(goingOn(place.asked, { emit, signal }))) ?? [];
     if (queue === undefined) return undefined;
-    return { arguments: queue.arguments, policies: [...policies, ...(queue.effectivePolicy === undefined ? [] : [queue.effectivePolicy])] };
+    // Any of several with the same priority may apply: the limits of all count.
+    const policies = visible.flatMap((all) => highest(policiesFor(all, queue)).map(({ definition }) => definition));
+    const { effectivePolicy, ready = 0, readyBytes } = queue;
+    return {
+      arguments: queue.arguments,
+      policies: [...policies, ...(effectivePolicy === undefined ? [] : [effectivePolicy])],
+      meanSize: ready === 0 || readyBytes === undefined ? undefined : readyBytes / ready,
+    };
   };
 }
 
 /** The API itself tells which policies apply only some seconds after they were set. For a user who may not list them, that has to do. */
-async function policiesOf(api: ManagementApi, queue: string): Promise<readonly FieldTable[]> {
-  const visible = await Promise.all([api.policies(), api.operatorPolicies()]).catch(orElse('denied', []));
-  // Any of several with the same priority may apply: the limits of all count.
-  return visible.flatMap((all) => highest(policiesFor(all, { name: queue, type: 'quorum' })).map(({ definition }) => definition));
+async function visiblePolicies(api: ManagementApi): Promise<readonly (readonly Policy[])[]> {
+  return Promise.all([api.policies(), api.operatorPolicies()]).catch(orElse('denied', []));
 }

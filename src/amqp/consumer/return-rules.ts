@@ -20,6 +20,8 @@ export interface ManagedFacts {
   readonly arguments: FieldTable;
   /** The definitions of its policies: the user's and the operator's. */
   readonly policies: readonly FieldTable[];
+  /** Bytes of a ready message; undefined when there is none, or before the broker has counted. */
+  readonly meanSize: number | undefined;
 }
 
 /** Asks the management API about a queue; undefined without an API, or without an answer. */

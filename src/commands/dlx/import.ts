@@ -1,6 +1,7 @@
 import { destructive } from '../asking.ts';
 import { defineCommand } from '../command.ts';
 import { argument, text, toggle } from '../flags/flag.ts';
+import { managementApi, managementBeside } from '../flags/globals.ts';
 import { sendingInputs } from '../flags/publish-flags.ts';
 
 export const importCommand = defineCommand({
@@ -15,6 +16,7 @@ export const importCommand = defineCommand({
     queue: text('send all of them to this queue; without it, each to the exchange and with the key it had', { short: 'q', value: 'QUEUE' }),
     again: toggle('also publish what an earlier import of this bundle published there'),
     keepBrokerHeaders: toggle('also publish headers that a broker wrote, such as x-delivery-count'),
+    force: toggle('also publish messages for which a full queue drops others'),
     ...sendingInputs,
   },
   load: async () => {
@@ -23,7 +25,8 @@ export const importCommand = defineCommand({
       config: ImportConfig,
       run: async (config, context) => {
         await destructive(context, { doing: `importing ${config.directory}`, deletes: false })();
-        await context.withSession((session) => importBundle(session, config));
+        const beside = { ask: await managementBeside(undefined, context), api: await managementApi(undefined, context) };
+        await context.withSession((session) => importBundle(session, config, beside));
       },
     };
   },

@@ -18,7 +18,7 @@ export const transferInputs = {
   rate: decimal('at most N messages a second'),
   dryRun: toggle('only show what would go where'),
   copy: toggle('leave the originals in the queue'),
-  force: toggle('return messages to a quorum queue even near its delivery limit'),
+  force: toggle('return messages to a quorum queue even near its delivery limit; send messages even where a full queue drops others for them'),
   keepBrokerHeaders: toggle('also publish the headers that a broker wrote'),
   journal: path(
     'append lines of JSON: a message is "confirmed" before its original is acknowledged, "moved" once that is known; one without a line is still in its queue, and of a run that was killed some of these have arrived as well',
@@ -80,7 +80,7 @@ async function transferAndTell(
     if (event.kind === 'disconnected' && event.role === 'consumer') only?.again();
     context.emit(event);
   };
-  const [{ withSession }, { managementFinder }, { describeCopied }, { strandedFailure }] = await Promise.all([
+  const [{ withSession }, { askManagement, managementFinder }, { describeCopied }, { strandedFailure }] = await Promise.all([
     import('../../patterns/connection.ts'),
     import('../../patterns/management.ts'),
     import('../../patterns/look/read.ts'),
@@ -95,7 +95,9 @@ async function transferAndTell(
     connection,
     (source) => {
       if (toUrl === undefined) return use(source, source, options);
-      return withSession(targetConnection, (target) => use(source, target, { ...options, elsewhere }), emit, signal);
+      const place = { url: undefined, asked: false };
+      const beside = { ask: askManagement(targetConnection, place, emit, signal), api: managementFinder(targetConnection, place, emit, signal) };
+      return withSession(targetConnection, (target) => use(source, target, { ...options, elsewhere, ...(elsewhere && { beside }) }), emit, signal);
     },
     emit,
     signal,

@@ -8,6 +8,8 @@ export type StayReason =
   | 'unroutable'
   /** The broker refused it: its queue is full. */
   | 'nacked'
+  /** Its queue is full, and would drop another message for it. */
+  | 'full'
   /** The exchange is missing or forbidden, or the message is too large. */
   | 'refused'
   /** Its headers do not say where it was published to. */
@@ -51,9 +53,14 @@ export interface TransferCounts {
   readonly stranded: number;
 }
 
+/** Why a message is not sent that would push another one out of its queue; and what to do then. */
+export const FULL = 'the target queue is full, and would drop its oldest message';
+export const whenFull = (): string => `wait until its consumers have made room, or raise its limit; ${option('force')} sends nevertheless, and others are lost`;
+
 const WORDS: Readonly<Record<StayReason, () => string>> = {
   unroutable: () => 'no queue is bound for it',
   nacked: () => 'refused by the broker (nack)',
+  full: () => FULL,
   refused: () => 'not accepted by the broker',
   originless: () => 'the headers name no origin',
   claimed: () => 'only their own headers say where they were published to, and any publisher can write those',
@@ -65,10 +72,11 @@ const WORDS: Readonly<Record<StayReason, () => string>> = {
 };
 
 /** The kind of the failure when there is only this reason. */
-const KINDS: Readonly<Partial<Record<StayReason, FailureKind>>> = { unroutable: 'unroutable', nacked: 'later', circular: 'usage' };
+const KINDS: Readonly<Partial<Record<StayReason, FailureKind>>> = { unroutable: 'unroutable', nacked: 'later', full: 'later', circular: 'usage' };
 const HINTS: Readonly<Partial<Record<StayReason, () => string>>> = {
   unroutable: () => `bind a queue there, or name a destination with ${option('toQueue')}`,
   nacked: () => 'the target queue is full and refuses more (overflow=reject-publish): try again later',
+  full: () => whenFull(),
   originless: () => `name a destination with ${option('toQueue')}, or ${option('toExchange')} and ${option('routingKey')}`,
   claimed: () =>
     `${option('dryRun')} shows what they claim; the management API (${option('managementUrl')}) may confirm it; ${option('trustOrigin')} sends them there without proof, ${option('toQueue')} to a queue that you name`,

@@ -4,6 +4,7 @@ import type { Session } from '../../../amqp/connection/session.ts';
 import type { Outcome } from '../../../amqp/publisher/outcomes.ts';
 import { withControlConnection } from '../../../amqp/topology/declare.ts';
 import { movedCopy } from '../../../model/dead-letter/replay.ts';
+import { FULL, whenFull } from '../../../model/dead-letter/transfer.ts';
 import type { PublishCounts } from '../../../model/event.ts';
 import { Failure } from '../../../model/failure.ts';
 import { parseEnvelope } from '../../../model/message/envelope.ts';
@@ -14,6 +15,7 @@ import { queueName } from '../../names.ts';
 import { readLines } from '../../publish/input.ts';
 import { sendingRules, sendingShape, sendMessages } from '../../publish/send.ts';
 import { Destinations } from '../replay/destinations.ts';
+import { type Beside, Rooms } from '../replay/rooms.ts';
 import { checkBundle, openFile } from './import-check.ts';
 import { type ImportRecord, type ImportTarget, openRecord, RECORD } from './import-record.ts';
 import type { Manifest } from './writer.ts';
@@ -28,6 +30,8 @@ export const importShape = {
   again: z._default(z.boolean(), false),
   /** True: also publishes headers that a queue wrote about a delivery. */
   keepBrokerHeaders: z._default(z.boolean(), false),
+  /** True: also sends messages that push others out of a full queue. */
+  force: z._default(z.boolean(), false),
 };
 export const ImportConfig = z.strictObject({ ...importShape, ...sendingShape }).check(...sendingRules);
 export type ImportConfig = z.output<typeof ImportConfig>;
@@ -38,8 +42,9 @@ export type ImportConfig = z.output<typeof ImportConfig>;
  *
  * @throws Failure as `checkBundle` and `sendMessages` do, `usage` for a bundle that has been imported there
  */
-export async function importBundle(session: Session, config: ImportConfig): Promise<PublishCounts> {
-  const { directory, queue, again } = config;
+export async function importBundle(session: Session, config: ImportConfig, beside: Beside): Promise<PublishCounts> {
+  const { directory, queue, again, force } = config;
+  const rooms = force ? undefined : new Rooms(session, beside);
   const { manifest, id } = await checkBundle(directory, session.signal);
   const to = await withControlConnection(session, async ({ cluster, address: { port, vhost } }): Promise<ImportTarget> => {
     return { cluster, port, vhost, ...(queue !== undefined && { queue }) };
@@ -50,7 +55,8 @@ export async function importBundle(session: Session, config: ImportConfig): Prom
   try {
     tellOfEarlier(session, config, manifest, record);
     const numbers = new Map<Message, number>();
-    const messages = messagesOf(session.signal, config, manifest, record, (message, number) => {
+    const messages = messagesOf(session.signal, config, manifest, record, async (message, number) => {
+      if ((await rooms?.take(message)) === false) throw new Failure('later', FULL, { hint: `${whenFull()}; another import sends those that this one has not` });
       numbers.set(message, number);
       destinations?.add(message);
     });
@@ -89,7 +95,7 @@ async function* messagesOf(
   { directory, queue: to, keepBrokerHeaders }: ImportConfig,
   { files, queue: from }: Manifest,
   { has }: ImportRecord,
-  onMessage: (message: Message, number: number) => void,
+  onMessage: (message: Message, number: number) => Promise<void>,
 ): AsyncGenerator<readonly (Message | Failure)[]> {
   let number = 0;
   for (const { name } of files) {
@@ -106,7 +112,7 @@ async function* messagesOf(
           const address = to === undefined ? { exchange, routingKey } : { exchange: '', routingKey: to };
           const copy = movedCopy({ ...address, queue: from, redelivered: false, properties, body }, address, keepBrokerHeaders);
           const message = { ...copy, from: { file: name, line } };
-          onMessage(message, number);
+          await onMessage(message, number);
           messages.push(message);
         } catch (error) {
           if (!(error instanceof Failure)) throw error;

@@ -29,8 +29,11 @@ export interface TransferJob {
   /** True when every message is chosen: then the queue is asked for no message beyond the count. */
   readonly all: boolean;
   readonly isChosen: (delivery: Delivery) => boolean;
-  /** Called once for each chosen message, in order; again when a message comes again after a lost connection. */
-  readonly decide: (delivery: Delivery) => TransferVerdict | Promise<TransferVerdict>;
+  /**
+   * Called once for each chosen message, in order; again when a message comes again after a lost connection. `idle` waits until all that was sent has its outcome;
+   * there is none for a dry run.
+   */
+  readonly decide: (delivery: Delivery, idle?: () => Promise<void>) => TransferVerdict | Promise<TransferVerdict>;
   /** Where a decided message claims to come from, when nothing confirms that. */
   readonly claimOf?: ((delivery: Delivery) => PublishAddress | undefined) | undefined;
   /** A part of each line of the journal. */

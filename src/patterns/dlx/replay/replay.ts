@@ -6,13 +6,14 @@ import { movedCopy, type PublishAddress, replayCopy, replayedBy, replaysOf } fro
 import type { Selection } from '../../../model/dead-letter/selection.ts';
 import { Failure } from '../../../model/failure.ts';
 import { bytesOf } from '../../../model/message/body.ts';
-import type { Body, Delivery } from '../../../model/message/message.ts';
+import type { Body, Delivery, Message } from '../../../model/message/message.ts';
 import type { FindManagementApi } from '../../management.ts';
 import { queueName, uniqueId } from '../../names.ts';
 import { expressionOf, filtering, filterRules, filterShape, isFiltered } from '../filter/filter.ts';
 import { type Destination, Destinations } from './destinations.ts';
 import type { Transferred, TransferVerdict } from './job.ts';
 import { Origins } from './origins.ts';
+import { type Beside, Rooms } from './rooms.ts';
 import { type Aim, checkTarget, fixedTarget, markMissing, targetOf, targetRules, targetShape } from './target.ts';
 import { transfer } from './transfer.ts';
 
@@ -26,7 +27,7 @@ export const transferShape = {
   dryRun: z._default(z.boolean(), false),
   /** True: the originals stay. */
   copy: z._default(z.boolean(), false),
-  /** True: returns messages of a quorum queue even where that costs them one of their last attempts. */
+  /** True: returns messages of a quorum queue even where that costs them one of their last attempts, and sends messages that push others out of a full queue. */
   force: z._default(z.boolean(), false),
   /** True: also publishes the headers that a broker wrote. */
   keepBrokerHeaders: z._default(z.boolean(), false),
@@ -59,6 +60,8 @@ export interface TransferOptions {
   readonly ask?: AskManagement;
   /** Finds the management API, which knows whether the origin in a message can be true. */
   readonly api?: FindManagementApi;
+  /** Both for the broker of the target, when that is another one. */
+  readonly beside?: Beside;
   /** The messages selected one by one, instead of the filters. */
   readonly only?: Selection | undefined;
 }
@@ -77,12 +80,8 @@ export interface Replayed extends Transferred {
  *
  * @throws Failure `usage` for a target that is the queue itself, `missing`, and what `transfer` throws
  */
-export async function replay(
-  source: Session,
-  target: Session,
-  config: ReplayConfig,
-  { elsewhere = false, ...options }: TransferOptions = {},
-): Promise<Replayed> {
+export async function replay(source: Session, target: Session, config: ReplayConfig, options: TransferOptions = {}): Promise<Replayed> {
+  const { elsewhere = false } = options;
   const { queue, maxReplays, keepBrokerHeaders } = config;
   await expressionOf(config);
   await checkTarget(target, config, elsewhere ? undefined : queue);
@@ -110,11 +109,16 @@ export async function replay(
 /** What becomes of a message; and the origin that it claims, where nothing confirms that. */
 type Decision = TransferVerdict | { readonly claim: PublishAddress; readonly verdict: TransferVerdict };
 
+/** What follows from a value: at once, unless it has to be awaited. */
+function after<T, R>(value: T | Promise<T>, use: (value: T) => R | Promise<R>): R | Promise<R> {
+  return value instanceof Promise ? value.then(use) : use(value);
+}
+
 /** Moves messages from a queue to another one as they are, with the history of how they died. */
-export async function move(source: Session, target: Session, config: MoveConfig, { elsewhere = false, ...options }: TransferOptions = {}): Promise<Replayed> {
+export async function move(source: Session, target: Session, config: MoveConfig, options: TransferOptions = {}): Promise<Replayed> {
   const { queue, toQueue, keepBrokerHeaders } = config;
   await expressionOf(config);
-  await checkTarget(target, { toQueue }, elsewhere ? undefined : queue);
+  await checkTarget(target, { toQueue }, options.elsewhere === true ? undefined : queue);
   return transferTo(source, target, config, uniqueId(), options, (delivery) => movedCopy(delivery, { exchange: '', routingKey: toQueue }, keepBrokerHeaders));
 }
 
@@ -123,11 +127,12 @@ async function transferTo(
   target: Session,
   config: ReplayConfig | MoveConfig,
   run: string,
-  { edit, only, ask }: TransferOptions,
+  { edit, only, ask, api, elsewhere = false, beside = {} }: TransferOptions,
   decide: (delivery: Delivery) => Decision | Promise<Decision>,
 ): Promise<Replayed> {
   const [places, claimed] = [new Destinations(), new Destinations()];
   const claims = new WeakMap<Delivery, PublishAddress>();
+  const rooms = config.force ? undefined : new Rooms(target, elsewhere ? beside : { ask, api });
   const now = Date.now();
   const decided = (delivery: Delivery): Decision | Promise<Decision> => {
     try {
@@ -138,15 +143,19 @@ async function transferTo(
       throw error;
     }
   };
-  const done = (delivery: Delivery, decision: Decision): TransferVerdict | Promise<TransferVerdict> => {
+  const done = (delivery: Delivery, decision: Decision, idle?: () => Promise<void>): TransferVerdict | Promise<TransferVerdict> => {
     const isClaim = typeof decision === 'object' && 'claim' in decision;
     const verdict = isClaim ? decision.verdict : decision;
     if (isClaim) claims.set(delivery, decision.claim);
     if (isClaim && verdict === 'claimed') claimed.add(decision.claim);
     if (typeof verdict === 'string') return verdict;
-    if (config.dryRun) places.add(verdict, isClaim);
-    if (edit === undefined || config.dryRun) return verdict;
-    return edit(delivery).then((body) => (body === undefined ? 'unedited' : { ...verdict, body: bytesOf(body) }));
+    const fitting = (message: Message): TransferVerdict | Promise<TransferVerdict> =>
+      after(rooms?.take(message, idle) ?? true, (fits) => {
+        if (fits && config.dryRun) places.add(message, isClaim);
+        return fits ? message : 'full';
+      });
+    if (edit === undefined || config.dryRun) return fitting(verdict);
+    return edit(delivery).then((body) => (body === undefined ? 'unedited' : fitting({ ...verdict, body: bytesOf(body) })));
   };
   const transferred = await filtering(
     config,
@@ -159,14 +168,12 @@ async function transferTo(
         restart: () => {
           places.clear();
           claimed.clear();
+          rooms?.clear();
         },
         all: only === undefined && !isFiltered(config),
         isChosen: (delivery) => isMeant(delivery, now),
         claimOf: (delivery) => claims.get(delivery),
-        decide: (delivery) => {
-          const decision = decided(delivery);
-          return decision instanceof Promise ? decision.then((one) => done(delivery, one)) : done(delivery, decision);
-        },
+        decide: (delivery, idle) => after(decided(delivery), (decision) => done(delivery, decision, idle)),
       }),
     only,
   );

@@ -74,7 +74,7 @@ export async function checkTarget(target: Session, { toQueue, toExchange, routin
 
 /** The most questions to the broker for one dry run. */
 const MOST_CHECKED = 200;
-const LONGEST_NAME = 255;
+export const LONGEST_NAME = 255;
 
 /**
  * Marks destinations that do not exist: no such exchange, or no such queue of the default exchange. Of many, the first 200 are checked.

@@ -227,12 +227,14 @@ class Transfer {
 
   /** Sends chosen messages in order. */
   async #pump(source: HeldReader): Promise<void> {
+    const publisher = this.#publisher;
+    const idle = publisher === undefined ? undefined : (): Promise<void> => publisher.idle();
     while (!this.#isOver(source)) {
       const taken = this.#pending;
       this.#pending = [];
       for (const one of taken) {
         if (this.#isOver(source)) return;
-        const given = this.#job.decide(one.delivery);
+        const given = this.#job.decide(one.delivery, idle);
         const verdict = given instanceof Promise ? await given : given;
         if (this.#isOver(source)) return;
         if (typeof verdict === 'string' || this.#publisher === undefined || this.#isCopied(one)) {

@@ -1,0 +1,149 @@
+import type { Session } from '../../../amqp/connection/session.ts';
+import type { AskManagement } from '../../../amqp/consumer/return-rules.ts';
+import { withLastingControl } from '../../../amqp/topology/declare.ts';
+import { describeQueue, readyCount } from '../../../amqp/topology/queue-facts.ts';
+import { Failure } from '../../../model/failure.ts';
+import { numberIn } from '../../../model/message/field.ts';
+import type { FieldTable, Message } from '../../../model/message/message.ts';
+import { formatCount, formatSize } from '../../../model/quantity.ts';
+import { type FindManagementApi, goingOn } from '../../management.ts';
+import { RouteBook, reached } from '../routes.ts';
+import { LONGEST_NAME } from './target.ts';
+
+/** Who knows the policies and the bindings of a broker; without them, the arguments of queues that are named count. */
+export interface Beside {
+  readonly ask?: AskManagement | undefined;
+  readonly api?: FindManagementApi | undefined;
+}
+
+/** A queue that drops or dead-letters its oldest message for each one beyond its limit, and what is in it. */
+interface Room {
+  readonly queue: string;
+  readonly most: number;
+  readonly mostBytes: number;
+  readonly deadLetters: boolean;
+  messages: number;
+  bytes: number;
+  /** True: it has been told, and is not counted again. */
+  full: boolean;
+}
+
+/** Forged messages may name any number of queues. */
+const MOST_ASKED = 1_000;
+
+/**
+ * Knows which messages would push others out of a full queue (`overflow=drop-head`, the default). A queue that dead-letters what it pushes out loses nothing: that is
+ * only told. One that refuses further messages (`reject-publish`) is not asked about twice: the broker says so. Other publishers may fill it meanwhile.
+ */
+export class Rooms {
+  readonly #session: Session;
+  readonly #beside: Beside;
+  readonly #queues = new Map<string, Room | undefined>();
+  readonly #places = new Map<string, readonly Room[]>();
+  #book: Promise<RouteBook | undefined> | undefined;
+
+  constructor(session: Session, beside: Beside) {
+    this.#session = session;
+    this.#beside = beside;
+  }
+
+  /** Counts a message that has room where it goes; false for one that has none. `idle` waits until all that was sent is in its queues: they are counted again then. */
+  take(message: Message, idle?: () => Promise<void>): boolean | Promise<boolean> {
+    const rooms = this.#places.get(placeOf(message));
+    return rooms?.every((room) => fits(room, message)) === true ? add(rooms, message) : this.#ask(message, idle);
+  }
+
+  clear(): void {
+    this.#queues.clear();
+    this.#places.clear();
+  }
+
+  async #ask(message: Message, idle: (() => Promise<void>) | undefined): Promise<boolean> {
+    const rooms = this.#places.get(placeOf(message)) ?? (await this.#roomsOf(message));
+    for (const room of rooms) {
+      if (fits(room, message) || room.full) continue;
+      await idle?.();
+      if (idle !== undefined) Object.assign(room, await this.#learn(room.queue));
+      if (fits(room, message)) continue;
+      room.full = true;
+      this.#session.emit({ kind: 'note', text: describeFull(room) });
+    }
+    return rooms.every((room) => room.deadLetters || fits(room, message)) && add(rooms, message);
+  }
+
+  async #roomsOf(message: Message): Promise<readonly Room[]> {
+    const { exchange, routingKey } = message;
+    const rooms: Room[] = [];
+    for (const queue of exchange === '' ? [routingKey] : await this.#reached(exchange, routingKey)) {
+      if (!this.#queues.has(queue) && this.#queues.size < MOST_ASKED) this.#queues.set(queue, await this.#learn(queue));
+      const room = this.#queues.get(queue);
+      if (room !== undefined) rooms.push(room);
+    }
+    this.#places.set(placeOf(message), rooms);
+    return rooms;
+  }
+
+  async #reached(exchange: string, routingKey: string): Promise<readonly string[]> {
+    const session = this.#session;
+    const { api } = this.#beside;
+    if (Buffer.byteLength(exchange) > LONGEST_NAME) return [];
+    this.#book ??= withLastingControl(session, async (on) => {
+      const found = await api?.(on);
+      return found === undefined ? undefined : new RouteBook(found);
+    });
+    const routes = await (await this.#book)?.from(exchange).catch(goingOn(false, session));
+    return routes === undefined ? [] : reached(routes, exchange, routingKey);
+  }
+
+  /** Undefined for a queue that never pushes a message out, or that does not exist. */
+  async #learn(queue: string): Promise<Room | undefined> {
+    // A forged history may hold names that no broker could have.
+    if (Buffer.byteLength(queue) > LONGEST_NAME) return undefined;
+    return withLastingControl(this.#session, async (on) => {
+      const described = await describeQueue(on, queue);
+      if (described === undefined || described.type === 'stream') return undefined;
+      const managed = await this.#beside.ask?.(queue, on);
+      const args = { ...described.arguments, ...managed?.arguments };
+      const settings = [args, ...(managed?.policies ?? []).map(prefixed)];
+      const limit = (name: string): number => Math.min(...settings.map((one) => numberIn(one[name]) ?? Number.POSITIVE_INFINITY));
+      const first = (name: string): string | undefined => settings.map((one) => one[name]).find((value) => typeof value === 'string') as string | undefined;
+      const [most, mostBytes] = [limit('x-max-length'), limit('x-max-length-bytes')];
+      if (Math.min(most, mostBytes) === Number.POSITIVE_INFINITY || first('x-overflow')?.startsWith('reject-publish') === true) return undefined;
+      const messages = await readyCount(on, queue);
+      // AMQP does not tell the bytes: without the management API, a queue that is not empty counts as full.
+      const bytes = messages === 0 ? 0 : messages * (managed?.meanSize ?? Number.POSITIVE_INFINITY);
+      return { queue, most, mostBytes, deadLetters: first('x-dead-letter-exchange') !== undefined, messages, bytes, full: false };
+    }).catch((error: unknown) => {
+      // An exclusive queue of another connection, for example: nothing can be sent there either, or nothing is known.
+      if (error instanceof Failure && (error.kind === 'refused' || error.kind === 'denied' || error.kind === 'missing')) return undefined;
+      throw error;
+    });
+  }
+}
+
+const placeOf = ({ exchange, routingKey }: Message): string => JSON.stringify([exchange, routingKey]);
+
+function fits({ messages, most, bytes, mostBytes }: Room, { body }: Message): boolean {
+  return messages + 1 <= most && (mostBytes === Number.POSITIVE_INFINITY || bytes + body.length <= mostBytes);
+}
+
+function add(rooms: readonly Room[], { body }: Message): true {
+  for (const room of rooms) {
+    room.messages++;
+    room.bytes += body.length;
+  }
+  return true;
+}
+
+function prefixed(policy: FieldTable): FieldTable {
+  return Object.fromEntries(Object.entries(policy).map(([name, value]) => [`x-${name}`, value]));
+}
+
+function describeFull({ queue, most, mostBytes, deadLetters }: Room): string {
+  const limits = [
+    ...(most === Number.POSITIVE_INFINITY ? [] : [formatCount(most, 'message')]),
+    ...(mostBytes === Number.POSITIVE_INFINITY ? [] : [formatSize(mostBytes)]),
+  ];
+  const oldest = deadLetters ? 'dead-letters its oldest one for each further one' : 'drops its oldest one for each further one, which is lost';
+  return `"${queue}" has room for at most ${limits.join(' and ')}, and ${oldest}`;
+}
