@@ -3,10 +3,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isAlive, markProcess } from '../../src/broker/node/process.ts';
 import { type BackgroundState, backgroundNode, statePaths } from '../../src/broker/state.ts';
-import { processesOf, rmq, stateHome, until } from './rmq.ts';
+import { processesOf, rmq, STAND_IN, stateHome, until } from './rmq.ts';
 
-const json = async (home: string, ...args: readonly string[]): Promise<{ code: number | null; result: Record<string, unknown>; stderr: string }> => {
-  const { code, stdout, stderr } = await rmq(home, ['broker', ...args, '--json']).ended;
+const json = async (home: string, command: string, env = {}): Promise<{ code: number | null; result: Record<string, unknown>; stderr: string }> => {
+  const { code, stdout, stderr } = await rmq(home, ['broker', command, '--json'], env).ended;
   return { code, result: stdout === '' ? {} : JSON.parse(stdout), stderr };
 };
 
@@ -65,7 +65,8 @@ test('a home where nothing can be made is refused at once, and named', async (t)
 
 test('a broker that died is noticed and replaced by the next start; broker stop ends it where the disk is full, and where its directory takes no lock', async (t) => {
   const home = stateHome(t);
-  const first = await json(home, 'start');
+  const start = () => json(home, 'start', STAND_IN);
+  const first = await start();
   assert.equal(first.code, 0, first.stderr);
   const pid = remembered(home).nodes[0]?.process?.pid as number;
   process.kill(pid, 'SIGKILL');
@@ -77,7 +78,7 @@ test('a broker that died is noticed and replaced by the next start; broker stop 
   assert.match(status.stderr, /has ended by itself/);
   assert.deepEqual(processesOf(home), [], 'its epmd is gone too');
 
-  const second = await json(home, 'start');
+  const second = await start();
   assert.equal(second.code, 0, second.stderr);
   assert.equal(second.result['started'], true);
 
@@ -86,7 +87,7 @@ test('a broker that died is noticed and replaced by the next start; broker stop 
   assert.equal(stopped.code, 0, stopped.stderr);
   assert.deepEqual(processesOf(home), []);
 
-  assert.equal((await json(home, 'start')).code, 0);
+  assert.equal((await start()).code, 0);
   // A directory in its place: no lock can be made.
   mkdirSync(statePaths({ XDG_STATE_HOME: home }).lock);
   const locked = await rmq(home, ['broker', 'stop']).ended;

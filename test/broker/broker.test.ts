@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { greet } from '../../src/broker/node/boot.ts';
 import { isAlive } from '../../src/broker/node/process.ts';
 import { ownBroker, untilKept } from '../support/own-broker.ts';
-import { scratch, until } from './rmq.ts';
+import { STAND_IN, scratch, until } from './rmq.ts';
 
 test('a killed node comes back on the same ports with the same data', async (t) => {
   const directory = scratch(t);
@@ -43,7 +43,10 @@ const KILLED = `
 
 test('a command that was announced ends with its broker even when nobody had time to name it', { skip: !existsSync('/proc') }, async () => {
   const module = new URL('../../src/broker/broker.ts', import.meta.url).href;
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', KILLED, module], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', KILLED, module], {
+    env: { ...process.env, ...STAND_IN },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk;

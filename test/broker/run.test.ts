@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { findServer } from '../../src/broker/node/find.ts';
 import { isAlive } from '../../src/broker/node/process.ts';
-import { onTerminal, processesOf, remains, rmq, scratch, until } from './rmq.ts';
+import { onTerminal, processesOf, remains, rmq, STAND_IN, scratch, until } from './rmq.ts';
 
 const NOTHING = { files: [], processes: [] };
 
@@ -52,7 +52,7 @@ test('a command whose interpreter is missing gives 126 and leaves no broker', as
   mkdirSync(directory);
   writeFileSync(join(directory, 'script'), '#!/no/such/interpreter\n');
   chmodSync(join(directory, 'script'), 0o755);
-  const { code, stderr } = await rmq(home, ['broker', 'run', '--', 'script'], { PATH: `${directory}:${process.env['PATH']}` }).ended;
+  const { code, stderr } = await rmq(home, ['broker', 'run', '--', 'script'], { ...STAND_IN, PATH: `${directory}:${process.env['PATH']}` }).ended;
   assert.equal(code, 126, stderr);
   assert.deepEqual(remains(home), { files: ['bin'], processes: [] });
 });
@@ -60,7 +60,11 @@ test('a command whose interpreter is missing gives 126 and leaves no broker', as
 test('SIGTERM reaches the command and its children; rmq waits for them, then ends with 143', async (t) => {
   const home = scratch(t);
   const file = join(home, 'said');
-  const run = rmq(home, ['broker', 'run', '--', 'sh', '-c', `trap 'sleep 0.3; echo goodbye > ${file}; exit 0' TERM; sleep 300 & echo "child $!"; wait`]);
+  const run = rmq(
+    home,
+    ['broker', 'run', '--', 'sh', '-c', `trap 'sleep 0.3; echo goodbye > ${file}; exit 0' TERM; sleep 300 & echo "child $!"; wait`],
+    STAND_IN,
+  );
   await run.printed('child');
   run.kill('SIGTERM');
   const { code, stdout } = await run.ended;
@@ -74,7 +78,7 @@ test('a command that a signal ends gives 128 and its number; what it leaves runn
   const home = scratch(t);
   const file = join(home, 'said');
   const left = `sh -c 'trap "rmq_gone=1; echo goodbye > ${file}; exit" TERM; echo "left $$"; while :; do sleep 0.05; done' & sleep 0.3; kill -KILL $$`;
-  const { code, stdout } = await rmq(home, ['broker', 'run', '--', 'sh', '-c', left]).ended;
+  const { code, stdout } = await rmq(home, ['broker', 'run', '--', 'sh', '-c', left], STAND_IN).ended;
   assert.equal(code, 137);
   assert.equal(isAlive({ pid: Number(/left (\d+)/.exec(stdout)?.[1]) }), false);
   assert.equal(readFileSync(file, 'utf8'), 'goodbye\n');
@@ -83,7 +87,7 @@ test('a command that a signal ends gives 128 and its number; what it leaves runn
 
 test('with a terminal too, what the command leaves running is ended', async (t) => {
   const home = scratch(t);
-  const { stdout } = await onTerminal(home, ['broker', 'run', '--', 'sh', '-c', 'sleep 290 & echo "left $!"']);
+  const { stdout } = await onTerminal(home, ['broker', 'run', '--', 'sh', '-c', 'sleep 290 & echo "left $!"'], STAND_IN);
   const pid = Number(/left (\d+)/.exec(stdout)?.[1]);
   assert.ok(pid > 1, stdout);
   assert.equal(isAlive({ pid }), false);
@@ -93,7 +97,7 @@ test('with a terminal too, what the command leaves running is ended', async (t) 
 test('SIGINT that ends the command gives 130 and leaves nothing behind', async (t) => {
   const home = scratch(t);
   const program = 'process.on("SIGINT", () => { console.log("interrupted"); process.exit(0); }); console.log("ready"); setInterval(() => {}, 1000)';
-  const run = rmq(home, ['broker', 'run', '--', process.execPath, '-e', program]);
+  const run = rmq(home, ['broker', 'run', '--', process.execPath, '-e', program], STAND_IN);
   await run.printed('ready');
   run.kill('SIGINT');
   const { code, stdout } = await run.ended;

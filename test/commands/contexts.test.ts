@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { STAND_IN } from '../broker/rmq.ts';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { inside } from '../support/inside.ts';
 import { json, jsonLines, type Options, type Result, rmq, start } from '../support/rmq.ts';
@@ -204,7 +205,7 @@ test('a command that connects to no broker refuses a context, and one in a priva
   const refused = await run(['topic', 'match', 'a', 'a', '-c', 'x']);
   assert.equal(refused.code, 64, refused.stderr);
   assert.match(refused.stderr, /--context has no effect on rmq topic match/);
-  const inside = await rmq(['broker', 'run', '--', 'sh', '-c', 'env | grep ^RMQ_CONTEXT='], { env, timeout: 120_000 });
+  const inside = await rmq(['broker', 'run', '--', 'sh', '-c', 'env | grep ^RMQ_CONTEXT='], { env: { ...env, ...STAND_IN }, timeout: 120_000 });
   assert.equal(inside.stdout, 'RMQ_CONTEXT=\n', inside.stderr);
   assert.match(readFileSync(join(env.XDG_CONFIG_HOME, 'rmq', 'contexts.json'), 'utf8'), /"current": "x"/);
 });
