@@ -7,8 +7,9 @@ export type Status = 'ok' | 'warning' | 'critical' | 'unknown';
 export interface Finding {
   readonly check: 'queue' | 'dlx' | 'broker';
   readonly queue?: string;
-  /** Of dead letters: why they died. */
+  /** Of dead letters: why they died, and what a worker said that gave them up. */
   readonly reason?: string;
+  readonly why?: string;
   /** What was measured: `age` is in milliseconds. */
   readonly what: 'depth' | 'consumers' | 'age' | 'answers' | 'accepts';
   readonly status: Status;
@@ -31,7 +32,7 @@ export function nagiosLine(status: Status, findings: readonly Finding[]): string
   const wrong = findings.filter((one) => one.status !== 'ok');
   const told = (wrong.length === 0 ? findings : wrong).map(({ text }) => text.replaceAll('|', '/').replace(/\s+/g, ' ')).join('; ');
   const data = findings.map((one) => {
-    const label = [one.queue, one.reason, one.what].filter((part) => part !== undefined).join(' ');
+    const label = [one.queue, one.reason, one.why, one.what].filter((part) => part !== undefined).join(' ');
     const scaled = (number: number | null | undefined): string => (number == null ? '' : String(one.what === 'age' ? number / 1_000 : number));
     const range = (min: number | undefined, max: number | undefined): string => (min === undefined ? scaled(max) : `${scaled(min)}:${scaled(max)}`);
     const value = one.value === null ? 'U' : `${scaled(one.value)}${one.what === 'age' ? 's' : ''}`;
@@ -47,8 +48,8 @@ const CODES = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
 /** For Prometheus, as its node exporter reads it from a file. */
 export function prometheusText(findings: readonly Finding[]): string {
   const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-  const labels = ({ check, queue, reason, what }: Finding): string =>
-    Object.entries({ check, queue, reason, what })
+  const labels = ({ check, queue, reason, why, what }: Finding): string =>
+    Object.entries({ check, queue, reason, why, what })
       .flatMap(([name, value]) => (value === undefined ? [] : [`${name}="${escaped(value)}"`]))
       .join(',');
   const value = (one: Finding): string => (one.value === null ? 'NaN' : String(one.what === 'age' ? one.value / 1_000 : one.value));
@@ -65,8 +66,8 @@ export function prometheusText(findings: readonly Finding[]): string {
 
 /** A case each: what is unknown is an error. */
 export function checkCases(findings: readonly Finding[]): JunitCase[] {
-  return findings.map(({ check, queue, reason, what, status, text }) => ({
-    name: [check, queue, reason, what].filter((part) => part !== undefined).join(' '),
+  return findings.map(({ check, queue, reason, why, what, status, text }) => ({
+    name: [check, queue, reason, why, what].filter((part) => part !== undefined).join(' '),
     ...(status === 'ok' ? {} : { [status === 'unknown' ? 'error' : 'failure']: text }),
   }));
 }

@@ -82,7 +82,7 @@ const checkDlxCommand = defineCommand({
     maxAge: duration('none died longer ago'),
     warnMax: integer('more is a warning'),
     warnMaxAge: duration('older is a warning'),
-    by: choice(['reason'], 'limits are for each reason of death'),
+    by: choice(['reason', 'why'], 'limits are for each reason of death, or for each answer of a worker'),
     timeout,
   },
   extras: { ...extras, ...managementExtras },

@@ -58,6 +58,7 @@ export const MESSAGE_NAMES = [
   'exchange',
   'routingKey',
   'reason',
+  'why',
   'queue',
   'count',
   'age',

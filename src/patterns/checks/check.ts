@@ -4,11 +4,13 @@ import { type Session, withDeadline } from '../../amqp/connection/session.ts';
 import { type AskManagement, learnReturnRules } from '../../amqp/consumer/return-rules.ts';
 import { withControlConnection } from '../../amqp/topology/declare.ts';
 import { certainCounts, type QueueCounts, queueType } from '../../amqp/topology/queue-facts.ts';
+import { whyOf } from '../../model/dead-letter/attempt.ts';
 import { deathHistory, REASONS } from '../../model/dead-letter/death.ts';
 import { Failure } from '../../model/failure.ts';
 import type { Delivery } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
 import type { Finding } from '../../text/checks.ts';
+import { visibleLine } from '../../text/escape.ts';
 import { readThrough } from '../look/read.ts';
 import { milliseconds, queueName } from '../names.ts';
 import { SendingConfig, sendMessages } from '../publish/send.ts';
@@ -18,6 +20,9 @@ const number = z.optional(z.int().check(z.minimum(0)));
 const age = z.optional(milliseconds());
 /** Milliseconds for all of it. */
 const timeout = z._default(milliseconds(), 10_000);
+
+/** What workers say is any number of texts: the limits of those told apart, and of each. */
+const [MOST_WHYS, LONGEST_WHY] = [100, 120];
 
 /** Limits of queues; those that begin with `warn` only warn. Durations are milliseconds. */
 export const CheckQueueConfig = z.strictObject({
@@ -44,8 +49,8 @@ export const CheckDlxConfig = z.strictObject({
   maxAge: age,
   warnMax: number,
   warnMaxAge: age,
-  /** The limits are for each reason. */
-  by: z.optional(z.enum(['reason'])),
+  /** The limits are for each reason of death, or for each answer of a worker that gave messages up. */
+  by: z.optional(z.enum(['reason', 'why'])),
   timeout,
 });
 export type CheckDlxConfig = z.output<typeof CheckDlxConfig>;
@@ -115,23 +120,22 @@ export async function checkDeadLetters(
       await found(
         async () => {
           if (by === undefined) return [measured({ ...of, what: 'depth' }, (await countsOf(bounded, queue)).messages, depth)];
-          const reasons = new Map<string, { count: number; age: number | undefined }>();
+          const groups = new Map<string, { count: number; age: number | undefined }>();
           await lookAt(bounded, queue, ask, (delivery) => {
-            const { reason = 'none' } = deathHistory(delivery.properties.headers).deaths[0] ?? {};
-            // What a publisher wrote there is no reason of a broker, and may be any number of texts.
-            const key = (REASONS as readonly string[]).includes(reason) ? reason : 'other';
-            const { count = 0, age = 0 } = reasons.get(key) ?? {};
+            const told = by === 'why' ? visibleLine(whyOf(delivery.properties) ?? 'none').slice(0, LONGEST_WHY) : reasonOf(delivery);
+            const key = groups.has(told) || groups.size < MOST_WHYS ? told : 'other';
+            const { count = 0, age = 0 } = groups.get(key) ?? {};
             const own = ageOf(delivery);
-            reasons.set(key, { count: count + 1, age: own === undefined ? undefined : Math.max(age ?? 0, own) });
+            groups.set(key, { count: count + 1, age: own === undefined ? undefined : Math.max(age ?? 0, own) });
             return false;
           });
-          if (reasons.size === 0) return [measured({ ...of, what: 'depth' }, 0, depth)];
-          return [...reasons].flatMap(([reason, { count, age: most }]) => [
-            measured({ ...of, reason, what: 'depth' }, count, depth),
-            ...(!aged
-              ? []
-              : [most === undefined ? unknown({ ...of, reason, what: 'age' }, noTime(queue)) : measured({ ...of, reason, what: 'age' }, most, ages)]),
-          ]);
+          if (groups.size === 0) return [measured({ ...of, what: 'depth' }, 0, depth)];
+          return [...groups].flatMap(([group, { count, age: most }]) => {
+            const one = { ...of, [by]: group };
+            const age = { ...one, what: 'age' } as const;
+            const aging = most === undefined ? unknown(age, noTime(queue)) : measured(age, most, ages);
+            return [measured({ ...one, what: 'depth' }, count, depth), ...(aged ? [aging] : [])];
+          });
         },
         (failure) => unknown({ ...of, what: 'depth' }, failure),
       );
@@ -202,6 +206,12 @@ async function within(session: Session, milliseconds: number, use: (bounded: Ses
     deadline.clear();
   }
   return { findings, failure };
+}
+
+/** What a publisher wrote there is no reason of a broker, and may be any number of texts. */
+function reasonOf({ properties }: Delivery): string {
+  const { reason = 'none' } = deathHistory(properties.headers).deaths[0] ?? {};
+  return (REASONS as readonly string[]).includes(reason) ? reason : 'other';
 }
 
 async function countsOf(session: Session, queue: string): Promise<QueueCounts> {

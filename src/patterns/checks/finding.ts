@@ -13,7 +13,7 @@ export interface Limits {
   readonly warnMin?: Given;
 }
 
-type Subject = Pick<Finding, 'check' | 'queue' | 'reason' | 'what'>;
+type Subject = Pick<Finding, 'check' | 'queue' | 'reason' | 'why' | 'what'>;
 
 /** Compares what was measured with its limits; the first that does not hold decides. */
 export function measured(subject: Subject, value: number, limits: Limits = {}): Finding {
@@ -43,9 +43,9 @@ export function stated(what: 'answers' | 'accepts', status: Status, value: numbe
   return { check: 'broker', what, status, value, text: `the broker ${text}` };
 }
 
-function nameOf({ queue, reason, what, check }: Subject): string {
+function nameOf({ queue, reason, why = reason, what, check }: Subject): string {
   const of = queue === undefined ? '' : `queue ${JSON.stringify(queue)}: `;
-  return `${of}${check === 'dlx' && what === 'depth' ? 'dead letters' : what}${reason === undefined ? '' : ` (${reason})`}`;
+  return `${of}${check === 'dlx' && what === 'depth' ? 'dead letters' : what}${why === undefined ? '' : ` (${why})`}`;
 }
 
 /** The findings, and why some of them are unknown. */

@@ -7,6 +7,7 @@ import { jsonLines, rmq } from '../../support/rmq.ts';
 interface Finding {
   readonly queue?: string;
   readonly reason?: string;
+  readonly why?: string;
   readonly what: string;
   readonly status: string;
   readonly value: number | null;
@@ -162,12 +163,19 @@ test('check dlx counts dead letters, by their reason too, and knows where they a
     ['expired', 1, 'ok'],
     ['rejected', 2, 'critical'],
   ]);
+  for (const why of ['no such city', 'no such city', 'bad']) await publish(dead, ['d'], { headers: { 'x-rmq-reason': why } });
+  const byWhy = jsonLines<Finding>(await rmq(['check', 'dlx', dead, '--by', 'why', '--max', '1', '-o', 'json']));
+  assert.deepEqual(byWhy.map(({ why, value, status }) => [why, value, status]).sort(), [
+    ['bad', 1, 'ok'],
+    ['no such city', 2, 'critical'],
+    ['none', 3, 'critical'],
+  ]);
   const all = jsonLines<Finding>(await rmq(['check', 'dlx', '-o', 'json']));
   assert.deepEqual(
     all.filter((one) => one.queue === dead).map(({ value }) => value),
-    [3],
+    [6],
   );
-  assert.equal((await take(dead)).length, 3);
+  assert.equal((await take(dead)).length, 6);
   const blind = await rmq(['check', 'dlx', '--format', 'nagios', '--management-url', `http://127.0.0.1:${await deadPort()}`]);
   assert.equal(blind.code, 3, blind.stdout);
 });

@@ -36,6 +36,18 @@ test('--where chooses what inspect shows, beside the other filters', async (t) =
   assert.equal(await depth(dead), 5);
 });
 
+test('--where knows what the column WHY shows', async (t) => {
+  const { queue, publish } = await peer(t);
+  const dead = await queue();
+  await publish(dead, ['a'], { headers: { 'x-rmq-reason': 'exit code 3', 'x-rmq-stderr': 'x\nno such city\n' } });
+  await publish(dead, ['b']);
+  const looked = await rmq(['dlx', 'inspect', dead, '-o', 'json', '--where', 'why == "no such city"']);
+  assert.deepEqual(
+    jsonLines<{ body: string }>(looked).map(({ body }) => body),
+    ['a'],
+  );
+});
+
 test('--where chooses what is replayed, moved, exported and purged; the rest stays in order', async (t) => {
   const { dead, queue, take } = await orders(t, [1, 20, 3, 40, 5, 60, 7]);
   const [replayed, moved] = [await queue(), await queue()];

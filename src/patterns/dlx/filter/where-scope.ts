@@ -1,4 +1,5 @@
 import { Duration } from '@marcbachmann/cel-js/evaluator';
+import { whyOf } from '../../../model/dead-letter/attempt.ts';
 import { type Death, deathHistory } from '../../../model/dead-letter/death.ts';
 import { isTyped, MAX_NESTING, secondsOf } from '../../../model/message/field.ts';
 import { exactJson } from '../../../model/message/json.ts';
@@ -12,6 +13,7 @@ export const VARIABLES = {
   exchange: 'string',
   routingKey: 'string',
   reason: 'string',
+  why: 'string',
   queue: 'string',
   count: 'int',
   age: 'google.protobuf.Duration',
@@ -63,6 +65,11 @@ export class Scope implements Readonly<Record<keyof typeof VARIABLES, unknown>> 
 
   get reason(): string {
     return this.#died.newest?.reason ?? '';
+  }
+
+  /** What the worker said that gave it up. */
+  get why(): string {
+    return whyOf(this.#delivery.properties) ?? '';
   }
 
   get queue(): string {
