@@ -61,6 +61,8 @@ type SlotConfig = Omit<ProgramHandlerConfig, 'fd3'> & { readonly emit: Emit };
 /** Milliseconds before a program is started again that ended without a single answer. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 30_000;
+/** Answers that are remembered, so that a second one is known. */
+const LATEST = 1_000;
 
 /** A program that stays; it is started again when it ends. */
 class Slot {
@@ -72,7 +74,9 @@ class Slot {
   /** True while a program runs, or is about to. */
   #living = false;
   #life: Promise<void> = Promise.resolve();
-  #answered = false;
+  /** The messages that the program has answered: the latest. */
+  readonly #answered = new Set<number>();
+  #told = false;
   /** It was ended because the time of a message was over: the other messages have not failed. */
   #interrupted = false;
   #pause = FIRST_PAUSE;
@@ -132,14 +136,14 @@ class Slot {
       do {
         const resident = await Resident.start({ command, patience, emit, onAnswer: (answer) => this.#settle(answer) });
         this.#resident = resident;
-        this.#answered = false;
+        this.#answered.clear();
         this.#interrupted = false;
         for (const task of this.#tasks.values()) this.#send(resident, task);
         if (this.#closed) resident.finish();
         const end = await resident.ended;
         this.#resident = undefined;
         this.#bury(end);
-      } while (this.#answered && this.#tasks.size > 0);
+      } while (this.#answered.size > 0 && this.#tasks.size > 0);
     } catch (error) {
       this.#abandon(error);
     }
@@ -159,8 +163,19 @@ class Slot {
     // A message that was given up.
     if (this.#closed) return;
     const task = this.#tasks.get(id);
-    if (task === undefined) throw new Error(`it answered a message that it does not have: id ${id}`);
-    this.#answered = true;
+    if (task === undefined) {
+      if (!this.#answered.has(id)) throw new Error(`it answered a message that it does not have: id ${id}`);
+      // No other message is at fault.
+      const text = `the handler answered message ${id} once more (${verdict}): the first answer counts`;
+      if (!this.#told) this.#config.emit({ kind: 'note', text });
+      this.#told = true;
+      return;
+    }
+    this.#answered.add(id);
+    for (const oldest of this.#answered) {
+      if (this.#answered.size <= LATEST) break;
+      this.#answered.delete(oldest);
+    }
     this.#pause = FIRST_PAUSE;
     this.#finish(task, reason === undefined ? { verdict } : { verdict, reason });
   }
@@ -180,7 +195,7 @@ class Slot {
       const reason = fault ?? `the handler ended before it answered: ${describeExit(end)}`;
       this.#finish(oldest, { verdict: verdict === 'ack' ? 'retry' : verdict, reason, exitCode: code, stderr });
     }
-    if (!this.#answered && !this.#closed) this.#pauseBeforeStart();
+    if (this.#answered.size === 0 && !this.#closed) this.#pauseBeforeStart();
   }
 
   /** Fails the messages whose time is over, if any. */
