@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
 import { inside } from '../support/inside.ts';
-import { json, type Options, type Result, type Running, rmq, start } from '../support/rmq.ts';
+import { json, type Result, type Running, rmq, start } from '../support/rmq.ts';
 import { ownVhost, restrictedUser } from '../support/users.ts';
 
 interface Bench {
@@ -31,7 +31,7 @@ async function stage(t: TestContext) {
   return {
     url,
     channel,
-    run: (args: readonly string[], options?: Options): Promise<Result> => rmq(['bench', ...args, '-u', url], options),
+    run: (args: readonly string[]): Promise<Result> => inside(['bench', ...args, '-u', url]),
     /** A run that has its queue: its name. */
     begun: async (args: readonly string[], through = url): Promise<Running & { readonly queue: string }> => {
       const running = start(['bench', ...args, '-u', through, '-v']);
@@ -104,14 +104,14 @@ test('without confirms nothing is timed, and the result says so', async (t) => {
 });
 
 test('the result says what was measured; a histogram is drawn on a terminal only, and fits', async (t) => {
-  const { run } = await stage(t);
+  const { run, url } = await stage(t);
   const { code, stdout, stderr } = await run(['rpc', ...QUICK, '100']);
   assert.equal(code, 0, stderr);
   assert.match(
     stdout,
     /^100 calls in .*\nbodies of 100 B, 1 at a time, the server in this process\nclassic queue, RabbitMQ \d\S+, after 20 to warm up\nms until the reply:\n {2}min .*\n$/,
   );
-  const drawn = await run(['rpc', ...QUICK, '100'], { terminal: true, columns: 60 });
+  const drawn = await rmq(['bench', 'rpc', ...QUICK, '100', '-u', url], { terminal: true, columns: 60 });
   assert.equal(drawn.code, 0, drawn.stdout);
   const bars = drawn.stdout.split(/\r?\n/).filter((line) => line.includes(' ms  '));
   assert.ok(bars.some((line) => /≤ [\d.]+ ms {2}█/.test(line)));
@@ -148,7 +148,7 @@ test('a queue that is left by a kill expires', async (t) => {
   const { child, result, queue } = await begun(['latency', '--duration', '2s', '--warm-up', '0']);
   child.kill('SIGKILL');
   await result;
-  const status = await rmq(['queue', 'status', queue, '-u', url, '--json']);
+  const status = await inside(['queue', 'status', queue, '-u', url, '--json']);
   assert.equal(json<{ arguments: Record<string, number> }>(status).arguments['x-expires'], 62_000);
   assert.equal((await run(['publish', ...QUICK, '10'])).code, 0);
 });
@@ -198,7 +198,7 @@ test('a lost connection ends a run that may not reconnect, and is told where it 
 });
 
 test('who may not declare a queue is refused, and a protected context wants its name', async (t) => {
-  const denied = await rmq(['bench', 'publish', ...QUICK, '10', '-u', await restrictedUser(t, {})]);
+  const denied = await inside(['bench', 'publish', ...QUICK, '10', '-u', await restrictedUser(t, {})]);
   assert.equal(denied.code, 77, denied.stderr);
   assert.equal(denied.stdout, '');
   const directory = mkdtempSync(join(tmpdir(), 'rmq-'));
@@ -206,11 +206,11 @@ test('who may not declare a queue is refused, and a protected context wants its 
   const env = { XDG_CONFIG_HOME: directory, RMQ_CONTEXT: undefined };
   // A file of contexts holds no password: that of guest is the default.
   const { host, pathname } = new URL(brokerUrl());
-  assert.equal((await rmq(['context', 'add', 'live', '-u', `amqp://${host}${pathname}`, '--protected'], { env })).code, 0);
-  const refused = await rmq(['bench', 'rpc', ...QUICK, '10', '-c', 'live', '-y'], { env, input: '' });
+  assert.equal((await inside(['context', 'add', 'live', '-u', `amqp://${host}${pathname}`, '--protected'], { env })).code, 0);
+  const refused = await inside(['bench', 'rpc', ...QUICK, '10', '-c', 'live', '-y'], { env, input: '' });
   assert.equal(refused.code, 64, refused.stderr);
   assert.match(refused.stderr, /--confirm live/);
-  const confirmed = await rmq(['bench', 'rpc', ...QUICK, '10', '-c', 'live', '--confirm', 'live'], { env, input: '' });
+  const confirmed = await inside(['bench', 'rpc', ...QUICK, '10', '-c', 'live', '--confirm', 'live'], { env, input: '' });
   assert.equal(confirmed.code, 0, confirmed.stderr);
 });
 

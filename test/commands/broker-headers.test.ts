@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Peer, peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { jsonLines, rmq } from '../support/rmq.ts';
 
@@ -67,14 +68,14 @@ test('a dead letter that was moved has still died where it died, and is not take
   const place = await morgue(t);
   await place.bury('a');
   const parked = await place.queue();
-  const moved = await rmq(['dlx', 'move', place.dead, parked]);
+  const moved = await inside(['dlx', 'move', place.dead, parked]);
   assert.equal(moved.code, 0, moved.stderr);
-  const inspected = await rmq(['dlx', 'inspect', parked, '-o', 'json']);
+  const inspected = await inside(['dlx', 'inspect', parked, '-o', 'json']);
   const [line] = jsonLines<Line & { death: { first?: { queue: string } } }>(inspected);
   assert.ok(line?.properties.headers);
   assert.deepEqual(named(line.properties.headers, COUNTS, HISTORY), [false, true]);
   assert.equal(line.death.first?.queue, place.work);
-  const replayed = await rmq(['dlx', 'replay', parked]);
+  const replayed = await inside(['dlx', 'replay', parked]);
   assert.equal(replayed.code, 0, replayed.stderr);
   const headers = await headersOf(place, place.work);
   assert.deepEqual(named(headers, COUNTS, HISTORY, /^tenant$/), [false, false, true]);
@@ -84,9 +85,9 @@ test('--keep-broker-headers of move and replay publishes what the broker wrote',
   const place = await morgue(t);
   await place.bury('a');
   const [parked, back] = [await place.queue(), await place.queue()];
-  assert.equal((await rmq(['dlx', 'move', place.dead, parked, '--keep-broker-headers', '--copy'])).code, 0);
+  assert.equal((await inside(['dlx', 'move', place.dead, parked, '--keep-broker-headers', '--copy'])).code, 0);
   assert.deepEqual(named(await headersOf(place, parked), COUNTS, HISTORY), [true, true]);
-  assert.equal((await rmq(['dlx', 'replay', place.dead, '--to-queue', back, '--keep-broker-headers'])).code, 0);
+  assert.equal((await inside(['dlx', 'replay', place.dead, '--to-queue', back, '--keep-broker-headers'])).code, 0);
   assert.deepEqual(named(await headersOf(place, back), COUNTS, HISTORY), [true, true]);
 });
 
@@ -94,11 +95,11 @@ test('a bundle keeps all of it, and an import publishes the history, and the cou
   const place = await morgue(t);
   await place.bury('a');
   const directory = join(await scratchDirectory(t), 'bundle');
-  assert.equal((await rmq(['dlx', 'export', place.dead, '-d', directory])).code, 0);
+  assert.equal((await inside(['dlx', 'export', place.dead, '-d', directory])).code, 0);
   const [plain, full] = [await place.queue(), await place.queue()];
-  assert.equal((await rmq(['dlx', 'import', directory, '-q', plain])).code, 0);
+  assert.equal((await inside(['dlx', 'import', directory, '-q', plain])).code, 0);
   assert.deepEqual(named(await headersOf(place, plain), COUNTS, HISTORY), [false, true]);
-  assert.equal((await rmq(['dlx', 'import', directory, '-q', full, '--keep-broker-headers'])).code, 0);
+  assert.equal((await inside(['dlx', 'import', directory, '-q', full, '--keep-broker-headers'])).code, 0);
   assert.deepEqual(named(await headersOf(place, full), COUNTS, HISTORY), [true, true]);
 });
 
@@ -129,15 +130,15 @@ test('the offset in a stream is not published again', async (t) => {
   const { queue, publish, take } = await peer(t);
   const [stream, copies] = [await queue({ arguments: { 'x-queue-type': 'stream' } }), await queue()];
   await publish(stream, ['a']);
-  const shown = await rmq(['consume', stream, '--offset', 'first', '-n', '1', '-o', 'json']);
+  const shown = await inside(['consume', stream, '--offset', 'first', '-n', '1', '-o', 'json']);
   assert.match(shown.stdout, /x-stream-offset/);
-  assert.equal((await rmq(['publish', '--envelopes', '-q', copies], { input: shown.output })).code, 0);
+  assert.equal((await inside(['publish', '--envelopes', '-q', copies], { input: shown.output })).code, 0);
   const [copy] = await take(copies);
   assert.deepEqual(copy?.properties.headers ?? {}, {});
 });
 
 test('--keep-broker-headers without envelopes is refused', async () => {
-  const result = await rmq(['publish', '-q', 'q', 'x', '--keep-broker-headers']);
+  const result = await inside(['publish', '-q', 'q', 'x', '--keep-broker-headers']);
   assert.equal(result.code, 64);
   assert.match(result.stderr, /--keep-broker-headers is for --envelopes/);
 });

@@ -29,7 +29,7 @@ for (const type of ['classic', 'quorum']) {
     const { queue, publish, take } = await peer(t);
     const name = await queue({ arguments: { 'x-queue-type': type } });
     await publish(name, numbers(20));
-    const result = await rmq(['consume', name, '-n', '5']);
+    const result = await inside(['consume', name, '-n', '5']);
     assert.equal(result.code, 0, result.stderr);
     assert.equal(result.stdout, '0\n1\n2\n3\n4\n');
     const left = await take(name);
@@ -48,7 +48,7 @@ for (const type of ['classic', 'quorum']) {
     const name = await queue({ arguments: { 'x-queue-type': type } });
     await publish(name, numbers(10));
     for (const limit of [['-n', '3'], []]) {
-      const result = await rmq(['consume', name, '--requeue', ...limit]);
+      const result = await inside(['consume', name, '--requeue', ...limit]);
       assert.equal(result.code, 0, result.stderr);
       assert.equal(result.stdout.trim().split('\n').length, limit.length === 0 ? 10 : 3);
     }
@@ -63,7 +63,7 @@ for (const type of ['classic', 'quorum']) {
     const dead = await queue();
     const name = await queue({ deadLetterExchange: '', deadLetterRoutingKey: dead, arguments: { 'x-queue-type': type } });
     await publish(name, numbers(6));
-    assert.equal((await rmq(['consume', name, '--reject', '-n', '4'])).code, 0);
+    assert.equal((await inside(['consume', name, '--reject', '-n', '4'])).code, 0);
     const deadline = Date.now() + 5_000;
     while ((await depth(dead)) < 4 && Date.now() < deadline);
     assert.deepEqual(
@@ -90,32 +90,32 @@ test('a stream is read from an offset', async (t) => {
 test('--drain reads a stream to the end that it had at the start, at once after a publish and again later', async (t) => {
   const { queue, publish } = await peer(t);
   const name = await queue({ arguments: { 'x-queue-type': 'stream' } });
-  assert.deepEqual([(await rmq(['consume', name, '--drain'])).stdout], ['']);
+  assert.deepEqual([(await inside(['consume', name, '--drain'])).stdout], ['']);
   await publish(name, numbers(300));
   for (const flags of [[], ['--offset', 'first'], ['--requeue']]) {
-    const result = await rmq(['consume', name, '--drain', ...flags], { timeout: 20_000 });
+    const result = await inside(['consume', name, '--drain', ...flags], { timeout: 20_000 });
     assert.equal(result.stdout, `${numbers(300).join('\n')}\n`, result.stderr);
   }
-  assert.equal((await rmq(['consume', name, '--drain', '--offset', '297'])).stdout, '297\n298\n299\n');
+  assert.equal((await inside(['consume', name, '--drain', '--offset', '297'])).stdout, '297\n298\n299\n');
   for (const beyond of ['300', 'next', '2099-01-01T00:00:00Z']) {
-    const nothing = await rmq(['consume', name, '--drain', '--offset', beyond], { timeout: 20_000 });
+    const nothing = await inside(['consume', name, '--drain', '--offset', beyond], { timeout: 20_000 });
     assert.deepEqual([nothing.code, nothing.stdout], [0, ''], nothing.stderr);
   }
-  assert.equal((await rmq(['consume', name, '--reject', '-n', '1'])).code, 76);
+  assert.equal((await inside(['consume', name, '--reject', '-n', '1'])).code, 76);
 });
 
 test('--expect counts what a stream holds', async (t) => {
   const { queue, publish } = await peer(t);
   const name = await queue({ arguments: { 'x-queue-type': 'stream' } });
   await publish(name, numbers(3));
-  const expecting = async (count: string): Promise<number> => (await rmq(['consume', name, '--offset', 'first', '--expect', count, '--timeout', '2s'])).code;
+  const expecting = async (count: string): Promise<number> => (await inside(['consume', name, '--offset', 'first', '--expect', count, '--timeout', '2s'])).code;
   assert.deepEqual([await expecting('3'), await expecting('2'), await expecting('4')], [0, 1, 124]);
 });
 
 test('a stream does not hand out messages without acknowledgements, and says so', async (t) => {
   const { queue } = await peer(t);
   const name = await queue({ arguments: { 'x-queue-type': 'stream' } });
-  const result = await rmq(['consume', name, '--no-ack', '--timeout', '5s']);
+  const result = await inside(['consume', name, '--no-ack', '--timeout', '5s']);
   assert.equal(result.code, 76, result.stderr);
 });
 
@@ -123,11 +123,11 @@ test('--drain stops at the depth of the start, and at once when there is nothing
   const { queue, publish, depth } = await peer(t);
   const name = await queue();
   await publish(name, numbers(700));
-  const result = await rmq(['consume', name, '--drain']);
+  const result = await inside(['consume', name, '--drain']);
   assert.equal(result.code, 0, result.stderr);
   assert.equal(result.stdout, `${numbers(700).join('\n')}\n`);
   assert.equal(await depth(name), 0);
-  const empty = await rmq(['consume', name, '--drain']);
+  const empty = await inside(['consume', name, '--drain']);
   assert.deepEqual([empty.code, empty.stdout], [0, '']);
 });
 
@@ -148,7 +148,7 @@ test('--idle ends after silence', async (t) => {
   const { queue, publish } = await peer(t);
   const name = await queue();
   await publish(name, ['only']);
-  const result = await rmq(['consume', name, '--idle', '1s']);
+  const result = await inside(['consume', name, '--idle', '1s']);
   assert.deepEqual([result.code, result.stdout], [0, 'only\n']);
 });
 
@@ -156,7 +156,7 @@ test('--timeout is exit 124', async (t) => {
   const { queue, publish, depth } = await peer(t);
   const name = await queue();
   await publish(name, ['only']);
-  const result = await rmq(['consume', name, '-n', '2', '--timeout', '2s']);
+  const result = await inside(['consume', name, '-n', '2', '--timeout', '2s']);
   assert.deepEqual([result.code, result.stdout], [124, 'only\n']);
   assert.match(result.stderr, /1 message of 2/);
   assert.equal(await depth(name), 0, 'what was printed is acknowledged');
@@ -166,18 +166,18 @@ test('--expect is 0 for as many, 124 for fewer, 1 for more', async (t) => {
   const { queue, publish, depth } = await peer(t);
   const name = await queue();
   await publish(name, ['a', 'b']);
-  assert.equal((await rmq(['consume', name, '--expect', '3', '--timeout', '300ms'])).code, 124);
+  assert.equal((await inside(['consume', name, '--expect', '3', '--timeout', '300ms'])).code, 124);
   // In so short a time it may not have come to any.
-  await rmq(['consume', name, '--drain']);
+  await inside(['consume', name, '--drain']);
   await publish(name, ['a', 'b']);
-  assert.equal((await rmq(['consume', name, '--expect', '2', '--timeout', '10s'])).code, 0);
+  assert.equal((await inside(['consume', name, '--expect', '2', '--timeout', '10s'])).code, 0);
   await publish(name, ['a', 'b', 'c']);
-  assert.equal((await rmq(['consume', name, '--expect', '2', '--timeout', '10s'])).code, 1);
+  assert.equal((await inside(['consume', name, '--expect', '2', '--timeout', '10s'])).code, 1);
   assert.equal(await depth(name), 1, 'what was not expected stays');
-  assert.equal((await rmq(['consume', name, '--expect', '0', '--timeout', '30s'])).code, 1);
-  await rmq(['consume', name, '--drain']);
-  assert.equal((await rmq(['consume', name, '--expect', '0', '--timeout', '2s'])).code, 0);
-  assert.equal((await rmq(['consume', name, '--expect', '0', '--idle', '300ms'])).code, 0);
+  assert.equal((await inside(['consume', name, '--expect', '0', '--timeout', '30s'])).code, 1);
+  await inside(['consume', name, '--drain']);
+  assert.equal((await inside(['consume', name, '--expect', '0', '--timeout', '2s'])).code, 0);
+  assert.equal((await inside(['consume', name, '--expect', '0', '--idle', '300ms'])).code, 0);
 });
 
 for (const type of ['classic', 'quorum', 'stream']) {
@@ -206,7 +206,7 @@ test('--expect 0 sees what others hold where the management API tells, and says 
   const { queue, publish, channel } = await peer(t);
   const name = await queue();
   for (const how of [['--drain'], ['--drain', '--timeout', '30s'], ['--idle', '500ms']]) {
-    const [seeing, blind] = [await rmq(['consume', name, '--expect', '0', ...how]), await rmq(['consume', name, '--expect', '0', ...how], NO_MANAGEMENT)];
+    const [seeing, blind] = [await inside(['consume', name, '--expect', '0', ...how]), await inside(['consume', name, '--expect', '0', ...how], NO_MANAGEMENT)];
     assert.deepEqual([seeing.code, blind.code], [0, 0], seeing.stderr);
     assert.doesNotMatch(seeing.stderr, UNSEEN);
     assert.match(blind.stderr, UNSEEN);
@@ -214,17 +214,17 @@ test('--expect 0 sees what others hold where the management API tells, and says 
   await publish(name, ['a', 'b']);
   for (const _ of ['a', 'b']) assert.ok(await channel.get(name));
   for (const how of [['--drain'], ['--timeout', '2s']]) {
-    const { code, stderr } = await rmq(['consume', name, '--expect', '0', ...how]);
+    const { code, stderr } = await inside(['consume', name, '--expect', '0', ...how]);
     assert.equal(code, 1, stderr);
     assert.match(stderr, /expected 0 messages, and consumers hold some: 2 not acknowledged yet/);
-    assert.match((await rmq(['consume', name, '--expect', '0', ...how], NO_MANAGEMENT)).stderr, UNSEEN);
+    assert.match((await inside(['consume', name, '--expect', '0', ...how], NO_MANAGEMENT)).stderr, UNSEEN);
   }
   channel.nackAll(true);
-  assert.equal((await rmq(['consume', name, '--expect', '0', '--drain'])).code, 1);
-  const asked = await rmq(['consume', name, '--expect', '0', '--drain', '--management-url', 'http://127.0.0.1:1']);
+  assert.equal((await inside(['consume', name, '--expect', '0', '--drain'])).code, 1);
+  const asked = await inside(['consume', name, '--expect', '0', '--drain', '--management-url', 'http://127.0.0.1:1']);
   assert.equal(asked.code, 1, asked.stderr);
   // Nobody is asked for anything else.
-  assert.doesNotMatch((await rmq(['consume', name, '--drain'], NO_MANAGEMENT)).stderr, UNSEEN);
+  assert.doesNotMatch((await inside(['consume', name, '--drain'], NO_MANAGEMENT)).stderr, UNSEEN);
 });
 
 test('--expect 0 does not take what is held in a quorum queue for what was held some seconds ago', async (t) => {
@@ -232,11 +232,11 @@ test('--expect 0 does not take what is held in a quorum queue for what was held 
   const name = await queue({ arguments: { 'x-queue-type': 'quorum' } });
   await publish(name, ['a']);
   assert.ok(await channel.get(name));
-  while (!/ 1 unacknowledged/.test((await rmq(['queue', 'status', name])).stdout));
-  const waited = await rmq(['consume', name, '--expect', '0', '--drain']);
+  while (!/ 1 unacknowledged/.test((await inside(['queue', 'status', name])).stdout));
+  const waited = await inside(['consume', name, '--expect', '0', '--drain']);
   assert.equal(waited.code, 1, waited.stderr);
   assert.match(waited.stderr, /1 not acknowledged yet/);
-  const hurried = await rmq(['consume', name, '--expect', '0', '--timeout', '2s']);
+  const hurried = await inside(['consume', name, '--expect', '0', '--timeout', '2s']);
   assert.equal(hurried.code, 0, hurried.stderr);
   assert.match(hurried.stderr, /1 message was not acknowledged yet, as the management API told some seconds ago/);
 });
@@ -245,7 +245,7 @@ test('--settle ends with --timeout and with a signal, and 0s waits for nothing',
   const { queue, publish, depth } = await peer(t);
   const name = await queue();
   await publish(name, ['a', 'b', 'c']);
-  assert.equal((await rmq(['consume', name, '--expect', '3', '--settle', '1h', '--timeout', '2s'])).code, 0);
+  assert.equal((await inside(['consume', name, '--expect', '3', '--settle', '1h', '--timeout', '2s'])).code, 0);
   await publish(name, ['a']);
   const run = start(['consume', name, '--expect', '1', '--settle', '1h']);
   await run.until('stdout', 'a\n');
@@ -253,14 +253,14 @@ test('--settle ends with --timeout and with a signal, and 0s waits for nothing',
   assert.equal((await run.result).code, 143);
   assert.equal(await depth(name), 0);
   await publish(name, ['a']);
-  assert.equal((await rmq(['consume', name, '--expect', '1', '--settle', '0s'])).code, 0);
+  assert.equal((await inside(['consume', name, '--expect', '1', '--settle', '0s'])).code, 0);
 });
 
 test('--no-ack with a limit takes no more than that', async (t) => {
   const { queue, publish, depth } = await peer(t);
   const name = await queue();
   await publish(name, numbers(10));
-  assert.equal((await rmq(['consume', name, '--no-ack', '-n', '4'])).stdout, '0\n1\n2\n3\n');
+  assert.equal((await inside(['consume', name, '--no-ack', '-n', '4'])).stdout, '0\n1\n2\n3\n');
   assert.equal(await depth(name), 6);
 });
 
@@ -292,15 +292,15 @@ test('an envelope tells everything, and publish reads it back without loss', asy
   };
   channel.sendToQueue(from, Buffer.from([0xff, 0x00]), { persistent: true, ...properties });
   channel.sendToQueue(from, Buffer.from('text\n'), {});
-  const exported = await rmq(['consume', from, '-n', '2', '-o', 'json']);
+  const exported = await inside(['consume', from, '-n', '2', '-o', 'json']);
   const [first, second] = jsonLines<Line>(exported);
   assert.deepEqual([first?.queue, first?.exchange, first?.routingKey, first?.redelivered, first?.bodyBase64], [from, '', from, false, '/wA=']);
   assert.ok(first !== undefined);
   assert.equal((first.properties['headers'] as Record<string, unknown>)['n'], 5);
   assert.equal(second?.body, 'text\n');
-  const imported = await rmq(['publish', '--envelopes', '-q', to], { input: exported.output });
+  const imported = await inside(['publish', '--envelopes', '-q', to], { input: exported.output });
   assert.equal(imported.code, 0, imported.stderr);
-  const again = await rmq(['consume', to, '-n', '2', '-o', 'json', '--requeue']);
+  const again = await inside(['consume', to, '-n', '2', '-o', 'json', '--requeue']);
   const where = (line: Line): Line => ({ ...line, queue: '', routingKey: '' });
   assert.deepEqual(jsonLines<Line>(again).map(where), jsonLines<Line>(exported).map(where));
   const [message] = await take(to);
@@ -312,7 +312,7 @@ test('--json-body embeds bodies that are JSON', async (t) => {
   const { queue, publish } = await peer(t);
   const name = await queue();
   await publish(name, ['{"a":[1,2]}', 'no json']);
-  const lines = jsonLines<Line>(await rmq(['consume', name, '--drain', '-o', 'json', '--json-body']));
+  const lines = jsonLines<Line>(await inside(['consume', name, '--drain', '-o', 'json', '--json-body']));
   assert.deepEqual(
     lines.map(({ bodyJson, body }) => bodyJson ?? body),
     [{ a: [1, 2] }, 'no json'],
@@ -323,14 +323,14 @@ test('-o raw prints bytes only, -0 ends each body with NUL', async (t) => {
   const { queue, publish } = await peer(t);
   const name = await queue();
   await publish(name, [Buffer.from([1, 0xfe]), Buffer.from([2])]);
-  assert.deepEqual([...(await rmq(['consume', name, '--requeue', '-o', 'raw'])).output], [1, 0xfe, 2]);
-  assert.deepEqual([...(await rmq(['consume', name, '--requeue', '-0'])).output], [1, 0xfe, 0, 2, 0]);
+  assert.deepEqual([...(await inside(['consume', name, '--requeue', '-o', 'raw'])).output], [1, 0xfe, 2]);
+  assert.deepEqual([...(await inside(['consume', name, '--requeue', '-0'])).output], [1, 0xfe, 0, 2, 0]);
 });
 
 test('a queue that does not exist is exit 66, and named', async () => {
   const nowhere = unique('nowhere');
   for (const flags of [[], ['--drain'], ['--expect', '0', '--timeout', '30s']]) {
-    const result = await rmq(['consume', nowhere, ...flags]);
+    const result = await inside(['consume', nowhere, ...flags]);
     assert.equal(result.code, 66, result.stderr);
     assert.doesNotMatch(result.stderr, /consumed/);
     assert.match(result.stderr, new RegExp(nowhere));
@@ -412,7 +412,7 @@ test('a receiver that dies makes the sender stop, which says what may be lost; a
   assert.match(said, /the reader of standard output went away: messages in the pipe that it did not read/);
   const left = await depth(from);
   assert.ok(left > 500, `${left} left`);
-  const moved = await rmq(['dlx', 'move', from, to]);
+  const moved = await inside(['dlx', 'move', from, to]);
   assert.equal(moved.code, 0, moved.stderr);
   assert.deepEqual([await depth(from), await depth(to)], [0, left]);
 });

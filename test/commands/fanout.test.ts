@@ -38,7 +38,7 @@ async function queueOf({ child, until }: Running): Promise<string> {
 
 /** Declares the queue of a service, as a service does that has run before. */
 async function subscribeOnce(exchange: string, service: string): Promise<void> {
-  const result = await rmq(['fanout', 'subscribe', exchange, service, '--drain']);
+  const result = await inside(['fanout', 'subscribe', exchange, service, '--drain']);
   assert.equal(result.code, 0, result.stderr);
 }
 
@@ -64,7 +64,7 @@ test('two runs of one service share its events', async (t) => {
   const exchange = exchangeName(t);
   queueName(t, `${exchange}.email`);
   const runs = [await listening([exchange, 'email', '-n', '1']), await listening([exchange, 'email', '-n', '1'])];
-  assert.equal((await rmq(['fanout', 'publish', exchange, '--lines'], { input: 'one\ntwo\n' })).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, '--lines'], { input: 'one\ntwo\n' })).code, 0);
   const printed = await Promise.all(runs.map(async ({ result }) => (await result).stdout));
   assert.deepEqual(printed.sort(), ['one\n', 'two\n']);
 });
@@ -73,23 +73,23 @@ test('a service that was away gets what it missed', async (t) => {
   const exchange = exchangeName(t);
   queueName(t, `${exchange}.email`);
   await subscribeOnce(exchange, 'email');
-  assert.equal((await rmq(['fanout', 'publish', exchange, '--lines'], { input: 'one\ntwo\n' })).code, 0);
-  assert.equal((await rmq(['fanout', 'subscribe', exchange, 'email', '--requeue'])).stdout, 'one\ntwo\n');
-  const result = await rmq(['fanout', 'subscribe', exchange, 'email', '--drain', '-0']);
+  assert.equal((await inside(['fanout', 'publish', exchange, '--lines'], { input: 'one\ntwo\n' })).code, 0);
+  assert.equal((await inside(['fanout', 'subscribe', exchange, 'email', '--requeue'])).stdout, 'one\ntwo\n');
+  const result = await inside(['fanout', 'subscribe', exchange, 'email', '--drain', '-0']);
   assert.deepEqual([result.code, result.stdout], [0, 'one\0two\0'], result.stderr);
 });
 
 test('without a service, only what comes meanwhile is printed, and no queue is left behind', async (t) => {
   const exchange = exchangeName(t);
-  assert.equal((await rmq(['fanout', 'publish', exchange, 'too early', '--allow-unroutable'])).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, 'too early', '--allow-unroutable'])).code, 0);
   const run = start(['fanout', 'subscribe', exchange, '--expect', '1', '--timeout', '20s']);
   const queue = await queueOf(run);
   assert.equal(await queueExists(queue), true);
-  assert.equal((await rmq(['fanout', 'publish', exchange, 'in time'])).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, 'in time'])).code, 0);
   const result = await run.result;
   assert.deepEqual([result.code, result.stdout], [0, 'in time\n'], result.stderr);
   assert.equal(await queueExists(queue), false);
-  assert.equal((await rmq(['fanout', 'publish', exchange, 'too late'])).code, 67);
+  assert.equal((await inside(['fanout', 'publish', exchange, 'too late'])).code, 67);
 });
 
 test('a subscriber without a service that is killed leaves no queue behind', async (t) => {
@@ -105,11 +105,11 @@ test('a subscriber without a service that is killed leaves no queue behind', asy
 
 test('an event that no service is there for is exit 67, unless that is accepted', async (t) => {
   const exchange = exchangeName(t);
-  const result = await rmq(['fanout', 'publish', exchange, 'x', '--json']);
+  const result = await inside(['fanout', 'publish', exchange, 'x', '--json']);
   assert.equal(result.code, 67, result.stderr);
   const { confirmed, returned } = json<{ confirmed: number; returned: number }>(result);
   assert.deepEqual([confirmed, returned], [0, 1]);
-  assert.equal((await rmq(['fanout', 'publish', exchange, 'x', '--allow-unroutable'])).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, 'x', '--allow-unroutable'])).code, 0);
 });
 
 test('envelopes go to the exchange of the command line; what they say otherwise is kept unless a flag says it', async (t) => {
@@ -121,9 +121,9 @@ test('envelopes go to the exchange of the command line; what they say otherwise 
     { body: 'two' },
   ];
   const input = envelopes.map((envelope) => JSON.stringify(envelope)).join('\n');
-  assert.equal((await rmq(['fanout', 'publish', exchange, '--envelopes', '-H', 'b=3'], { input })).code, 0);
-  assert.equal((await rmq(['fanout', 'publish', exchange, '--envelopes', '-r', 'flag.key', '-n', '1'], { input })).code, 0);
-  const lines = jsonLines<Line>(await rmq(['fanout', 'subscribe', exchange, 'email', '--drain', '-o', 'json']));
+  assert.equal((await inside(['fanout', 'publish', exchange, '--envelopes', '-H', 'b=3'], { input })).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, '--envelopes', '-r', 'flag.key', '-n', '1'], { input })).code, 0);
+  const lines = jsonLines<Line>(await inside(['fanout', 'subscribe', exchange, 'email', '--drain', '-o', 'json']));
   assert.deepEqual(
     lines.map((line) => [line.queue, line.exchange, line.routingKey, line.properties.headers, line.body]),
     [
@@ -141,7 +141,7 @@ test('an exchange of another type is refused with 76, and both types are named',
     ['publish', exchange, 'x'],
     ['subscribe', exchange, 'email', '--drain'],
   ]) {
-    const result = await rmq(['fanout', ...args]);
+    const result = await inside(['fanout', ...args]);
     assert.equal(result.code, 76, result.stderr);
     assert.match(result.stderr, /topic instead of fanout/);
   }
@@ -154,7 +154,7 @@ test('an exchange and a queue that exist are used as they are', async (t) => {
   const queue = queueName(t, `${exchange}.email`);
   await other.channel.assertQueue(queue, { durable: false, maxLength: 2 });
   await subscribeOnce(exchange, 'email');
-  assert.equal((await rmq(['fanout', 'publish', exchange, '--lines'], { input: 'one\ntwo\nthree' })).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, '--lines'], { input: 'one\ntwo\nthree' })).code, 0);
   assert.deepEqual(
     (await other.take(queue)).map(({ content }) => String(content)),
     ['two', 'three'],
@@ -164,18 +164,18 @@ test('an exchange and a queue that exist are used as they are', async (t) => {
 test('a user who may use what exists, but declare nothing, publishes and subscribes all the same', async (t) => {
   const exchange = exchangeName(t);
   queueName(t, `${exchange}.email`);
-  await rmq(['fanout', 'subscribe', exchange, 'email', '--drain']);
+  await inside(['fanout', 'subscribe', exchange, 'email', '--drain']);
   const url = await restrictedUser(t, { configure: '^$', write: '.*', read: '.*' });
-  const published = await rmq(['fanout', 'publish', exchange, 'hello', '--url', url]);
+  const published = await inside(['fanout', 'publish', exchange, 'hello', '--url', url]);
   assert.equal(published.code, 0, published.stderr);
-  const result = await rmq(['fanout', 'subscribe', exchange, 'email', '--drain', '--url', url]);
+  const result = await inside(['fanout', 'subscribe', exchange, 'email', '--drain', '--url', url]);
   assert.deepEqual([result.code, result.stdout], [0, 'hello\n'], result.stderr);
   for (const args of [
     ['publish', unique('missing'), 'x'],
     ['subscribe', exchange, 'missing'],
     ['subscribe', exchange],
   ]) {
-    const denied = await rmq(['fanout', ...args, '--url', url]);
+    const denied = await inside(['fanout', ...args, '--url', url]);
     assert.equal(denied.code, 77, denied.stderr);
   }
 });
@@ -184,10 +184,10 @@ test('the queue of a service has the type that is asked for, and one that exists
   const exchange = exchangeName(t);
   const queue = queueName(t, `${exchange}.email`);
   const { channel } = await peer(t);
-  assert.equal((await rmq(['fanout', 'subscribe', exchange, 'email', '--drain', '--queue-type', 'quorum'])).code, 0);
+  assert.equal((await inside(['fanout', 'subscribe', exchange, 'email', '--drain', '--queue-type', 'quorum'])).code, 0);
   await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
   await subscribeOnce(exchange, 'email');
-  const result = await rmq(['fanout', 'subscribe', exchange, 'email', '--drain', '--queue-type', 'classic']);
+  const result = await inside(['fanout', 'subscribe', exchange, 'email', '--drain', '--queue-type', 'classic']);
   assert.equal(result.code, 76, result.stderr);
   assert.match(result.stderr, /x-queue-type is "quorum" there, you asked for "classic"/);
 });
@@ -196,11 +196,11 @@ test('a subscriber without a service goes on after a lost connection, and says w
   const exchange = exchangeName(t);
   const port = await proxy(t, brokerUrl());
   const run = await listening([exchange, '-n', '2', '--url', port.url]);
-  assert.equal((await rmq(['fanout', 'publish', exchange, 'before'])).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, 'before'])).code, 0);
   await run.until('stdout', 'before\n');
   port.cut();
   await run.until('stderr', 'listening again on queue');
-  assert.equal((await rmq(['fanout', 'publish', exchange, 'after'])).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, 'after'])).code, 0);
   const result = await run.result;
   assert.deepEqual([result.code, result.stdout], [0, 'before\nafter\n'], result.stderr);
   assert.match(result.stderr, /messages published meanwhile are missing/);
@@ -214,7 +214,7 @@ test('a message whose temporary queue went with the connection while its handler
   const handler = await program(directory, 'handle.sh', `#!/bin/sh\necho begun\nwhile [ ! -e ${go} ]; do sleep 0.05; done\necho done\n`);
   const run = start(['fanout', 'subscribe', exchange, '-n', '1', '--timeout', '20s', '--drop-dead', '--url', port.url, '--', handler]);
   await run.until('stderr', 'working on the queue');
-  assert.equal((await rmq(['fanout', 'publish', exchange, 'one'])).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, 'one'])).code, 0);
   await run.until('stdout', 'begun\n');
   port.cut();
   await run.until('stderr', 'attempt 1');
@@ -228,10 +228,10 @@ test('a service goes on after a lost connection, and misses nothing', async (t) 
   queueName(t, `${exchange}.email`);
   const port = await proxy(t, brokerUrl());
   const run = await listening([exchange, 'email', '-n', '2', '--url', port.url]);
-  assert.equal((await rmq(['fanout', 'publish', exchange, 'before'])).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, 'before'])).code, 0);
   await run.until('stdout', 'before\n');
   await port.refuse();
-  assert.equal((await rmq(['fanout', 'publish', exchange, 'meanwhile'])).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, 'meanwhile'])).code, 0);
   await port.admit();
   const result = await run.result;
   assert.equal(result.code, 0, result.stderr);
@@ -252,9 +252,9 @@ ch.queue_bind(exchange="${exchange}", queue="${queue}")
   await pika(`${setUp}
 ch.basic_publish(exchange="${exchange}", routing_key="", body=json.dumps({"event": "order.placed"}).encode(),
     properties=pika.BasicProperties(delivery_mode=2))`);
-  const got = await rmq(['fanout', 'subscribe', exchange, 'email', '-n', '1', '--timeout', '20s']);
+  const got = await inside(['fanout', 'subscribe', exchange, 'email', '-n', '1', '--timeout', '20s']);
   assert.deepEqual([got.code, got.stdout], [0, '{"event": "order.placed"}\n'], got.stderr);
-  assert.equal((await rmq(['fanout', 'publish', exchange, '{"event":"order.paid"}'])).code, 0);
+  assert.equal((await inside(['fanout', 'publish', exchange, '{"event":"order.paid"}'])).code, 0);
   const printed = await pika(`${setUp}
 ch.basic_qos(prefetch_count=10)
 for method, properties, body in ch.consume("${queue}", inactivity_timeout=20):

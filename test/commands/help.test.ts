@@ -115,7 +115,7 @@ test('on a terminal a page is as wide as the terminal, in colours unless they ar
 });
 
 test('a page is a line of JSON with -o json', async () => {
-  const page = json<{ topic: string; text: string }>(await rmq(['help', 'exit-codes', '-o', 'json']));
+  const page = json<{ topic: string; text: string }>(await inside(['help', 'exit-codes', '-o', 'json']));
   assert.equal(page.topic, 'exit-codes');
   assert.match(page.text, /unroutable/);
 });

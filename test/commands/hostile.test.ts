@@ -17,7 +17,8 @@ import {
   shortstr,
   table,
 } from '../support/hostile-broker.ts';
-import { type Result, rmq } from '../support/rmq.ts';
+import { inside } from '../support/inside.ts';
+import type { Result } from '../support/rmq.ts';
 
 const PUBLISH = '60.40';
 const CHANNEL_OPEN = '20.10';
@@ -25,7 +26,7 @@ const CHANNEL_OPEN = '20.10';
 /** Runs a command against a hostile broker; one that does not end by itself fails. */
 async function run(t: Parameters<typeof hostileBroker>[0], hostility: Hostility, args: readonly string[], input = ''): Promise<Result> {
   const { url } = await hostileBroker(t, hostility);
-  return rmq(['-u', url, ...args], { timeout: 20_000, input });
+  return inside(['-u', url, ...args], { timeout: 20_000, input });
 }
 
 function noStack({ stderr, code }: Result): void {
@@ -70,7 +71,7 @@ for (const args of [
 ]) {
   test(`${args[0]}: a broker that never answers channel.open is given up after --max-reconnects`, async (t) => {
     const broker = await hostileBroker(t, { script: on(CHANNEL_OPEN, () => undefined) });
-    const result = await rmq([...args, ...TWICE, '--answer-timeout', '600ms', '-u', broker.url], { timeout: 20_000 });
+    const result = await inside([...args, ...TWICE, '--answer-timeout', '600ms', '-u', broker.url], { timeout: 20_000 });
     assert.equal(result.code, 69);
     assert.match(result.stderr, /gave up after 1 attempt/);
     assert.equal(broker.connections(), 2);

@@ -19,7 +19,7 @@ interface ListedQueue {
 type Row = Readonly<Record<string, unknown>>;
 
 async function rows(...args: readonly string[]): Promise<Row[]> {
-  const result = await rmq([...args, '-o', 'json']);
+  const result = await inside([...args, '-o', 'json']);
   assert.equal(result.code, 0, result.stderr);
   return jsonLines<Row>(result);
 }
@@ -108,7 +108,7 @@ test('queue list of named queues works without the management API, and says what
   const { queue, publish } = await peer(t);
   const name = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': 'dead' } });
   await publish(name, ['a', 'b']);
-  const listed = await rmq(['queue', 'list', name, '-o', 'json'], NO_DESK);
+  const listed = await inside(['queue', 'list', name, '-o', 'json'], NO_DESK);
   assert.equal(listed.code, 0, listed.stderr);
   assert.deepEqual(json(listed), {
     name,
@@ -123,13 +123,13 @@ test('queue list of named queues works without the management API, and says what
     state: null,
   });
   assert.match(listed.stderr, /only what AMQP tells is known/);
-  const text = await rmq(['queue', 'list', name], NO_DESK);
+  const text = await inside(['queue', 'list', name], NO_DESK);
   assert.match(text.stdout, new RegExp(`${name} +quorum +2 +\\? +0 +\\? +\\? +dead +\\? +\\?`));
-  const unnamed = await rmq(['queue', 'list'], NO_DESK);
+  const unnamed = await inside(['queue', 'list'], NO_DESK);
   assert.equal(unnamed.code, 69, unnamed.stderr);
   assert.match(unnamed.stderr, /only queues that are named are told of, over AMQP/);
   for (const env of [NO_DESK, {}]) {
-    const absent = await rmq(['queue', 'list', name, `${name}.no`], env);
+    const absent = await inside(['queue', 'list', name, `${name}.no`], env);
     assert.equal(absent.code, 66, absent.stderr);
     assert.match(absent.stdout, new RegExp(name));
     assert.match(absent.stderr, /there is no ".*\.no"/);
@@ -142,7 +142,7 @@ test('a user without access to the management API gets what AMQP tells of named 
   await publish(name, ['a']);
   const url = await restrictedUser(t, { read: '.*' });
   const own = (process.env['RABBITMQ_MANAGEMENT_URL'] ?? '').replace(/\/\/[^@]*@/, '//');
-  const ask = (...args: readonly string[]): Promise<Result> => rmq(args, { env: { RABBITMQ_URL: url, RABBITMQ_MANAGEMENT_URL: own } });
+  const ask = (...args: readonly string[]): Promise<Result> => inside(args, { env: { RABBITMQ_URL: url, RABBITMQ_MANAGEMENT_URL: own } });
   const named = await ask('queue', 'list', name, '-o', 'json');
   assert.equal(named.code, 0, named.stderr);
   const { ready, type, unacked } = json<ListedQueue>(named);
@@ -177,12 +177,12 @@ test('binding list and exchange list tell ways and exchanges', async (t) => {
     ['binding', 'list', '--exchange', `${name}.no`],
     ['consumer', 'list', `${name}.no`],
   ]) {
-    assert.equal((await rmq(line)).code, 66, line.join(' '));
+    assert.equal((await inside(line)).code, 66, line.join(' '));
   }
 });
 
 test('a list refuses columns and expressions that it does not know, before it asks', async () => {
-  const code = async (...args: readonly string[]): Promise<Result> => rmq(['queue', 'list', ...args], NO_DESK);
+  const code = async (...args: readonly string[]): Promise<Result> => inside(['queue', 'list', ...args], NO_DESK);
   for (const args of [
     ['--columns', 'name,redy'],
     ['--sort', 'redy'],
@@ -212,7 +212,7 @@ test('an expression that no row can make true or false is wrong usage, and told 
     assert.equal(code, 64, `${where}: ${stderr}`);
     assert.match(stderr, new RegExp(told.replace(/[.+!"]/g, '\\$&')), where);
   }
-  const until = await rmq(['queue', 'watch', '--until', 'unacked'], NO_DESK);
+  const until = await inside(['queue', 'watch', '--until', 'unacked'], NO_DESK);
   assert.equal(until.code, 64, until.stderr);
   assert.match(until.stderr, /--until: must be true or false, and this is of type number/);
 });
@@ -221,7 +221,7 @@ test('what a row may lack is no mistake of an expression', async (t) => {
   const { queue } = await peer(t);
   const name = await queue({ maxLength: 7 });
   for (const where of ['arguments["x-max-length"] == 7.0', 'policy == null && !exclusive', 'name.split(".")[1] == "queue"', 'size(name) > 2 && node != ""']) {
-    const { stdout, stderr, code } = await rmq(['queue', 'list', name, '--where', where, '--columns', 'name', '-o', 'json']);
+    const { stdout, stderr, code } = await inside(['queue', 'list', name, '--where', where, '--columns', 'name', '-o', 'json']);
     assert.deepEqual([code, stdout], [0, `{"name":"${name}"}\n`], `${where}: ${stderr}`);
   }
 });
@@ -234,7 +234,7 @@ test('a list escapes names', async (t) => {
   const shown = await rmq(['queue', 'list', '--where', 'name.contains("test.hostile")'], { terminal: true, columns: 80 });
   assert.equal(shown.code, 0, shown.stdout);
   assert.doesNotMatch(shown.stdout, /\x1b\[31m/);
-  const piped = await rmq(['queue', 'list', '--where', 'name.contains("test.hostile")']);
+  const piped = await inside(['queue', 'list', '--where', 'name.contains("test.hostile")']);
   assert.ok(piped.stdout.includes('\\x1b[31mxxx'), piped.stdout);
 });
 
@@ -268,7 +268,7 @@ test('queue status tells of several queues, and of those that are missing', asyn
   const { queue, publish } = await peer(t);
   const [one, other] = [await queue(), await queue()];
   await publish(other, ['a']);
-  const result = await rmq(['queue', 'status', one, `${one}.no`, other, '-o', 'json']);
+  const result = await inside(['queue', 'status', one, `${one}.no`, other, '-o', 'json']);
   assert.equal(result.code, 66, result.stderr);
   assert.match(result.stderr, /no queue '.*\.no'/);
   assert.deepEqual(

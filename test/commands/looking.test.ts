@@ -115,7 +115,7 @@ test('messages at their delivery limit are put back as copies, which say so and 
 
 test('a dry run tells how many messages it has put back as copies', async (t) => {
   const at = await quorum(t, { arguments: { 'x-delivery-limit': 1 } });
-  const run = (): Promise<Result> => rmq(['dlx', 'move', at.name, at.other, '--dry-run', '--json']);
+  const run = (): Promise<Result> => inside(['dlx', 'move', at.name, at.other, '--dry-run', '--json']);
   assert.equal(json<{ copiedBack: number }>(await run()).copiedBack, 0);
   const second = await run();
   assert.equal(second.code, 0, second.stderr);
@@ -155,7 +155,7 @@ test('what could be neither returned nor copied is told, and is no success', asy
   const at = await quorum(t, { arguments: { 'x-delivery-limit': 1 } });
   await wear(at, at.name, 1);
   const env = { RMQ_URL: await restrictedUser(t, { configure: '^$', write: '^$', read: '.*' }) };
-  const forced = await rmq(['dlx', 'inspect', at.name, '--force'], { env });
+  const forced = await inside(['dlx', 'inspect', at.name, '--force'], { env });
   const left = await bodiesOf(at, at.name);
   if (forced.code === 0) assert.deepEqual(left, BODIES);
   else {
@@ -177,7 +177,7 @@ test('a queue that hides what is returned is not looked at, unless it is forced'
     ['consume', name, '--requeue'],
     ['dlx', 'move', name, other, '--dry-run'],
   ]) {
-    const result = await rmq(look);
+    const result = await inside(look);
     // Before 4.3 the arguments mean nothing.
     if (!delayed) assert.equal(result.code, 0, result.stderr);
     else {
@@ -193,7 +193,7 @@ test('one who cannot see that a queue hides what is returned is told of it after
   const name = await at.queue({ arguments: { 'x-queue-type': 'quorum', 'x-delayed-retry-type': 'all', 'x-delayed-retry-min': 3_000 } });
   await at.publish(name, BODIES);
   const env = { RMQ_URL: await restrictedUser(t, { write: '.*', read: '.*' }), ...NO_MANAGEMENT };
-  const result = await rmq(['dlx', 'inspect', name], { env });
+  const result = await inside(['dlx', 'inspect', name], { env });
   assert.equal(result.code, 0, result.stderr);
   if ((await at.depth(name)) < BODIES.length) assert.match(result.stderr, /6 messages of ".*" are not ready again: .* hides returned messages/);
   while ((await at.depth(name)) < BODIES.length);
@@ -205,10 +205,10 @@ for (const type of ['classic', 'quorum']) {
     const name = await at.queue({ arguments: { 'x-queue-type': type } });
     const many = Array.from({ length: 300 }, (_, index) => `m${index}`);
     await at.publish(name, many);
-    assert.equal((await rmq(['consume', name, '--requeue', '--drain'])).stdout, `${many.join('\n')}\n`);
-    assert.equal((await rmq(['consume', name, '--requeue', '-n', '3'])).stdout, 'm0\nm1\nm2\n');
-    assert.equal((await rmq(['dlx', 'inspect', name, '--show', '2'])).code, 0);
-    const few = await rmq(['consume', name, '--requeue', '-n', '1000', '--timeout', '3s']);
+    assert.equal((await inside(['consume', name, '--requeue', '--drain'])).stdout, `${many.join('\n')}\n`);
+    assert.equal((await inside(['consume', name, '--requeue', '-n', '3'])).stdout, 'm0\nm1\nm2\n');
+    assert.equal((await inside(['dlx', 'inspect', name, '--show', '2'])).code, 0);
+    const few = await inside(['consume', name, '--requeue', '-n', '1000', '--timeout', '3s']);
     assert.equal(few.code, 124, few.stderr);
     assert.match(few.stderr, /300 messages of 1000 came/);
     assert.deepEqual(await bodiesOf(at, name), many);
@@ -219,12 +219,12 @@ test('looking into a quorum queue that dlx setup has made for dead letters is fr
   const at = await peer(t);
   const [work, dead, dlx] = [await at.queue(), unique('dead'), unique('dlx')];
   await at.channel.deleteQueue(work);
-  const setup = await rmq(['dlx', 'setup', work, '--dlx', dlx, '--dead-queue', dead, '--dead-queue-type', 'quorum']);
+  const setup = await inside(['dlx', 'setup', work, '--dlx', dlx, '--dead-queue', dead, '--dead-queue-type', 'quorum']);
   assert.equal(setup.code, 0, setup.stderr);
   await at.publish(dead, BODIES);
   await wear(at, dead, 22);
   for (let look = 1; look <= 3; look++) {
-    const result = await rmq(['dlx', 'inspect', dead]);
+    const result = await inside(['dlx', 'inspect', dead]);
     assert.equal(result.code, 0, result.stderr);
     assert.ok(!saysCopied(result), result.stderr);
   }
@@ -243,7 +243,7 @@ for (const line of [
     const name = await at.queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1 } }, 'looked');
     const many = Array.from({ length: 1_500 }, (_, index) => `${index}`.padStart(300, '.'));
     await at.publish(name, many);
-    assert.equal((await rmq(['dlx', 'inspect', name, '--group-by', 'reason'])).code, 0);
+    assert.equal((await inside(['dlx', 'inspect', name, '--group-by', 'reason'])).code, 0);
     const run = start([...line, name]);
     await run.until('stdout', '...1');
     run.child.kill('SIGTERM');
@@ -255,7 +255,7 @@ for (const line of [
     const name = await at.queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1 } }, 'looked');
     const many = Array.from({ length: 1_500 }, (_, index) => `${index}`.padStart(300, '.'));
     await at.publish(name, many);
-    assert.equal((await rmq(['dlx', 'inspect', name, '--group-by', 'reason'])).code, 0);
+    assert.equal((await inside(['dlx', 'inspect', name, '--group-by', 'reason'])).code, 0);
     const between = await proxy(t, brokerUrl());
     between.delay(50);
     const run = start([...line, name, '-u', between.url]);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { json, jsonLines, rmq } from '../support/rmq.ts';
 
 const BODIES = ['{"n":1}', '{"n":2}', '{"n":3}', '{"n":4}', '{"n":5}'];
@@ -10,11 +11,11 @@ for (const type of ['classic', 'quorum']) {
     const { queue, publish, take } = await peer(t);
     const name = await queue({ arguments: { 'x-queue-type': type } });
     await publish(name, BODIES);
-    const all = await rmq(['peek', name]);
+    const all = await inside(['peek', name]);
     assert.equal(all.code, 0, all.stderr);
     assert.equal(all.stdout, `${BODIES.join('\n')}\n`);
     assert.match(all.stderr, /nothing was removed/);
-    assert.equal((await rmq(['peek', name, '-n', '2'])).stdout, `${BODIES.slice(0, 2).join('\n')}\n`);
+    assert.equal((await inside(['peek', name, '-n', '2'])).stdout, `${BODIES.slice(0, 2).join('\n')}\n`);
     assert.deepEqual(
       (await take(name)).map(({ content }) => content.toString()),
       BODIES,
@@ -25,13 +26,13 @@ for (const type of ['classic', 'quorum']) {
     const { queue, publish, depth } = await peer(t);
     const name = await queue({ arguments: { 'x-queue-type': type } });
     await publish(name, BODIES);
-    const odd = await rmq(['peek', name, '--where', 'int(json.n) % 2 == 1', '-n', '2', '-o', 'json']);
+    const odd = await inside(['peek', name, '--where', 'int(json.n) % 2 == 1', '-n', '2', '-o', 'json']);
     assert.equal(odd.code, 0, odd.stderr);
     assert.deepEqual(
       jsonLines<{ body: string }>(odd).map(({ body }) => body),
       ['{"n":1}', '{"n":3}'],
     );
-    assert.equal((await rmq(['peek', name, '--where', 'json.n > 100'])).stdout, '');
+    assert.equal((await inside(['peek', name, '--where', 'json.n > 100'])).stdout, '');
     while ((await depth(name)) < BODIES.length);
   });
 }
@@ -60,14 +61,14 @@ test('peek says what is wrong before it looks', async (t) => {
   const { queue, publish, depth } = await peer(t);
   const name = await queue();
   await publish(name, ['a']);
-  const wrong = await rmq(['peek', name, '--where', 'json.n >']);
+  const wrong = await inside(['peek', name, '--where', 'json.n >']);
   assert.equal(wrong.code, 64);
   assert.match(wrong.stderr, /--where: .*\n.*json\.n >\n\s+\^/);
-  assert.equal((await rmq(['peek', `${name}.none`])).code, 66);
-  assert.equal((await rmq(['peek', name, '-n', '3', '--last', '2'])).code, 64);
+  assert.equal((await inside(['peek', `${name}.none`])).code, 66);
+  assert.equal((await inside(['peek', name, '-n', '3', '--last', '2'])).code, 64);
   assert.equal(await depth(name), 1);
-  const none = await rmq(['peek', name, '--where', 'json.n > 1']);
+  const none = await inside(['peek', name, '--where', 'json.n > 1']);
   assert.match(none.stderr, /--where could judge none of 1 message/);
   assert.equal(none.code, 0);
-  assert.equal(json<{ messages: number }>(await rmq(['queue', 'status', name, '--json'])).messages, 1);
+  assert.equal(json<{ messages: number }>(await inside(['queue', 'status', name, '--json'])).messages, 1);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { json, rmq } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
 
@@ -33,7 +34,7 @@ test('a dead-letter exchange that was named is used where the broker does not te
   const name = await queue({ deadLetterExchange: dlx, deadLetterRoutingKey: 'failed' });
   await publish(name, ['a']);
   const env = { RABBITMQ_URL: await restrictedUser(t, { read: '.*', write: '.*' }) };
-  const worked = await rmq(['work', 'run', name, '--dlx', dlx, '-n', '1', '--idle', '2s', '--json', '--', 'false'], { env });
+  const worked = await inside(['work', 'run', name, '--dlx', dlx, '-n', '1', '--idle', '2s', '--json', '--', 'false'], { env });
   assert.equal(worked.code, 0, worked.stderr);
   const [letter] = await take(dead);
   assert.equal(letter?.properties.headers?.['x-rmq-reason'], 'exit code 1');
@@ -54,7 +55,7 @@ test('what a user may not do is refused with the permission that is missing, and
     [['exchange', 'delete', target, '-y'], 'configure', `exchange "${target}"`],
   ];
   for (const [args, right, on] of cases) {
-    const { code, stderr } = await rmq(args, { env: { RABBITMQ_URL, RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } });
+    const { code, stderr } = await inside(args, { env: { RABBITMQ_URL, RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } });
     assert.equal(code, 77, `${args.join(' ')}: ${stderr}`);
     assert.ok(stderr.includes(`it lacks the ${right} permission on the ${on}`), `${args.join(' ')}: ${stderr}`);
     assert.match(stderr, /rabbitmqctl set_permissions -p '\/' 'test\.user\.\w+' '….*' '….*' '….*'/, args.join(' '));

@@ -38,10 +38,10 @@ test('through an exchange each message keeps its key', async (t) => {
   await channel.bindQueue(europe, events, 'europe.#');
   await channel.bindQueue(asia, events, 'asia.#');
   delayOf(t, events, 300);
-  published(await rmq(['publish', '-e', events, '-r', 'europe.{{n}}', '--template', '-n', '2', '--delay', '300ms', '{{n}}']));
-  published(await rmq(['topic', 'publish', events, 'asia.1', '--delay', '300ms', '3']));
+  published(await inside(['publish', '-e', events, '-r', 'europe.{{n}}', '--template', '-n', '2', '--delay', '300ms', '{{n}}']));
+  published(await inside(['topic', 'publish', events, 'asia.1', '--delay', '300ms', '3']));
   const keys = async (name: string): Promise<string[]> => {
-    const { stdout } = await rmq(['consume', name, '-n', name === asia ? '1' : '2', '--timeout', '30s', '-o', 'json']);
+    const { stdout } = await inside(['consume', name, '-n', name === asia ? '1' : '2', '--timeout', '30s', '-o', 'json']);
     return stdout
       .trim()
       .split('\n')
@@ -55,17 +55,17 @@ test('every publishing command has it', async (t) => {
   const [tasks, events, service] = [await queue(), await exchange('fanout'), await queue()];
   await channel.bindQueue(service, events, '');
   const [first, second] = [delayOf(t, tasks, 3_600_000), delayOf(t, events, 3_600_000)];
-  published(await rmq(['work', 'publish', tasks, '--delay', '1h', 'task']));
-  published(await rmq(['fanout', 'publish', events, '--delay', '1h', 'event']));
+  published(await inside(['work', 'publish', tasks, '--delay', '1h', 'task']));
+  published(await inside(['fanout', 'publish', events, '--delay', '1h', 'event']));
   assert.deepEqual([await depth(first), await depth(second), await depth(tasks), await depth(service)], [1, 1, 0, 0]);
 });
 
 test('a destination that is not there is told at once, and nothing is declared', async (t) => {
   const { channel } = await peer(t);
   const name = unique('none');
-  const queue = await rmq(['publish', '-q', name, '--delay', '1s', 'x']);
+  const queue = await inside(['publish', '-q', name, '--delay', '1s', 'x']);
   assert.deepEqual([queue.code, queue.stderr.includes(`there is no queue "${name}"`)], [67, true]);
-  const exchange = await rmq(['publish', '-e', name, '-r', 'k', '--delay', '1s', 'x']);
+  const exchange = await inside(['publish', '-e', name, '-r', 'k', '--delay', '1s', 'x']);
   assert.deepEqual([exchange.code, exchange.stderr.includes(`there is no exchange "${name}"`)], [66, true]);
   await assert.rejects(channel.checkQueue(`${name}.delay.1000`), /NOT_FOUND/);
 });
@@ -91,8 +91,8 @@ test('a dead letter that was published with a delay goes back to its queue or ex
   const work = await queue({ arguments: { 'x-dead-letter-exchange': dlx } });
   await channel.bindQueue(work, events, '#');
   const waiting = [delayOf(t, work, 200), delayOf(t, events, 200)];
-  published(await rmq(['publish', '-q', work, '--delay', '200ms', 'one']));
-  published(await rmq(['publish', '-e', events, '-r', 'key', '--delay', '200ms', 'two']));
+  published(await inside(['publish', '-q', work, '--delay', '200ms', 'one']));
+  published(await inside(['publish', '-e', events, '-r', 'key', '--delay', '200ms', 'two']));
   for (let rejected = 0; rejected < 2; ) {
     const message = await channel.get(work);
     if (message === false) continue;
@@ -102,6 +102,6 @@ test('a dead letter that was published with a delay goes back to its queue or ex
   while ((await depth(dead)) < 2);
   // A dead letter does not need them any more.
   for (const name of waiting) await channel.deleteQueue(name);
-  published(await rmq(['dlx', 'replay', dead, '-y']));
+  published(await inside(['dlx', 'replay', dead, '-y']));
   assert.deepEqual([await depth(work), await depth(dead)], [2, 0]);
 });

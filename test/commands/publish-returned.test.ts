@@ -42,7 +42,7 @@ test('a message that comes back is named by its line', async (t) => {
 test('a message that a full queue refuses is named by its line', async (t) => {
   const { queue } = await peer(t);
   const name = await queue({ arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish' } });
-  const { code, stderr } = await rmq(['publish', '-q', name, '--lines', '--window', '1'], { input: 'a\nb\n' });
+  const { code, stderr } = await inside(['publish', '-q', name, '--lines', '--window', '1'], { input: 'a\nb\n' });
   assert.equal(code, 75, stderr);
   assert.match(stderr, /line 2 \(id ".*-2"\) to queue/);
 });
@@ -56,7 +56,7 @@ test('--returned keeps every message that comes back, and publish --envelopes se
   const bodies = Array.from({ length: count }, (_, index) => String(index));
   const headers = ['-H', 'n:={"!":"int64","value":"9007199254740993"}', '-H', 'text=a', '--priority', '3'];
   const some = bodies.map((body, index) => JSON.stringify({ exchange: '', routingKey: index % 3 === 0 ? name : nowhere, body })).join('\n');
-  const result = await rmq(['publish', '--envelopes', ...headers, '--returned', file, '--json'], { input: some });
+  const result = await inside(['publish', '--envelopes', ...headers, '--returned', file, '--json'], { input: some });
   assert.equal(result.code, 67, result.stderr);
   assert.equal(json<{ returned: number }>(result).returned, 2_000);
   assert.match(result.stderr, /has what was returned: rmq publish --envelopes/);
@@ -69,7 +69,7 @@ test('--returned keeps every message that comes back, and publish --envelopes se
   );
   assert.equal(await depth(name), 1_000);
   await take(name);
-  const again = await rmq(['publish', '--envelopes', '-f', file, '-q', name]);
+  const again = await inside(['publish', '--envelopes', '-f', file, '-q', name]);
   assert.equal(again.code, 0, again.stderr);
   const [, first, ...more] = await take(name);
   assert.equal(more.length, 1_999);
@@ -83,8 +83,8 @@ test('bytes that are no text come back as they were', async (t) => {
   const name = await queue();
   const file = join(await scratchDirectory(t), 'returned');
   const body = Buffer.from([0, 255, 254, 10]);
-  assert.equal((await rmq(['publish', '-q', unique('nowhere'), '--returned', file], { input: body })).code, 67);
-  assert.equal((await rmq(['publish', '--envelopes', '-f', file, '-q', name])).code, 0);
+  assert.equal((await inside(['publish', '-q', unique('nowhere'), '--returned', file], { input: body })).code, 67);
+  assert.equal((await inside(['publish', '--envelopes', '-f', file, '-q', name])).code, 0);
   assert.ok((await take(name))[0]?.content.equals(body));
 });
 
@@ -93,7 +93,7 @@ test('every publishing command keeps what comes back', async (t) => {
   const directory = await scratchDirectory(t);
   const [fanout, topic, dead, bundle] = [await exchange('fanout'), await exchange('topic'), await queue(), join(directory, 'bundle')];
   await publish(dead, ['x']);
-  assert.equal((await rmq(['dlx', 'export', dead, '-d', bundle])).code, 0);
+  assert.equal((await inside(['dlx', 'export', dead, '-d', bundle])).code, 0);
   const lines = [
     ['fanout', 'publish', fanout, 'x'],
     ['topic', 'publish', topic, 'key', 'x'],
@@ -101,7 +101,7 @@ test('every publishing command keeps what comes back', async (t) => {
   ];
   for (const [index, line] of lines.entries()) {
     const file = join(directory, String(index));
-    const result = await rmq([...line, '--returned', file]);
+    const result = await inside([...line, '--returned', file]);
     assert.equal(result.code, 67, result.stderr);
     const [one, ...more] = await linesOf(file);
     assert.deepEqual([one?.body, one?.error.reason, one?.error.line, more.length], ['x', 'NO_ROUTE', line[0] === 'dlx' ? 1 : undefined, 0]);
@@ -113,12 +113,12 @@ test('a file of returned messages that cannot be written is exit 74, before anyt
   const name = await queue();
   const directory = await scratchDirectory(t);
   for (const file of [directory, join(directory, 'no', 'such'), '/proc/nothing']) {
-    const result = await rmq(['publish', '-q', name, 'x', '--returned', file]);
+    const result = await inside(['publish', '-q', name, 'x', '--returned', file]);
     assert.equal(result.code, 74, result.stderr);
     assert.ok(result.stderr.includes(file), result.stderr);
   }
   assert.equal(await depth(name), 0);
-  const full = await rmq(['publish', '-q', unique('nowhere'), 'x', '--returned', '/dev/full']);
+  const full = await inside(['publish', '-q', unique('nowhere'), 'x', '--returned', '/dev/full']);
   assert.equal(full.code, 74, full.stderr);
   assert.match(full.stderr, /cannot write the file of returned messages \/dev\/full/);
 });

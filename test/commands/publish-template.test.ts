@@ -48,7 +48,7 @@ test('--template fills number, id, time and random numbers in body, headers and 
 test('without --template the same text is sent as it stands', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
-  assert.equal((await rmq(['publish', '-q', name, '-H', 'a={{n}}', '{{n}} {{'])).code, 0);
+  assert.equal((await inside(['publish', '-q', name, '-H', 'a={{n}}', '{{n}} {{'])).code, 0);
   const [message] = await take(name);
   assert.equal(message?.content.toString(), '{{n}} {{');
   assert.equal(message?.properties.headers?.['a'], '{{n}}');
@@ -57,8 +57,8 @@ test('without --template the same text is sent as it stands', async (t) => {
 test('a template may come from a file or standard input', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
-  assert.equal((await rmq(['publish', '-q', name, '--template', '-f', await dataFile(t, 'body', 'file {{n}}\n'), '--chomp'])).code, 0);
-  assert.equal((await rmq(['publish', '-q', name, '--template', '-n', '2'], { input: 'in {{n}}' })).code, 0);
+  assert.equal((await inside(['publish', '-q', name, '--template', '-f', await dataFile(t, 'body', 'file {{n}}\n'), '--chomp'])).code, 0);
+  assert.equal((await inside(['publish', '-q', name, '--template', '-n', '2'], { input: 'in {{n}}' })).code, 0);
   assert.deepEqual(
     (await take(name)).map(({ content }) => content.toString()),
     ['file 1', 'in 1', 'in 2'],
@@ -79,9 +79,9 @@ test('a template that makes no sense is wrong usage: its place is shown, and not
     assert.equal(code, 64, stderr);
     assert.ok(stderr.includes(`error: ${what}`), stderr);
   }
-  const key = await rmq(['publish', '-e', 'amq.topic', '-r', 'a.{{b}}', '--template', 'x']);
+  const key = await inside(['publish', '-e', 'amq.topic', '-r', 'a.{{b}}', '--template', 'x']);
   assert.deepEqual([key.code, key.stderr.includes('--routing-key: {{b}} is not known')], [64, true]);
-  for (const flag of ['--lines', '--envelopes']) assert.equal((await rmq(['publish', '-q', name, '--template', flag], { input: 'x\n' })).code, 64);
+  for (const flag of ['--lines', '--envelopes']) assert.equal((await inside(['publish', '-q', name, '--template', flag], { input: 'x\n' })).code, 64);
   assert.equal(await depth(name), 0);
 });
 
@@ -97,7 +97,7 @@ for (const [file, content] of [
     const [name, events] = [await queue(), await exchange('topic')];
     await channel.bindQueue(name, events, '#');
     const data = await dataFile(t, file, content);
-    const result = await rmq(['topic', 'publish', events, 'row.{{id}}', '--data', data, '-H', 'name={{full name}}', '{{n}} {{ id }} {{note}}', '--json']);
+    const result = await inside(['topic', 'publish', events, 'row.{{id}}', '--data', data, '-H', 'name={{full name}}', '{{n}} {{ id }} {{note}}', '--json']);
     assert.equal(result.code, 0, result.stderr);
     assert.equal(json<{ confirmed: number }>(result).confirmed, 3);
     assert.deepEqual(
@@ -108,7 +108,7 @@ for (const [file, content] of [
         ['3 90071992547409931 ', 'row.90071992547409931', 'Cy'],
       ],
     );
-    assert.equal((await rmq(['publish', '-q', name, '--data', data, '-n', '2', '{{id}}'])).code, 0);
+    assert.equal((await inside(['publish', '-q', name, '--data', data, '-n', '2', '{{id}}'])).code, 0);
     assert.deepEqual(
       (await take(name)).map(({ content: body }) => body.toString()),
       ['1', '2'],
@@ -123,7 +123,7 @@ test('a row that cannot be filled is bad data, told with its line; the others ar
     ['rows.csv', 'id,name\n1,a\n2\n"x\ny",c\n4,d,e\n', ['line 3: 1 field, and there are 2 columns', 'line 6: 3 fields'], ['a', 'c']],
     ['rows.jsonl', '{"name":"a"}\n{"nome":"b"}\n\nno\n[1]\n', ['line 2: there is no field "name"', 'line 4: not JSON', 'line 5: a JSON object'], ['a']],
   ] as const) {
-    const { code, stderr } = await rmq(['publish', '-q', name, '--data', await dataFile(t, file, content), '{{name}}']);
+    const { code, stderr } = await inside(['publish', '-q', name, '--data', await dataFile(t, file, content), '{{name}}']);
     assert.equal(code, 65, stderr);
     for (const line of lines) assert.ok(stderr.includes(`${file}, ${line}`), stderr);
     assert.deepEqual(
@@ -166,11 +166,11 @@ test('data that cannot be read says why', async (t) => {
     ['rows.csv', 'a\n"b\n', 65, /rows\.csv: Quote Not Closed.* line 2/],
     ['rows.csv', Buffer.from('a\n\xff\n', 'latin1'), 65, /not valid UTF-8/],
   ] as const) {
-    const { code, stderr } = await rmq(['publish', '-q', name, '--data', await dataFile(t, file, content), '{{a}}']);
+    const { code, stderr } = await inside(['publish', '-q', name, '--data', await dataFile(t, file, content), '{{a}}']);
     assert.equal(code, exit, stderr);
     assert.match(stderr, what);
   }
-  assert.equal((await rmq(['publish', '-q', name, '--data', join(await scratchDirectory(t), 'none.csv'), '{{a}}'])).code, 66);
+  assert.equal((await inside(['publish', '-q', name, '--data', join(await scratchDirectory(t), 'none.csv'), '{{a}}'])).code, 66);
   assert.equal(await depth(name), 0);
 });
 
@@ -178,8 +178,8 @@ test('a key that is too long once it is filled costs no other message', async (t
   const { queue, take } = await peer(t);
   const name = await queue();
   const data = await dataFile(t, 'rows.ndjson', `{"queue":"${'x'.repeat(300)}"}\n{"queue":"${name}"}\n`);
-  const { code, stderr } = await rmq(['publish', '-r', '{{queue}}', '--data', data, 'body']);
+  const { code, stderr } = await inside(['publish', '-r', '{{queue}}', '--data', data, 'body']);
   assert.equal(code, 65, stderr);
   assert.equal((await take(name)).length, 1);
-  assert.notEqual((await rmq(['publish', '-q', unique('none'), '--data', data, 'body {{queue}}'])).code, 0);
+  assert.notEqual((await inside(['publish', '-q', unique('none'), '--data', data, 'body {{queue}}'])).code, 0);
 });

@@ -32,7 +32,7 @@ for (const type of ['classic', 'quorum', 'stream']) {
   test(`a body reaches a ${type} queue, confirmed`, async (t) => {
     const { queue, take, depth } = await peer(t);
     const name = await queue({ arguments: { 'x-queue-type': type } });
-    const result = await rmq(['publish', '-q', name, 'hello', '--json']);
+    const result = await inside(['publish', '-q', name, 'hello', '--json']);
     assert.equal(result.code, 0, result.stderr);
     assert.deepEqual(counts(json(result)), { published: 1, confirmed: 1, returned: 0, nacked: 0, unknown: 0 });
     if (type === 'stream') return;
@@ -101,7 +101,7 @@ test('standard input is one message, byte for byte', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
   const body = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256));
-  assert.equal((await rmq(['publish', '-q', name], { input: body })).code, 0);
+  assert.equal((await inside(['publish', '-q', name], { input: body })).code, 0);
   const [message] = await take(name);
   assert.ok(message?.content.equals(body));
 });
@@ -142,7 +142,7 @@ test('an empty message is sent where that is asked for: --allow-empty, an empty 
   const { queue, take } = await peer(t);
   const name = await queue();
   for (const more of [['--allow-empty'], ['']]) {
-    const result = await rmq(['publish', '-q', name, ...more]);
+    const result = await inside(['publish', '-q', name, ...more]);
     assert.equal(result.code, 0, result.stderr);
   }
   assert.deepEqual(
@@ -168,17 +168,18 @@ test('--chomp drops one newline at the end of standard input and of files, and n
   t.after(() => rm(directory, { recursive: true, force: true }));
   const file = join(directory, 'body');
   await writeFile(file, '\nfile\n');
-  for (const input of ['a\n', 'b\n\n', 'c', 'd\r\n']) assert.equal((await rmq(['publish', '-q', name, '--chomp'], { input })).code, 0);
-  assert.equal((await rmq(['publish', '-q', name, '--chomp', '-f', file])).code, 0);
-  assert.equal((await rmq(['publish', '-q', name], { input: 'as it is\n' })).code, 0);
+  for (const input of ['a\n', 'b\n\n', 'c', 'd\r\n']) assert.equal((await inside(['publish', '-q', name, '--chomp'], { input })).code, 0);
+  assert.equal((await inside(['publish', '-q', name, '--chomp', '-f', file])).code, 0);
+  assert.equal((await inside(['publish', '-q', name], { input: 'as it is\n' })).code, 0);
   assert.deepEqual(
     (await take(name)).map(({ content }) => content.toString()),
     ['a', 'b\n', 'c', 'd\r', '\nfile', 'as it is\n'],
   );
-  const nothing = await rmq(['publish', '-q', name, '--chomp'], { input: '\n' });
+  const nothing = await inside(['publish', '-q', name, '--chomp'], { input: '\n' });
   assert.equal(nothing.code, 65, nothing.stderr);
   assert.match(nothing.stderr, /empty but for a newline/);
-  for (const more of [['body'], ['--lines'], ['--envelopes']]) assert.equal((await rmq(['publish', '-q', name, '--chomp', ...more], { input: 'x' })).code, 64);
+  for (const more of [['body'], ['--lines'], ['--envelopes']])
+    assert.equal((await inside(['publish', '-q', name, '--chomp', ...more], { input: 'x' })).code, 64);
 });
 
 test('-f may be repeated: a message each, or the lines of each, in their order', async (t) => {
@@ -190,12 +191,12 @@ test('-f may be repeated: a message each, or the lines of each, in their order',
   await writeFile(one, '1\n2\n');
   await writeFile(two, '3\n4');
   const bodies = async (): Promise<string[]> => (await take(name)).map(({ content }) => content.toString());
-  const sent = await rmq(['publish', '-q', name, '-f', one, '--file', '-', '-f', two], { input: 'between' });
+  const sent = await inside(['publish', '-q', name, '-f', one, '--file', '-', '-f', two], { input: 'between' });
   assert.equal(sent.code, 0, sent.stderr);
   assert.deepEqual(await bodies(), ['1\n2\n', 'between', '3\n4']);
-  assert.equal((await rmq(['publish', '-q', name, '--lines', '-f', one, '-f', two, '-n', '3'])).code, 0);
+  assert.equal((await inside(['publish', '-q', name, '--lines', '-f', one, '-f', two, '-n', '3'])).code, 0);
   assert.deepEqual(await bodies(), ['1', '2', '3']);
-  const missing = await rmq(['publish', '-q', name, '-f', one, '-f', join(directory, 'none')]);
+  const missing = await inside(['publish', '-q', name, '-f', one, '-f', join(directory, 'none')]);
   assert.equal(missing.code, 66, missing.stderr);
   for (const more of [
     ['-f', '-', '-f', '-'],
@@ -204,7 +205,7 @@ test('-f may be repeated: a message each, or the lines of each, in their order',
     assert.equal((await inside(['publish', '-q', name, ...more])).code, 64);
   assert.deepEqual(await bodies(), []);
   await writeFile(one, '{"body":"fine"}\n');
-  const broken = await rmq(['publish', '-q', name, '--envelopes', '-f', one, '-f', two]);
+  const broken = await inside(['publish', '-q', name, '--envelopes', '-f', one, '-f', two]);
   assert.equal(broken.code, 65, broken.stderr);
   assert.ok(broken.stderr.includes(`${two}, line 1: `), broken.stderr);
 });
@@ -224,7 +225,7 @@ test('with a body argument standard input is never read', async (t) => {
 test('with --lines each line is a message, empty ones and a last one without a newline too', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
-  const result = await rmq(['publish', '-q', name, '--lines', '--json'], { input: 'one\n\nthree\r\nfo\u00fcr' });
+  const result = await inside(['publish', '-q', name, '--lines', '--json'], { input: 'one\n\nthree\r\nfo\u00fcr' });
   assert.equal(json<Summary>(result).confirmed, 4);
   const messages = await take(name);
   assert.deepEqual(
@@ -250,9 +251,9 @@ test('a line leaves as soon as it has been read, while the input stays open', as
 test('--count repeats a body, and takes the first lines', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
-  assert.equal((await rmq(['publish', '-q', name, '-n', '300', 'again'])).code, 0);
+  assert.equal((await inside(['publish', '-q', name, '-n', '300', 'again'])).code, 0);
   assert.equal((await take(name)).length, 300);
-  assert.equal((await rmq(['publish', '-q', name, '-n', '2', '--lines'], { input: 'a\nb\nc\n' })).code, 0);
+  assert.equal((await inside(['publish', '-q', name, '-n', '2', '--lines'], { input: 'a\nb\nc\n' })).code, 0);
   assert.deepEqual(
     (await take(name)).map(({ content }) => String(content)),
     ['a', 'b'],
@@ -266,12 +267,12 @@ test('a file is published whole; a missing one is named', async (t) => {
   const file = join(directory, 'body.bin');
   await writeFile(file, Buffer.from([0, 255, 10]));
   const name = await queue();
-  assert.equal((await rmq(['publish', '-q', name, '-f', file])).code, 0);
+  assert.equal((await inside(['publish', '-q', name, '-f', file])).code, 0);
   assert.deepEqual(
     (await take(name)).map(({ content }) => [...content]),
     [[0, 255, 10]],
   );
-  const missing = await rmq(['publish', '-q', name, '-f', join(directory, 'none')]);
+  const missing = await inside(['publish', '-q', name, '-f', join(directory, 'none')]);
   assert.equal(missing.code, 66);
   assert.match(missing.stderr, /none/);
 });
@@ -280,7 +281,7 @@ test('an exchange and a routing key lead to the queues that are bound', async (t
   const { queue, exchange, channel, take } = await peer(t);
   const [name, events] = [await queue(), await exchange('topic')];
   await channel.bindQueue(name, events, 'order.*');
-  assert.equal((await rmq(['publish', '-e', events, '-r', 'order.created', 'x'])).code, 0);
+  assert.equal((await inside(['publish', '-e', events, '-r', 'order.created', 'x'])).code, 0);
   const [message] = await take(name);
   assert.deepEqual([message?.fields.exchange, message?.fields.routingKey], [events, 'order.created']);
 });
@@ -290,7 +291,7 @@ test('an unroutable message is exit 67, named, and the others still arrive', asy
   const name = await queue();
   const nowhere = unique('nowhere');
   const lines = [name, nowhere, name].map((routingKey, index) => JSON.stringify({ routingKey, body: String(index) }));
-  const result = await rmq(['publish', '--envelopes', '--json'], { input: lines.join('\n') });
+  const result = await inside(['publish', '--envelopes', '--json'], { input: lines.join('\n') });
   assert.equal(result.code, 67);
   assert.deepEqual(counts(json(result)), { published: 3, confirmed: 2, returned: 1, nacked: 0, unknown: 0 });
   assert.match(result.stderr, new RegExp(nowhere));
@@ -301,13 +302,13 @@ test('an unroutable message is exit 67, named, and the others still arrive', asy
 });
 
 test('--allow-unroutable accepts that nothing is bound', async () => {
-  assert.equal((await rmq(['publish', '-q', unique('nowhere'), '--allow-unroutable', 'x'])).code, 0);
+  assert.equal((await inside(['publish', '-q', unique('nowhere'), '--allow-unroutable', 'x'])).code, 0);
 });
 
 test('an exchange that does not exist is exit 66, and named', async () => {
   const nowhere = unique('nowhere');
   for (const confirm of [[], ['--no-confirm']]) {
-    const result = await rmq(['publish', '-e', nowhere, '-r', 'k', 'x', ...confirm]);
+    const result = await inside(['publish', '-e', nowhere, '-r', 'k', 'x', ...confirm]);
     assert.equal(result.code, 66, result.stderr);
     assert.doesNotMatch(result.stderr, /nacked/);
     assert.match(result.stderr, new RegExp(nowhere));
@@ -317,7 +318,7 @@ test('an exchange that does not exist is exit 66, and named', async () => {
 test('a queue that rejects when it is full is exit 75, with exact counts', async (t) => {
   const { queue, depth } = await peer(t);
   const name = await queue({ maxLength: 3, overflow: 'reject-publish' });
-  const result = await rmq(['publish', '-q', name, '--lines', '--json'], { input: 'x\n'.repeat(10) });
+  const result = await inside(['publish', '-q', name, '--lines', '--json'], { input: 'x\n'.repeat(10) });
   assert.equal(result.code, 75);
   assert.deepEqual(counts(json(result)), { published: 10, confirmed: 3, returned: 0, nacked: 7, unknown: 0 });
   assert.equal(await depth(name), 3);
@@ -327,10 +328,10 @@ test('a user id that the broker does not take is refused, and the others still g
   const { queue, take } = await peer(t);
   const name = await queue();
   const lines = ['a', 'b', 'c'].map((body) => JSON.stringify({ properties: body === 'b' ? { userId: 'somebody' } : {}, body }));
-  const result = await rmq(['publish', '-q', name, '--envelopes', '--json'], { input: lines.join('\n') });
+  const result = await inside(['publish', '-q', name, '--envelopes', '--json'], { input: lines.join('\n') });
   assert.equal(result.code, 76, result.stderr);
   assert.match(result.stderr, /somebody/);
-  const said = await rmq(['publish', '-q', name, '--envelopes'], { input: lines.join('\n') });
+  const said = await inside(['publish', '-q', name, '--envelopes'], { input: lines.join('\n') });
   assert.match(said.stderr, /line 2 was refused: /);
   assert.match(said.stderr, /published 2 of 3 messages to queue ".*": 2 confirmed, 1 refused, in/);
   assert.deepEqual(counts(json(result)), { published: 3, confirmed: 2, returned: 0, nacked: 1, unknown: 0 });
@@ -342,7 +343,7 @@ test('messages of a kind that was refused before take no place among those that 
   const { queue, take } = await peer(t);
   const name = await queue();
   const lines = Array.from({ length: 300 }, (_, index) => JSON.stringify({ properties: index % 2 === 0 ? { userId: 'somebody' } : {}, body: String(index) }));
-  const result = await rmq(['publish', '-q', name, '--envelopes', '--window', '10', '--json'], { input: lines.join('\n'), timeout: 20_000 });
+  const result = await inside(['publish', '-q', name, '--envelopes', '--window', '10', '--json'], { input: lines.join('\n'), timeout: 20_000 });
   assert.equal(result.code, 76, result.stderr);
   assert.deepEqual(counts(json(result)), { published: 300, confirmed: 150, returned: 0, nacked: 150, unknown: 0 });
   const bodies = (await take(name)).map(({ content }) => Number(content));
@@ -355,7 +356,7 @@ test('messages of a kind that was refused before take no place among those that 
 test('a broken envelope is exit 65 with its line, and the others are sent', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
-  const result = await rmq(['publish', '-q', name, '--envelopes', '--json'], { input: '{"body":"a"}\n{"body":"b"}\n{"boody":"c"}\n{"body":"d"}\n' });
+  const result = await inside(['publish', '-q', name, '--envelopes', '--json'], { input: '{"body":"a"}\n{"body":"b"}\n{"boody":"c"}\n{"body":"d"}\n' });
   assert.equal(result.code, 65);
   assert.match(result.stderr, /line 3: unknown key "boody"; did you mean "body"\?/);
   assert.deepEqual(counts(json(result)), { published: 3, confirmed: 3, returned: 0, nacked: 0, unknown: 0 });
@@ -369,11 +370,11 @@ test('an input that is no envelopes names the first few lines, and how many ther
   const { queue, depth } = await peer(t);
   const name = await queue();
   const input = `${'no envelope\n'.repeat(50)}{"body":"one"}\n{"body":""}\n`;
-  const result = await rmq(['publish', '--envelopes'], { input });
+  const result = await inside(['publish', '--envelopes'], { input });
   assert.equal(result.code, 65, result.stderr);
   assert.match(result.stderr, /52 lines could not be sent; the first one: line 1: not JSON/);
   assert.ok(result.stderr.split('\n').length < 20, result.stderr);
-  const some = await rmq(['publish', '--envelopes', '-q', name], { input });
+  const some = await inside(['publish', '--envelopes', '-q', name], { input });
   assert.equal(some.code, 65);
   assert.match(some.stderr, /50 lines could not be sent; the first one: line 1: not JSON/);
   assert.equal(await depth(name), 2);
@@ -388,7 +389,7 @@ test('an explicit flag wins over the envelope, and headers are merged one by one
     properties: { type: 'old', appId: 'kept', headers: { a: 'old', b: 'kept' } },
     bodyJson: { n: 1 },
   });
-  const result = await rmq(['publish', '-q', name, '--envelopes', '--type', 'new', '-H', 'a=new', '-H', 'c:=1'], { input: envelope });
+  const result = await inside(['publish', '-q', name, '--envelopes', '--type', 'new', '-H', 'a=new', '-H', 'c:=1'], { input: envelope });
   assert.equal(result.code, 0, result.stderr);
   const [message] = await take(name);
   assert.equal(String(message?.content), '{"n":1}');
@@ -399,7 +400,7 @@ test('an explicit flag wins over the envelope, and headers are merged one by one
 test('without confirms everything has left before the command ends', async (t) => {
   const { queue, depth } = await peer(t);
   const name = await queue();
-  const result = await rmq(['publish', '-q', name, '--lines', '--no-confirm', '--json'], { input: 'x\n'.repeat(5_000) });
+  const result = await inside(['publish', '-q', name, '--lines', '--no-confirm', '--json'], { input: 'x\n'.repeat(5_000) });
   assert.equal(result.code, 0, result.stderr);
   assert.deepEqual(counts(json(result)), { published: 5_000, confirmed: 0, returned: 0, nacked: 0, unknown: 0 });
   // The channel has read everything; the queue counts it a moment later.
@@ -410,7 +411,7 @@ test('without confirms everything has left before the command ends', async (t) =
 
 test('--rate spreads the messages', async (t) => {
   const { queue } = await peer(t);
-  const result = await rmq(['publish', '-q', await queue(), '-n', '6', '--rate', '20', 'x', '--json']);
+  const result = await inside(['publish', '-q', await queue(), '-n', '6', '--rate', '20', 'x', '--json']);
   assert.ok(json<Summary>(result).seconds >= 0.24, result.stdout);
 });
 
@@ -418,7 +419,7 @@ test('a window of one still gets everything across', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
   const input = Array.from({ length: 200 }, (_, index) => String(index)).join('\n');
-  assert.equal((await rmq(['publish', '-q', name, '--lines', '--window', '1'], { input })).code, 0);
+  assert.equal((await inside(['publish', '-q', name, '--lines', '--window', '1'], { input })).code, 0);
   assert.deepEqual((await take(name)).map(({ content }) => String(content)).join('\n'), input);
 });
 
@@ -426,7 +427,7 @@ test('a body of 10 MB goes through in frames', async (t) => {
   const { queue, take } = await peer(t);
   const name = await queue();
   const body = Buffer.alloc(10_000_000, 'abcdefg');
-  assert.equal((await rmq(['publish', '-q', name], { input: body })).code, 0);
+  assert.equal((await inside(['publish', '-q', name], { input: body })).code, 0);
   const [message] = await take(name);
   assert.ok(message?.content.equals(body));
 });
@@ -471,7 +472,7 @@ test('--timeout ends a run that takes too long, with 124', async (t) => {
 
 test('--timeout says when it was the rate that took too long', async (t) => {
   const { queue } = await peer(t);
-  const result = await rmq(['publish', '-q', await queue(), '-n', '1000', '--rate', '1', '--timeout', '500ms', 'x']);
+  const result = await inside(['publish', '-q', await queue(), '-n', '1000', '--rate', '1', '--timeout', '500ms', 'x']);
   assert.equal(result.code, 124, result.stderr);
   assert.match(result.stderr, /the deadline passed before everything was sent/);
 });
@@ -484,7 +485,7 @@ test('a header name that does not fit is wrong usage in a flag, and bad data in 
     assert.equal(flag.code, 64, flag.stderr);
     assert.match(flag.stderr, /--header: the name .* has 256 bytes/);
   }
-  const envelope = await rmq(['publish', '-q', name, '--envelopes'], { input: JSON.stringify({ properties: { headers: { [long]: 'x' } }, body: '' }) });
+  const envelope = await inside(['publish', '-q', name, '--envelopes'], { input: JSON.stringify({ properties: { headers: { [long]: 'x' } }, body: '' }) });
   assert.equal(envelope.code, 65, envelope.stderr);
   assert.equal(await depth(name), 0);
 });
@@ -494,7 +495,7 @@ test('an envelope for an exchange that does not exist is left out, and the other
   const name = await queue();
   const nowhere = unique('nowhere');
   const lines = ['a', 'b', 'c'].map((body) => JSON.stringify(body === 'b' ? { exchange: nowhere, routingKey: '', body } : { routingKey: name, body }));
-  const result = await rmq(['publish', '--envelopes', '--json'], { input: lines.join('\n') });
+  const result = await inside(['publish', '--envelopes', '--json'], { input: lines.join('\n') });
   assert.equal(result.code, 66, result.stderr);
   assert.deepEqual(counts(json(result)), { published: 3, confirmed: 2, returned: 0, nacked: 1, unknown: 0 });
   assert.deepEqual([...new Set((await take(name)).map(({ content }) => String(content)))], ['a', 'c']);

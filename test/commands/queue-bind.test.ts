@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from '../support/at-once.ts';
 import { isSince, peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { queueExists } from '../support/names.ts';
 import { json, rmq } from '../support/rmq.ts';
 
@@ -8,7 +9,7 @@ const NO_DESK = { env: { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } };
 
 /** Runs a command that must succeed, and returns its result. */
 async function done(...args: readonly string[]): Promise<unknown> {
-  const result = await rmq([...args, '-o', 'json']);
+  const result = await inside([...args, '-o', 'json']);
   assert.equal(result.code, 0, result.stderr);
   return json(result);
 }
@@ -46,13 +47,13 @@ test('queue bind takes headers, and --match-any', async (t) => {
   await channel.waitForConfirms();
   assert.deepEqual([await depth(all), await depth(any)], [1, 2]);
   await done('queue', 'unbind', any, headers, '--match', 'priority:=1', '--match', 'region=eu', '--match-any');
-  assert.equal((await rmq(['queue', 'bind', any, headers, '--match-any'])).code, 64);
+  assert.equal((await inside(['queue', 'bind', any, headers, '--match-any'])).code, 64);
 });
 
 test('exchange declare and bind make a way from exchange to exchange, with an alternate one', async (t) => {
   const { queue, channel, depth } = await peer(t);
   const [from, to, other] = ['from', 'to', 'other'].map((base) => unique(base)) as [string, string, string];
-  t.after(() => Promise.all([from, to, other].map((name) => rmq(['exchange', 'delete', name, '-y']))));
+  t.after(() => Promise.all([from, to, other].map((name) => inside(['exchange', 'delete', name, '-y']))));
   const [name, unrouted] = [await queue(), await queue()];
   await done('exchange', 'declare', other, '--type', 'fanout');
   assert.deepEqual(await done('exchange', 'declare', from, '--type', 'topic', '--alternate-exchange', other), { exchange: from, type: 'topic' });
@@ -67,12 +68,12 @@ test('exchange declare and bind make a way from exchange to exchange, with an al
   channel.publish(from, 'order.placed', Buffer.from('x'));
   await channel.waitForConfirms();
   assert.deepEqual([await depth(name), await depth(unrouted)], [1, 2]);
-  const refused = await rmq(['exchange', 'declare', from, '--type', 'fanout', '--auto-delete']);
+  const refused = await inside(['exchange', 'declare', from, '--type', 'fanout', '--auto-delete']);
   assert.equal(refused.code, 76, refused.stderr);
   for (const difference of ['type is "topic" there, you asked for "fanout"', 'auto_delete is false there, you asked for true', 'alternate-exchange is ']) {
     assert.ok(refused.stderr.includes(difference), refused.stderr);
   }
-  const unknown = await rmq(['exchange', 'declare', unique('odd'), '--type', 'nonsense']);
+  const unknown = await inside(['exchange', 'declare', unique('odd'), '--type', 'nonsense']);
   assert.equal(unknown.code, 76, unknown.stderr);
   assert.match(unknown.stderr, /the broker has no exchanges of type "nonsense"/);
 });
@@ -87,14 +88,14 @@ test('what cannot be bound or unbound is exit 66, and says what is there', async
     ['exchange', 'bind', events, `${events}.no`],
     ['queue', 'unbind', `${name}.no`, events],
   ]) {
-    const result = await rmq(line);
+    const result = await inside(line);
     assert.equal(result.code, 66, result.stderr);
     assert.match(result.stderr, /nothing was changed/);
   }
-  const absent = await rmq(['queue', 'unbind', name, events, 'b']);
+  const absent = await inside(['queue', 'unbind', name, events, 'b']);
   assert.equal(absent.code, 66, absent.stderr);
   assert.match(absent.stderr, /have the keys "a"/);
-  const unseen = await rmq(['queue', 'unbind', name, events, 'b'], NO_DESK);
+  const unseen = await inside(['queue', 'unbind', name, events, 'b'], NO_DESK);
   assert.equal(unseen.code, 0, unseen.stderr);
   assert.match(unseen.stderr, /only the management API tells whether there was such a binding/);
 });
@@ -104,7 +105,7 @@ test('queue purge removes what is ready, and asks first', async (t) => {
   const [name, stream] = [await queue(), await queue({ arguments: { 'x-queue-type': 'stream' } })];
   await publish(name, ['a', 'b', 'c']);
   assert.ok(await channel.get(name));
-  const unasked = await rmq(['queue', 'purge', name]);
+  const unasked = await inside(['queue', 'purge', name]);
   assert.equal(unasked.code, 64, unasked.stderr);
   assert.equal(await depth(name), 2);
   const wrong = await rmq(['queue', 'purge', name], { terminal: true, input: 'no\n' });
@@ -112,14 +113,14 @@ test('queue purge removes what is ready, and asks first', async (t) => {
   assert.match(wrong.stdout, /This removes the 2 messages in .* for good/);
   assert.deepEqual(await done('queue', 'purge', name, '-y'), { queue: name, purged: 2 });
   assert.equal(await depth(name), 0);
-  assert.equal((await rmq(['queue', 'purge', stream, '-y'])).code, 76);
-  assert.equal((await rmq(['queue', 'purge', `${name}.no`, '-y'])).code, 66);
+  assert.equal((await inside(['queue', 'purge', stream, '-y'])).code, 76);
+  assert.equal((await inside(['queue', 'purge', `${name}.no`, '-y'])).code, 66);
 });
 
 test('queue declare has a flag for each standard argument', async (t) => {
   const { channel } = await peer(t);
   const [quorum, stream, classic] = ['quorum', 'stream', 'classic'].map((base) => unique(base)) as [string, string, string];
-  t.after(() => Promise.all([quorum, stream, classic].map((name) => rmq(['queue', 'delete', name, '-y']))));
+  t.after(() => Promise.all([quorum, stream, classic].map((name) => inside(['queue', 'delete', name, '-y']))));
   const flags = '--message-ttl 5m --expires 1h --max-length 10 --max-length-bytes 1mb --overflow reject-publish --dlx dead --dlx-routing-key k';
   const ofQuorum = '--dead-letter-strategy at-least-once --delivery-limit 7 --single-active-consumer --leader-locator balanced --quorum-initial-group-size 1';
   await done('queue', 'declare', quorum, '--queue-type', 'quorum', ...flags.split(' '), ...ofQuorum.split(' '));
@@ -149,7 +150,7 @@ test('queue declare has a flag for each standard argument', async (t) => {
   await channel.assertQueue(classic, { durable: false, autoDelete: true, arguments: { 'x-max-priority': 4 } });
   const [flag, argument] = isSince(channel, '3.13') ? ['--queue-mode=lazy', 'x-queue-mode'] : ['--filter-size=16', 'x-stream-filter-size-bytes'];
   const name = unique('later');
-  const ignored = await rmq(['queue', 'declare', name, '--queue-type', 'stream', flag]);
+  const ignored = await inside(['queue', 'declare', name, '--queue-type', 'stream', flag]);
   assert.equal(ignored.code, 76, ignored.stderr);
   assert.match(ignored.stderr, new RegExp(`the argument ${argument}: it would be ignored`));
   assert.equal(await queueExists(name), false);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { queueExists } from '../support/names.ts';
 import { rmq } from '../support/rmq.ts';
 
@@ -40,11 +41,11 @@ test('queue declare names every argument in which a queue that exists differs', 
 test('queue declare names another type and another lifetime', async (t) => {
   const { queue } = await peer(t);
   const [quorum, passing] = [await queue({ arguments: { 'x-queue-type': 'quorum' } }), await queue({ durable: false })];
-  const typed = await rmq(['queue', 'declare', quorum, '--argument', 'x-max-length:=10']);
+  const typed = await inside(['queue', 'declare', quorum, '--argument', 'x-max-length:=10']);
   assert.equal(typed.code, 76, typed.stderr);
   assert.match(typed.stderr, /x-max-length is not set there, you asked for 10/);
   assert.match(typed.stderr, /x-queue-type is "quorum" there, you asked for none/);
-  const transient = await rmq(['queue', 'declare', passing]);
+  const transient = await inside(['queue', 'declare', passing]);
   assert.equal(transient.code, 76, transient.stderr);
   assert.match(transient.stderr, /durable is false there, you asked for true/);
 });
@@ -52,7 +53,7 @@ test('queue declare names another type and another lifetime', async (t) => {
 test('a queue is not declared when an exchange that it is to be bound to is missing, and the hint says how to come by one', async (t) => {
   const { queue } = await peer(t);
   const name = `${await queue()}.unborn`;
-  const result = await rmq(['queue', 'declare', name, '--bind', 'no.such.exchange:k']);
+  const result = await inside(['queue', 'declare', name, '--bind', 'no.such.exchange:k']);
   assert.equal(result.code, 66, result.stderr);
   assert.match(result.stderr, /no exchange 'no\.such\.exchange'/);
   assert.match(result.stderr, /nothing was declared/);
@@ -62,7 +63,7 @@ test('a queue is not declared when an exchange that it is to be bound to is miss
 
 test('the hints for what cannot be deleted do not speak of something else', async () => {
   for (const kind of ['queue', 'exchange']) {
-    const result = await rmq([kind, 'delete', 'no.such.thing', '-y']);
+    const result = await inside([kind, 'delete', 'no.such.thing', '-y']);
     assert.equal(result.code, 66, result.stderr);
     assert.match(result.stderr, /check the name, and the vhost of the URL/);
     assert.doesNotMatch(result.stderr, /declare/);
@@ -70,8 +71,8 @@ test('the hints for what cannot be deleted do not speak of something else', asyn
 });
 
 test('a name that the broker keeps for itself is told of as such', async () => {
-  const { code, stderr } = await rmq(['queue', 'declare', unique('amq').replace(/^test\./, '')]);
+  const { code, stderr } = await inside(['queue', 'declare', unique('amq').replace(/^test\./, '')]);
   assert.equal(code, 77, stderr);
   assert.match(stderr, /names that begin with "amq\." are the broker's own/);
-  assert.equal((await rmq(['queue', 'declare', 'q', '--argument', 'x-max-length:=1', '--argument', 'x-max-length:=2'])).code, 64);
+  assert.equal((await inside(['queue', 'declare', 'q', '--argument', 'x-max-length:=1', '--argument', 'x-max-length:=2'])).code, 64);
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Peer, peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { queueExists, queueName } from '../support/names.ts';
 import { json, rmq } from '../support/rmq.ts';
 
@@ -17,7 +18,7 @@ async function failedOnce(t: TestContext, { queue, publish }: Peer, pauses: read
   const waiting: string[] = [];
   for (const pause of pauses) {
     await publish(work, ['a']);
-    const run = await rmq(['work', 'run', work, '-n', '1', '--drop-dead', '--retries', '1', '--backoff', `${pause}..${pause}`, '--', 'false']);
+    const run = await inside(['work', 'run', work, '-n', '1', '--drop-dead', '--retries', '1', '--backoff', `${pause}..${pause}`, '--', 'false']);
     assert.equal(run.code, 0, run.stderr);
     waiting.push(queueName(t, `${work}.retry.${Number.parseInt(pause, 10) * 1_000}`));
   }
@@ -43,7 +44,7 @@ test('queue delete does not lose what waits for a retry', async (t) => {
 test('with --yes the queue goes alone, and what stays is named', async (t) => {
   const on = await peer(t);
   const { work, waiting } = await failedOnce(t, on, ['45s']);
-  const deleted = await rmq(['queue', 'delete', work, '-y', '--json']);
+  const deleted = await inside(['queue', 'delete', work, '-y', '--json']);
   assert.equal(deleted.code, 0, deleted.stderr);
   assert.match(
     deleted.stderr,
@@ -57,24 +58,24 @@ test('queue delete knows what waits for the end of a delay, and what a queue kee
   const { queue } = await peer(t);
   const target = await queue();
   const delayed = queueName(t, `${target}.delay.1000`);
-  assert.equal((await rmq(['publish', '-q', target, '--delay', '1s', 'a'])).code, 0);
-  const deleted = await rmq(['queue', 'delete', target, '-y', '--json']);
+  assert.equal((await inside(['publish', '-q', target, '--delay', '1s', 'a'])).code, 0);
+  const deleted = await inside(['queue', 'delete', target, '-y', '--json']);
   assert.deepEqual(json(deleted), { queue: target, messages: 0, waiting: 1 }, deleted.stderr);
   let status: { messages?: number; untaken?: number };
-  do status = json(await rmq(['queue', 'status', delayed, '--json']));
+  do status = json(await inside(['queue', 'status', delayed, '--json']));
   while (status.untaken === undefined);
   assert.deepEqual([status.messages, status.untaken], [0, 1]);
-  assert.match((await rmq(['queue', 'status', delayed])).stdout, /0 messages ready, 0 unacknowledged, 1 untaken dead letter, 0 consumers/);
+  assert.match((await inside(['queue', 'status', delayed])).stdout, /0 messages ready, 0 unacknowledged, 1 untaken dead letter, 0 consumers/);
   assert.match(await onTerminal(delayed, 'no'), /This deletes ".*" and 1 message for good[\s\S]*was not deleted/);
-  assert.match((await rmq(['queue', 'delete', delayed, '-y'])).stdout, /is deleted, and with it 1 untaken dead letter/);
+  assert.match((await inside(['queue', 'delete', delayed, '-y'])).stdout, /is deleted, and with it 1 untaken dead letter/);
 });
 
 test('without the management API the retry queues of the default backoff are found', async (t) => {
   const on = await peer(t);
   const { work, waiting } = await failedOnce(t, on, ['32s']);
-  const refused = await rmq(['queue', 'delete', work, '--if-empty', '-y'], NO_DESK);
+  const refused = await inside(['queue', 'delete', work, '--if-empty', '-y'], NO_DESK);
   assert.equal(refused.code, 76, refused.stderr);
-  const deleted = await rmq(['queue', 'delete', work, '--retries', '-y'], NO_DESK);
+  const deleted = await inside(['queue', 'delete', work, '--retries', '-y'], NO_DESK);
   assert.equal(deleted.code, 0, deleted.stderr);
   assert.match(deleted.stderr, /only retry queues of the default --backoff are found/);
   assert.deepEqual(await Promise.all([work, ...waiting].map(queueExists)), [false, false]);
@@ -84,9 +85,9 @@ test('queue delete --if-empty --retries leaves a quorum queue before it, for whi
   const { queue } = await peer(t);
   const target = await queue();
   const delayed = queueName(t, `${target}.delay.45000`);
-  assert.equal((await rmq(['publish', '-q', target, '--delay', '45s', 'a'])).code, 0);
-  assert.equal((await rmq(['queue', 'purge', delayed, '-y'])).code, 0);
-  const deleted = await rmq(['queue', 'delete', target, '--if-empty', '--retries', '-y']);
+  assert.equal((await inside(['publish', '-q', target, '--delay', '45s', 'a'])).code, 0);
+  assert.equal((await inside(['queue', 'purge', delayed, '-y'])).code, 0);
+  const deleted = await inside(['queue', 'delete', target, '--if-empty', '--retries', '-y']);
   assert.equal(deleted.code, 0, deleted.stderr);
   assert.match(deleted.stderr, /its waiting queues are still there: ".*\.delay\.45000"; rmq queue delete removes each/);
   assert.deepEqual(await Promise.all([target, delayed].map(queueExists)), [false, true]);
@@ -98,7 +99,7 @@ test('a queue that only has the name of a retry queue is left alone', async (t) 
   const other = queueName(t, `${work}.retry.1000`);
   await channel.assertQueue(other, { arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'elsewhere' } });
   await publish(other, ['a']);
-  assert.equal((await rmq(['queue', 'delete', work, '--retries', '-y'])).code, 0);
+  assert.equal((await inside(['queue', 'delete', work, '--retries', '-y'])).code, 0);
   assert.equal(await depth(other), 1);
 });
 
@@ -110,11 +111,11 @@ test('queue delete asks on a terminal before messages are lost, and in a script 
   assert.equal(await queueExists(asked), true);
   assert.match(await onTerminal(asked, asked), /is deleted, and with it 2 messages[\s\S]*code 0/);
   assert.match(await onTerminal(empty, 'nobody asks'), /is deleted[\s\S]*code 0/);
-  const refused = await rmq(['queue', 'delete', unasked]);
+  const refused = await inside(['queue', 'delete', unasked]);
   assert.equal(refused.code, 64, refused.stderr);
   assert.match(refused.stderr, /--yes/);
   assert.equal(await queueExists(unasked), true);
-  const script = await rmq(['queue', 'delete', unasked, '-y']);
+  const script = await inside(['queue', 'delete', unasked, '-y']);
   assert.equal(script.code, 0, script.stderr);
   for (const name of [asked, unasked, empty]) assert.equal(await queueExists(name), false);
 });
@@ -130,7 +131,7 @@ for (const where of ['with', 'without'] as const) {
     });
     await both;
     const options = where === 'with' ? {} : NO_DESK;
-    const refused = await rmq(['queue', 'delete', name, '--if-empty', '-y'], options);
+    const refused = await inside(['queue', 'delete', name, '--if-empty', '-y'], options);
     assert.equal(refused.code, 76, refused.stderr);
     assert.match(
       refused.stderr,
@@ -139,18 +140,18 @@ for (const where of ['with', 'without'] as const) {
     assert.equal(await queueExists(name), true);
     if (where === 'with') {
       // What is known is not forced.
-      assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '--force', '-y'])).code, 76);
+      assert.equal((await inside(['queue', 'delete', name, '--if-empty', '--force', '-y'])).code, 76);
       // Held by nobody who consumes.
       await channel.cancel('holder');
-      const still = await rmq(['queue', 'delete', name, '--if-empty', '-y']);
+      const still = await inside(['queue', 'delete', name, '--if-empty', '-y']);
       assert.equal(still.code, 76, still.stderr);
     }
     await channel.cancel('holder');
     channel.nackAll(true);
     while ((await depth(name)) < 2);
-    assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '-y'], options)).code, 76);
+    assert.equal((await inside(['queue', 'delete', name, '--if-empty', '-y'], options)).code, 76);
     await channel.purgeQueue(name);
-    const deleted = await rmq(['queue', 'delete', name, '--if-empty', '-y'], options);
+    const deleted = await inside(['queue', 'delete', name, '--if-empty', '-y'], options);
     assert.equal(deleted.code, 0, deleted.stderr);
     const note = /unacknowledged messages are not counted/;
     if (where === 'with') assert.doesNotMatch(deleted.stderr, note);
@@ -163,9 +164,9 @@ test('queue delete --if-empty deletes a queue whose idle consumers nobody can se
   const { queue, channel } = await peer(t);
   const name = await queue();
   await channel.consume(name, () => undefined);
-  assert.equal((await rmq(['queue', 'delete', name, '--force', '-y'])).code, 64);
-  assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '-y'], NO_DESK)).code, 76);
-  assert.equal((await rmq(['queue', 'delete', name, '--if-empty', '--force', '-y'], NO_DESK)).code, 0);
+  assert.equal((await inside(['queue', 'delete', name, '--force', '-y'])).code, 64);
+  assert.equal((await inside(['queue', 'delete', name, '--if-empty', '-y'], NO_DESK)).code, 76);
+  assert.equal((await inside(['queue', 'delete', name, '--if-empty', '--force', '-y'], NO_DESK)).code, 0);
   assert.equal(await queueExists(name), false);
 });
 
@@ -177,7 +178,7 @@ for (const type of ['quorum', 'stream']) {
     await channel.prefetch(1);
     await channel.consume(name, () => undefined);
     for (const flag of ['--if-empty', '--if-unused']) {
-      const refused = await rmq(['queue', 'delete', name, flag, '-y']);
+      const refused = await inside(['queue', 'delete', name, flag, '-y']);
       assert.equal(refused.code, 76, refused.stderr);
       assert.match(refused.stderr, new RegExp(`was not deleted: RabbitMQ has no ${flag} for a ${type}`));
       assert.doesNotMatch(refused.stderr, /warning/);
@@ -194,7 +195,7 @@ test('queue delete tells what was unacknowledged, and asks on a terminal when th
     for (const _ of ['a', 'b']) await channel.get(name);
   }
   assert.match(await onTerminal(asked, 'no'), /This deletes ".*" and 2 messages for good[\s\S]*was not deleted[\s\S]*code 1/);
-  const deleted = await rmq(['queue', 'delete', told, '--json', '-y']);
+  const deleted = await inside(['queue', 'delete', told, '--json', '-y']);
   assert.deepEqual(json(deleted), { queue: told, messages: 0, unacked: 2 });
 });
 

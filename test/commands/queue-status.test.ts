@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from '../support/at-once.ts';
 import { isSince, peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { json, rmq } from '../support/rmq.ts';
 
 /** Nothing listens there: what is told without the management API. */
@@ -15,7 +16,7 @@ interface Status {
 /** Asks until the broker has counted: its statistics are some seconds old. */
 async function statusWhen(queue: string, isIt: (status: Status) => boolean): Promise<Status> {
   for (;;) {
-    const shown = await rmq(['queue', 'status', queue, '--json']);
+    const shown = await inside(['queue', 'status', queue, '--json']);
     assert.equal(shown.code, 0, shown.stderr);
     const status = json<Status>(shown);
     if (isIt(status)) return status;
@@ -56,8 +57,8 @@ test('queue status tells what a quorum queue hides for a while, from 4.3 on', as
   }
   const { messages, delayed } = await statusWhen(name, (status) => typeof status.delayed === 'number' && status.delayed > 0 && status.unacked === 0);
   assert.deepEqual([messages, delayed], [1, 2]);
-  assert.match((await rmq(['queue', 'status', name])).stdout, /1 message ready, 0 unacknowledged, 2 delayed/);
-  const deleted = await rmq(['queue', 'delete', name, '-y']);
+  assert.match((await inside(['queue', 'status', name])).stdout, /1 message ready, 0 unacknowledged, 2 delayed/);
+  const deleted = await inside(['queue', 'delete', name, '-y']);
   assert.match(deleted.stdout, /is deleted, and with it 1 message and 2 delayed messages/);
 });
 
@@ -67,7 +68,7 @@ test('queue status tells depth, consumers, type and arguments, and changes nothi
   await publish(name, ['a', 'b', 'c']);
   await channel.prefetch(1);
   await new Promise((resolve) => channel.consume(name, resolve));
-  const shown = await rmq(['queue', 'status', name, '--json'], NO_DESK);
+  const shown = await inside(['queue', 'status', name, '--json'], NO_DESK);
   assert.equal(shown.code, 0, shown.stderr);
   assert.deepEqual(json(shown), {
     queue: name,
@@ -79,7 +80,7 @@ test('queue status tells depth, consumers, type and arguments, and changes nothi
     autoDelete: false,
     arguments: { 'x-max-length': 100, 'x-dead-letter-exchange': 'dead' },
   });
-  const text = await rmq(['queue', 'status', name], NO_DESK);
+  const text = await inside(['queue', 'status', name], NO_DESK);
   assert.match(text.stdout, /^queue ".*" \(quorum\): 2 messages ready, \? unacknowledged, 1 consumer\n/);
   assert.match(text.stdout, /x-max-length: 100\n/);
   assert.equal(await depth(name), 2);
@@ -92,11 +93,11 @@ for (const [type, args] of [
   test(`the management API tells the arguments that a ${type} queue alone has`, async (t) => {
     const { queue } = await peer(t);
     const name = await queue({ arguments: { 'x-queue-type': type, ...args } });
-    const shown = await rmq(['queue', 'status', name, '--json']);
+    const shown = await inside(['queue', 'status', name, '--json']);
     assert.equal(shown.code, 0, shown.stderr);
     const told = json<{ type: string; arguments: object }>(shown);
     assert.deepEqual([told.type, told.arguments], [type, args]);
-    assert.match((await rmq(['queue', 'status', name])).stdout, new RegExp(`${Object.keys(args)[0]}: `));
+    assert.match((await inside(['queue', 'status', name])).stdout, new RegExp(`${Object.keys(args)[0]}: `));
   });
 }
 
@@ -106,7 +107,7 @@ for (const [type, options] of [
 ] as const) {
   test(`queue status knows a ${type} queue`, async (t) => {
     const { queue } = await peer(t);
-    const shown = await rmq(['queue', 'status', await queue(options), '--json']);
+    const shown = await inside(['queue', 'status', await queue(options), '--json']);
     assert.equal(shown.code, 0, shown.stderr);
     const { type: told, durable, messages } = json<{ type: string; durable: boolean; messages: number }>(shown);
     assert.deepEqual([told, durable, messages], [type, type === 'stream', 0]);
@@ -115,7 +116,7 @@ for (const [type, options] of [
 
 test('queue status of a queue that does not exist is exit 66, and leaves none behind', async () => {
   for (const _ of ['first', 'second']) {
-    const missing = await rmq(['queue', 'status', 'no.such.queue']);
+    const missing = await inside(['queue', 'status', 'no.such.queue']);
     assert.equal(missing.code, 66, missing.stderr);
     assert.equal(missing.stdout, '');
   }
@@ -129,7 +130,7 @@ test('a queue with any character in its name is told of, listed and deleted', as
     ['queue', 'list', name],
     ['queue', 'delete', name, '-y'],
   ]) {
-    const { code, stderr } = await rmq(line);
+    const { code, stderr } = await inside(line);
     assert.equal(code, 0, stderr);
   }
 });

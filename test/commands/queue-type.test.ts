@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'amqplib';
 import { test } from '../support/at-once.ts';
 import { brokerUrl, isSince, peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { json, jsonLines, rmq } from '../support/rmq.ts';
 
 test('a queue of the vhost that another program declared is worked on as it is, and its dead letters go where --dlx says', async (t) => {
@@ -29,7 +30,7 @@ test('a queue of the vhost that another program declared is worked on as it is, 
 test('a queue with another dead-letter exchange is not fought', async (t) => {
   const { queue } = await peer(t);
   const name = await queue({ deadLetterExchange: 'theirs' });
-  const worked = await rmq(['work', 'run', name, '--dlx', 'ours', '--idle', '1ms', '--', 'true']);
+  const worked = await inside(['work', 'run', name, '--dlx', 'ours', '--idle', '1ms', '--', 'true']);
   assert.equal(worked.code, 76, worked.stderr);
   assert.match(worked.stderr, /x-dead-letter-exchange is "theirs" there, you asked for "ours"/);
 });
@@ -54,11 +55,11 @@ test('the type of a queue is sent only when it is asked for: a vhost may have an
     ['topic', 'subscribe', 'topics', 'a.#', '--queue', 'subscribed', '--idle', '1ms'],
     ['rpc', 'serve', 'served', '--idle', '1ms', '--', 'true'],
   ]) {
-    const result = await rmq(['-u', url, ...line]);
+    const result = await inside(['-u', url, ...line]);
     assert.equal(result.code, 0, result.stderr);
   }
   const names = ['declared', 'tasks', 'worked', 'events.service', 'subscribed', 'served', 'dead.letters'];
-  const statuses = jsonLines<{ readonly type: string }>(await rmq(['-u', url, 'queue', 'status', ...names, '-o', 'json']));
+  const statuses = jsonLines<{ readonly type: string }>(await inside(['-u', url, 'queue', 'status', ...names, '-o', 'json']));
   // Before 3.11, a vhost has no default of its own.
   const type = isSince(channel, '3.11') ? 'quorum' : 'classic';
   assert.deepEqual(
@@ -70,7 +71,7 @@ test('the type of a queue is sent only when it is asked for: a vhost may have an
   const plain = await model.createChannel();
   for (const name of names.slice(0, -1)) await plain.assertQueue(name, { durable: true, ...(name === 'worked' && WITH_DLX) });
   await model.close();
-  const asked = await rmq(['-u', url, 'queue', 'declare', 'classic', '--queue-type', 'classic', '-o', 'json']);
+  const asked = await inside(['-u', url, 'queue', 'declare', 'classic', '--queue-type', 'classic', '-o', 'json']);
   assert.equal(json<{ type: string }>(asked).type, 'classic');
 });
 

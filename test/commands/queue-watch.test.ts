@@ -6,7 +6,8 @@ import { sparkline } from '../../src/commands/listing/watch.ts';
 import { test } from '../support/at-once.ts';
 import { brokerUrl, type Peer, peer } from '../support/broker.ts';
 import { deadPort, proxy } from '../support/faults.ts';
-import { jsonLines, rmq, start } from '../support/rmq.ts';
+import { inside } from '../support/inside.ts';
+import { jsonLines, start } from '../support/rmq.ts';
 
 const OFTEN = ['--interval', '200ms'];
 
@@ -32,14 +33,14 @@ test('queue watch prints an object a line with the time, and ends once its expre
 test('queue watch leaves after --count looks, with exit 1 when its expression was not true', async (t) => {
   const { queue } = await peer(t);
   const name = await queue();
-  const counted = await rmq(['queue', 'watch', name, '--count', '3', ...OFTEN, '-o', 'json']);
+  const counted = await inside(['queue', 'watch', name, '--count', '3', ...OFTEN, '-o', 'json']);
   assert.equal(counted.code, 0, counted.stderr);
   assert.equal(jsonLines(counted).length, 3);
-  const never = await rmq(['queue', 'watch', name, '--count', '2', '--until', 'ready > 5', ...OFTEN]);
+  const never = await inside(['queue', 'watch', name, '--count', '2', '--until', 'ready > 5', ...OFTEN]);
   assert.equal(never.code, 1, never.stderr);
   assert.match(never.stderr, /after 2 looks, this is still not true: ready > 5/);
-  assert.equal((await rmq(['queue', 'watch', name, '--until', 'redy > 5'])).code, 64);
-  assert.equal((await rmq(['queue', 'watch', `${name}.no`])).code, 66);
+  assert.equal((await inside(['queue', 'watch', name, '--until', 'redy > 5'])).code, 64);
+  assert.equal((await inside(['queue', 'watch', `${name}.no`])).code, 66);
 });
 
 test('a queue that is deleted while it is watched is told of; without any queue left, the watch ends', async (t) => {
@@ -148,7 +149,7 @@ test('a quorum queue is not told to be empty because the broker counts it only n
   const { name, counted } = await quorumQueue(client);
   await counted(0);
   await client.publish(name, ['a']);
-  const { code, stderr } = await rmq(['queue', 'watch', name, '--until', 'ready == 0', '--count', '1']);
+  const { code, stderr } = await inside(['queue', 'watch', name, '--until', 'ready == 0', '--count', '1']);
   assert.equal(code, 1, stderr);
 });
 
@@ -161,7 +162,7 @@ test('a consumer that has just come is counted: the statistics of the broker do 
     ((await (await fetch(`${origin}/api/queues/%2F/${name}`, { headers })).json()) as { consumers?: number }).consumers;
   while ((await consumers()) !== 0) await pause(100);
   await channel.consume(name, () => undefined);
-  const { code, stderr } = await rmq(['queue', 'watch', name, '--until', 'consumers == 0', '--count', '1']);
+  const { code, stderr } = await inside(['queue', 'watch', name, '--until', 'consumers == 0', '--count', '1']);
   assert.equal(code, 1, stderr);
 });
 
@@ -171,7 +172,7 @@ test('where only the management API can be reached, a named queue is listed, and
   await publish(name, ['a']);
   const management = process.env['RABBITMQ_MANAGEMENT_URL'] ?? assert.fail('there is no management API');
   const flags = ['-u', `amqp://127.0.0.1:${await deadPort()}`, '--management-url', management];
-  const listed = await rmq(['queue', 'list', name, '--columns', 'name,ready,consumers', '-o', 'json', ...flags]);
+  const listed = await inside(['queue', 'list', name, '--columns', 'name,ready,consumers', '-o', 'json', ...flags]);
   assert.equal(listed.code, 0, listed.stderr);
   assert.deepEqual(jsonLines(listed), [{ name, ready: 1, consumers: null }]);
 });
@@ -182,6 +183,6 @@ test('messages that a consumer of a quorum queue has just got are not told to be
   await client.publish(name, ['a', 'b', 'c']);
   await counted(3);
   for (let left = 3; left > 0; left--) await client.channel.get(name);
-  const { code, stderr } = await rmq(['queue', 'watch', name, '--until', 'ready == 0 && unacked == 0', '--count', '1']);
+  const { code, stderr } = await inside(['queue', 'watch', name, '--until', 'ready == 0 && unacked == 0', '--count', '1']);
   assert.equal(code, 1, stderr);
 });

@@ -14,7 +14,7 @@ import { proxy } from '../support/faults.ts';
 import { inside } from '../support/inside.ts';
 import { linesOf } from '../support/programs.ts';
 import { pythonWithPika } from '../support/python.ts';
-import { jsonLines, type Running, rmq, start } from '../support/rmq.ts';
+import { jsonLines, type Running, start } from '../support/rmq.ts';
 
 /** Generous: a slow machine must not fail a test. */
 const TIMEOUT = 120_000;
@@ -43,7 +43,7 @@ async function serve(t: TestContext, queue: string, cmd: readonly string[], flag
   return server;
 }
 
-const call = (args: readonly string[], input: string | Buffer = '') => rmq(['rpc', 'call', ...args], { input, timeout: TIMEOUT });
+const call = (args: readonly string[], input: string | Buffer = '') => inside(['rpc', 'call', ...args], { input, timeout: TIMEOUT });
 
 function directory(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'rmq-rpc-'));
@@ -234,7 +234,7 @@ test('what many calls print can be published: the replies are messages', async (
   const json = await call([queue, '--lines', '--json'], 'a\nb\n');
   const { queue: make, take } = await peer(t);
   const target = await make();
-  const published = await rmq(['publish', '-q', target, '--envelopes'], { input: json.stdout });
+  const published = await inside(['publish', '-q', target, '--envelopes'], { input: json.stdout });
   assert.equal(published.code, 0, published.stderr);
   assert.deepEqual(
     (await take(target)).map(({ content }) => content.toString()),
@@ -508,12 +508,12 @@ test('a queue that exists is used as it is, unless the flags contradict it', asy
   const name = await queue({ durable: false, autoDelete: true, arguments: { 'x-max-length': 5 } });
   const server = await serve(t, name, ['cat']);
   assert.equal((await call([name, 'x'])).stdout, 'x\n');
-  const contradicted = await rmq(['rpc', 'serve', name, '--queue-type', 'quorum', '--', 'cat']);
+  const contradicted = await inside(['rpc', 'serve', name, '--queue-type', 'quorum', '--', 'cat']);
   assert.equal(contradicted.code, 76, contradicted.stderr);
   assert.match(contradicted.stderr, /x-queue-type is "classic" there, you asked for "quorum"/);
   server.child.kill('SIGTERM');
   const stream = await queue({ arguments: { 'x-queue-type': 'stream' } });
-  const refused = await rmq(['rpc', 'serve', stream, '--', 'cat']);
+  const refused = await inside(['rpc', 'serve', stream, '--', 'cat']);
   assert.equal(refused.code, 76, refused.stderr);
 });
 

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import type { ConfirmChannel } from 'amqplib';
 import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
+import { inside } from '../support/inside.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { type Result, rmq, start } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
@@ -99,8 +100,8 @@ test('tap judges what flows: --expect counts it, --expect-file and --match look 
   assert.equal(wrong.code, 1);
   assert.match(wrong.stderr, /c!/);
   assert.equal((await tapped([exchange, '--match', 'routingKey == "a"', '-n', '2'], two)).code, 1);
-  assert.equal((await rmq(['tap', exchange, '--expect', '1', '-n', '1'])).code, 64);
-  assert.equal((await rmq(['tap', exchange, '--expect', '0'])).code, 64);
+  assert.equal((await inside(['tap', exchange, '--expect', '1', '-n', '1'])).code, 64);
+  assert.equal((await inside(['tap', exchange, '--expect', '0'])).code, 64);
 });
 
 test('tap says what it cannot copy, and the way out', async (t) => {
@@ -118,7 +119,7 @@ test('tap says what it cannot copy, and the way out', async (t) => {
     [[fanout, '--where', 'nothing +'], 64, /\^/],
     [['--queue', queue, '--management-url', 'http://127.0.0.1:9'], 69, /management/],
   ] as const) {
-    const result = await rmq(['tap', ...args]);
+    const result = await inside(['tap', ...args]);
     assert.equal(result.code, code, `${args.join(' ')}\n${result.stderr}`);
     assert.match(result.stderr, says);
   }
@@ -134,7 +135,7 @@ test('tap tells a user without rights what is missing, and works for one who may
     { configure: '.*', write: '^$', read: '.*' },
     { configure: '.*', write: '.*', read: `^${dots}\\..*` },
   ]) {
-    const denied = await rmq(['tap', exchange, '-u', await restrictedUser(t, rights)], { env });
+    const denied = await inside(['tap', exchange, '-u', await restrictedUser(t, rights)], { env });
     assert.equal(denied.code, 77, denied.stderr);
     assert.match(denied.stderr, /a tap needs the permissions configure, write and read on queues ".*….*, and read on/);
   }

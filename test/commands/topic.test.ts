@@ -17,12 +17,12 @@ interface Line {
 
 /** Declares and binds a queue, as a subscriber does that has run before. */
 async function subscribeOnce(exchange: string, queue: string, patterns: readonly string[]): Promise<void> {
-  const result = await rmq(['topic', 'subscribe', exchange, ...patterns, '--queue', queue, '--drain']);
+  const result = await inside(['topic', 'subscribe', exchange, ...patterns, '--queue', queue, '--drain']);
   assert.equal(result.code, 0, result.stderr);
 }
 
 async function publish(exchange: string, key: string, body: string): Promise<void> {
-  const result = await rmq(['topic', 'publish', exchange, key, body]);
+  const result = await inside(['topic', 'publish', exchange, key, body]);
   assert.equal(result.code, 0, result.stderr);
 }
 
@@ -61,11 +61,11 @@ test('a message that matches several patterns of a queue comes once', async (t) 
 
 test('without --queue, only what comes meanwhile is printed, and no queue is left behind', async (t) => {
   const exchange = exchangeName(t);
-  assert.equal((await rmq(['topic', 'publish', exchange, 'a.b', 'too early', '--allow-unroutable'])).code, 0);
+  assert.equal((await inside(['topic', 'publish', exchange, 'a.b', 'too early', '--allow-unroutable'])).code, 0);
   const run = start(['topic', 'subscribe', exchange, 'a.*', 'b.*', '-o', 'json', '-n', '2'], { timeout: 30_000 });
   await run.until('stderr', 'listening on queue');
   await publish(exchange, 'a.b', 'in time');
-  assert.equal((await rmq(['topic', 'publish', exchange, 'c.d', 'not asked for'])).code, 67);
+  assert.equal((await inside(['topic', 'publish', exchange, 'c.d', 'not asked for'])).code, 67);
   await publish(exchange, 'b.', 'in time');
   const lines = jsonLines<Line>(await run.result);
   assert.deepEqual(
@@ -83,11 +83,11 @@ test('a key that no queue is bound for is exit 67, unless that is accepted', asy
   const exchange = exchangeName(t);
   const queue = queueName(t);
   await subscribeOnce(exchange, queue, ['order.#']);
-  const result = await rmq(['topic', 'publish', exchange, 'invoice.paid', 'x', '--json']);
+  const result = await inside(['topic', 'publish', exchange, 'invoice.paid', 'x', '--json']);
   assert.equal(result.code, 67, result.stderr);
   assert.equal(json<{ returned: number }>(result).returned, 1);
   assert.match(result.stderr, /for key "invoice\.paid"/);
-  assert.equal((await rmq(['topic', 'publish', exchange, 'invoice.paid', 'x', '--allow-unroutable'])).code, 0);
+  assert.equal((await inside(['topic', 'publish', exchange, 'invoice.paid', 'x', '--allow-unroutable'])).code, 0);
 });
 
 test('lines and envelopes all go to the exchange with the key of the command line', async (t) => {
@@ -95,11 +95,11 @@ test('lines and envelopes all go to the exchange with the key of the command lin
   const queue = queueName(t);
   await subscribeOnce(exchange, queue, ['#']);
   const envelope = { exchange: 'elsewhere', routingKey: 'own.key', properties: { headers: { a: 1 } }, body: 'three' };
-  assert.equal((await rmq(['topic', 'publish', exchange, 'order.placed', '--lines', '-H', 'n:=1'], { input: 'one\ntwo\n' })).code, 0);
-  assert.equal((await rmq(['topic', 'publish', exchange, 'order.paid', '--envelopes'], { input: JSON.stringify(envelope) })).code, 0);
+  assert.equal((await inside(['topic', 'publish', exchange, 'order.placed', '--lines', '-H', 'n:=1'], { input: 'one\ntwo\n' })).code, 0);
+  assert.equal((await inside(['topic', 'publish', exchange, 'order.paid', '--envelopes'], { input: JSON.stringify(envelope) })).code, 0);
   // An empty key is a key.
-  assert.equal((await rmq(['topic', 'publish', exchange, '', '--envelopes'], { input: JSON.stringify(envelope) })).code, 0);
-  const lines = jsonLines<Line>(await rmq(['topic', 'subscribe', exchange, '#', '--queue', queue, '--drain', '-o', 'json']));
+  assert.equal((await inside(['topic', 'publish', exchange, '', '--envelopes'], { input: JSON.stringify(envelope) })).code, 0);
+  const lines = jsonLines<Line>(await inside(['topic', 'subscribe', exchange, '#', '--queue', queue, '--drain', '-o', 'json']));
   assert.deepEqual(
     lines.map((line) => [line.exchange, line.routingKey, line.properties.headers, line.body]),
     [
@@ -119,7 +119,7 @@ test('an exchange of another type is refused with 76, and both types are named',
     ['subscribe', exchange, '#', '--queue', queue],
     ['subscribe', exchange, '#'],
   ]) {
-    const result = await rmq(['topic', ...args]);
+    const result = await inside(['topic', ...args]);
     assert.equal(result.code, 76, result.stderr);
     assert.match(result.stderr, /direct instead of topic/);
   }
@@ -135,10 +135,10 @@ test('an exchange and a queue that exist are used as they are, with the bindings
   await publish(exchange, 'old.one', 'one');
   await publish(exchange, 'new.two', 'two');
   assert.equal(await other.depth(queue), 2);
-  const refused = await rmq(['topic', 'subscribe', exchange, 'new.*', '--queue', queue, '--queue-type', 'quorum', '--drain']);
+  const refused = await inside(['topic', 'subscribe', exchange, 'new.*', '--queue', queue, '--queue-type', 'quorum', '--drain']);
   assert.equal(refused.code, 76, refused.stderr);
   assert.match(refused.stderr, /x-queue-type/);
-  assert.equal((await rmq(['topic', 'subscribe', exchange, 'new.*', '--queue', queue, '--drain'])).stdout, 'one\ntwo\n');
+  assert.equal((await inside(['topic', 'subscribe', exchange, 'new.*', '--queue', queue, '--drain'])).stdout, 'one\ntwo\n');
 });
 
 test('the exchange of the broker itself can be used, and subscribed to without a queue', async () => {
@@ -173,7 +173,7 @@ ch.queue_bind(exchange="${exchange}", queue="${queue}", routing_key="order.europ
   await pika(`${setUp}
 ch.basic_publish(exchange="${exchange}", routing_key="order.europe.placed", body=b"{}", properties=pika.BasicProperties(delivery_mode=2))
 ch.basic_publish(exchange="${exchange}", routing_key="order.asia.placed", body=b"{}")`);
-  const got = await rmq(['topic', 'subscribe', exchange, 'order.europe.*', '--queue', queue, '--drain', '-o', 'json']);
+  const got = await inside(['topic', 'subscribe', exchange, 'order.europe.*', '--queue', queue, '--drain', '-o', 'json']);
   assert.deepEqual(
     jsonLines<Line>(got).map(({ routingKey }) => routingKey),
     ['order.europe.placed'],
@@ -195,19 +195,19 @@ test('a key and a pattern of 255 bytes arrive', async (t) => {
   assert.equal(Buffer.byteLength(key), 255);
   await subscribeOnce(exchange, queue, [key]);
   await publish(exchange, key, 'long');
-  assert.equal((await rmq(['topic', 'subscribe', exchange, key, '--queue', queue, '--drain'])).stdout, 'long\n');
+  assert.equal((await inside(['topic', 'subscribe', exchange, key, '--queue', queue, '--drain'])).stdout, 'long\n');
 });
 
 test('topic match compares every key, and exits with 0 only when all of them match', async () => {
-  const all = await rmq(['topic', 'match', 'order.#', 'order.europe.placed', 'order']);
+  const all = await inside(['topic', 'match', 'order.#', 'order.europe.placed', 'order']);
   assert.deepEqual([all.code, all.stdout, all.stderr], [0, 'order.europe.placed: matches\norder: matches\n', '']);
-  const some = await rmq(['topic', 'match', 'order.*', 'order.placed', 'order', '', 'order.']);
+  const some = await inside(['topic', 'match', 'order.*', 'order.placed', 'order', '', 'order.']);
   assert.deepEqual([some.code, some.stdout, some.stderr], [1, 'order.placed: matches\norder: does not match\n: does not match\norder.: matches\n', '']);
 });
 
 test('topic match says which word does not match, and as JSON too', async () => {
   const args = ['topic', 'match', '--explain', 'order.europe.*', 'order.europe.placed', 'order.asia.placed', 'order.europe'];
-  const text = await rmq(args);
+  const text = await inside(args);
   assert.deepEqual(
     [text.code, text.stdout],
     [
@@ -216,16 +216,16 @@ test('topic match says which word does not match, and as JSON too', async () => 
     ],
   );
   const pattern = 'order.europe.*';
-  assert.deepEqual(jsonLines(await rmq([...args, '-o', 'json'])), [
+  assert.deepEqual(jsonLines(await inside([...args, '-o', 'json'])), [
     { pattern, key: 'order.europe.placed', matches: true },
     { pattern, key: 'order.asia.placed', matches: false, mismatch: { kind: 'differs', word: 2, found: 'asia', wanted: 'europe' } },
     { pattern, key: 'order.europe', matches: false, mismatch: { kind: 'short', words: 2, wanted: ['*'] } },
   ]);
-  assert.deepEqual(jsonLines(await rmq(['topic', 'match', pattern, 'x', '--json'])), [{ pattern, key: 'x', matches: false }]);
+  assert.deepEqual(jsonLines(await inside(['topic', 'match', pattern, 'x', '--json'])), [{ pattern, key: 'x', matches: false }]);
 });
 
 test('topic match needs no broker, and no URL that makes sense', async () => {
-  const result = await rmq(['topic', 'match', '#', 'a'], { env: { RMQ_URL: 'this is no URL' } });
+  const result = await inside(['topic', 'match', '#', 'a'], { env: { RMQ_URL: 'this is no URL' } });
   assert.deepEqual([result.code, result.stdout], [0, 'a: matches\n'], result.stderr);
 });
 

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { json, rmq } from '../support/rmq.ts';
 import { ownVhost } from '../support/users.ts';
@@ -69,13 +70,13 @@ test('no name or key of a graph breaks its lines, in any drawing', async (t) => 
   await channel.bindQueue(name, 'from', key);
   await channel.assertQueue('letters', { deadLetterExchange: 'gone\u2028x', deadLetterRoutingKey: key });
   for (const drawing of ['tree', 'mermaid', 'dot']) {
-    const { code, stdout, stderr } = await rmq(['topology', 'graph', '-o', drawing, '--url', url]);
+    const { code, stdout, stderr } = await inside(['topology', 'graph', '-o', drawing, '--url', url]);
     assert.equal(code, 0, stderr);
     assert.doesNotMatch(stdout, /[\0-\x09\x0b-\x1f\u2028]|^y/m, drawing);
   }
-  const { stdout } = await rmq(['topology', 'graph', '--url', url]);
+  const { stdout } = await inside(['topology', 'graph', '--url', url]);
   assert.ok(stdout.includes('exchange "from" (topic)\n└─ k\\n\\x07y → queue "a\\x1b[31mb"\n'), stdout);
   assert.ok(stdout.includes('! there is no exchange "gone\\u2028x"\n'), stdout);
-  assert.ok((await rmq(['topology', 'graph', '-o', 'dot', '--url', url])).stdout.includes('label="k\\\\n\\\\x07y"'));
-  assert.ok((await rmq(['topology', 'graph', '-o', 'mermaid', '--url', url])).stdout.includes('|"k#92;n#92;x07y"|'));
+  assert.ok((await inside(['topology', 'graph', '-o', 'dot', '--url', url])).stdout.includes('label="k\\\\n\\\\x07y"'));
+  assert.ok((await inside(['topology', 'graph', '-o', 'mermaid', '--url', url])).stdout.includes('|"k#92;n#92;x07y"|'));
 });

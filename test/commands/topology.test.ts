@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { scratchDirectory } from '../support/programs.ts';
 import { json, type Result, rmq, start } from '../support/rmq.ts';
 import { ownVhost } from '../support/users.ts';
@@ -49,7 +50,7 @@ async function place(t: TestContext): Promise<Place> {
   return {
     url,
     file,
-    run: async ([word = '', ...flags], content, env = {}) => rmq(['topology', word, await file(content), ...flags, '--url', url], { env }),
+    run: async ([word = '', ...flags], content, env = {}) => inside(['topology', word, await file(content), ...flags, '--url', url], { env }),
   };
 }
 
@@ -116,7 +117,7 @@ test('a conflict is named argument by argument, and nothing is touched', async (
     }
   }
   assert.match((await run(['plan'], other)).stderr, /x-delivery-limit is 5 there, the file says 6/);
-  assert.equal((await rmq(['queue', 'status', 'first', '--url', url])).code, 66);
+  assert.equal((await inside(['queue', 'status', 'first', '--url', url])).code, 66);
 });
 
 test('a policy is changed only after a yes', async (t) => {
@@ -135,10 +136,10 @@ test('a policy is changed only after a yes', async (t) => {
 
 test('prune removes what a former apply made and nothing else, and tells of messages', async (t) => {
   const { url, run } = await place(t);
-  for (const name of ['mine', 'letters']) assert.equal((await rmq(['queue', 'declare', name, '--url', url])).code, 0);
+  for (const name of ['mine', 'letters']) assert.equal((await inside(['queue', 'declare', name, '--url', url])).code, 0);
   assert.equal((await run(['apply'], SHOP)).code, 0);
-  assert.equal((await rmq(['queue', 'declare', 'later', '--bind', 'shop:x', '--url', url])).code, 0);
-  assert.equal((await rmq(['publish', '-q', 'orders', 'a', '--url', url])).code, 0);
+  assert.equal((await inside(['queue', 'declare', 'later', '--bind', 'shop:x', '--url', url])).code, 0);
+  assert.equal((await inside(['publish', '-q', 'orders', 'a', '--url', url])).code, 0);
   const empty = 'exchanges:\n  - { name: shop, type: topic }\n';
   assert.equal((await run(['plan'], empty)).code, 0);
   const planned = await run(['plan', '--prune', '--json'], empty);
@@ -152,7 +153,7 @@ test('prune removes what a former apply made and nothing else, and tells of mess
   assert.match(pruned.stdout, /^1 message went with deleted queues$/m);
   assert.equal((await run(['plan', '--prune'], empty)).code, 0);
   for (const [name, code] of Object.entries({ mine: 0, letters: 0, later: 0, orders: 66 })) {
-    assert.equal((await rmq(['queue', 'status', name, '--url', url])).code, code, name);
+    assert.equal((await inside(['queue', 'status', name, '--url', url])).code, code, name);
   }
   // A file with a name of its own removes nothing of another one.
   assert.equal((await run(['plan', '--prune'], 'name: other\n')).code, 0);
@@ -176,7 +177,7 @@ test('an apply that was killed is done again, and all of it is pruned', { timeou
   assert.equal((await run(['apply', '--prune', '-y'], 'queues: []\n')).code, 0);
   assert.equal(await queues(), 0);
   // Nothing is left to be remembered.
-  const { stdout } = await rmq(['exchange', 'list', '-o', 'json', '--url', url]);
+  const { stdout } = await inside(['exchange', 'list', '-o', 'json', '--url', url]);
   assert.ok(!stdout.includes('rmq.topology'), stdout);
 });
 
@@ -206,7 +207,7 @@ test('a first step that the broker refuses has done nothing; a later one may hav
   const second = await run(['apply'], `exchanges: [{ name: made }]\n${policy}`);
   assert.equal(second.code, 76, second.stderr);
   assert.match(second.stderr, /in the middle: some of it may be done/);
-  assert.match((await rmq(['topology', 'export', '--url', url])).stdout, /made/);
+  assert.match((await inside(['topology', 'export', '--url', url])).stdout, /made/);
   const exchange = await run(['apply'], 'exchanges: [{ name: made2, type: absent }, { name: made3 }]\n');
   assert.match(exchange.stderr, /nothing was done/);
 });
@@ -230,11 +231,11 @@ test('a wrong file is told by line and column', async (t) => {
     assert.equal(got, code, `${content}\n${stderr}`);
     assert.match(stderr, says);
   }
-  assert.equal((await rmq(['topology', 'plan', '/nowhere/at/all'])).code, 66);
+  assert.equal((await inside(['topology', 'plan', '/nowhere/at/all'])).code, 66);
 });
 
 async function exported(url: string): Promise<{ readonly queues: readonly unknown[] }> {
-  return json(await rmq(['topology', 'export', '-o', 'json', '--url', url]));
+  return json(await inside(['topology', 'export', '-o', 'json', '--url', url]));
 }
 
 test('an empty file is a mistake: it would prune everything', async (t) => {

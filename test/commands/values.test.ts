@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { linesOf, scratchDirectory } from '../support/programs.ts';
 import { jsonLines, rmq } from '../support/rmq.ts';
 
@@ -38,7 +39,7 @@ const ENVELOPES = BODIES.flatMap((body) =>
 
 /** Publishes them to a queue, as a line each. */
 async function publishExact(queue: string): Promise<void> {
-  const published = await rmq(['publish', '-q', queue, '--envelopes'], { input: ENVELOPES.map((envelope) => JSON.stringify(envelope)).join('\n') });
+  const published = await inside(['publish', '-q', queue, '--envelopes'], { input: ENVELOPES.map((envelope) => JSON.stringify(envelope)).join('\n') });
   assert.equal(published.code, 0, published.stderr);
 }
 
@@ -49,7 +50,7 @@ function exactPart({ properties: { timestamp, headers = {} }, body }: Line): unk
 }
 
 async function holdsExactly(queue: string): Promise<void> {
-  const shown = await rmq(['consume', queue, '--drain', '-o', 'json']);
+  const shown = await inside(['consume', queue, '--drain', '-o', 'json']);
   assert.equal(shown.code, 0, shown.stderr);
   const byBody = (lines: readonly unknown[]): string[] => lines.map((line) => JSON.stringify(line)).sort();
   assert.deepEqual(byBody(jsonLines<Line>(shown).map(exactPart)), byBody(ENVELOPES.map((envelope) => exactPart(envelope))));
@@ -64,12 +65,12 @@ for (const type of ['classic', 'quorum']) {
   test(`values of 64 bits survive a pipe of envelopes, on a ${type} queue`, async (t) => {
     const [from, to] = await queues(t, { arguments: { 'x-queue-type': type } });
     await publishExact(from);
-    const exported = await rmq(['consume', from, '--drain', '-o', 'json']);
+    const exported = await inside(['consume', from, '--drain', '-o', 'json']);
     assert.deepEqual(
       jsonLines<Line>(exported).map(exactPart),
       ENVELOPES.map((envelope) => exactPart(envelope)),
     );
-    const imported = await rmq(['publish', '--envelopes', '-q', to], { input: exported.output });
+    const imported = await inside(['publish', '--envelopes', '-q', to], { input: exported.output });
     assert.equal(imported.code, 0, imported.stderr);
     await holdsExactly(to);
   });
@@ -90,11 +91,11 @@ test('values of 64 bits survive a bundle, be it of dlx export or of dlx purge --
   await publishExact(from);
   const directory = await scratchDirectory(t);
   const [copy, last] = [join(directory, 'copy'), join(directory, 'last')];
-  assert.equal((await rmq(['dlx', 'export', from, '-d', copy])).code, 0);
-  const purged = await rmq(['dlx', 'purge', from, '--export-to', last, '-y']);
+  assert.equal((await inside(['dlx', 'export', from, '-d', copy])).code, 0);
+  const purged = await inside(['dlx', 'purge', from, '--export-to', last, '-y']);
   assert.equal(purged.code, 0, purged.stderr);
   for (const bundle of [copy, last]) {
-    const imported = await rmq(['dlx', 'import', bundle, '-q', to]);
+    const imported = await inside(['dlx', 'import', bundle, '-q', to]);
     assert.equal(imported.code, 0, imported.stderr);
     await holdsExactly(to);
   }
@@ -109,7 +110,7 @@ test('values of 64 bits survive the attempts of a worker, and its dead letters',
   await publishExact(name);
   const log = join(await scratchDirectory(t), 'log');
   const count = String(ENVELOPES.length * 2);
-  const worked = await rmq(['work', 'run', name, '--retries', '1', '--backoff', '1ms', '-n', count, '--fd3', '--', 'sh', '-c', `cat <&3 >> ${log}; exit 1`]);
+  const worked = await inside(['work', 'run', name, '--retries', '1', '--backoff', '1ms', '-n', count, '--fd3', '--', 'sh', '-c', `cat <&3 >> ${log}; exit 1`]);
   assert.equal(worked.code, 0, worked.stderr);
   const seen = (await linesOf(log)).map((line) => JSON.stringify(exactPart(JSON.parse(line) as Line)));
   assert.deepEqual(seen.sort(), [...ENVELOPES, ...ENVELOPES].map((envelope) => JSON.stringify(exactPart(envelope))).sort());

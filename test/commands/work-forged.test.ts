@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { connect } from 'amqplib';
 import { peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { queueName } from '../support/names.ts';
-import { json, rmq } from '../support/rmq.ts';
+import { json } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
 
 interface Place {
@@ -43,7 +44,7 @@ for (const type of ['classic', 'quorum']) {
     const { take } = await peer(t);
     const run = ['work', 'run', queue, '--retries', '1', '--backoff', '50ms', '--idle', '2s', '--json', '--'];
     // The retry queue is there before the attack.
-    assert.equal((await rmq([...run, 'true'])).code, 0);
+    assert.equal((await inside([...run, 'true'])).code, 0);
     const model = await connect(await restrictedUser(t, { write: `^(${exchange.replaceAll('.', '\\.')}|amq\\.default)$` }));
     const channel = await model.createConfirmChannel();
     for (const key of ['theirs', unique('nowhere')]) {
@@ -53,7 +54,7 @@ for (const type of ['classic', 'quorum']) {
     }
     await channel.waitForConfirms();
     await model.close();
-    const worked = await rmq([...run, 'sh', '-c', 'echo "$(cat): attempt $RMQ_ATTEMPT from $RMQ_EXCHANGE/$RMQ_ROUTING_KEY" >&2; exit 3']);
+    const worked = await inside([...run, 'sh', '-c', 'echo "$(cat): attempt $RMQ_ATTEMPT from $RMQ_EXCHANGE/$RMQ_ROUTING_KEY" >&2; exit 3']);
     assert.equal(worked.code, 0, worked.stderr);
     const { received, retried, dead: buried } = json<Record<string, number>>(worked);
     assert.deepEqual({ received, retried, buried }, { received: 12, retried: 6, buried: 6 });

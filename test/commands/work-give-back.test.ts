@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isSince, type Peer, peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { queueName } from '../support/names.ts';
 import { linesOf, program, scratchDirectory } from '../support/programs.ts';
-import { json, rmq, start } from '../support/rmq.ts';
+import { json, start } from '../support/rmq.ts';
 import { restrictedUser } from '../support/users.ts';
 
 interface Summary {
@@ -49,8 +50,8 @@ for (const [what, env, expected] of [
   test(`a message that is given back again and again stays, for a copy takes its place before the last return: ${what}`, async (t) => {
     const { name, source, handler, log, take } = await place(t);
     const message = ['--message-id', 'm1', '--priority', '3', '-H', 'color=red'];
-    assert.equal((await rmq(['publish', '-e', source, '-r', 'a.key', 'task', ...message])).code, 0);
-    const result = await rmq(['work', 'run', name, '--drop-dead', '--requeue-delay', '1ms', '-n', '8', '--json', '--', handler], { env });
+    assert.equal((await inside(['publish', '-e', source, '-r', 'a.key', 'task', ...message])).code, 0);
+    const result = await inside(['work', 'run', name, '--drop-dead', '--requeue-delay', '1ms', '-n', '8', '--json', '--', handler], { env });
     assert.equal(result.code, 0, result.stderr);
     const { received, requeued, copiedBack, dropped, unknown } = json<Summary>(result);
     assert.deepEqual([received, requeued + copiedBack, dropped, unknown], [8, 8, 0, 0]);
@@ -96,8 +97,8 @@ test('who may put no copy back has the message at its last return dead-lettered 
   const RABBITMQ_URL = await restrictedUser(t, { configure: '.*', read: '.*' });
   const run = ['work', 'run', name, ...flags, '--', handler];
   await publish(name, ['a']);
-  const blind = await rmq(run, { env: { RABBITMQ_URL, RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } });
-  const seeing = await rmq(run, { env: { RABBITMQ_URL } });
+  const blind = await inside(run, { env: { RABBITMQ_URL, RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } });
+  const seeing = await inside(run, { env: { RABBITMQ_URL } });
   assert.equal(seeing.code, 0, seeing.stderr);
   const { requeued, copiedBack, dropped } = json<Summary>(seeing);
   if (await countsReturns(t)) {
@@ -118,7 +119,7 @@ test('many tasks that are given back at once say nothing of listeners', async (t
     name,
     Array.from({ length: 40 }, (_, index) => String(index)),
   );
-  const { code, stderr } = await rmq(['work', 'run', name, '--drop-dead', '--concurrency', '20', '-n', '40', '--', 'sh', '-c', 'exit 75']);
+  const { code, stderr } = await inside(['work', 'run', name, '--drop-dead', '--concurrency', '20', '-n', '40', '--', 'sh', '-c', 'exit 75']);
   assert.equal(code, 0, stderr);
   assert.doesNotMatch(stderr, /MaxListeners|Warning/);
 });

@@ -59,7 +59,7 @@ test('a work queue is declared as the flags say, with its dead letters behind it
     await cleaner.unbindQueue('dead.letters', dlx, 'failed').catch(() => undefined);
   });
   const flags = ['--max-priority', '5', '--message-ttl', '1h', '--max-length', '1000', '--dlx', dlx];
-  const declared = await rmq(['work', 'publish', name, 'x', ...flags]);
+  const declared = await inside(['work', 'publish', name, 'x', ...flags]);
   assert.equal(declared.code, 0, declared.stderr);
   assert.match(declared.stderr, /declared the exchange ".*" and behind it the queue "dead.letters"/);
   const args = {
@@ -71,15 +71,15 @@ test('a work queue is declared as the flags say, with its dead letters behind it
     'x-dead-letter-routing-key': 'failed',
   };
   await channel.assertQueue(name, { durable: true, arguments: args });
-  assert.equal((await rmq(['work', 'publish', name, 'x'])).code, 0);
-  assert.equal((await rmq(['work', 'publish', name, 'x', ...flags])).code, 0);
-  const other = await rmq(['work', 'publish', name, 'x', '--max-length', '5', '--queue-type', 'quorum']);
+  assert.equal((await inside(['work', 'publish', name, 'x'])).code, 0);
+  assert.equal((await inside(['work', 'publish', name, 'x', ...flags])).code, 0);
+  const other = await inside(['work', 'publish', name, 'x', '--max-length', '5', '--queue-type', 'quorum']);
   assert.equal(other.code, 76);
   assert.match(other.stderr, /x-max-length is 1000 there, you asked for 5/);
   assert.match(other.stderr, /x-queue-type is "classic" there, you asked for "quorum"/);
   const worked = await rmq(['work', 'run', name, '-n', '1', '--', 'sh', '-c', 'echo cannot >&2; exit 65']);
   assert.equal(worked.code, 0, worked.stderr);
-  const dead = await rmq(['consume', 'dead.letters', '--drain', '-o', 'json']);
+  const dead = await inside(['consume', 'dead.letters', '--drain', '-o', 'json']);
   const letters = dead.stdout.split('\n').filter((line) => line.includes(`"${name}"`));
   assert.equal(letters.length, 1);
   assert.deepEqual(JSON.parse(letters[0] ?? '{}').properties.headers['x-rmq-stderr'], 'cannot');
@@ -126,8 +126,8 @@ test('a copy of a message that has failed begins anew, wherever it was copied fr
   const { name, dead, publish, take } = await workplace(t, [1, 60_000]);
   const log = join(await scratchDirectory(t), 'log');
   const copied = async (from: string): Promise<void> => {
-    const { stdout } = await rmq(['consume', from, '-n', '1', '-o', 'json', '--timeout', '20s']);
-    const copy = await rmq(['publish', '-q', name, '--envelopes'], { input: stdout });
+    const { stdout } = await inside(['consume', from, '-n', '1', '-o', 'json', '--timeout', '20s']);
+    const copy = await inside(['publish', '-q', name, '--envelopes'], { input: stdout });
     assert.equal(copy.code, 0, copy.stderr);
   };
   const handled = (handler: string, ...flags: readonly string[]) => rmq(['work', 'run', name, '--json', ...flags, '--', 'sh', '-c', handler]);
@@ -151,12 +151,12 @@ test('a message that no copy can be made of is dead-lettered by the broker, and 
   const { name, dead, take, depth } = await workplace(t, [1]);
   // Headers have to fit into one frame of 128 KiB; with what a copy adds to these, they do not.
   const full = { exchange: '', routingKey: name, properties: { messageId: 'full', headers: { a: 'x'.repeat(130_990) } }, body: 'full' };
-  const published = await rmq(['publish', '--envelopes'], {
+  const published = await inside(['publish', '--envelopes'], {
     input: [full, { ...full, properties: {}, body: 'other' }].map((one) => JSON.stringify(one)).join('\n'),
   });
   assert.equal(published.code, 0, published.stderr);
   const run = ['work', 'run', name, '--json', '--retries', '1', '--backoff', '1ms', '-n', '3', '--idle', '5s', '--', 'false'];
-  const worked = await rmq(run);
+  const worked = await inside(run);
   assert.equal(worked.code, 0, worked.stderr);
   const { dead: buried, retried, dropped } = json<Summary>(worked);
   assert.deepEqual([buried, retried, dropped], [2, 1, 0]);
@@ -174,7 +174,7 @@ test('a message that no copy can be made of is dead-lettered by the broker, and 
 test('a run that ends while messages wait for another attempt says how many', async (t) => {
   const { name, publish } = await workplace(t, [60_000]);
   await publish(name, ['a', 'b']);
-  const run = (...more: readonly string[]) => rmq(['work', 'run', name, '--drain', '--retries', '1', '--backoff', '1m', ...more, '--', 'false']);
+  const run = (...more: readonly string[]) => inside(['work', 'run', name, '--drain', '--retries', '1', '--backoff', '1m', ...more, '--', 'false']);
   const drained = await run();
   assert.equal(drained.code, 0, drained.stderr);
   assert.match(drained.stderr, /handled 2 messages .*: 2 retried; 2 messages wait for another attempt/);
@@ -201,7 +201,7 @@ test('--fail-on-dead is exit 1 when a message failed for good', async (t) => {
 test('--on-exit changes what exit codes mean', async (t) => {
   const { name, publish, depth, dead } = await workplace(t);
   await publish(name, ['1', '2', '3']);
-  const result = await rmq(['work', 'run', name, '--on-exit', '1=ack,2=dead,*=ack', '-n', '3', '--json', '--', 'sh', '-c', 'exit $(cat)']);
+  const result = await inside(['work', 'run', name, '--on-exit', '1=ack,2=dead,*=ack', '-n', '3', '--json', '--', 'sh', '-c', 'exit $(cat)']);
   assert.equal(result.code, 0, result.stderr);
   const { acknowledged, dead: died } = json<Summary>(result);
   assert.deepEqual([acknowledged, died], [2, 1]);
@@ -247,11 +247,11 @@ test('a queue without a dead-letter exchange is refused before anything is taken
   const { queue, publish, depth } = await peer(t);
   const name = await queue();
   await publish(name, ['a']);
-  const refused = await rmq(['work', 'run', name, '--', 'true']);
+  const refused = await inside(['work', 'run', name, '--', 'true']);
   assert.equal(refused.code, 64);
   assert.match(refused.stderr, /--drop-dead/);
   assert.equal(await depth(name), 1);
-  const dropped = await rmq(['work', 'run', name, '--drop-dead', '-n', '1', '--json', '--', 'false']);
+  const dropped = await inside(['work', 'run', name, '--drop-dead', '-n', '1', '--json', '--', 'false']);
   assert.equal(dropped.code, 0, dropped.stderr);
   assert.equal(json<Summary>(dropped).dropped, 1);
   assert.match(dropped.stderr, /it is dropped/);
@@ -381,7 +381,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 `,
   );
   const input = Array.from({ length: 1_000 }, (_, index) => index).join('\n');
-  assert.equal((await rmq(['work', 'publish', name, '--lines'], { input })).code, 0);
+  assert.equal((await inside(['work', 'publish', name, '--lines'], { input })).code, 0);
   const result = await rmq(['work', 'run', name, '--stream', '--retries', '1', '--backoff', '50ms', '-n', '1001', '--json', '--', process.execPath, worker]);
   assert.equal(result.code, 0, result.stderr);
   const { acknowledged, retried, dead: died } = json<Summary>(result);
@@ -438,9 +438,9 @@ test('work goes on over a broker that cuts its connections, with each task done 
 
 test('--idle ends a worker that has nothing to do, --timeout one that has', async (t) => {
   const { name, publish } = await workplace(t);
-  assert.equal((await rmq(['work', 'run', name, '--idle', '100ms', '--', 'true'])).code, 0);
+  assert.equal((await inside(['work', 'run', name, '--idle', '100ms', '--', 'true'])).code, 0);
   await publish(name, ['a']);
-  const late = await rmq(['work', 'run', name, '--timeout', '500ms', '--', 'true']);
+  const late = await inside(['work', 'run', name, '--timeout', '500ms', '--', 'true']);
   assert.equal(late.code, 124, late.stderr);
 });
 
@@ -459,7 +459,7 @@ for i in range(10):
     worked.stdout.trim().split('\n'),
     Array.from({ length: 10 }, (_, index) => `{"task_id": ${index}}`),
   );
-  assert.equal((await rmq(['work', 'publish', name, '--lines'], { input: 'a\nb\nc\n' })).code, 0);
+  assert.equal((await inside(['work', 'publish', name, '--lines'], { input: 'a\nb\nc\n' })).code, 0);
   const taken = await pika(`
 ch.queue_declare(queue="${name}", durable=True)
 ch.basic_qos(prefetch_count=1)
@@ -482,8 +482,8 @@ test('many handlers that fail at the same time leave no warning of Node behind',
     Array.from({ length: 40 }, (_, index) => String(index)),
   );
   const flags = ['--drop-dead', '--retries', '1', '--backoff', '1ms', '--concurrency', '20', '-n', '40'];
-  const { code, stderr } = await rmq(['work', 'run', name, ...flags, '--', 'false']);
-  await rmq(['queue', 'delete', name, '-y', '--retries']);
+  const { code, stderr } = await inside(['work', 'run', name, ...flags, '--', 'false']);
+  await inside(['queue', 'delete', name, '-y', '--retries']);
   assert.equal(code, 0, stderr);
   assert.doesNotMatch(stderr, /Warning:/);
 });

@@ -7,6 +7,7 @@ import { test } from '../support/at-once.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { makeAuthority } from '../support/certificates.ts';
 import { BASIC_ACK, BASIC_PUBLISH, type FaultyProxy, proxy } from '../support/faults.ts';
+import { inside } from '../support/inside.ts';
 import { json, type Result, rmq } from '../support/rmq.ts';
 
 // A run that hangs is killed by its own time limit, which fails the test.
@@ -35,7 +36,7 @@ for (const [what, spoil] of Object.entries(SILENT)) {
     const between = await proxy(t, brokerUrl());
     spoil(between);
     const line = ['publish', '-q', name, '--lines', '--json', '-v', '--confirm-timeout', '1s', '--url', between.url];
-    const result = await rmq(line, { input: lines(300).join('\n'), timeout });
+    const result = await inside(line, { input: lines(300).join('\n'), timeout });
     assert.equal(result.code, 75, result.stderr);
     assert.match(result.stderr, /confirmed nothing for 1 s, 3 times in a row/);
     assert.deepEqual(counts(result), [300, 0, 0, 0, 300]);
@@ -64,11 +65,11 @@ test('when the next connection brings confirms again, all is confirmed, and noth
   // More than the window: what was not yet sent follows what is sent again.
   const bodies = lines(5_000);
   const line = ['publish', '-q', name, '--lines', '--json', '-v', '--confirm-timeout', '5s', '--url', between.url];
-  const result = await rmq(line, { input: bodies.join('\n'), timeout });
+  const result = await inside(line, { input: bodies.join('\n'), timeout });
   assert.equal(result.code, 0, result.stderr);
   assert.deepEqual(counts(result), [5_000, 5_000, 0, 0, 0]);
   assert.equal(connections(result), 2, result.stderr);
-  const consumed = await rmq(['consume', name, '--drain', '--url', brokerUrl()], { timeout });
+  const consumed = await inside(['consume', name, '--drain', '--url', brokerUrl()], { timeout });
   assert.deepEqual(distinct(consumed.stdout), new Set(bodies));
 });
 
@@ -85,7 +86,7 @@ alone('a large message that takes longer than --confirm-timeout on a slow networ
     const between = await proxy(t, brokerUrl(), tls === undefined ? {} : { tls });
     between.throttle(1_200_000);
     const line = ['publish', '-q', name, '--json', '-v', '--confirm-timeout', '10s', '--cacert', authority.cacert, '--url', between.url];
-    const result = await rmq(line, { input: Buffer.alloc(SIZE, 'x'), timeout });
+    const result = await inside(line, { input: Buffer.alloc(SIZE, 'x'), timeout });
     assert.equal(result.code, 0, result.stderr);
     assert.deepEqual(counts(result), [1, 1, 0, 0, 0]);
     assert.equal(connections(result), 1, result.stderr);

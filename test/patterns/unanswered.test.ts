@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test';
 import { test } from '../support/at-once.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
 import { BASIC_ACK, BASIC_CONSUME_OK, BASIC_DELIVER, BASIC_PUBLISH, CONFIRM_SELECT_OK, type FaultyProxy, proxy, QUEUE_DECLARE_OK } from '../support/faults.ts';
+import { inside } from '../support/inside.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 
 // A run that hangs is killed by its own time limit, which fails the test: below 30 s, what a question may take by default, and the heartbeat's minute.
@@ -37,7 +38,7 @@ for (const [what, spoil] of Object.entries(UNANSWERED)) {
     ];
     const asked = lines.map(async (line) => {
       const [first = '', ...words] = line;
-      const { code, stderr } = await rmq([first, '--answer-timeout', '1s', '--url', url, ...words], { timeout });
+      const { code, stderr } = await inside([first, '--answer-timeout', '1s', '--url', url, ...words], { timeout });
       assert.equal(code, 69, `${line.join(' ')}\n${stderr}`);
       assert.match(stderr, /the broker did not answer within 1 s/, line.join(' '));
     });
@@ -65,12 +66,12 @@ for (const [what, spoil] of Object.entries(UNANSWERED)) {
 
   test(`a publisher and a consumer whose first question ${what} go on with the next connection`, async (t) => {
     const published = await spoiled(t, (between) => spoil(between, CONFIRM_SELECT_OK, 1));
-    const one = await rmq(['publish', '-q', published.name, 'x', '--json', '--answer-timeout', '1s', '--url', published.url], { timeout });
+    const one = await inside(['publish', '-q', published.name, 'x', '--json', '--answer-timeout', '1s', '--url', published.url], { timeout });
     assert.equal(one.code, 0, one.stderr);
     assert.equal(json<{ confirmed: number }>(one).confirmed, 1);
     for (const method of [QUEUE_DECLARE_OK, BASIC_CONSUME_OK]) {
       const consumed = await spoiled(t, (between) => spoil(between, method, 1), ['x']);
-      const { code, stdout, stderr } = await rmq(['consume', consumed.name, '--drain', '--answer-timeout', '1s', '--url', consumed.url], { timeout });
+      const { code, stdout, stderr } = await inside(['consume', consumed.name, '--drain', '--answer-timeout', '1s', '--url', consumed.url], { timeout });
       assert.equal(code, 0, stderr);
       // What was delivered before the missing answer comes again.
       assert.match(stdout, /^(x\n)+$/);
@@ -90,7 +91,7 @@ test('a slow network is not taken for a broker that answers nothing', async (t) 
   const { name, url } = await spoiled(t, (between) => between.throttle(1_200_000));
   const line = ['publish', '-q', name, '--no-confirm', '--answer-timeout', '10s', '--no-reconnect', '--url', url];
   // The end of the run is a question whose answer comes after all of this.
-  const { code, stderr } = await rmq(line, { input: Buffer.alloc(16_000_000, 'x'), timeout: 60_000 });
+  const { code, stderr } = await inside(line, { input: Buffer.alloc(16_000_000, 'x'), timeout: 60_000 });
   assert.equal(code, 0, stderr);
 });
 
@@ -124,7 +125,7 @@ for (const [what, { line, bodies, until }] of Object.entries(HALF_OPEN)) {
 
 test('--timeout ends a worker soon whose copy for the next attempt finds the network silent', async (t) => {
   const { name, url } = await spoiled(t, (between) => between.stallOn(BASIC_PUBLISH), ['x']);
-  const { code, stderr } = await rmq(['work', 'run', name, '--retries', '1', '--drop-dead', ...TIMEOUT, '--url', url, '--', 'false'], { timeout });
+  const { code, stderr } = await inside(['work', 'run', name, '--retries', '1', '--drop-dead', ...TIMEOUT, '--url', url, '--', 'false'], { timeout });
   assert.equal(code, 124, stderr);
 });
 

@@ -59,20 +59,20 @@ test('wait takes a deadline, 124, and names what is missing', async (t) => {
   const { queue } = await peer(t);
   const name = await queue();
   const none = unique('none');
-  const { code, stderr, stdout } = await rmq(['wait', '--queue', name, '--queue', none, '--exchange', none, '--consumers', '2', '--timeout', '3s']);
+  const { code, stderr, stdout } = await inside(['wait', '--queue', name, '--queue', none, '--exchange', none, '--consumers', '2', '--timeout', '3s']);
   assert.equal(code, 124, stderr);
   assert.equal(stdout, '');
   assert.match(
     stderr,
     new RegExp(`not ready after 3 s: queue "${name}" has 0 consumers of 2; queue "${none}" does not exist; exchange "${none}" does not exist`),
   );
-  const dead = await rmq(['wait', '--url', `amqp://127.0.0.1:${await deadPort()}`, '--timeout', '3s']);
+  const dead = await inside(['wait', '--url', `amqp://127.0.0.1:${await deadPort()}`, '--timeout', '3s']);
   assert.equal(dead.code, 124, dead.stderr);
   assert.match(dead.stderr, /nothing is listening there/);
 });
 
 test('a wrong password ends wait at once with 77, and conditions without a queue are refused', async () => {
-  const { code, stderr } = await rmq(['wait', '--url', brokerUrl().replace('guest:guest', 'guest:wrong'), '--timeout', '50s']);
+  const { code, stderr } = await inside(['wait', '--url', brokerUrl().replace('guest:guest', 'guest:wrong'), '--timeout', '50s']);
   assert.equal(code, 77, stderr);
   for (const args of [['--consumers', '1'], ['--messages', '1'], ['--empty'], ['--queue', 'q', '--empty', '--messages', '1']]) {
     const refused = await inside(['wait', ...args]);

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { peer } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { scratchDirectory } from '../../support/programs.ts';
 import { json, jsonLines, rmq } from '../../support/rmq.ts';
 
@@ -66,8 +67,8 @@ test('without a queue each goes to the exchange and with the key that it came wi
   channel.publish(dlx, 'failed', Buffer.from('a'), { headers: { CC: ['elsewhere'] } });
   while ((await channel.checkQueue(dead)).messageCount < 1);
   const directory = join(await scratchDirectory(t), 'incident');
-  await rmq(['dlx', 'export', dead, '-d', directory]);
-  const imported = await rmq(['dlx', 'import', directory]);
+  await inside(['dlx', 'export', dead, '-d', directory]);
+  const imported = await inside(['dlx', 'import', directory]);
   assert.equal(imported.code, 0);
   assert.match(imported.stderr, new RegExp(`to their own destinations:\n *1 to exchange "${dlx}" with key "failed"\n`));
   const [first, second] = await take(dead);
@@ -86,8 +87,8 @@ test('an import tells where the most messages went, and how many went elsewhere'
   channel.sendToQueue(dead, Buffer.from('direct'));
   while ((await depth(dead)) < keys.length + 2);
   const directory = join(await scratchDirectory(t), 'incident');
-  await rmq(['dlx', 'export', dead, '-d', directory]);
-  const { code, stderr } = await rmq(['dlx', 'import', directory]);
+  await inside(['dlx', 'export', dead, '-d', directory]);
+  const { code, stderr } = await inside(['dlx', 'import', directory]);
   assert.equal(code, 0, stderr);
   const told = stderr.split('to their own destinations:\n')[1]?.trimEnd().split('\n') ?? [];
   assert.deepEqual(
@@ -99,7 +100,7 @@ test('an import tells where the most messages went, and how many went elsewhere'
       '3 messages elsewhere',
     ],
   );
-  assert.doesNotMatch((await rmq(['dlx', 'import', directory, '-q', dead])).stderr, /addressed/);
+  assert.doesNotMatch((await inside(['dlx', 'import', directory, '-q', dead])).stderr, /addressed/);
 });
 
 test('a bundle that was changed, or is not complete, is not published at all', async (t) => {
@@ -107,28 +108,28 @@ test('a bundle that was changed, or is not complete, is not published at all', a
   const [dead, back] = [await queue(), await queue()];
   await publish(dead, ['a', 'b']);
   const directory = join(await scratchDirectory(t), 'incident');
-  await rmq(['dlx', 'export', dead, '-d', directory]);
+  await inside(['dlx', 'export', dead, '-d', directory]);
   const [file] = (await manifestOf(directory)).files;
   const path = join(directory, file?.name ?? assert.fail());
   const text = await readFile(path, 'utf8');
   await writeFile(path, text.replace('"body":"b"', '"body":"c"'));
-  const changed = await rmq(['dlx', 'import', directory, '-q', back]);
+  const changed = await inside(['dlx', 'import', directory, '-q', back]);
   assert.equal(changed.code, 65);
   assert.match(changed.stderr, /the checksum of messages-00001.ndjson differs/);
   await writeFile(path, text.slice(0, -1));
-  assert.equal((await rmq(['dlx', 'import', directory, '-q', back])).code, 65);
+  assert.equal((await inside(['dlx', 'import', directory, '-q', back])).code, 65);
   const manifest = await readFile(join(directory, 'manifest.json'), 'utf8');
   await writeFile(join(directory, 'manifest.json'), manifest.replace('messages-00001.ndjson', '../secret'));
-  assert.match((await rmq(['dlx', 'import', directory, '-q', back])).stderr, /names a file that is not in the directory/);
+  assert.match((await inside(['dlx', 'import', directory, '-q', back])).stderr, /names a file that is not in the directory/);
   await writeFile(join(directory, 'manifest.json'), manifest);
   await rm(path);
-  const gone = await rmq(['dlx', 'import', directory, '-q', back]);
+  const gone = await inside(['dlx', 'import', directory, '-q', back]);
   assert.equal(gone.code, 65, gone.stderr);
   assert.match(gone.stderr, /is not as it was written: messages-00001.ndjson is missing/);
   assert.match(gone.stderr, /nothing was published/);
   await mkdir(path);
-  assert.equal((await rmq(['dlx', 'import', directory, '-q', back])).code, 65);
-  const empty = await rmq(['dlx', 'import', await scratchDirectory(t), '-q', back]);
+  assert.equal((await inside(['dlx', 'import', directory, '-q', back])).code, 65);
+  const empty = await inside(['dlx', 'import', await scratchDirectory(t), '-q', back]);
   assert.equal(empty.code, 66);
   assert.match(empty.stderr, /is not a bundle/);
   assert.equal(await depth(back), 0);
@@ -138,14 +139,14 @@ test('an export needs somewhere to go, and never writes over anything', async (t
   const { queue, publish } = await peer(t);
   const dead = await queue();
   await publish(dead, ['a', 'b']);
-  const nowhere = await rmq(['dlx', 'export', dead]);
+  const nowhere = await inside(['dlx', 'export', dead]);
   assert.equal(nowhere.code, 64);
   const directory = await scratchDirectory(t);
   await writeFile(join(directory, 'mine'), '');
-  const taken = await rmq(['dlx', 'export', dead, '-d', directory]);
+  const taken = await inside(['dlx', 'export', dead, '-d', directory]);
   assert.equal(taken.code, 64);
   assert.match(taken.stderr, /is not empty/);
-  const lines = await rmq(['dlx', 'export', dead, '-o', 'json', '-n', '1']);
+  const lines = await inside(['dlx', 'export', dead, '-o', 'json', '-n', '1']);
   assert.deepEqual(
     jsonLines<{ body: string }>(lines).map(({ body }) => body),
     ['a'],
@@ -157,15 +158,15 @@ test('a directory that cannot be made ends the export, and one that stays empty 
   const dead = await queue();
   await publish(dead, ['a']);
   for (const place of ['/proc/rmq-bundle', '/proc/rmq/bundle', '/dev/null/bundle']) {
-    const refused = await rmq(['dlx', 'export', dead, '-d', place]);
+    const refused = await inside(['dlx', 'export', dead, '-d', place]);
     assert.equal(refused.code, 74, refused.stderr);
     assert.match(refused.stderr, new RegExp(`cannot write the bundle in ${place}`));
   }
   const scratch = await scratchDirectory(t);
-  const missing = await rmq(['dlx', 'export', `${dead}-missing`, '-d', join(scratch, 'a', 'b')]);
+  const missing = await inside(['dlx', 'export', `${dead}-missing`, '-d', join(scratch, 'a', 'b')]);
   assert.equal(missing.code, 66, missing.stderr);
   assert.deepEqual(await readdir(scratch), []);
-  const deep = await rmq(['dlx', 'export', dead, '-d', join(scratch, 'a', 'b')]);
+  const deep = await inside(['dlx', 'export', dead, '-d', join(scratch, 'a', 'b')]);
   assert.equal(deep.code, 0, deep.stderr);
   assert.equal((await manifestOf(join(scratch, 'a', 'b'))).messages, 1);
 });

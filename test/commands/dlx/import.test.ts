@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Peer, peer } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { scratchDirectory } from '../../support/programs.ts';
 import { json, rmq, start } from '../../support/rmq.ts';
 
@@ -33,7 +34,7 @@ async function bundle(t: TestContext, messages = 40): Promise<Peer & { readonly 
     Array.from({ length: messages }, (_, index) => `${index} ${'x'.repeat(100)}`),
   );
   const directory = join(await scratchDirectory(t), 'incident');
-  const exported = await rmq(['dlx', 'export', dead, '-d', directory, '--file-size', `${messages * 180}b`]);
+  const exported = await inside(['dlx', 'export', dead, '-d', directory, '--file-size', `${messages * 180}b`]);
   assert.equal(exported.code, 0, exported.stderr);
   return { ...other, directory, back };
 }
@@ -62,7 +63,7 @@ for (const [what, edit, why] of EDITS) {
   test(`nothing is published of a bundle whose manifest ${what}`, async (t) => {
     const { directory, back, depth } = await bundle(t);
     await editManifest(directory, edit);
-    const imported = await rmq(['dlx', 'import', directory, '-q', back]);
+    const imported = await inside(['dlx', 'import', directory, '-q', back]);
     assert.equal(imported.code, 65, imported.stderr);
     assert.match(imported.stderr, why);
     assert.match(imported.stderr, /nothing was published/);
@@ -78,11 +79,11 @@ for (const name of ['messages-00001.ndjson', 'manifest.json', RECORD]) {
     if (name === RECORD) await writeFile(elsewhere, '');
     else await rename(path, elsewhere);
     await symlink(elsewhere, path);
-    const linked = await rmq(['dlx', 'import', directory, '-q', back, '--again']);
+    const linked = await inside(['dlx', 'import', directory, '-q', back, '--again']);
     assert.equal(linked.code, 65, linked.stderr);
     await rm(path);
     await promisify(execFile)('mkfifo', [path]);
-    const piped = await rmq(['dlx', 'import', directory, '-q', back], { timeout: 20_000 });
+    const piped = await inside(['dlx', 'import', directory, '-q', back], { timeout: 20_000 });
     assert.equal(piped.code, 65, piped.stderr);
     assert.equal(await depth(back), 0);
   });
@@ -109,12 +110,12 @@ test('a second import to the same place is refused, and another place or --again
 test('the record goes along with a copy of the bundle, and says nothing about another bundle', async (t) => {
   const { directory, back, depth } = await bundle(t);
   const other = await bundle(t);
-  assert.equal((await rmq(['dlx', 'import', directory, '-q', back])).code, 0);
+  assert.equal((await inside(['dlx', 'import', directory, '-q', back])).code, 0);
   const copy = `${directory}-copy`;
   await cp(directory, copy, { recursive: true });
-  assert.equal((await rmq(['dlx', 'import', copy, '-q', back])).code, 64);
+  assert.equal((await inside(['dlx', 'import', copy, '-q', back])).code, 64);
   await cp(join(directory, RECORD), join(other.directory, RECORD));
-  assert.equal((await rmq(['dlx', 'import', other.directory, '-q', back])).code, 0);
+  assert.equal((await inside(['dlx', 'import', other.directory, '-q', back])).code, 0);
   assert.equal(await depth(back), 80);
 });
 
@@ -125,7 +126,7 @@ test('an import that was stopped goes on where it stopped', async (t) => {
   while ((await channel.checkQueue(back)).messageCount < 20);
   running.child.kill('SIGTERM');
   assert.equal((await running.result).code, 143);
-  const rest = await rmq(['dlx', 'import', directory, '-q', back, '--json']);
+  const rest = await inside(['dlx', 'import', directory, '-q', back, '--json']);
   assert.equal(rest.code, 0, rest.stderr);
   assert.match(rest.stderr, /an earlier import, of .*, brought \d+ of 300 messages to queue ".*" of this broker: this one sends the others/);
   assert.ok(json<{ published: number }>(rest).published <= 280);
@@ -134,7 +135,7 @@ test('an import that was stopped goes on where it stopped', async (t) => {
     numbers,
     Array.from({ length: 300 }, (_, index) => index),
   );
-  assert.equal((await rmq(['dlx', 'import', directory, '-q', back])).code, 64);
+  assert.equal((await inside(['dlx', 'import', directory, '-q', back])).code, 64);
 });
 
 test('an import after one that was killed says how many messages may be there twice, and one after --again does not', async (t) => {
@@ -145,7 +146,7 @@ test('an import after one that was killed says how many messages may be there tw
   running.child.kill('SIGKILL');
   await killed;
   assert.doesNotMatch(await readFile(join(directory, RECORD), 'utf8'), /arrived/, 'the record has more than its first line');
-  const rest = await rmq(['dlx', 'import', directory, '-q', back]);
+  const rest = await inside(['dlx', 'import', directory, '-q', back]);
   assert.equal(rest.code, 0, rest.stderr);
   assert.match(
     rest.stderr,
@@ -158,7 +159,7 @@ test('an import after one that was killed says how many messages may be there tw
   while ((await depth(back)) < 20);
   anew.child.kill('SIGTERM');
   assert.equal((await anew.result).code, 143);
-  const last = await rmq(['dlx', 'import', directory, '-q', back]);
+  const last = await inside(['dlx', 'import', directory, '-q', back]);
   assert.equal(last.code, 0, last.stderr);
   assert.match(last.stderr, /brought \d+ of 300 messages/);
   assert.doesNotMatch(last.stderr, /twice/);
@@ -173,12 +174,12 @@ test('a message that no queue takes is not in the record, and comes with the nex
   await publish(dead, []);
   while ((await depth(dead)) < 3);
   const directory = join(await scratchDirectory(t), 'incident');
-  assert.equal((await rmq(['dlx', 'export', dead, '-d', directory])).code, 0);
+  assert.equal((await inside(['dlx', 'export', dead, '-d', directory])).code, 0);
   await channel.bindQueue(good, dlx, 'good');
   await channel.deleteQueue(dead);
-  assert.equal((await rmq(['dlx', 'import', directory])).code, 67);
+  assert.equal((await inside(['dlx', 'import', directory])).code, 67);
   await channel.bindQueue(good, dlx, 'bad');
-  const rest = await rmq(['dlx', 'import', directory, '--json']);
+  const rest = await inside(['dlx', 'import', directory, '--json']);
   assert.equal(rest.code, 0, rest.stderr);
   assert.equal(json<{ published: number }>(rest).published, 1);
   assert.deepEqual(
@@ -193,7 +194,7 @@ test('a line that an older version could not write exactly stops no other', asyn
   const text = (await readFile(path, 'utf8')).replace('"properties":{', '"properties":{"timestamp":18446744011573955000,');
   await writeFile(path, text);
   await editManifest(directory, (manifest) => Object.assign(first(manifest), { bytes: text.length, sha256: createHash('sha256').update(text).digest('hex') }));
-  const imported = await rmq(['dlx', 'import', directory, '-q', back]);
+  const imported = await inside(['dlx', 'import', directory, '-q', back]);
   assert.equal(imported.code, 65, imported.stderr);
   assert.match(imported.stderr, /messages-00001.ndjson, line 1: timestamp must be whole seconds/);
   assert.equal(await depth(back), 39);

@@ -44,7 +44,7 @@ for (const type of ['classic', 'quorum']) {
   test(`a table tells how each message of a ${type} queue died, and the queue stays as it was`, async (t) => {
     const { work, dead, kill, take } = await morgue(t, type);
     await kill(['first \u001b[2Jbody\nof two lines', 'second'], 'order.placed', { 'x-rmq-replays': 40_000 });
-    const shown = await rmq(['dlx', 'inspect', dead]);
+    const shown = await inside(['dlx', 'inspect', dead]);
     assert.equal(shown.code, 0, shown.stderr);
     const [head, first, second, ...more] = shown.stdout.split('\n');
     assert.match(head ?? '', /^#\s+AGE\s+DIED\s+IN QUEUE\s+EXCHANGE\s+KEY\s+SIZE\s+REPLAYED\s+BODY$/);
@@ -55,7 +55,7 @@ for (const type of ['classic', 'quorum']) {
     assert.match(second ?? '', /^2 .* second$/);
     assert.deepEqual(more, ['']);
     assert.match(shown.stderr, /2 messages in ".*"; nothing was removed/);
-    const again = await rmq(['dlx', 'inspect', dead, '-n', '1']);
+    const again = await inside(['dlx', 'inspect', dead, '-n', '1']);
     assert.match(again.stderr, /1 message in ".*"; 1 more was not looked at/);
     assert.deepEqual(
       (await take(dead)).map(({ content }) => content.toString()),
@@ -108,7 +108,7 @@ test('what another consumer holds is not there to be seen, and that is said', as
   const dead = await queue();
   await publish(dead, ['held']);
   await channel.get(dead);
-  const looked = await rmq(['dlx', 'inspect', dead]);
+  const looked = await inside(['dlx', 'inspect', dead]);
   assert.equal(looked.code, 0);
   assert.match(looked.stderr, /^0 messages in ".*" \(messages that another consumer holds are not counted\); nothing was removed$/m);
 });
@@ -116,7 +116,7 @@ test('what another consumer holds is not there to be seen, and that is said', as
 test('with -o json each is an envelope with a decoded death, which publish --envelopes reads', async (t) => {
   const { work, dead, kill, queue, take } = await morgue(t);
   await kill(['{"id":1}'], 'order.placed', { tenant: 'acme' });
-  const shown = await rmq(['dlx', 'inspect', dead, '-o', 'json']);
+  const shown = await inside(['dlx', 'inspect', dead, '-o', 'json']);
   assert.equal(shown.code, 0, shown.stderr);
   const [envelope] = jsonLines<Envelope>(shown);
   assert.equal(envelope?.body, '{"id":1}');
@@ -125,7 +125,7 @@ test('with -o json each is an envelope with a decoded death, which publish --env
   assert.deepEqual([death.deaths[0]?.reason, death.deaths[0]?.count, death.deaths[0]?.routingKeys], ['rejected', 1, ['order.placed']]);
   assert.match(death.deaths[0]?.time ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   const copies = await queue();
-  const published = await rmq(['publish', '--envelopes', '--keep-broker-headers', '-q', copies], { input: shown.stdout });
+  const published = await inside(['publish', '--envelopes', '--keep-broker-headers', '-q', copies], { input: shown.stdout });
   assert.equal(published.code, 0, published.stderr);
   const [copy] = await take(copies);
   assert.equal(copy?.properties.headers?.['tenant'], 'acme');
@@ -137,7 +137,7 @@ test('groups count what messages have in common, the largest first', async (t) =
   await kill(['a', 'b'], 'order.placed', { tenant: 'acme' });
   await kill(['c'], 'order.cancelled', { tenant: 'other' });
   await publish(dead, ['stray']);
-  const grouped = await rmq(['dlx', 'inspect', dead, '--group-by', 'reason,queue,routingKey', '-o', 'json']);
+  const grouped = await inside(['dlx', 'inspect', dead, '--group-by', 'reason,queue,routingKey', '-o', 'json']);
   assert.equal(grouped.code, 0, grouped.stderr);
   assert.deepEqual(
     jsonLines<Record<string, unknown>>(grouped).map(({ count, reason, queue, routingKey }) => [count, reason, queue, routingKey]),
@@ -147,11 +147,11 @@ test('groups count what messages have in common, the largest first', async (t) =
       [1, null, null, dead],
     ],
   );
-  const table = await rmq(['dlx', 'inspect', dead, '--group-by', 'header:tenant', '--reason', 'rejected']);
+  const table = await inside(['dlx', 'inspect', dead, '--group-by', 'header:tenant', '--reason', 'rejected']);
   assert.match(table.stdout, /^COUNT {2}HEADER:TENANT {2}OLDEST .*NEWEST\n +2 {2}acme .*\n +1 {2}other .*\n$/);
   assert.match(table.stderr, /3 of 4 messages in/);
   assert.equal(await depth(dead), 4);
-  const wrong = await rmq(['dlx', 'inspect', dead, '--group-by', 'colour']);
+  const wrong = await inside(['dlx', 'inspect', dead, '--group-by', 'colour']);
   assert.equal(wrong.code, 64);
   assert.match(wrong.stderr, /--group-by takes reason, queue/);
 });
@@ -161,7 +161,7 @@ test('filters choose by reason, header, age and id', async (t) => {
   await kill(['a'], 'k', { tenant: 'acme' });
   await kill(['b'], 'k', { tenant: 'other' });
   const bodies = async (...flags: string[]): Promise<string[]> =>
-    jsonLines<Envelope>(await rmq(['dlx', 'inspect', dead, '-o', 'json', ...flags])).map(({ body }) => body);
+    jsonLines<Envelope>(await inside(['dlx', 'inspect', dead, '-o', 'json', ...flags])).map(({ body }) => body);
   assert.deepEqual(await bodies('-H', 'tenant=other'), ['b']);
   assert.deepEqual(await bodies('--reason', 'expired', '--reason', 'maxlen'), []);
   assert.deepEqual(await bodies('--reason', 'expired, rejected'), ['a', 'b']);
@@ -196,7 +196,7 @@ test('one message is shown whole, with the story of its deaths', async (t) => {
   while (message === false) message = await channel.get(work);
   channel.reject(message, false);
   while ((await depth(dead)) < 1);
-  const shown = await rmq(['dlx', 'inspect', dead, '--show', '1']);
+  const shown = await inside(['dlx', 'inspect', dead, '--show', '1']);
   assert.equal(shown.code, 0, shown.stderr);
   const lines = shown.stdout.split('\n');
   assert.equal(lines[0], 'message 1');
@@ -207,7 +207,7 @@ test('one message is shown whole, with the story of its deaths', async (t) => {
   assert.match(lines[2] ?? '', new RegExp(`^2\\. Published to the queue "${work}", it was rejected in "${work}", .* ago\\)\\.$`));
   assert.equal(lines[3], `Then it came into "${dead}", published to the queue "${dead}".`);
   assert.equal(lines.at(-3), 'the body');
-  const beyond = await rmq(['dlx', 'inspect', dead, '--show', '2']);
+  const beyond = await inside(['dlx', 'inspect', dead, '--show', '2']);
   assert.equal(beyond.code, 66);
   assert.match(beyond.stderr, /there is no message 2: ".*" holds 1 message/);
   assert.equal((await take(dead)).length, 1);
@@ -218,7 +218,7 @@ test('--show counts among those that the filters let through, as the table does'
   const dead = await queue();
   await publish(dead, ['red 1', 'blue 1', 'red 2', 'blue 2', 'blue 3']);
   const filter = ['--where', 'body.startsWith("blue")'];
-  const table = (await rmq(['dlx', 'inspect', dead, ...filter])).stdout.split('\n').slice(1, 4);
+  const table = (await inside(['dlx', 'inspect', dead, ...filter])).stdout.split('\n').slice(1, 4);
   assert.deepEqual(
     table.map((line) => /^ *(\d+) .*(blue \d)/.exec(line)?.slice(1)),
     [
@@ -227,23 +227,23 @@ test('--show counts among those that the filters let through, as the table does'
       ['3', 'blue 3'],
     ],
   );
-  const second = await rmq(['dlx', 'inspect', dead, ...filter, '--show', '2']);
+  const second = await inside(['dlx', 'inspect', dead, ...filter, '--show', '2']);
   assert.equal(second.code, 0, second.stderr);
   assert.match(second.stdout, /^message 2\n/);
   assert.match(second.stdout, /blue 2/);
-  const [envelope] = jsonLines<Envelope>(await rmq(['dlx', 'inspect', dead, ...filter, '--show', '3', '-o', 'json']));
+  const [envelope] = jsonLines<Envelope>(await inside(['dlx', 'inspect', dead, ...filter, '--show', '3', '-o', 'json']));
   assert.equal(envelope?.body, 'blue 3');
-  const beyond = await rmq(['dlx', 'inspect', dead, ...filter, '--show', '4']);
+  const beyond = await inside(['dlx', 'inspect', dead, ...filter, '--show', '4']);
   assert.equal(beyond.code, 66);
   assert.match(beyond.stderr, /there is no message 4: 3 messages of the 5 in ".*" match/);
-  assert.match((await rmq(['dlx', 'inspect', dead, '--show', '3'])).stdout, /red 2/);
+  assert.match((await inside(['dlx', 'inspect', dead, '--show', '3'])).stdout, /red 2/);
 });
 
 test('one message is shown with its properties and headers also where there is no terminal', async (t) => {
   const { queue, publish } = await peer(t);
   const dead = await queue();
   await publish(dead, ['{"id":1}'], { messageId: 'order-7', contentType: 'application/json', headers: { tenant: 'acme' } });
-  const { stdout } = await rmq(['dlx', 'inspect', dead, '--show', '1']);
+  const { stdout } = await inside(['dlx', 'inspect', dead, '--show', '1']);
   for (const [label, value] of [
     ['messageId', 'order-7'],
     ['contentType', 'application/json'],
@@ -261,7 +261,7 @@ test('failures with the same exit code are told apart by the last line of the er
   const worked = await rmq(['work', 'run', name, '-n', '4', '--', 'sh', '-c', 'echo working >&2; cat >&2; exit 65']);
   assert.equal(worked.code, 0, worked.stderr);
   await publish(dead, ['late'], { headers: { 'x-rmq-reason': 'took longer than 5s', 'x-rmq-stderr': 'working' } });
-  const groups = jsonLines<{ count: number; why: string }>(await rmq(['dlx', 'inspect', dead, '--group-by', 'why', '-o', 'json']));
+  const groups = jsonLines<{ count: number; why: string }>(await inside(['dlx', 'inspect', dead, '--group-by', 'why', '-o', 'json']));
   assert.deepEqual(Object.fromEntries(groups.map(({ count, why }) => [why, count])), {
     'bad address': 2,
     'no stock': 1,
@@ -274,17 +274,17 @@ test('what a worker said stands in a column, and can be counted; the default exc
   const { channel, queue, publish, kill, dead } = await morgue(t);
   await kill(['a'], 'key', { 'x-rmq-reason': 'exit code 7', 'x-rmq-stderr': 'reading\nno such order\n\n' });
   await kill(['b'], 'key', { 'x-rmq-stderr': 'starting\nout of \u001b[31mmemory\n' });
-  const table = await rmq(['dlx', 'inspect', dead]);
+  const table = await inside(['dlx', 'inspect', dead]);
   assert.match(table.stdout, /^# .* REPLAYED +WHY +BODY\n1 .* no such order +a\n2 .* out of \\x1b\[31mmemory +b\n$/);
   const terminal = await start(['dlx', 'inspect', dead], { terminal: true }).result;
   assert.match(terminal.stdout, /WHY +BODY\r\n/);
   await channel.purgeQueue(dead);
   await kill(['c'], 'key');
-  assert.doesNotMatch((await rmq(['dlx', 'inspect', dead])).stdout, /WHY/);
+  assert.doesNotMatch((await inside(['dlx', 'inspect', dead])).stdout, /WHY/);
   const other = await queue();
   await publish(other, ['a', 'b'], { headers: { 'x-rmq-reason': 'exit code 7' } });
   await publish(other, ['c']);
-  const groups = await rmq(['dlx', 'inspect', other, '--group-by', 'why,exchange']);
+  const groups = await inside(['dlx', 'inspect', other, '--group-by', 'why,exchange']);
   assert.match(groups.stdout, /^COUNT {2}WHY +EXCHANGE .*\n +2 {2}exit code 7 +\(default\) .*\n +1 {2}\? +\(default\) .*\n$/);
 });
 
@@ -300,11 +300,11 @@ test('a forged death is shown as what it is', async (t) => {
       ],
     },
   });
-  const table = await rmq(['dlx', 'inspect', dead]);
+  const table = await inside(['dlx', 'inspect', dead]);
   assert.equal(table.code, 0, table.stderr);
   assert.match(table.stdout, /evil\\n +\\x1b\[31mq/);
-  assert.match((await rmq(['dlx', 'inspect', dead, '--show', '1'])).stdout, /Nothing tells that it died.*\n1 entry of x-death is not what a broker writes/);
-  const [, second] = jsonLines<Envelope>(await rmq(['dlx', 'inspect', dead, '-o', 'json']));
+  assert.match((await inside(['dlx', 'inspect', dead, '--show', '1'])).stdout, /Nothing tells that it died.*\n1 entry of x-death is not what a broker writes/);
+  const [, second] = jsonLines<Envelope>(await inside(['dlx', 'inspect', dead, '-o', 'json']));
   assert.deepEqual([second?.death.malformed, second?.death.deaths.length, second?.death.deaths[0]?.time], [1, 1, undefined]);
 });
 
@@ -312,11 +312,11 @@ test('a stream can be looked at', async (t) => {
   const { queue, publish } = await peer(t);
   const stream = await queue({ arguments: { 'x-queue-type': 'stream' } });
   await publish(stream, ['a', 'b']);
-  assert.match((await rmq(['dlx', 'inspect', stream])).stdout, / a\n.* b\n$/);
-  assert.match((await rmq(['dlx', 'inspect', stream])).stderr, /^2 messages in ".*"; nothing was removed$/m);
+  assert.match((await inside(['dlx', 'inspect', stream])).stdout, / a\n.* b\n$/);
+  assert.match((await inside(['dlx', 'inspect', stream])).stderr, /^2 messages in ".*"; nothing was removed$/m);
   await publish(stream, ['c', 'd', 'e']);
-  const few = await rmq(['dlx', 'inspect', stream, '-n', '2']);
+  const few = await inside(['dlx', 'inspect', stream, '-n', '2']);
   assert.match(few.stderr, /^2 messages in ".*"; about 3 more were not looked at \(-n N\); nothing was removed$/m);
-  assert.match((await rmq(['dlx', 'inspect', stream, '-n', '4', '-o', 'json'])).stderr, /; about 1 more was not looked at/);
-  assert.equal((await rmq(['dlx', 'inspect', unique('none')])).code, 66);
+  assert.match((await inside(['dlx', 'inspect', stream, '-n', '4', '-o', 'json'])).stderr, /; about 1 more was not looked at/);
+  assert.equal((await inside(['dlx', 'inspect', unique('none')])).code, 66);
 });

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { test } from '../../support/at-once.ts';
 import { brokerUrl, type Peer, peer, unique } from '../../support/broker.ts';
-import { json, jsonLines, rmq } from '../../support/rmq.ts';
+import { inside } from '../../support/inside.ts';
+import { json, jsonLines } from '../../support/rmq.ts';
 
 interface Listed {
   readonly problems: number;
@@ -34,14 +35,14 @@ async function manage(method: 'PUT' | 'DELETE', path: string, body?: object): Pr
 }
 
 /** A vhost of the test's own: what others do is not listed there. */
-async function vhost(t: TestContext): Promise<Peer & { readonly name: string; readonly list: (...args: string[]) => ReturnType<typeof rmq> }> {
+async function vhost(t: TestContext): Promise<Peer & { readonly name: string; readonly list: (...args: string[]) => ReturnType<typeof inside> }> {
   const name = unique('vhost/%');
   await manage('PUT', `vhosts/${encodeURIComponent(name)}`, {});
   t.after(() => manage('DELETE', `vhosts/${encodeURIComponent(name)}`));
   const { username } = new URL(brokerUrl());
   await manage('PUT', `permissions/${encodeURIComponent(name)}/${username}`, { configure: '.*', write: '.*', read: '.*' });
   const url = Object.assign(new URL(brokerUrl()), { pathname: `/${encodeURIComponent(name)}` }).href;
-  return { ...(await peer(t, url)), name, list: (...args) => rmq(['dlx', 'list', '-u', url, ...args]) };
+  return { ...(await peer(t, url)), name, list: (...args) => inside(['dlx', 'list', '-u', url, ...args]) };
 }
 
 const week = { arguments: { 'x-message-ttl': 7 * 86_400_000 } };
@@ -192,7 +193,7 @@ test('queues of rmq in which messages wait make no place of dead letters of the 
   const { name, list, channel, queue, exchange, publish } = await vhost(t);
   const url = Object.assign(new URL(brokerUrl()), { pathname: `/${encodeURIComponent(name)}` }).href;
   const run = async (...args: string[]): Promise<void> => {
-    const { code, stderr } = await rmq(['-u', url, ...args]);
+    const { code, stderr } = await inside(['-u', url, ...args]);
     assert.equal(code, 0, stderr);
   };
   const [retried, delayed, behind, dead, ladder] = [await queue(), await queue(), await queue(), await queue(), unique('ladder')];
@@ -208,9 +209,9 @@ test('queues of rmq in which messages wait make no place of dead letters of the 
   for (const one of [retried, delayed, behind, ladder, dead]) await publish(one, ['b', 'c']);
   channel.reject((await channel.get(ladder)) || assert.fail(), false);
   const rung = `${ladder}.retry.10m-20m.1`;
-  const waited = await rmq(['wait', '-u', url, '--queue', rung, '--messages', '1']);
+  const waited = await inside(['wait', '-u', url, '--queue', rung, '--messages', '1']);
   assert.equal(waited.code, 0, waited.stderr);
-  const checked = await rmq(['check', 'dlx', '-u', url, '-o', 'json']);
+  const checked = await inside(['check', 'dlx', '-u', url, '-o', 'json']);
   assert.equal(checked.code, 1, checked.stderr);
   assert.deepEqual(
     jsonLines<{ queue: string; value: number }>(checked).map((one) => [one.queue, one.value]),
@@ -308,7 +309,7 @@ test('each way in which the management API says no has words of its own, and no 
   const base = new URL(MANAGEMENT());
   const as = (name: string, password: string): string => Object.assign(new URL(base), { username: name, password }).href;
   const told = async (url: string, ...args: string[]): Promise<{ code: number; stderr: string }> => {
-    const { code, stderr, stdout } = await rmq(['dlx', 'list', '-v', '--management-url', url, ...args]);
+    const { code, stderr, stdout } = await inside(['dlx', 'list', '-v', '--management-url', url, ...args]);
     assert.doesNotMatch(stderr + stdout, /s3cret/);
     return { code, stderr };
   };
@@ -344,7 +345,7 @@ test('what answers but is not the management API is told from it', async (t) => 
   await once(server, 'listening');
   t.after(() => server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const list = (): ReturnType<typeof rmq> => rmq(['dlx', 'list', '--management-url', url]);
+  const list = (): ReturnType<typeof inside> => inside(['dlx', 'list', '--management-url', url]);
   const page = await list();
   assert.equal(page.code, 69);
   assert.match(page.stderr, /is not RabbitMQ's management API/);

@@ -7,6 +7,7 @@ import { InspectConfig, inspect } from '../../../src/patterns/dlx/inspect.ts';
 import { ReplayConfig, replay } from '../../../src/patterns/dlx/replay/replay.ts';
 import { managementFinder } from '../../../src/patterns/management.ts';
 import { brokerUrl, type Peer, peer } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { linesOf, scratchDirectory } from '../../support/programs.ts';
 import { json, jsonLines, rmq } from '../../support/rmq.ts';
 import { testSession } from '../../support/session.ts';
@@ -149,22 +150,22 @@ test('what never died, and was published straight to the dead letters, claims it
   await publish(dead, ['forged'], { headers: forged(work, theirs, 'trap') });
   await publish(dead, ['another framework’s'], { headers: { 'NServiceBus.FailedQ': trap } });
   await publish(dead, ['Spring’s'], { headers: { 'x-original-exchange': theirs, 'x-original-routingKey': 'trap' } });
-  const looked = await rmq(['dlx', 'inspect', dead, '-o', 'json']);
+  const looked = await inside(['dlx', 'inspect', dead, '-o', 'json']);
   assert.deepEqual(claims(jsonLines<Letter>(looked)), [{ exchange: theirs, routingKey: 'trap' }, { queue: trap }, { exchange: theirs, routingKey: 'trap' }]);
   assert.match(looked.stderr, /3 of them only claim where they were published to/);
-  const [table, story] = [await rmq(['dlx', 'inspect', dead]), await rmq(['dlx', 'inspect', dead, '--show', '1'])];
+  const [table, story] = [await inside(['dlx', 'inspect', dead]), await inside(['dlx', 'inspect', dead, '--show', '1'])];
   assert.match(table.stdout, new RegExp(`${theirs} \\(claimed\\)`));
   assert.match(story.stdout, new RegExp(`Only its own headers say that it was first published to exchange "${theirs}" with key "trap"`));
-  const groups = await rmq(['dlx', 'inspect', dead, '--group-by', 'exchange']);
+  const groups = await inside(['dlx', 'inspect', dead, '--group-by', 'exchange']);
   assert.match(groups.stdout, new RegExp(`2 +${theirs} \\(claimed\\)`));
-  const replayed = await rmq(['dlx', 'replay', dead]);
+  const replayed = await inside(['dlx', 'replay', dead]);
   assert.equal(replayed.code, 3, replayed.stderr);
   assert.deepEqual([await depth(trap), await depth(dead)], [0, 3]);
-  const refused = await rmq(['dlx', 'replay', dead, '--trust-origin', '--to-queue', work]);
+  const refused = await inside(['dlx', 'replay', dead, '--trust-origin', '--to-queue', work]);
   assert.equal(refused.code, 64, refused.stderr);
-  const dry = await rmq(['dlx', 'replay', dead, '--dry-run', '--trust-origin']);
+  const dry = await inside(['dlx', 'replay', dead, '--dry-run', '--trust-origin']);
   assert.match(dry.stdout, new RegExp(`2 {2}exchange "${theirs}" with key "trap" \\(claimed\\)`));
-  const trusted = await rmq(['dlx', 'replay', dead, '--trust-origin']);
+  const trusted = await inside(['dlx', 'replay', dead, '--trust-origin']);
   assert.equal(trusted.code, 0, trusted.stderr);
   assert.equal((await take(trap)).length, 3);
 });
@@ -177,9 +178,9 @@ test('a dead letter of the broker needs no flag; without the management API, Rab
     await reject(2);
   };
   await die();
-  const looked = await rmq(['dlx', 'inspect', dead, '-o', 'json']);
+  const looked = await inside(['dlx', 'inspect', dead, '-o', 'json']);
   assert.deepEqual(claims(jsonLines<Letter>(looked)), [undefined, undefined], looked.stderr);
-  const replayed = await rmq(['dlx', 'replay', dead]);
+  const replayed = await inside(['dlx', 'replay', dead]);
   assert.equal(replayed.code, 0, replayed.stderr);
   const back = await take(work);
   assert.deepEqual(
@@ -190,7 +191,7 @@ test('a dead letter of the broker needs no flag; without the management API, Rab
     ],
   );
   await die();
-  const alone = await rmq(['dlx', 'replay', dead], NO_MANAGEMENT);
+  const alone = await inside(['dlx', 'replay', dead], NO_MANAGEMENT);
   const isWrittenOver = (await brokerMajor()) >= 4;
   assert.equal(alone.code, isWrittenOver ? 0 : 3, alone.stderr);
   assert.deepEqual(bodies(await take(work)), isWrittenOver ? ['through the exchange', 'to the queue'] : ['to the queue']);
@@ -212,9 +213,9 @@ test('what died in one queue after the other goes back to the first, also out of
   await publishOnly(t, events, 'order.paid', [['forged', forged(trap, theirs, 'trap')]]);
   await die(first, second, 2);
   await die(second, last, 2);
-  const moved = await rmq(['dlx', 'move', last, parked]);
+  const moved = await inside(['dlx', 'move', last, parked]);
   assert.equal(moved.code, 0, moved.stderr);
-  const replayed = await rmq(['dlx', 'replay', parked, '--json']);
+  const replayed = await inside(['dlx', 'replay', parked, '--json']);
   const back = bodies(await take(first));
   const isWrittenOver = (await brokerMajor()) >= 4;
   assert.deepEqual([replayed.code, back], isWrittenOver ? [0, ['forged', 'honest']] : [3, ['honest']], replayed.stderr);
@@ -250,12 +251,12 @@ for (const [what, options] of [
       ['forged', forged(work, theirs, 'trap')],
       ['another forged', forged(trap, theirs, 'trap')],
     ]);
-    const worked = await rmq(['work', 'run', work, '--drain', '--retries', '1', '--backoff', '50ms', '--', 'false']);
+    const worked = await inside(['work', 'run', work, '--drain', '--retries', '1', '--backoff', '50ms', '--', 'false']);
     assert.equal(worked.code, 0, worked.stderr);
-    const again = await rmq(['work', 'run', work, '-n', '3', '--retries', '1', '--backoff', '50ms', '--', 'false']);
+    const again = await inside(['work', 'run', work, '-n', '3', '--retries', '1', '--backoff', '50ms', '--', 'false']);
     assert.equal(again.code, 0, again.stderr);
     while ((await depth(dead)) < 3);
-    const replayed = await rmq(['dlx', 'replay', dead], options);
+    const replayed = await inside(['dlx', 'replay', dead], options);
     assert.equal(replayed.code, 0, replayed.stderr);
     const back = await take(work);
     assert.deepEqual(back.map(({ content, fields, properties }) => [content.toString(), fields.exchange, fields.routingKey, properties.userId]).sort(), [
@@ -273,12 +274,12 @@ test('a header that only a copy of rmq may have counts for nothing in the dead l
   const work = await queue({ arguments: { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead } }, 'work');
   await channel.bindQueue(work, incoming, '#');
   await channel.bindQueue(trap, theirs, 'trap');
-  const inside = { ...forged(work, theirs, 'trap'), 'x-rmq-attempt': 1, 'x-rmq-origin': { queue: work, exchange: theirs, routingKey: 'trap' } };
-  const moved = { exchange: theirs, routingKey: 'trap', userId: new URL(brokerUrl()).username, headers: inside };
+  const forgery = { ...forged(work, theirs, 'trap'), 'x-rmq-attempt': 1, 'x-rmq-origin': { queue: work, exchange: theirs, routingKey: 'trap' } };
+  const moved = { exchange: theirs, routingKey: 'trap', userId: new URL(brokerUrl()).username, headers: forgery };
   await publishOnly(t, incoming, 'order.placed', [['forged', { 'x-rmq-moved': moved }]]);
-  const worked = await rmq(['work', 'run', work, '--drain', '--', 'sh', '-c', 'exit 65']);
+  const worked = await inside(['work', 'run', work, '--drain', '--', 'sh', '-c', 'exit 65']);
   assert.equal(worked.code, 0, worked.stderr);
-  const replayed = await rmq(['dlx', 'replay', dead]);
+  const replayed = await inside(['dlx', 'replay', dead]);
   assert.equal(replayed.code, 0, replayed.stderr);
   assert.deepEqual([(await take(work)).map(({ fields }) => fields.exchange), await depth(trap)], [[incoming], 0]);
 });
@@ -297,8 +298,8 @@ test('a copy that a look has put back under our own user id makes nothing true t
   channel.nack((await channel.get(work)) as GetMessage, false, false);
   while ((await depth(dead)) < 1);
   // From 4.3 on a look costs nothing, and makes no copy.
-  for (let look = 0; look < 3; look++) assert.equal((await rmq(['dlx', 'inspect', dead])).code, 0);
-  const replayed = await rmq(['dlx', 'replay', dead]);
+  for (let look = 0; look < 3; look++) assert.equal((await inside(['dlx', 'inspect', dead])).code, 0);
+  const replayed = await inside(['dlx', 'replay', dead]);
   const isWrittenOver = (await brokerMajor()) >= 4;
   assert.equal(replayed.code, isWrittenOver ? 0 : 3, replayed.stderr);
   assert.deepEqual([(await take(work)).length, await depth(trap)], [isWrittenOver ? 1 : 0, 0]);
@@ -308,13 +309,13 @@ test('a dead letter of a worker with another login is replayed to where it came 
   const { channel, incoming, work, dead, take, depth } = await place(t);
   channel.publish(incoming, 'order.placed', Buffer.from('one'));
   const worker = await restrictedUser(t, { configure: '.*', write: '.*', read: '.*' });
-  const worked = await rmq(['work', 'run', work, '--drain', '-u', worker, '--', 'sh', '-c', 'exit 65']);
+  const worked = await inside(['work', 'run', work, '--drain', '-u', worker, '--', 'sh', '-c', 'exit 65']);
   assert.equal(worked.code, 0, worked.stderr);
-  const copied = await rmq(['consume', dead, '--drain', '--requeue', '-o', 'json']);
-  const published = await rmq(['publish', '-q', dead, '--envelopes'], { input: copied.stdout });
+  const copied = await inside(['consume', dead, '--drain', '--requeue', '-o', 'json']);
+  const published = await inside(['publish', '-q', dead, '--envelopes'], { input: copied.stdout });
   assert.equal(published.code, 0, published.stderr);
   assert.equal(await depth(dead), 2);
-  const replayed = await rmq(['dlx', 'replay', dead]);
+  const replayed = await inside(['dlx', 'replay', dead]);
   assert.equal(replayed.code, 3, replayed.stderr);
   assert.deepEqual(
     (await take(work)).map(({ fields }) => [fields.exchange, fields.routingKey]),

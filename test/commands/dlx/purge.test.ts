@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { peer } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { scratchDirectory } from '../../support/programs.ts';
 import { json, rmq, start } from '../../support/rmq.ts';
 
@@ -34,7 +35,7 @@ for (const type of ['classic', 'quorum']) {
     await publish(dead, ['d'], { headers: { tenant: 'acme' } });
     await publish(dead, ['e'], { headers: { tenant: 'acme' } });
     const directory = join(await scratchDirectory(t), 'incident');
-    const purged = await rmq(['dlx', 'purge', dead, '-H', 'tenant=acme', '-n', '2', '--export-to', directory, '-y']);
+    const purged = await inside(['dlx', 'purge', dead, '-H', 'tenant=acme', '-n', '2', '--export-to', directory, '-y']);
     assert.equal(purged.code, 0, purged.stderr);
     assert.match(purged.stderr, /removed 2 messages from ".*"; .*incident has them/);
     assert.equal((JSON.parse(await readFile(join(directory, 'manifest.json'), 'utf8')) as { messages: number }).messages, 2);
@@ -51,13 +52,13 @@ test('what cannot be exported is not removed', async (t) => {
   await publish(dead, ['a', 'b']);
   const directory = await scratchDirectory(t);
   await writeFile(join(directory, 'file'), '');
-  const impossible = await rmq(['dlx', 'purge', dead, '--export-to', join(directory, 'file', 'incident'), '-y']);
+  const impossible = await inside(['dlx', 'purge', dead, '--export-to', join(directory, 'file', 'incident'), '-y']);
   assert.equal(impossible.code, 74);
   assert.equal(await depth(dead), 2);
   const full = join(directory, 'full');
   await mkdir(full);
   await writeFile(join(full, 'mine'), '');
-  assert.equal((await rmq(['dlx', 'purge', dead, '--export-to', full, '-y'])).code, 64);
+  assert.equal((await inside(['dlx', 'purge', dead, '--export-to', full, '-y'])).code, 64);
   assert.equal(await depth(dead), 2);
 });
 
@@ -67,7 +68,7 @@ test('a stream keeps what it has', async (t) => {
   await publish(stream, ['a']);
   const bundle = join(await scratchDirectory(t), 'bundle');
   for (const flags of [['-y'], ['-n', '1', '-y'], ['--export-to', bundle, '-y']]) {
-    const refused = await rmq(['dlx', 'purge', stream, ...flags]);
+    const refused = await inside(['dlx', 'purge', stream, ...flags]);
     assert.equal(refused.code, 76);
     assert.match(refused.stderr, /^error: ".*" is a stream: it keeps its messages, and none can be removed$/m);
     assert.doesNotMatch(refused.stderr, /connection/);

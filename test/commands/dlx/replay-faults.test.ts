@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { GetMessage } from 'amqplib';
 import { peer } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { linesOf, scratchDirectory } from '../../support/programs.ts';
-import { json, rmq, start } from '../../support/rmq.ts';
+import { json, start } from '../../support/rmq.ts';
 
 interface Summary {
   readonly seen: number;
@@ -101,11 +102,11 @@ test('a forged x-death of any kind: never a crash, never a wrong target without 
   for (const [kind, value] of Object.entries(odd)) await publish(dead, [kind], { headers: { 'x-death': value } });
   const all = [...Object.keys(forged), ...Object.keys(odd)];
   assert.equal(await depth(dead), all.length);
-  const dry = await rmq(['dlx', 'replay', dead, '--dry-run', '-o', 'json']);
+  const dry = await inside(['dlx', 'replay', dead, '--dry-run', '-o', 'json']);
   assert.deepEqual(json<{ destinations: unknown }>(dry).destinations, [{ exchange: '', routingKey: work, messages: Object.keys(odd).length }], dry.stderr);
-  const inspected = await rmq(['dlx', 'inspect', dead, '--group-by', 'reason']);
+  const inspected = await inside(['dlx', 'inspect', dead, '--group-by', 'reason']);
   assert.equal(inspected.code, 0, inspected.stderr);
-  const replayed = await rmq(['dlx', 'replay', dead, '--json']);
+  const replayed = await inside(['dlx', 'replay', dead, '--json']);
   assert.equal(replayed.code, 3, replayed.stderr);
   const { moved, chosen, stayed } = json<Summary>(replayed);
   assert.deepEqual([moved, chosen, sum(stayed)], [Object.keys(odd).length, all.length, Object.keys(forged).length], JSON.stringify(stayed));
@@ -118,7 +119,7 @@ test('a forged key that would write a line of its own, or to the terminal, is sh
   const dead = await queue({}, 'dead');
   const death = { queue: 'work', reason: 'rejected', exchange: '', 'routing-keys': ['work\n  0 not chosen\u001b[2J'], count: 1 };
   await publish(dead, ['a'], { headers: { 'x-death': [death] } });
-  const { stdout } = await rmq(['dlx', 'replay', dead, '--dry-run', '--trust-origin']);
+  const { stdout } = await inside(['dlx', 'replay', dead, '--dry-run', '--trust-origin']);
   assert.equal(stdout, `would go from "${dead}" to\n           1  queue "work\\n  0 not chosen\\x1b[2J" (claimed): there is no such queue: it would stay\n`);
 });
 
@@ -129,7 +130,7 @@ test('a queue that keeps filling, because what is replayed dies again at once, i
   const work = await queue({ arguments: { 'x-message-ttl': 0, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': dead } }, 'work');
   await publish(work, numbers(200));
   while ((await depth(dead)) < 200);
-  const replayed = await rmq(['dlx', 'replay', dead, '--rate', '400', '--json']);
+  const replayed = await inside(['dlx', 'replay', dead, '--rate', '400', '--json']);
   assert.equal(replayed.code, 0, replayed.stderr);
   assert.deepEqual([json<Summary>(replayed).seen, json<Summary>(replayed).moved], [200, 200]);
   while ((await depth(dead)) < 200);
@@ -150,7 +151,7 @@ test('another consumer that empties the queue at once leaves nothing to do: it e
     stolen.push(message.content.toString());
     channel.ack(message);
   });
-  const result = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--json']);
+  const result = await inside(['dlx', 'replay', dead, '--to-queue', to, '--json']);
   assert.equal(result.code, 0, result.stderr);
   const arrived = bodies(await take(to));
   assert.equal(json<Summary>(result).moved, arrived.length);

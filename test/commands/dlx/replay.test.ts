@@ -90,7 +90,7 @@ test('what the filters leave out, and what has no origin or a forged one, stays 
   await publish(dead, ['never died'], { headers: { tenant: 'acme' } });
   const forged = ['text', [1, { queue: {} }], [{ queue: work, reason: 'rejected', exchange: '', 'routing-keys': [{ table: 1 }] }], [null], {}];
   for (const death of forged) await publish(dead, ['forged'], { headers: { tenant: 'acme', 'x-death': death } });
-  const replayed = await rmq(['dlx', 'replay', dead, '-H', 'tenant=acme', '--json']);
+  const replayed = await inside(['dlx', 'replay', dead, '-H', 'tenant=acme', '--json']);
   assert.equal(replayed.code, 3, replayed.stderr);
   assert.match(replayed.stderr, /1 stays: the headers name no origin/);
   const { seconds: _, ...summary } = json<Summary & { seconds: number }>(replayed);
@@ -123,7 +123,7 @@ for (const type of ['classic', 'quorum']) {
       await publish(dead, all.slice(from + 999, from + 1_000), { headers: { odd: true } });
     }
     await publish(dead, ['the last one'], { headers: { odd: true } });
-    const replayed = await rmq(['dlx', 'replay', dead, '-H', 'odd:=true', '--to-queue', to, '--json']);
+    const replayed = await inside(['dlx', 'replay', dead, '-H', 'odd:=true', '--to-queue', to, '--json']);
     assert.equal(replayed.code, 0, replayed.stderr);
     assert.deepEqual([json<Summary>(replayed).moved, json<Summary>(replayed).seen], [7, 6_001]);
     assert.deepEqual(bodies(await take(to)), ['999', '1999', '2999', '3999', '4999', '5999', 'the last one']);
@@ -140,8 +140,8 @@ test('to the queue that it died in first: other queues of its exchange do not ge
   for (const one of [work, other]) await channel.bindQueue(one, events, '');
   channel.publish(events, 'order.placed', Buffer.from('an order'), { persistent: true });
   await reject(work, 1);
-  assert.equal((await rmq(['dlx', 'replay', dead, '--to-origin-queue', '--to-queue', 'x'])).code, 64);
-  const replayed = await rmq(['dlx', 'replay', dead, '--to-origin-queue']);
+  assert.equal((await inside(['dlx', 'replay', dead, '--to-origin-queue', '--to-queue', 'x'])).code, 64);
+  const replayed = await inside(['dlx', 'replay', dead, '--to-origin-queue']);
   assert.equal(replayed.code, 0, replayed.stderr);
   assert.deepEqual([bodies(await take(work)), await depth(other), await depth(dead)], [['an order'], 1, 0]);
 });
@@ -153,12 +153,12 @@ test('a replay is one pass: what dies again at once stays until the next, and af
   const { channel } = await peer(t);
   await channel.consume(work, (message) => message && channel.reject(message, false));
   for (let pass = 1; pass <= 3; pass++) {
-    const replayed = await rmq(['dlx', 'replay', dead, '--json']);
+    const replayed = await inside(['dlx', 'replay', dead, '--json']);
     assert.equal(replayed.code, 0, replayed.stderr);
     assert.equal(json<Summary>(replayed).moved, 3);
     while ((await depth(dead)) < 3);
   }
-  const refused = await rmq(['dlx', 'replay', dead]);
+  const refused = await inside(['dlx', 'replay', dead]);
   assert.equal(refused.code, 3);
   assert.match(refused.stderr, /3 stay: replayed too often already \(--max-replays\)/);
   const [message] = await take(dead);
@@ -170,7 +170,7 @@ for (const type of ['classic', 'quorum']) {
     const { dead, publish, queue, depth } = await ward(t, { arguments: { 'x-queue-type': type } });
     const to = await queue();
     await publish(dead, numbers(30_000));
-    const held = await rmq(['dlx', 'replay', dead, '--id', 'nobody', '--to-queue', to, '--json']);
+    const held = await inside(['dlx', 'replay', dead, '--id', 'nobody', '--to-queue', to, '--json']);
     assert.equal(await depth(dead), 30_000);
     assert.equal(json<Summary>(held).seen, 30_000);
   });
@@ -182,7 +182,7 @@ test('replays that another client has counted count, whatever integer it wrote',
   // amqplib writes a small number as one byte.
   await publish(dead, ['a'], { headers: { 'x-rmq-replays': 3 } });
   await publish(dead, ['b'], { headers: { 'x-rmq-replays': { '!': 'int64', value: 2 } } });
-  const replayed = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--json']);
+  const replayed = await inside(['dlx', 'replay', dead, '--to-queue', to, '--json']);
   assert.equal(replayed.code, 3, replayed.stderr);
   assert.deepEqual([json<Summary>(replayed).moved, json<Summary>(replayed).stayed], [1, { exhausted: 1 }]);
   assert.deepEqual([await depth(work), await depth(dead), await depth(to)], [0, 1, 1]);
@@ -193,10 +193,10 @@ test('a dry run says what would go where and changes nothing', async (t) => {
   await publish(work, ['1', '2']);
   await reject(work, 2);
   await publish(dead, ['3']);
-  const dry = await rmq(['dlx', 'replay', dead, '--dry-run']);
+  const dry = await inside(['dlx', 'replay', dead, '--dry-run']);
   assert.equal(dry.code, 0, dry.stderr);
   assert.match(dry.stdout, new RegExp(`2 {2}queue "${work}"\n {2}1 stays: the headers name no origin`));
-  const told = json<{ would: number; destinations: unknown }>(await rmq(['dlx', 'replay', dead, '--dry-run', '-o', 'json']));
+  const told = json<{ would: number; destinations: unknown }>(await inside(['dlx', 'replay', dead, '--dry-run', '-o', 'json']));
   assert.deepEqual([told.would, told.destinations], [2, [{ exchange: '', routingKey: work, messages: 2 }]]);
   assert.deepEqual(bodies(await take(dead)), ['1', '2', '3']);
   assert.deepEqual(await take(work), []);
@@ -215,22 +215,22 @@ test('a dry run tells which targets do not exist, and what it did not look at', 
   await publish(dead, ['long'], { headers: { 'x-rmq-attempt': 1, 'x-rmq-origin': { exchange: '', routingKey: 'k'.repeat(300) } } });
   await channel.deleteExchange(gone);
   await channel.deleteQueue(shortLived);
-  const dry = await rmq(['dlx', 'replay', dead, '--dry-run', '--trust-origin']);
+  const dry = await inside(['dlx', 'replay', dead, '--dry-run', '--trust-origin']);
   assert.equal(dry.code, 0, dry.stderr);
   assert.match(dry.stdout, new RegExp(`^ +3 {2}queue "${shortLived}": there is no such queue: they would stay$`, 'm'));
   assert.match(dry.stdout, new RegExp(`^ +2 {2}exchange "${gone}" with key "key": there is no such exchange: they would stay$`, 'm'));
   assert.match(dry.stdout, new RegExp(`^ +1 {2}exchange "${kept}" with key "key"$`, 'm'));
   assert.match(dry.stdout, /^ +1 {2}queue "k{300}" \(claimed\): there is no such queue: it would stay$/m);
   const { destinations } = json<{ destinations: readonly { exchange: string; missing?: boolean }[] }>(
-    await rmq(['dlx', 'replay', dead, '--dry-run', '--trust-origin', '-o', 'json']),
+    await inside(['dlx', 'replay', dead, '--dry-run', '--trust-origin', '-o', 'json']),
   );
   assert.deepEqual(
     destinations.map(({ missing }) => missing),
     destinations.map(({ exchange: name }) => (name === kept ? undefined : true)),
   );
-  const some = await rmq(['dlx', 'replay', dead, '--dry-run', '-n', '1', '--where', `exchange == "${gone}"`]);
+  const some = await inside(['dlx', 'replay', dead, '--dry-run', '-n', '1', '--where', `exchange == "${gone}"`]);
   assert.match(some.stdout, /^ {2}3 not chosen\n {2}3 not looked at\n$/m);
-  const none = await rmq(['dlx', 'replay', dead, '--dry-run', '--id', 'none']);
+  const none = await inside(['dlx', 'replay', dead, '--dry-run', '--id', 'none']);
   assert.equal(none.stdout, `nothing would be sent from "${dead}"\n  7 not chosen\n`);
 });
 
@@ -238,7 +238,7 @@ test('--copy leaves the originals, -n takes the first ones, and no other is touc
   const { dead, publish, queue, take } = await ward(t);
   const to = await queue();
   await publish(dead, numbers(10));
-  const copied = await rmq(['dlx', 'replay', dead, '--copy', '-n', '3', '--to-queue', to]);
+  const copied = await inside(['dlx', 'replay', dead, '--copy', '-n', '3', '--to-queue', to]);
   assert.equal(copied.code, 0, copied.stderr);
   assert.match(copied.stderr, /copied 3 of 10 messages/);
   assert.deepEqual(bodies(await take(to)), ['0', '1', '2']);
@@ -256,7 +256,7 @@ test('what a worker added and a user id are taken off: it is the first attempt a
   await publish(work, ['y']);
   const worked = await rmq(['work', 'run', work, '--drain', '--', 'sh', '-c', 'echo cannot >&2; exit 65']);
   assert.equal(worked.code, 0, worked.stderr);
-  const replayed = await rmq(['dlx', 'replay', dead]);
+  const replayed = await inside(['dlx', 'replay', dead]);
   assert.equal(replayed.code, 0, replayed.stderr);
   const [x] = await take(work);
   assert.equal(x?.properties.userId, undefined);
@@ -268,12 +268,12 @@ test('what a worker added and a user id are taken off: it is the first attempt a
 
 test('the same queue as source and target is refused, also through the origin of a message', async (t) => {
   const { dead, publish, take } = await ward(t);
-  const same = await rmq(['dlx', 'replay', dead, '--to-queue', dead]);
+  const same = await inside(['dlx', 'replay', dead, '--to-queue', dead]);
   assert.equal(same.code, 64);
-  assert.equal((await rmq(['dlx', 'replay', dead, '--to-exchange', '', '-r', dead])).code, 64);
-  assert.equal((await rmq(['dlx', 'move', dead, dead])).code, 64);
+  assert.equal((await inside(['dlx', 'replay', dead, '--to-exchange', '', '-r', dead])).code, 64);
+  assert.equal((await inside(['dlx', 'move', dead, dead])).code, 64);
   await publish(dead, ['a'], { headers: { 'x-death': [{ queue: dead, reason: 'expired', exchange: '', 'routing-keys': [dead], count: 1 }] } });
-  const origin = await rmq(['dlx', 'replay', dead]);
+  const origin = await inside(['dlx', 'replay', dead]);
   assert.equal(origin.code, 64, origin.stderr);
   assert.match(origin.stderr, /1 stays: the destination is this same queue/);
   assert.deepEqual(bodies(await take(dead)), ['a']);
@@ -282,9 +282,9 @@ test('the same queue as source and target is refused, also through the origin of
 test('a queue or target that is not there is told before anything is touched', async (t) => {
   const { dead, publish, depth } = await ward(t);
   await publish(dead, ['a']);
-  assert.equal((await rmq(['dlx', 'replay', unique('missing')])).code, 66);
-  assert.equal((await rmq(['dlx', 'replay', dead, '--to-queue', unique('missing')])).code, 66);
-  const missing = await rmq(['dlx', 'replay', dead, '--to-exchange', unique('missing'), '-r', 'x']);
+  assert.equal((await inside(['dlx', 'replay', unique('missing')])).code, 66);
+  assert.equal((await inside(['dlx', 'replay', dead, '--to-queue', unique('missing')])).code, 66);
+  const missing = await inside(['dlx', 'replay', dead, '--to-exchange', unique('missing'), '-r', 'x']);
   assert.equal(missing.code, 66, missing.stderr);
   assert.equal(await depth(dead), 1);
 });
@@ -296,14 +296,14 @@ test('an origin that is gone, or where no queue is bound, keeps its messages: th
   channel.publish(unbound, 'k', Buffer.from('unbound'), { messageId: '1' });
   await reject(work, 1);
   await channel.unbindQueue(work, unbound, 'k');
-  const unroutable = await rmq(['dlx', 'replay', dead]);
+  const unroutable = await inside(['dlx', 'replay', dead]);
   assert.equal(unroutable.code, 67, unroutable.stderr);
   channel.publish(gone, 'k', Buffer.from('gone'));
   await reject(work, 1);
   await channel.deleteExchange(gone);
   await publish(work, ['fine']);
   await reject(work, 1);
-  const partial = await rmq(['dlx', 'replay', dead, '--json']);
+  const partial = await inside(['dlx', 'replay', dead, '--json']);
   assert.equal(partial.code, 3, partial.stderr);
   assert.match(partial.stderr, /no exchange '/);
   assert.deepEqual(json<Summary>(partial).stayed, { unroutable: 1, refused: 1 });
@@ -315,12 +315,12 @@ test('a target that is full refuses, and what it refused stays in order', async 
   const { dead, publish, queue, take } = await ward(t);
   const full = await queue({ arguments: { 'x-max-length': 2, 'x-overflow': 'reject-publish' } });
   await publish(dead, numbers(50));
-  const first = await rmq(['dlx', 'move', dead, full, '--rate', '200', '--json']);
+  const first = await inside(['dlx', 'move', dead, full, '--rate', '200', '--json']);
   assert.equal(first.code, 3, first.stderr);
   const { moved, stayed } = json<Summary>(first);
   assert.deepEqual([moved + (stayed['nacked'] ?? 0), await take(full).then(({ length }) => length)], [50, moved]);
   await publish(full, ['x', 'y']);
-  const second = await rmq(['dlx', 'move', dead, full]);
+  const second = await inside(['dlx', 'move', dead, full]);
   assert.equal(second.code, 75, second.stderr);
   const left = bodies(await take(dead)).map(Number);
   assert.deepEqual(
@@ -337,7 +337,7 @@ test('dlx move takes messages as they are to another queue, and what cannot trav
   await reject(work, 1);
   await publish(dead, ['y'], { expiration: '60000', headers: { CC: [aside] } });
   await take(aside);
-  const moved = await rmq(['dlx', 'move', dead, to]);
+  const moved = await inside(['dlx', 'move', dead, to]);
   assert.equal(moved.code, 0, moved.stderr);
   const [message, second] = await take(to);
   const headers = headersOf(message);
@@ -354,14 +354,14 @@ test('--edit sends bodies through a program; where it fails, the message stays',
   await publish(dead, ['one', 'bad', 'three']);
   const directory = await scratchDirectory(t);
   const edit = await program(directory, 'edit', '#!/bin/sh\nread -r body\n[ "$body" = bad ] && exit 1\necho "$body" | tr a-z A-Z\n');
-  const edited = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', edit]);
+  const edited = await inside(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', edit]);
   assert.equal(edited.code, 3, edited.stderr);
   assert.match(edited.stderr, /1 stays: the program that edits it failed/);
   assert.deepEqual(bodies(await take(to)), ['ONE', 'THREE']);
   assert.deepEqual(bodies(await take(dead)), ['bad']);
-  assert.equal((await rmq(['dlx', 'replay', dead, '--edit'])).code, 64);
+  assert.equal((await inside(['dlx', 'replay', dead, '--edit'])).code, 64);
   await publish(dead, ['four']);
-  assert.equal((await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', '/nowhere'])).code, 127);
+  assert.equal((await inside(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', '/nowhere'])).code, 127);
   assert.deepEqual(bodies(await take(dead)), ['four']);
 });
 
@@ -372,13 +372,13 @@ test('--edit loses no body to a program that prints nothing, and adds no newline
   const edit = await program(directory, 'edit', "#!/bin/sh\ngrep -v -e secret -e '^$' | sed -e 's/blank//' -e 's/two/2\\n/'\ntrue\n");
   await publish(dead, ['the secret'], { messageId: 'order-7' });
   await publish(dead, ['', 'blank', 'plain', 'line\n', 'two', 'a\nb']);
-  const edited = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', edit]);
+  const edited = await inside(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--', edit]);
   assert.equal(edited.code, 3, edited.stderr);
   assert.match(edited.stderr, /the message "order-7" stays: the program that edits it printed nothing$/m);
   assert.match(edited.stderr, /a message stays: the program that edits it printed nothing but a newline$/m);
   assert.match(edited.stderr, /2 stay: the program that edits it failed/);
   assert.deepEqual(bodies(await take(to)), ['', 'plain', 'line\n', '2\n\n', 'a\nb']);
-  const stayed = json<Summary>(await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '-o', 'json', '--', 'true'])).stayed;
+  const stayed = json<Summary>(await inside(['dlx', 'replay', dead, '--to-queue', to, '--edit', '-o', 'json', '--', 'true'])).stayed;
   assert.deepEqual(stayed, { unedited: 2 });
   assert.deepEqual(bodies(await take(dead)), ['the secret', 'blank']);
 });
@@ -391,7 +391,7 @@ test('--edit kills a program that takes too long, with all that it has started, 
   const hang = `trap '' TERM; sleep 9999 & echo $$ $! > ${pids}; wait`;
   const edit = await program(directory, 'edit', `#!/bin/sh\nread -r body\nif [ "$body" = slow ]; then ${hang}; fi\necho "$body"\n`);
   await publish(dead, ['slow', 'quick'], { messageId: 'order-7' });
-  const edited = await rmq(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--handler-timeout', '1s', '--', edit]);
+  const edited = await inside(['dlx', 'replay', dead, '--to-queue', to, '--edit', '--handler-timeout', '1s', '--', edit]);
   assert.equal(edited.code, 3, edited.stderr);
   assert.match(edited.stderr, /the message "order-7" stays: the program that edits it took longer than 1 s \(--handler-timeout\)/);
   for (const pid of (await linesOf(pids)).join(' ').split(' ')) assert.equal(await isRunning(pid), false, pid);
@@ -412,7 +412,7 @@ test('the journal says of each message what is known and when, and no line is sp
   for (const messageId of ['a', 'b']) await publish(work, [messageId], { messageId });
   await reject(work, 2);
   await publish(dead, ['c'], { messageId: 'c' });
-  assert.equal((await rmq(['dlx', 'replay', dead, '--journal', journal])).code, 3);
+  assert.equal((await inside(['dlx', 'replay', dead, '--journal', journal])).code, 3);
   const [begun, ...others] = (await linesOf(journal)).slice(1).map((line) => JSON.parse(line) as Record<string, unknown>);
   const ended = others.pop();
   assert.deepEqual([begun?.['outcome'], ended?.['outcome'], ended?.['moved'], ended?.['stayed']], ['begun', 'ended', 2, { originless: 1 }]);
@@ -424,7 +424,7 @@ test('the journal says of each message what is known and when, and no line is sp
     ['b', 'moved', undefined, undefined],
     ['c', 'stays', 'originless', undefined],
   ]);
-  assert.equal((await rmq(['dlx', 'replay', dead, '--journal', join(directory, 'no', 'journal')])).code, 66);
+  assert.equal((await inside(['dlx', 'replay', dead, '--journal', join(directory, 'no', 'journal')])).code, 66);
 });
 
 test('TERM stops it: what is confirmed is acknowledged, the rest stays in order, and the counts are right', async (t) => {
@@ -468,5 +468,5 @@ test('wrong combinations are refused', async () => {
   for (const flags of [['--to-queue', 'a', '--to-exchange', 'b'], ['-r', 'key'], ['-n', '0'], ['--max-replays', '0'], ['--edit'], ['--rate', '0']]) {
     assert.equal((await inside(['dlx', 'replay', 'dead', ...flags])).code, 64, flags.join(' '));
   }
-  assert.equal((await rmq(['dlx', 'replay', 'dead', '--', 'cat'])).code, 64);
+  assert.equal((await inside(['dlx', 'replay', 'dead', '--', 'cat'])).code, 64);
 });

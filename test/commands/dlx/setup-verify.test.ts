@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { test } from '../../support/at-once.ts';
 import { peer, unique } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { exchangeName, queueName } from '../../support/names.ts';
 import { json, rmq } from '../../support/rmq.ts';
 
@@ -19,12 +20,12 @@ for (const flags of [[], ['--queue-type', 'quorum', '--at-least-once', '--dead-q
   test(`a marked message goes all the way, and leaves nothing behind (${flags[1] ?? 'classic'})`, async (t) => {
     const { depth } = await peer(t);
     const { queue, dead, dlx, names } = place(t);
-    const verified = await rmq(['dlx', 'setup', ...names, ...flags, '--verify', '-o', 'json']);
+    const verified = await inside(['dlx', 'setup', ...names, ...flags, '--verify', '-o', 'json']);
     assert.equal(verified.code, 0, verified.stderr);
     const { milliseconds: _, ...way } = json<SetUp & { verified: { milliseconds: number } }>(verified).verified;
     assert.deepEqual(way, { through: 'queue', reason: 'rejected', exchange: dlx, routingKey: flags.length === 0 ? 'failed' : 'lost' });
     assert.deepEqual([await depth(queue), await depth(dead)], [0, 0]);
-    const told = await rmq(['dlx', 'setup', ...names, ...flags, '--verify']);
+    const told = await inside(['dlx', 'setup', ...names, ...flags, '--verify']);
     assert.match(told.stdout, /^verified: a marked message went through the queue and arrived in ".*" after .* \(rejected, /m);
   });
 }
@@ -61,10 +62,10 @@ test('real messages are not disturbed: a twin stands in for a queue that is in u
 test('somebody who takes the dead letters away makes it impossible to verify: nothing is sent', async (t) => {
   const { channel } = await peer(t);
   const { dead, names } = place(t);
-  assert.equal((await rmq(['dlx', 'setup', ...names])).code, 0);
+  assert.equal((await inside(['dlx', 'setup', ...names])).code, 0);
   const seen: unknown[] = [];
   await channel.consume(dead, (message) => void seen.push(message));
-  const refused = await rmq(['dlx', 'setup', ...names, '--verify']);
+  const refused = await inside(['dlx', 'setup', ...names, '--verify']);
   assert.equal(refused.code, 75);
   assert.match(refused.stderr, /has 1 consumer: --verify cannot see its message arrive/);
   assert.deepEqual(seen, []);
@@ -74,9 +75,9 @@ test('dead letters of a quorum queue that counts attempts are not looked at', as
   const { channel, publish, take } = await peer(t);
   const { dead, names } = place(t);
   await channel.assertQueue(dead, { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 3 } });
-  assert.equal((await rmq(['dlx', 'setup', ...names])).code, 0);
+  assert.equal((await inside(['dlx', 'setup', ...names])).code, 0);
   await publish(dead, ['letter']);
-  const refused = await rmq(['dlx', 'setup', ...names, '--verify']);
+  const refused = await inside(['dlx', 'setup', ...names, '--verify']);
   assert.equal(refused.code, 75);
   assert.match(refused.stderr, /would lose a delivery attempt/);
   assert.deepEqual(
@@ -89,7 +90,7 @@ test('a message that does not arrive ends the run with 1, and with where to look
   const { channel, depth } = await peer(t);
   const { queue, dead, names } = place(t);
   await channel.assertQueue(dead, { durable: true, arguments: { 'x-max-length-bytes': 1, 'x-overflow': 'reject-publish', 'x-message-ttl': 60_000 } });
-  const failed = await rmq(['dlx', 'setup', ...names, '--verify']);
+  const failed = await inside(['dlx', 'setup', ...names, '--verify']);
   assert.equal(failed.code, 1);
   assert.match(failed.stderr, /the marked message did not arrive in ".*" within 10 s/);
   assert.deepEqual([await depth(queue), await depth(dead)], [0, 0]);
@@ -100,7 +101,7 @@ test('a full dead-letter queue is no good, and is not made to lose one', async (
   const { dead, names } = place(t);
   await channel.assertQueue(dead, { durable: true, arguments: { 'x-max-length': 2, 'x-message-ttl': 60_000 } });
   await publish(dead, ['letter', 'another']);
-  const failed = await rmq(['dlx', 'setup', ...names, '--verify']);
+  const failed = await inside(['dlx', 'setup', ...names, '--verify']);
   assert.equal(failed.code, 1);
   assert.match(failed.stderr, /is full \(2\)/);
   assert.deepEqual(
@@ -121,11 +122,11 @@ for (const type of ['classic', 'quorum']) {
       for (const suffix of ['', '.first', '.back']) await cleaner.deleteExchange(`${queue}.retry.20ms-30ms${suffix}`);
     });
     await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': type } });
-    const byPolicy = await rmq(['dlx', 'setup', ...names, '--policy', '--verify', '-o', 'json']);
+    const byPolicy = await inside(['dlx', 'setup', ...names, '--policy', '--verify', '-o', 'json']);
     assert.equal(json<SetUp>(byPolicy).verified?.exchange, dlx, byPolicy.stderr);
-    const climbed = await rmq(['dlx', 'setup', ...names, '--policy', '--retry', '20ms,30ms', '-o', 'json']);
+    const climbed = await inside(['dlx', 'setup', ...names, '--policy', '--retry', '20ms,30ms', '-o', 'json']);
     assert.equal(climbed.code, 0, climbed.stderr);
-    const verified = await rmq(['dlx', 'setup', ...names, '--policy', '--retry', '20ms,30ms', '--verify', '-o', 'json']);
+    const verified = await inside(['dlx', 'setup', ...names, '--policy', '--retry', '20ms,30ms', '--verify', '-o', 'json']);
     assert.equal(json<SetUp>(verified).verified?.exchange, `${queue}.retry.20ms-30ms`, verified.stderr);
   });
 }

@@ -67,17 +67,17 @@ test('what a queue rejects, after a setup, is kept in the dead-letter queue for 
 
 test('a plan touches nothing; a setup does what it says, and a second one nothing', async (t) => {
   const { queue, dead, dlx, names } = place(t);
-  const planned = await rmq(['dlx', 'setup', ...names, '--plan', '-o', 'json']);
+  const planned = await inside(['dlx', 'setup', ...names, '--plan', '-o', 'json']);
   assert.equal(planned.code, 0, planned.stderr);
   const everything = [`exchange ${dlx}`, `queue ${dead}`, `queue ${queue}`, `binding ${dlx} → ${dead} (failed)`];
   assert.deepEqual(actions(json<Plan>(planned)), Object.fromEntries(everything.map((name) => [name, 'create'])));
   assert.equal(await queueExists(queue), false);
   assert.equal(await queueExists(dead), false);
-  const text = await rmq(['dlx', 'setup', ...names, '--plan']);
+  const text = await inside(['dlx', 'setup', ...names, '--plan']);
   assert.match(text.stdout, new RegExp(`create +queue "${queue}": .*dead-letter-exchange ${dlx}.*message-ttl 1 h`));
   assert.match(text.stdout, /^4 to create$/m);
-  assert.deepEqual(actions(json<Plan>(await rmq(['dlx', 'setup', ...names, '-o', 'json']))), Object.fromEntries(everything.map((name) => [name, 'create'])));
-  const again = await rmq(['dlx', 'setup', ...names, '-o', 'json']);
+  assert.deepEqual(actions(json<Plan>(await inside(['dlx', 'setup', ...names, '-o', 'json']))), Object.fromEntries(everything.map((name) => [name, 'create'])));
+  const again = await inside(['dlx', 'setup', ...names, '-o', 'json']);
   assert.equal(again.code, 0, again.stderr);
   assert.deepEqual(actions(json<Plan>(again)), Object.fromEntries(everything.map((name) => [name, 'keep'])));
 });
@@ -89,7 +89,7 @@ test('a conflict is found before anything is declared, and named argument by arg
   const flags = [...names, '--max-length', '9'];
   for (const management of [process.env['RABBITMQ_MANAGEMENT_URL'], 'http://127.0.0.1:1']) {
     const env = { RABBITMQ_MANAGEMENT_URL: management };
-    const refused = await rmq(['dlx', 'setup', ...flags], { env });
+    const refused = await inside(['dlx', 'setup', ...flags], { env });
     assert.equal(refused.code, 76);
     assert.match(refused.stderr, new RegExp(`x-dead-letter-exchange is "elsewhere" there, the setup wants "${dlx}"`));
     assert.match(refused.stderr, /x-dead-letter-routing-key is not set there, the setup wants "failed"/);
@@ -97,7 +97,7 @@ test('a conflict is found before anything is declared, and named argument by arg
     // Nobody asked for a TTL: what the queue has is kept.
     assert.doesNotMatch(refused.stderr, /x-message-ttl/);
     assert.equal(await queueExists(dead), false);
-    const planned = await rmq(['dlx', 'setup', ...flags, '--plan', '-o', 'json'], { env });
+    const planned = await inside(['dlx', 'setup', ...flags, '--plan', '-o', 'json'], { env });
     assert.equal(planned.code, 1, planned.stderr);
     assert.deepEqual(
       json<Plan>(planned)
@@ -113,7 +113,7 @@ test('an exchange of another type is a conflict, with and without the management
   const { queue, dlx, names } = place(t);
   await channel.assertExchange(dlx, 'topic', { durable: true });
   for (const management of [process.env['RABBITMQ_MANAGEMENT_URL'], 'http://127.0.0.1:1']) {
-    const refused = await rmq(['dlx', 'setup', ...names], { env: { RABBITMQ_MANAGEMENT_URL: management } });
+    const refused = await inside(['dlx', 'setup', ...names], { env: { RABBITMQ_MANAGEMENT_URL: management } });
     assert.equal(refused.code, 76);
     assert.match(refused.stderr, new RegExp(`exchange "${dlx}" exists with other arguments: type is "topic" there, the setup wants "direct"`));
     assert.equal(await queueExists(queue), false);
@@ -124,10 +124,10 @@ test('a dead-letter queue that is there is used as it is, unless the flags want 
   const { channel } = await peer(t);
   const { dead, names } = place(t);
   await channel.assertQueue(dead, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
-  const made = await rmq(['dlx', 'setup', ...names]);
+  const made = await inside(['dlx', 'setup', ...names]);
   assert.equal(made.code, 0, made.stderr);
   assert.match(made.stdout, /x-message-ttl is not set there, the setup wants 604800000: it is kept/);
-  const wanted = await rmq(['dlx', 'setup', ...names, '--dead-ttl', '1d']);
+  const wanted = await inside(['dlx', 'setup', ...names, '--dead-ttl', '1d']);
   assert.equal(wanted.code, 76);
   assert.match(wanted.stderr, /x-message-ttl is not set there, the setup wants 86400000/);
 });
@@ -136,7 +136,7 @@ test('every flag reaches the broker: a quorum queue that loses no dead letter on
   const { channel } = await peer(t);
   const { queue, dead, dlx, names } = place(t);
   const flags = ['--at-least-once', '--delivery-limit', '4', '--no-ttl', '--max-length', '50', '--dlx-routing-key', 'lost', '--dead-ttl', '2d'];
-  const made = await rmq(['dlx', 'setup', ...names, ...flags]);
+  const made = await inside(['dlx', 'setup', ...names, ...flags]);
   assert.equal(made.code, 0, made.stderr);
   await channel.assertQueue(dead, { durable: true, arguments: { 'x-queue-type': 'classic', 'x-message-ttl': 2 * 86_400_000 } });
   await channel.assertQueue(queue, {
@@ -151,8 +151,8 @@ test('every flag reaches the broker: a quorum queue that loses no dead letter on
       'x-max-length': 50,
     },
   });
-  assert.equal((await rmq(['dlx', 'setup', ...names, ...flags])).code, 0);
-  const other = await rmq(['dlx', 'setup', ...names, ...flags.map((flag) => (flag === '4' ? '5' : flag))]);
+  assert.equal((await inside(['dlx', 'setup', ...names, ...flags])).code, 0);
+  const other = await inside(['dlx', 'setup', ...names, ...flags.map((flag) => (flag === '4' ? '5' : flag))]);
   assert.equal(other.code, 76);
   assert.match(other.stderr, /x-delivery-limit is 4 there, the setup wants 5/);
 });
@@ -180,12 +180,12 @@ test('a management API that was named must answer, and its password is never pri
   await once(closed, 'listening');
   const { port } = closed.address() as AddressInfo;
   await new Promise((resolve) => closed.close(resolve));
-  const refused = await rmq(['dlx', 'setup', ...names, '--plan', '-v', '--management-url', `http://me:s3cret@127.0.0.1:${port}`]);
+  const refused = await inside(['dlx', 'setup', ...names, '--plan', '-v', '--management-url', `http://me:s3cret@127.0.0.1:${port}`]);
   assert.equal(refused.code, 69);
   assert.match(refused.stderr, /the management API at http:\/\/127\.0\.0\.1:\d+ cannot be reached/);
   assert.doesNotMatch(refused.stderr + refused.stdout, /s3cret/);
   // One that is only in the environment is done without.
-  const planned = await rmq(['dlx', 'setup', ...names, '--plan', '-v'], { env: { RABBITMQ_MANAGEMENT_URL: `http://me:s3cret@127.0.0.1:${port}` } });
+  const planned = await inside(['dlx', 'setup', ...names, '--plan', '-v'], { env: { RABBITMQ_MANAGEMENT_URL: `http://me:s3cret@127.0.0.1:${port}` } });
   assert.equal(planned.code, 0, planned.stderr);
   assert.match(planned.stderr, /continuing without the management API/);
   assert.doesNotMatch(planned.stderr + planned.stdout, /s3cret/);
@@ -199,18 +199,18 @@ test('a policy gives a queue that is there its dead letters, keeps what the poli
   await other.publish(queue, ['kept']);
   await policy('PUT', `before-${queue}`, { pattern: `^${queue}$`, definition: { 'max-length': 12 }, 'apply-to': 'queues', priority: 3 });
   await policyHolds(queue, `before-${queue}`);
-  const planned = await rmq(['dlx', 'setup', ...names, '--policy', '--plan', '-o', 'json']);
+  const planned = await inside(['dlx', 'setup', ...names, '--policy', '--plan', '-o', 'json']);
   assert.equal(planned.code, 0, planned.stderr);
   assert.equal(actions(json<Plan>(planned))[`policy rmq-dlx-${queue}`], 'create');
   assert.equal(await policy('GET', `rmq-dlx-${queue}`), undefined);
-  const made = await rmq(['dlx', 'setup', ...names, '--policy']);
+  const made = await inside(['dlx', 'setup', ...names, '--policy']);
   assert.equal(made.code, 0, made.stderr);
   assert.match(made.stdout, /its settings are copied/);
   const set = (await policy('GET', `rmq-dlx-${queue}`)) as { definition: unknown; priority: unknown };
   assert.deepEqual(set.definition, { 'max-length': 12, 'dead-letter-exchange': dlx, 'dead-letter-routing-key': 'failed' });
   assert.equal(set.priority, 4);
   await policyHolds(queue, `rmq-dlx-${queue}`);
-  assert.equal(actions(json<Plan>(await rmq(['dlx', 'setup', ...names, '--policy', '-o', 'json'])))[`policy rmq-dlx-${queue}`], 'keep');
+  assert.equal(actions(json<Plan>(await inside(['dlx', 'setup', ...names, '--policy', '-o', 'json'])))[`policy rmq-dlx-${queue}`], 'keep');
   const message = await other.channel.get(queue);
   assert.ok(message);
   other.channel.reject(message, false);
@@ -220,18 +220,18 @@ test('a policy gives a queue that is there its dead letters, keeps what the poli
 test('a policy that the arguments of the queue overrule is a conflict; one for no queue at all is refused', async (t) => {
   const { channel } = await peer(t);
   const { queue, dead, dlx, names } = place(t);
-  const missing = await rmq(['dlx', 'setup', ...names, '--policy']);
+  const missing = await inside(['dlx', 'setup', ...names, '--policy']);
   assert.equal(missing.code, 66);
   assert.match(missing.stderr, new RegExp(`there is no queue "${queue}" for a policy`));
   await channel.assertQueue(queue, { durable: true, arguments: { 'x-dead-letter-exchange': 'elsewhere' } });
-  const refused = await rmq(['dlx', 'setup', ...names, '--policy']);
+  const refused = await inside(['dlx', 'setup', ...names, '--policy']);
   assert.equal(refused.code, 76);
   assert.match(refused.stderr, new RegExp(`x-dead-letter-exchange is "elsewhere" there, the setup wants "${dlx}"`));
   assert.equal(await queueExists(dead), false);
-  const classic = await rmq(['dlx', 'setup', ...names, '--policy', '--delivery-limit', '3']);
+  const classic = await inside(['dlx', 'setup', ...names, '--policy', '--delivery-limit', '3']);
   assert.equal(classic.code, 76);
   assert.match(classic.stderr, /x-queue-type is "classic" there, the setup wants "quorum"/);
-  const alone = await rmq(['dlx', 'setup', ...names, '--policy'], { env: { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } });
+  const alone = await inside(['dlx', 'setup', ...names, '--policy'], { env: { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' } });
   assert.equal(alone.code, 69);
   assert.match(alone.stderr, /only be set through the management API/);
 });
@@ -246,7 +246,7 @@ test('a policy that was made a moment before is seen: ours holds when the setup 
     await policy('PUT', `${name}-${queue}`, { pattern: `^${queue}$`, definition: { 'max-length': 12 }, 'apply-to': 'all', priority: 7 });
   await policy('PUT', `c-${queue}`, { pattern: `^${queue}$`, definition: { 'max-length': 1 }, 'apply-to': 'exchanges', priority: 900 });
   t.after(() => policy('DELETE', `c-${queue}`));
-  const made = await rmq(['dlx', 'setup', ...names, '--policy']);
+  const made = await inside(['dlx', 'setup', ...names, '--policy']);
   assert.equal(made.code, 0, made.stderr);
   assert.equal(((await manage('GET', `queues/%2F/${queue}`)) as { policy?: unknown }).policy, `rmq-dlx-${queue}`);
   const set = (await policy('GET', `rmq-dlx-${queue}`)) as { definition: Record<string, unknown>; priority: unknown };
@@ -274,10 +274,10 @@ test('what does not keep dead letters is a conflict, in the plan and in the setu
     for (const env of [{}, { RABBITMQ_MANAGEMENT_URL: 'http://127.0.0.1:1' }]) {
       const at = place(t);
       await make(at);
-      const planned = await rmq(['dlx', 'setup', ...at.names, '--plan'], { env });
+      const planned = await inside(['dlx', 'setup', ...at.names, '--plan'], { env });
       assert.equal(planned.code, 1, `${what}: ${planned.stdout}${planned.stderr}`);
       assert.match(planned.stdout, difference, what);
-      const refused = await rmq(['dlx', 'setup', ...at.names], { env });
+      const refused = await inside(['dlx', 'setup', ...at.names], { env });
       assert.equal(refused.code, 76, `${what}: ${refused.stderr}`);
       assert.match(refused.stderr, difference, what);
       assert.equal(await queueExists(at.queue), false, what);
@@ -287,7 +287,7 @@ test('what does not keep dead letters is a conflict, in the plan and in the setu
   t.after(() => policy('DELETE', `short-${at.dead}`));
   await channel.assertQueue(at.dead, { durable: true });
   await policy('PUT', `short-${at.dead}`, { pattern: `^${at.dead}$`, definition: { 'max-length': 1 }, 'apply-to': 'queues' });
-  const refused = await rmq(['dlx', 'setup', ...at.names]);
+  const refused = await inside(['dlx', 'setup', ...at.names]);
   assert.equal(refused.code, 76, refused.stderr);
   assert.match(refused.stderr, /max-length of the policy "short-.*" is 1 there, the setup wants none/);
 });
@@ -317,9 +317,9 @@ test('a ladder brings what is rejected back after each pause, and then lets it b
   const { channel } = other;
   const { queue, dead, names } = place(t);
   ladderIsGone(t, queue, '20ms-30ms', 2);
-  const made = await rmq(['dlx', 'setup', ...names, '--retry', '20ms,30ms']);
+  const made = await inside(['dlx', 'setup', ...names, '--retry', '20ms,30ms']);
   assert.equal(made.code, 0, made.stderr);
-  const again = await rmq(['dlx', 'setup', ...names, '--retry', '20ms,30ms', '-o', 'json']);
+  const again = await inside(['dlx', 'setup', ...names, '--retry', '20ms,30ms', '-o', 'json']);
   assert.deepEqual([...new Set(Object.values(actions(json<Plan>(again))))], ['keep'], again.stdout);
   const seen: string[] = [];
   await channel.consume(queue, (message) => {
@@ -352,11 +352,11 @@ test('a quorum queue with a ladder has no delivery limit: the broker would drop 
   const { channel } = await peer(t);
   const { queue, names } = place(t);
   ladderIsGone(t, queue, '20ms', 1);
-  const made = await rmq(['dlx', 'setup', ...names, '--retry', '20ms', '--queue-type', 'quorum', '--verify']);
+  const made = await inside(['dlx', 'setup', ...names, '--retry', '20ms', '--queue-type', 'quorum', '--verify']);
   assert.equal(made.code, 0, made.stderr);
   const shape = { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': `${queue}.retry.20ms`, 'x-delivery-limit': 2_147_483_647 };
   await channel.assertQueue(queue, { durable: true, arguments: shape });
-  const listed = await rmq(['dlx', 'list', queue, `${queue}.retry.20ms.1`]);
+  const listed = await inside(['dlx', 'list', queue, `${queue}.retry.20ms.1`]);
   assert.equal(listed.code, 0, listed.stdout);
 });
 
@@ -364,7 +364,7 @@ test('a message that expires on a ladder goes straight to the dead letters: back
   const other = await peer(t);
   const { queue, dead, names } = place(t);
   ladderIsGone(t, queue, '20ms', 1);
-  assert.equal((await rmq(['dlx', 'setup', ...names, '--retry', '20ms'])).code, 0);
+  assert.equal((await inside(['dlx', 'setup', ...names, '--retry', '20ms'])).code, 0);
   await other.publish(queue, ['late'], { expiration: '1' });
   assert.deepEqual(await arrival(other, dead), { reason: 'expired', from: queue, key: queue, body: 'late' });
 });
@@ -373,8 +373,8 @@ test('a queue that lets messages die of age cannot have a ladder', async (t) => 
   const { channel } = await peer(t);
   const { queue, dlx, names } = place(t);
   ladderIsGone(t, queue, '10s', 1);
-  assert.equal((await rmq(['dlx', 'setup', ...names])).code, 0);
-  const refused = await rmq(['dlx', 'setup', ...names, '--retry', '10s']);
+  assert.equal((await inside(['dlx', 'setup', ...names])).code, 0);
+  const refused = await inside(['dlx', 'setup', ...names, '--retry', '10s']);
   assert.equal(refused.code, 76);
   assert.match(refused.stderr, new RegExp(`x-dead-letter-exchange is "${dlx}" there, the setup wants "${queue}.retry.10s"`));
   assert.match(refused.stderr, /x-dead-letter-routing-key is "failed" there, the setup wants none/);
@@ -392,7 +392,7 @@ function ladderIsGone(t: TestContext, queue: string, pauses: string, rungs: numb
 }
 
 test('a plan tells bindings that differ only in the headers that they are about apart', async () => {
-  const planned = await rmq(['dlx', 'setup', unique('work'), '--retry', '10s,1m', '--plan']);
+  const planned = await inside(['dlx', 'setup', unique('work'), '--retry', '10s,1m', '--plan']);
   assert.equal(planned.code, 0, planned.stderr);
   const lines = planned.stdout.split('\n').filter((line) => / binding /.test(line));
   assert.equal(new Set(lines).size, lines.length, planned.stdout);

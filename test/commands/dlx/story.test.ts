@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect } from 'amqplib';
 import { brokerUrl, type Peer, peer, unique } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { linesOf, program, scratchDirectory } from '../../support/programs.ts';
-import { json, jsonLines, type Result, rmq } from '../../support/rmq.ts';
+import { json, jsonLines, type Result } from '../../support/rmq.ts';
 
 /** Refuses what it cannot read, asks a stock that may not answer, and writes down what it has shipped. */
 const worker = (directory: string): string => `#!/bin/sh
@@ -52,7 +53,7 @@ async function names(t: TestContext): Promise<Peer & { readonly work: string; re
 
 /** Runs a command that has to end so. */
 async function ends(code: number, ...args: string[]): Promise<Result> {
-  const result = await rmq(args);
+  const result = await inside(args);
   assert.equal(result.code, code, `rmq ${args.join(' ')}\n${result.stdout}${result.stderr}`);
   return result;
 }

@@ -52,20 +52,20 @@ test('--where chooses what is replayed, moved, exported and purged; the rest sta
   const { dead, queue, take } = await orders(t, [1, 20, 3, 40, 5, 60, 7]);
   const [replayed, moved] = [await queue(), await queue()];
   const directory = join(await scratchDirectory(t), 'bundle');
-  const replay = await rmq(['dlx', 'replay', dead, '--to-queue', replayed, '--where', 'json.total == 20', '--json']);
+  const replay = await inside(['dlx', 'replay', dead, '--to-queue', replayed, '--where', 'json.total == 20', '--json']);
   assert.equal(json<{ moved: number }>(replay).moved, 1, replay.stderr);
-  assert.equal((await rmq(['dlx', 'move', dead, moved, '--where', 'json.total > 50'])).code, 0);
-  const exported = await rmq(['dlx', 'export', dead, '-d', directory, '--where', 'json.total >= 7', '--json']);
+  assert.equal((await inside(['dlx', 'move', dead, moved, '--where', 'json.total > 50'])).code, 0);
+  const exported = await inside(['dlx', 'export', dead, '-d', directory, '--where', 'json.total >= 7', '--json']);
   assert.equal(json<{ exported: number }>(exported).exported, 2, exported.stderr);
   assert.match(await readFile(join(directory, 'messages-00001.ndjson'), 'utf8'), /m3.*\n.*m6.*\n$/);
-  const purged = await rmq(['dlx', 'purge', dead, '--yes', '--where', 'json.total < 4', '--json']);
+  const purged = await inside(['dlx', 'purge', dead, '--yes', '--where', 'json.total < 4', '--json']);
   assert.equal(json<{ purged: number }>(purged).purged, 2, purged.stderr);
   assert.deepEqual([ids(await take(replayed)), ids(await take(moved)), ids(await take(dead))], [['m1'], ['m5'], ['m3', 'm4', 'm6']]);
 });
 
 test('messages that --where cannot judge stay, and are told of', async (t) => {
   const { dead, depth } = await orders(t, ['many', 7, 'few', null]);
-  const purge = (expression: string): ReturnType<typeof rmq> => rmq(['dlx', 'purge', dead, '--yes', '--where', expression]);
+  const purge = (expression: string): ReturnType<typeof rmq> => inside(['dlx', 'purge', dead, '--yes', '--where', expression]);
   const some = await purge('json.total > 100');
   assert.equal(some.code, 0);
   assert.match(some.stderr, /warning: --where could not judge 3 messages, which count as not matching: there is no operation "string > int" \(the first\)/);
@@ -88,7 +88,7 @@ test('an expression that makes no sense is refused before anything connects', as
     assert.equal(result.code, 64, result.stderr);
     assert.match(result.stderr, /--where: Unexpected token: EOF, at character 13\n +json\.total >\n +\^\n.*for example: /);
   }
-  const twice = await rmq(['dlx', 'purge', 'queue', '--yes', '--url', url, '--where', 'size > 1', '--where', 'size > 2']);
+  const twice = await inside(['dlx', 'purge', 'queue', '--yes', '--url', url, '--where', 'size > 1', '--where', 'size > 2']);
   assert.equal(twice.code, 64);
   assert.match(twice.stderr, /--where is given twice/);
 });

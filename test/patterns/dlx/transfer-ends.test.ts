@@ -8,6 +8,7 @@ import type { Event } from '../../../src/model/event.ts';
 import { MoveConfig, move } from '../../../src/patterns/dlx/replay/replay.ts';
 import { fill } from '../../campaign/stage.ts';
 import { brokerUrl, peer } from '../../support/broker.ts';
+import { inside } from '../../support/inside.ts';
 import { scratchDirectory } from '../../support/programs.ts';
 import { json, rmq, start } from '../../support/rmq.ts';
 import { testSession } from '../../support/session.ts';
@@ -79,7 +80,7 @@ test('a queue with a single active consumer that has one is given up, and left a
   await channel.prefetch(1);
   await channel.consume(dead, () => undefined);
   await fill(brokerUrl(), dead, idsOf(5));
-  const result = await rmq(['dlx', 'move', dead, to, '--json']);
+  const result = await inside(['dlx', 'move', dead, to, '--json']);
   assert.equal(result.code, 75, result.stderr);
   assert.match(result.stderr, /delivers none/);
   assert.deepEqual([json<Counts>(result).moved, await depth(to)], [0, 0]);
@@ -102,7 +103,7 @@ test('without the permission to write, nothing is in doubt: everything stays, an
   const [dead, to] = [await queue({}, 'dead'), await queue()];
   await fill(brokerUrl(), dead, idsOf(3));
   const url = await restrictedUser(t, { configure: '', write: '', read: '.*' });
-  const result = await rmq(['dlx', 'move', dead, to, '--json', '-u', url]);
+  const result = await inside(['dlx', 'move', dead, to, '--json', '-u', url]);
   assert.equal(result.code, 77, result.stderr);
   const { unknown, stayed } = json<Counts>(result);
   assert.deepEqual([unknown, stayed], [0, { refused: 3 }]);
