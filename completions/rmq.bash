@@ -106,7 +106,7 @@ _rmq_level() {
       arguments=1
       ;;
     'queue delete')
-      flags+=('switch --if-empty -' 'switch --if-unused -' 'switch --force -' 'switch --retries -' 'value --management-url -')
+      flags+=('switch --if-empty -' 'switch --if-unused -' 'switch --if-exists -' 'switch --force -' 'switch --retries -' 'value --management-url -')
       arguments=1
       ;;
     'exchange list')

@@ -580,6 +580,7 @@ complete -c rmq -n '__rmq_argument "queue purge" 1' -a '(__rmq_names queue)'
 # rmq queue delete
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-empty' -l if-empty -d 'only when a classic queue holds no messages, none are unacknowledged and none wait for a retry or a delay'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-unused' -l if-unused -d 'only when a classic queue has no consumers'
+complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --if-exists' -l if-exists -d 'a queue that does not exist is no failure'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --force' -l force -d 'with --if-empty: also when it has consumers, which may hold unacknowledged messages'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --retries' -l retries -d 'the queues in which its messages wait (QUEUE.retry.…, QUEUE.delay.…) as well, with what is in them'
 complete -c rmq -n '__rmq_at "queue delete"; and __rmq_lacks --management-url' -l management-url -x -d 'the management API (RABBITMQ_MANAGEMENT_URL, else port 15672 of the broker\'s host)'

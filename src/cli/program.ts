@@ -56,8 +56,8 @@ export async function runLine(argv: readonly string[], program: Program, wants =
     if (error.code === 'commander.help')
       throw new Failure('usage', 'no command was given', { hint: `${['rmq', ...asked].join(' ')} --help lists the commands` });
     const what = error.message.replace(/^error: /, '');
-    const [, unknown] = /^unknown command '(.*)'/s.exec(what) ?? [];
-    const instead = unknown === undefined ? undefined : await insteadOf(unknown);
+    const [, kind, unknown = ''] = /^unknown (command|option) '(.*?)'/s.exec(what) ?? [];
+    const instead = kind === undefined ? undefined : await insteadOf(unknown, kind === 'option');
     throw new Failure('usage', what, { hint: `${instead === undefined ? '' : `${instead}; `}rmq COMMAND --help lists the flags of a command` });
   }
 }
@@ -74,9 +74,9 @@ function wantsOf(argv: readonly string[]): Wants {
   return (long, short) => names.has(long) || (short !== undefined && letters.includes(short));
 }
 
-async function insteadOf(unknown: string): Promise<string | undefined> {
+async function insteadOf(unknown: string, isFlag: boolean): Promise<string | undefined> {
   const [elsewhere, { commands }] = await Promise.all([import('../commands/help/elsewhere.ts'), import('../commands/index.ts')]);
-  return elsewhere.insteadOf(unknown, commands);
+  return isFlag ? elsewhere.flagInstead(unknown.replace(/=.*/s, ''), commands) : elsewhere.insteadOf(unknown, commands);
 }
 
 /** A command line, and separately what stands behind `--` where that is an argument. */

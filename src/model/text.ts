@@ -44,15 +44,18 @@ export function nearest(given: string, names: readonly string[]): string | undef
   return best !== undefined && best.distance <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
 }
 
-/** The edit distance of two texts (Levenshtein). */
+/** The edit distance of two texts (Levenshtein); two neighbours that are swapped count once. */
 function editDistance(from: string, to: string): number {
+  let twoAbove: readonly number[] = [];
   let above = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let row = 1; row <= from.length; row++) {
     const line = [row];
     for (let column = 1; column <= to.length; column++) {
       const change = from[row - 1] === to[column - 1] ? 0 : 1;
-      line.push(Math.min((above[column - 1] ?? 0) + change, (above[column] ?? 0) + 1, (line[column - 1] ?? 0) + 1));
+      const swapped = row > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1] ? (twoAbove[column - 2] ?? 0) + 1 : row + column;
+      line.push(Math.min((above[column - 1] ?? 0) + change, (above[column] ?? 0) + 1, (line[column - 1] ?? 0) + 1, swapped));
     }
+    twoAbove = above;
     above = line;
   }
   return above[to.length] ?? 0;

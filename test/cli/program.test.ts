@@ -40,6 +40,8 @@ test('an unknown word in a group is told to be a command of another one', async 
 
 test('an unknown flag is told with the one that is like it', async () => {
   assert.match((await rmq(['publish', '--quueue', 'a'])).stderr, /unknown option '--quueue'\n *\(Did you mean --queue\?\)/);
+  assert.match((await inside(['publish', '--n', '3'])).stderr, /did you mean -n\?/);
+  assert.match((await inside(['peek', 'q', '--offset=3'])).stderr, /--offset is one of rmq consume,/);
 });
 
 test('global flags may stand before and after the command', async () => {

@@ -15,4 +15,7 @@ test('exchange delete deletes an exchange, one that is used only without --if-un
   assert.deepEqual(JSON.parse(deleted.stdout), { exchange: name });
   const missing = await rmq(['exchange', 'delete', name, '-y']);
   assert.equal(missing.code, 66, missing.stderr);
+  const reserved = await rmq(['exchange', 'delete', 'amq.topic', '-y']);
+  assert.equal(reserved.code, 77, reserved.stderr);
+  assert.match(reserved.stderr, /names that begin with "amq\." are the broker's own/);
 });

@@ -63,7 +63,9 @@ test('rmq help flags has every global flag', async () => {
 test('help about what is not there is wrong usage, and leads on', async () => {
   for (const [words, hint] of [
     [['frobnicate'], /rmq help lists the commands and topics/],
-    [['replay'], /rmq dlx replay/],
+    [['replay'], /rmq help dlx replay/],
+    [['flgas'], /did you mean rmq help flags\?/],
+    [['queue', 'lst'], /did you mean rmq help queue list\?/],
     [['queue', 'frobnicate'], /rmq help lists/],
     [['browse'], /rmq peek QUEUE/],
   ] as const) {

@@ -75,7 +75,7 @@ test('exchange declare and bind make a way from exchange to exchange, with an al
   }
   const unknown = await inside(['exchange', 'declare', unique('odd'), '--type', 'nonsense']);
   assert.equal(unknown.code, 76, unknown.stderr);
-  assert.match(unknown.stderr, /the broker has no exchanges of type "nonsense"/);
+  assert.match(unknown.stderr, /^error: the broker has no exchanges of type "nonsense"/);
 });
 
 test('what cannot be bound or unbound is exit 66, and says what is there', async (t) => {
@@ -94,7 +94,11 @@ test('what cannot be bound or unbound is exit 66, and says what is there', async
   }
   const absent = await inside(['queue', 'unbind', name, events, 'b']);
   assert.equal(absent.code, 66, absent.stderr);
-  assert.match(absent.stderr, /have the keys "a"/);
+  assert.match(absent.stderr, /with the key "b"\n.*it is bound with the key "a"/);
+  const headers = await exchange('headers');
+  await done('queue', 'bind', name, headers, '--match', 'x=1', '--match', 'y:=2');
+  const other = await inside(['queue', 'unbind', name, headers, '--match', 'x=2']);
+  assert.match(other.stderr, /with the key "" and x=2\n.*it is bound with the key "" and x=1, y:=2/);
   const unseen = await inside(['queue', 'unbind', name, events, 'b'], NO_DESK);
   assert.equal(unseen.code, 0, unseen.stderr);
   assert.match(unseen.stderr, /only the management API tells whether there was such a binding/);

@@ -41,6 +41,18 @@ test('queue delete does not lose what waits for a retry', async (t) => {
   for (const name of [work, ...waiting]) assert.equal(await queueExists(name), false, name);
 });
 
+test('queue delete --if-exists is exit 0 without the queue, and says so', async (t) => {
+  const { queue } = await peer(t);
+  const name = await queue();
+  assert.equal((await rmq(['queue', 'delete', name, '--if-exists', '-y'])).code, 0);
+  assert.equal(await queueExists(name), false);
+  assert.equal((await rmq(['queue', 'delete', name, '-y'])).code, 66);
+  const gone = await rmq(['queue', 'delete', name, '--if-exists', '-y']);
+  assert.equal(gone.code, 0, gone.stderr);
+  assert.match(gone.stdout, /there is no queue ".*": nothing was deleted/);
+  assert.deepEqual(json(await rmq(['queue', 'delete', name, '--if-exists', '-y', '--json'])), { queue: name, messages: 0, missing: true });
+});
+
 test('with --yes the queue goes alone, and what stays is named', async (t) => {
   const on = await peer(t);
   const { work, waiting } = await failedOnce(t, on, ['45s']);

@@ -88,6 +88,9 @@ test('a key that no queue is bound for is exit 67, unless that is accepted', asy
   assert.equal(json<{ returned: number }>(result).returned, 1);
   assert.match(result.stderr, /for key "invoice\.paid"/);
   assert.equal((await inside(['topic', 'publish', exchange, 'invoice.paid', 'x', '--allow-unroutable'])).code, 0);
+  const literal = await inside(['topic', 'publish', exchange, 'order.*', 'x']);
+  assert.equal(literal.code, 0, literal.stderr);
+  assert.match(literal.stderr, /the key "order\.\*" is taken as it stands/);
 });
 
 test('lines and envelopes all go to the exchange with the key of the command line', async (t) => {

@@ -54,7 +54,7 @@ const HINTS: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [NODE_DOWN, 'the queue is there, and comes back with its node'],
   [/^no queue /, 'rmq queue declare creates one'],
   [/^no exchange /, 'check the name; publish and consume declare nothing'],
-  [/reserved prefix/, 'names that begin with "amq." are the broker\'s own: take another one'],
+  [/reserved prefix|deletion of system exchange/, 'names that begin with "amq." are the broker\'s own'],
   [/exclusive use|exclusive access|exclusive/, 'another connection holds that queue for itself'],
   [/larger than configured max size|max_message_size/, 'the broker limits messages by max_message_size'],
   [

@@ -1,4 +1,4 @@
-import type { Command } from '../command.ts';
+import { type Command, spelling } from '../command.ts';
 
 /** What does it here, and what other tools call it: the clients of librabbitmq, rabbitmqadmin, rabtap, amqp-utils, nats and their kind. */
 const CALLED: readonly (readonly [hint: string, names: string])[] = [
@@ -41,4 +41,13 @@ export function insteadOf(word: string, commands: readonly Pick<Command, 'path'>
   if (Object.hasOwn(ELSEWHERE, word)) return ELSEWHERE[word];
   const alike = commands.filter(({ path }) => path.at(-1) === word).map(({ path }) => `rmq ${path.join(' ')}`);
   return alike.length === 0 ? undefined : `did you mean ${alike.join(' or ')}?`;
+}
+
+const MOST_NAMED = 3;
+
+/** Advice for an unknown flag that other commands have, or that is a letter; undefined when there is none. */
+export function flagInstead(flag: string, commands: readonly Pick<Command, 'path' | 'inputs'>[]): string | undefined {
+  const owners = commands.filter(({ inputs }) => Object.entries(inputs).some(([key, input]) => input.kind === 'flag' && spelling(key, input) === flag));
+  if (owners.length > 0 && owners.length <= MOST_NAMED) return `${flag} is one of ${owners.map(({ path }) => `rmq ${path.join(' ')}`).join(', ')}`;
+  return /^--[a-z]$/i.test(flag) ? `did you mean ${flag.slice(1)}?` : undefined;
 }

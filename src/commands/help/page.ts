@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { readPage, type Topic, topics } from '../../guide/topics.ts';
 import { Failure } from '../../model/failure.ts';
-import { quote } from '../../model/text.ts';
+import { nearest, quote } from '../../model/text.ts';
 import { type Block, parseMarkdown, parseSpans } from '../../text/document.ts';
 import { type Command, longName, spelling } from '../command.ts';
 import type { Argument, Flag } from '../flags/flag.ts';
@@ -32,7 +32,9 @@ export async function pageAbout(words: readonly string[]): Promise<readonly Bloc
   if (group !== undefined) return groupPage(named, group.summary);
   if (named === 'flags') return flagsPage();
   if (topics.some(({ name }) => name === named)) return parseMarkdown(await readPage(named));
-  const instead = words.map((word) => insteadOf(word, commands)).find((hint) => hint !== undefined);
+  const names = [...[...groups, ...commands].map(({ path }) => path.join(' ')), ...topics.map(({ name }) => name), 'flags'];
+  const near = nearest(named, names);
+  const instead = near === undefined ? words.map((word) => insteadOf(word, commands)).find((hint) => hint !== undefined) : `did you mean rmq help ${near}?`;
   throw new Failure('usage', `no help about ${quote(named)}`, {
     hint: `${instead === undefined ? '' : `${instead}; `}rmq help lists the commands and topics`,
   });

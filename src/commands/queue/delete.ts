@@ -1,3 +1,4 @@
+import { orElse } from '../../model/failure.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { destructive } from '../asking.ts';
 import { defineCommand } from '../command.ts';
@@ -15,6 +16,7 @@ export const deleteQueueCommand = defineCommand({
     queue: argument('the queue'),
     ifEmpty: toggle('only when a classic queue holds no messages, none are unacknowledged and none wait for a retry or a delay'),
     ifUnused: toggle('only when a classic queue has no consumers'),
+    ifExists: toggle('a queue that does not exist is no failure'),
     force: toggle('with --if-empty: also when it has consumers, which may hold unacknowledged messages'),
   },
   extras: { retries: toggle('the queues in which its messages wait (QUEUE.retry.…, QUEUE.delay.…) as well, with what is in them'), ...managementExtras },
@@ -29,11 +31,13 @@ export const deleteQueueCommand = defineCommand({
       config: DeleteQueueConfig,
       run: async (config, context, { retries = false, managementUrl }) => {
         const { emit, results, yes } = context;
-        const { queue, ifEmpty } = config;
+        const { queue, ifEmpty, ifExists } = config;
         const agree = destructive(context, { doing: `deleting the queue "${queue}"`, deletes: true });
         const find = await managementApi(managementUrl, context);
-        const { messages, held, deleted, left } = await context.withSession(async (session) => {
-          const holdings = await holdingsOf(session, queue, queueNames(find), heldBy(find));
+        const done = await context.withSession(async (session) => {
+          const asked = holdingsOf(session, queue, queueNames(find), heldBy(find));
+          const holdings = await (ifExists ? asked.catch(orElse('missing', undefined)) : asked);
+          if (holdings === undefined) return undefined;
           checkWaiting(config, holdings.retryQueues, retries || yes);
           const unknown = checkConditions(config, holdings);
           // Only of a classic queue does the broker itself see to it that nothing came meanwhile.
@@ -46,6 +50,8 @@ export const deleteQueueCommand = defineCommand({
           if (unknown !== undefined) emit({ kind: 'note', text: unknown });
           return { messages: await removeQueue(session, config, doomed, holdings), held: holdings.held, deleted: doomed, left: spared };
         });
+        if (done === undefined) return results.report({ queue, messages: 0, missing: true }, `there is no queue "${queue}": nothing was deleted`);
+        const { messages, held, deleted, left } = done;
         const { unacknowledged = 0, delayed = 0, untaken = 0 } = held ?? {};
         const waiting = waitingIn(left);
         const lost = [

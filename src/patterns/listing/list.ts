@@ -231,8 +231,9 @@ function inOrder({ key, kind }: Column, direction: string | undefined): Compare 
 }
 
 /** Such as `12 queues in the vhost "/"`. */
-export function listedNote({ nouns }: Table, count: number, vhost: string | undefined): string {
-  return `${formatCount(count, ...nouns)}${vhost === undefined ? '' : ` in the vhost "${vhost}"`}`;
+export function listedNote({ nouns, kind }: Table, count: number, vhost: string | undefined): string {
+  const late = count === 0 && (kind === 'connections' || kind === 'consumers') ? '; the broker tells of new ones after some seconds' : '';
+  return `${formatCount(count, ...nouns)}${vhost === undefined ? '' : ` in the vhost "${vhost}"`}${late}`;
 }
 
 /** The failure for what is named and does not exist. */

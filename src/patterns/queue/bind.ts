@@ -69,14 +69,20 @@ export async function unbind(session: Session, bindings: readonly Binding[], fin
     const siblings = known?.filter((one) => one.destination === destination && one.toExchange === toExchange && one.source !== '');
     for (const binding of bindings) {
       if (siblings === undefined || siblings.some((one) => isSame(one, binding))) continue;
-      const keys = siblings.filter(({ source }) => source === binding.source).map(({ key }) => `"${key}"`);
-      throw new Failure('missing', `"${destination}" is not bound to "${binding.source}" with the key "${binding.key}" and these arguments`, {
-        hint: keys.length === 0 ? `nothing binds them` : `its bindings to "${binding.source}" have the keys ${keys.slice(0, 10).join(', ')}`,
+      const those = siblings.filter(({ source }) => source === binding.source).map(describe);
+      throw new Failure('missing', `"${destination}" is not bound to "${binding.source}" with ${describe(binding)}`, {
+        hint: those.length === 0 ? `nothing binds them` : `it is bound with ${those.slice(0, 10).join('; ')}`,
       });
     }
     await changeBindings(connection, 'unbind', bindings);
     return { wereThere: siblings !== undefined, left: siblings && siblings.length - bindings.length };
   });
+}
+
+/** As a flag is typed: `the key "" and x=1, x-match=any`. */
+function describe({ key, arguments: args }: Binding): string {
+  const typed = Object.entries(args).map(([name, value]) => `${name}${typeof value === 'string' ? `=${value}` : `:=${JSON.stringify(value)}`}`);
+  return `the key "${key}"${typed.length === 0 ? '' : ` and ${typed.join(', ')}`}`;
 }
 
 function isSame(one: Binding, other: Binding): boolean {

@@ -3,12 +3,12 @@ import type { Session } from '../../amqp/connection/session.ts';
 import { CHECK_NAME, deleteQueue, withControlConnection } from '../../amqp/topology/declare.ts';
 import { type QueueType, queueCounts, queueType } from '../../amqp/topology/queue-facts.ts';
 import type { HeldFacts } from '../../management/facts.ts';
-import { Failure, hintWhereMissing } from '../../model/failure.ts';
+import { Failure, hintWhereMissing, orElse } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 import { formatCount } from '../../model/quantity.ts';
 import { queueName } from '../names.ts';
 import { findRetryQueues, type NameQueues, type RetryQueue } from '../retry-queues.ts';
-import { type AskHeld, unacknowledged } from './unacknowledged.ts';
+import { type AskHeld, unacknowledged, uncounted } from './unacknowledged.ts';
 
 export const deleteQueueShape = {
   queue: queueName,
@@ -16,6 +16,8 @@ export const deleteQueueShape = {
   ifEmpty: z._default(z.boolean(), false),
   /** Only when it has no consumers. */
   ifUnused: z._default(z.boolean(), false),
+  /** True: one that does not exist is deleted already. */
+  ifExists: z._default(z.boolean(), false),
   /** With `ifEmpty`: also when it has consumers, which may hold messages that are not counted. */
   force: z._default(z.boolean(), false),
 };
@@ -84,7 +86,7 @@ export function checkConditions(
       `stop them first, or add ${option('force')}`,
     );
   }
-  return out === undefined ? 'unacknowledged messages are not counted: only the management API knows their number' : undefined;
+  return out === undefined ? uncounted(held) : undefined;
 }
 
 /**
@@ -124,7 +126,8 @@ export async function removeQueue(
   retryQueues: readonly RetryQueue[] = [],
   holdings?: QueueHoldings,
 ): Promise<number> {
-  const { queue, ifEmpty, ifUnused } = config;
+  const { queue, ifEmpty, ifUnused, ifExists } = config;
+  if (ifExists) return removeQueue(session, { ...config, ifExists: false }, retryQueues, holdings).catch(orElse('missing', 0));
   if (holdings === undefined && (ifEmpty || ifUnused)) checkConditions(config, await holdingsOf(session, queue, unasked, unasked));
   let messages = await deleteQueue(session, queue, { ifEmpty, ifUnused });
   for (const one of retryQueues) messages += await deleteQueue(session, one.queue, { ifEmpty, ifUnused: false });

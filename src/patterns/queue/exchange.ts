@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import type { Session } from '../../amqp/connection/session.ts';
 import { withControlConnection } from '../../amqp/topology/declare.ts';
 import { redeclareExchange } from '../../amqp/topology/ensure.ts';
+import type { Emit } from '../../model/event.ts';
 import { Failure } from '../../model/failure.ts';
 import { option } from '../../model/option.ts';
 import { exchangeName, fieldTable } from '../names.ts';
@@ -37,7 +38,9 @@ export type DeclareExchangeConfig = z.output<typeof DeclareExchangeConfig>;
 export async function declareExchange(session: Session, config: DeclareExchangeConfig): Promise<void> {
   const { exchange: name, type, transient, autoDelete, internal, alternateExchange, argument } = config;
   const args = { ...argument, ...(alternateExchange !== undefined && { 'alternate-exchange': alternateExchange }) };
-  await withControlConnection(session, (connection) =>
+  // The broker's reason to close the connection is told once, by the failure.
+  const listen: Emit = (event) => event.kind !== 'disconnected' && session.emit(event);
+  await withControlConnection({ ...session, open: (role, endless) => session.open(role, endless, listen) }, (connection) =>
     redeclareExchange(connection, { name, type, durable: !transient, autoDelete, internal, arguments: args }),
   ).catch((error: unknown) => {
     // The broker closes the connection (503) for a type that none of its plugins has.

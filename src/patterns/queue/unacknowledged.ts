@@ -59,7 +59,7 @@ export async function judgeHeld(
   const held = await heldNow(ask, signal, within);
   const count = unacknowledged(held, 0);
   const delayed = held?.delayed ?? 0;
-  if (count === undefined) emit({ kind: 'note', text: UNSEEN });
+  if (count === undefined) emit({ kind: 'note', text: uncounted(held) });
   else if (count > 0 && held?.current === false) {
     emit({
       kind: 'note',
@@ -74,4 +74,8 @@ export async function judgeHeld(
   return undefined;
 }
 
-const UNSEEN = 'unacknowledged messages are not counted: only the management API knows their number';
+/** Why the number of unacknowledged messages is unknown. */
+export function uncounted(held: HeldFacts | undefined): string {
+  const why = held === undefined ? 'only the management API knows their number' : 'the statistics of the broker are some seconds old';
+  return `unacknowledged messages are not counted: ${why}`;
+}

@@ -64,6 +64,9 @@ export function topicSubscription(config: Pick<TopicSubscribeConfig, 'exchange' 
  */
 export async function publishTopic(session: Session, config: TopicPublishConfig, drafts: Drafts): Promise<PublishCounts> {
   const { exchange, key: routingKey } = config;
+  if (/(^|\.)[*#](\.|$)/.test(routingKey)) {
+    session.emit({ kind: 'note', text: `the key "${routingKey}" is taken as it stands: * and # stand for other words only in the patterns of subscribers` });
+  }
   await declareMissing(session, exchangeTopology(exchange, 'topic'));
   return publishDrafts(session, config, drafts, { exchange, routingKey });
 }

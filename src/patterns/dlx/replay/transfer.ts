@@ -12,7 +12,6 @@ import { fingerprintOf } from '../../../model/dead-letter/selection.ts';
 import type { StayReason } from '../../../model/dead-letter/transfer.ts';
 import { abortFailure, Failure } from '../../../model/failure.ts';
 import type { Message } from '../../../model/message/message.ts';
-import { option } from '../../../model/option.ts';
 import { formatCount } from '../../../model/quantity.ts';
 import type { LineFile } from '../../line-file.ts';
 import { holdable } from '../../look/read.ts';
@@ -88,7 +87,7 @@ class Transfer {
       const { messages: atFirst, consumers: others, type, rules } = first.answer;
       if (type === 'stream')
         throw new Failure('refused', `"${queue}" is a stream: it keeps its messages, and none can be removed`, {
-          hint: `consume reads one, from where ${option('offset')} says`,
+          hint: 'rmq dlx export copies its messages into a bundle, and rmq dlx import publishes them from there',
         });
       this.#rules = rules;
       this.#putBack = await holdable(this.#session, queue, rules, { force, looks: !all || copy || dryRun });
