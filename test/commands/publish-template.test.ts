@@ -18,7 +18,8 @@ test('--template fills number, id, time and random numbers in body, headers and 
   const [name, events] = [await queue(), await exchange('topic')];
   await channel.bindQueue(name, events, '#');
   const body = '{"n":{{n}},"id":"{{uuid}}","at":"{{ now }}","of":{{random 1 3}}}';
-  const flags = ['--template', '-n', '20', '-H', 'number=no {{n}}', '-H', 'deep:={"list":["{{n}}"]}', '--correlation-id', 'c{{n}}'];
+  const typed = ['-H', 'next:={{n}}', '-H', 'wide:={"!":"int64","value":"{{n}}"}'];
+  const flags = ['--template', '-n', '20', ...typed, '-H', 'number=no {{n}}', '-H', 'deep:={"list":["{{n}}"]}', '--correlation-id', 'c{{n}}'];
   const { code, stderr } = await rmq(['publish', '-e', events, '-r', 'order.{{n}}', ...flags, body]);
   assert.equal(code, 0, stderr);
   const taken = await take(name);
@@ -34,8 +35,14 @@ test('--template fills number, id, time and random numbers in body, headers and 
   );
   assert.deepEqual(
     taken.map(({ properties: { headers, correlationId } }) => [headers, correlationId]),
-    numbers.map((n) => [{ number: `no ${n}`, deep: { list: [String(n)] } }, `c${n}`]),
+    numbers.map((n) => [{ next: n, wide: n, number: `no ${n}`, deep: { list: [String(n)] } }, `c${n}`]),
   );
+  const [open, unfit] = [
+    await inside(['publish', '-q', name, '-H', 'a:={{n}}', 'x']),
+    await inside(['publish', '-q', name, '--template', '-H', 'a:={{uuid}}', 'x']),
+  ];
+  assert.deepEqual([open.code, unfit.code], [64, 64]);
+  for (const { stderr: why } of [open, unfit]) assert.match(why, /the value of "a" is not JSON/);
   assert.equal(new Set(bodies.map(({ id }) => id)).size, 20);
   for (const { id, at, of } of bodies) {
     assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);

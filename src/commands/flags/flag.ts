@@ -1,6 +1,5 @@
 import { Failure } from '../../model/failure.ts';
-import { parseTable } from '../../model/message/field.ts';
-import { jsonLoss } from '../../model/message/json.ts';
+import { parseField, parseOpenField } from '../../model/message/field-text.ts';
 import type { FieldTable, FieldValue } from '../../model/message/message.ts';
 import { parseDuration, parseSize, typedDuration, typedSize } from '../../model/quantity.ts';
 import { quote } from '../../model/text.ts';
@@ -124,7 +123,16 @@ export const toggle = (help: string, extra?: SwitchExtra): Flag<boolean> => ({ k
 export const off = (help: string, extra?: SwitchExtra): Flag<boolean> => ({ kind: 'flag', help, negated: true, ...extra, decode: () => false });
 
 /** Repeatable `K=V` (text) and `K:=JSON` (typed) pairs, as a field table; a later pair replaces an earlier one. */
-export const fields = (help: string, extra?: FlagExtra): Flag<FieldTable> => ({ ...texts(help, { value: 'K=V', ...extra }), decode: parseFields });
+export const fields = (help: string, extra?: FlagExtra): Flag<FieldTable> => ({
+  ...texts(help, { value: 'K=V', ...extra }),
+  decode: (pairs) => parseFields(pairs, parseField),
+});
+
+/** The same for headers that are filled: JSON may hold `{{…}}`. */
+export const templatedFields = (help: string, extra?: FlagExtra): Flag<FieldTable> => ({
+  ...fields(help, extra),
+  decode: (pairs) => parseFields(pairs, parseOpenField),
+});
 
 /** A required (or optional) positional argument. */
 export const argument = (help: string, extra: ArgumentExtra = {}): Argument<string> => ({ kind: 'argument', help, ...extra, decode: last });
@@ -165,7 +173,7 @@ const MOST_NAME_BYTES = 255;
  *
  * @throws Failure `usage`
  */
-function parseFields(pairs: readonly string[]): FieldTable {
+function parseFields(pairs: readonly string[], parse: typeof parseField): FieldTable {
   const table: Record<string, FieldValue> = Object.create(null);
   for (const pair of pairs) {
     const equals = pair.indexOf('=');
@@ -175,26 +183,7 @@ function parseFields(pairs: readonly string[]): FieldTable {
     const bytes = Buffer.byteLength(name);
     if (bytes > MOST_NAME_BYTES) throw new Failure('usage', `the name ${quote(name)} has ${bytes} bytes; at most ${MOST_NAME_BYTES} fit`);
     if (name in table) throw new Failure('usage', `the name ${quote(name)} is given twice`, { hint: 'it takes one value' });
-    table[name] = typed ? parseJson(name, pair.slice(equals + 1)) : pair.slice(equals + 1);
+    table[name] = typed ? parse(name, pair.slice(equals + 1)) : pair.slice(equals + 1);
   }
   return { ...table };
-}
-
-function parseJson(name: string, json: string): FieldValue {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    throw new Failure('usage', `the value of "${name}" is not JSON: ${json}`, {
-      hint: `${name}=… takes text as it stands; ${name}:=… takes JSON, with strings in double quotes`,
-    });
-  }
-  const loss = jsonLoss(json);
-  if (loss !== undefined)
-    throw new Failure('usage', `the value of "${name}": ${loss}`, { hint: 'exact digits are written as text: {"!":"int64","value":"9007199254740993"}' });
-  try {
-    return parseTable({ [name]: value })[name] ?? null;
-  } catch (error) {
-    throw error instanceof Failure ? error.saying(error.message, 'usage') : error;
-  }
 }

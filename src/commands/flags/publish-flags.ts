@@ -1,8 +1,9 @@
+import { checkFilled } from '../../model/message/field-text.ts';
 import type { Session } from '../../patterns/connection.ts';
 import type { Drafts } from '../../patterns/publish/input.ts';
 import type { PublishingConfig } from '../../patterns/publish/publish.ts';
 import type { Runnable } from '../command.ts';
-import { argument, decimal, duration, fields, integer, off, path, paths, text, toggle } from './flag.ts';
+import { argument, decimal, duration, fields, integer, off, path, paths, templatedFields, text, toggle } from './flag.ts';
 
 /** The message flags that every publishing command takes. */
 export const messageInputs = {
@@ -53,6 +54,7 @@ export const templateInputs = {
 export const publishingInputs = {
   body: argument('the body; without it, --file or standard input', { optional: true }),
   ...messageInputs,
+  header: templatedFields(messageInputs.header.help, { short: 'H' }),
   ...sourceInputs,
   ...templateInputs,
   ...sendingInputs,
@@ -77,6 +79,7 @@ export function publishing<I extends object, C extends PublishingConfig>(
       ...rest,
       run: async (config, context) => {
         const isFilled = config.template || config.data !== undefined;
+        if (!isFilled) checkFilled(config.header);
         const open = isFilled ? (await import('../../patterns/publish/templated.ts')).openTemplated : openDrafts;
         const fitting =
           config.schema === undefined ? undefined : await (await import('../../patterns/expect/schema.ts')).draftCheck(config.schema, context.emit);

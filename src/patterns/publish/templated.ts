@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../../model/failure.ts';
+import { openText, parseField } from '../../model/message/field-text.ts';
 import { type Properties, placeOf } from '../../model/message/message.ts';
 import { option } from '../../model/option.ts';
 import {
@@ -68,6 +69,11 @@ function filling(config: Templated, body: Buffer): Fill {
 /** Fills every text below a value. */
 function compileValue(value: unknown, name: string, withRows: boolean): (values: Values) => unknown {
   if (typeof value === 'string') return value.includes('{{') ? compileTemplate(value, name, withRows) : () => value;
+  const open = openText(value);
+  if (open !== undefined) {
+    const fill = compileTemplate(open, name, withRows);
+    return (values) => parseField(name, fill(values));
+  }
   if (typeof value !== 'object' || value === null) return () => value;
   const parts = Object.entries(value).map(([key, part]) => [key, compileValue(part, key, withRows)] as const);
   if (Array.isArray(value)) return (values) => parts.map(([, fill]) => fill(values));
@@ -105,7 +111,7 @@ function draftOf(fill: Fill, values: Values, place: { readonly file: string; rea
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const has = [...(values.row?.keys() ?? [])].join(', ');
-    return new Failure(error.kind, `${placeOf(place)}: ${error.message}`, { hint: has === '' ? 'it has none' : `it has ${has}` });
+    return new Failure('data', `${placeOf(place)}: ${error.message}`, { hint: has === '' ? 'it has none' : `it has ${has}` });
   }
 }
 
