@@ -33,7 +33,8 @@ async function eachRows(bench: Bench): Promise<Row[]> {
       await queue.holds(0);
       return usage;
     };
-  const ours = works([...RMQ, 'work', 'run', queue.name, '--drop-dead', '--concurrency', '2', '-n', String(messages), '-u', url, '--', 'cat']);
+  const flags = ['--drop-dead', '--concurrency', '2', '--prefetch', '100', '-n', String(messages), '-u', url];
+  const ours = works([...RMQ, 'work', 'run', queue.name, ...flags, '--', 'cat']);
   const amqpConsume = findAmqpConsume();
   if (amqpConsume === undefined) {
     say('amqp-consume is not there (amqp-tools): left out');
@@ -45,7 +46,7 @@ async function eachRows(bench: Bench): Promise<Row[]> {
   const faster = ratios(usages.tools, usages.ours, 'wall');
   return [
     {
-      what: `work run --concurrency 2 -- cat, ${messages} tasks`,
+      what: `work run --concurrency 2 --prefetch 100 -- cat, ${messages} tasks`,
       ours: rate(usages.ours),
       peer: `amqp-consume -p 100 cat: ${rate(usages.tools)}`,
       ratio: `${formatRatio(faster)} faster`,
