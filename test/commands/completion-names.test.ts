@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { SHELLS } from '../../src/commands/completion/shell.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { scratchDirectory } from '../support/programs.ts';
-import { type Result, rmq } from '../support/rmq.ts';
+import type { Result } from '../support/rmq.ts';
 import { complete, isOnPath } from '../support/shells.ts';
 
 const ASK = ['completion', '--names', 'queue'];
@@ -14,7 +15,7 @@ const ASK = ['completion', '--names', 'queue'];
 /** A machine that is busy may need longer for an answer than anybody waits for one. */
 async function untilAnswered(env: Readonly<Record<string, string>>, args: readonly string[] = ASK): Promise<Result> {
   for (let tries = 0; tries < 40; tries++) {
-    const result = await rmq(args, { env });
+    const result = await inside(args, { env });
     assert.deepEqual([result.code, result.stderr], [0, '']);
     if (result.stdout !== '') return result;
   }
@@ -91,21 +92,21 @@ test('where nobody answers, nothing is printed and nothing has failed', async (t
   t.after(() => silent.close());
   const { port } = silent.address() as { port: number };
   for (const url of [`http://127.0.0.1:${port}`, 'http://127.0.0.1:1', 'nonsense']) {
-    const { code, stdout, stderr } = await rmq(ASK, { env: { ...env, RABBITMQ_MANAGEMENT_URL: url } });
+    const { code, stdout, stderr } = await inside(ASK, { env: { ...env, RABBITMQ_MANAGEMENT_URL: url } });
     assert.deepEqual([url, code, stdout, stderr], [url, 0, '', '']);
   }
 });
 
 test('only a question about names takes a URL', async () => {
-  assert.equal((await rmq(['completion', 'bash', '--url', brokerUrl()])).code, 64);
+  assert.equal((await inside(['completion', 'bash', '--url', brokerUrl()])).code, 64);
 });
 
 for (const shell of SHELLS.filter((one) => one === 'bash' || isOnPath(one))) {
   test(`${shell} offers the contexts of this user, whichever broker the line names`, async (t) => {
     const { env: cached } = await cache(t);
     const env = { ...cached, XDG_CONFIG_HOME: cached.XDG_CACHE_HOME, RMQ_CONTEXT: 'gone', RMQ_URL: 'nonsense' };
-    for (const name of ['local', 'production']) assert.equal((await rmq(['context', 'add', name, '-u', 'amqp://127.0.0.1:1'], { env })).code, 0);
-    const script = (await rmq(['completion', shell])).stdout;
+    for (const name of ['local', 'production']) assert.equal((await inside(['context', 'add', name, '-u', 'amqp://127.0.0.1:1'], { env })).code, 0);
+    const script = (await inside(['completion', shell])).stdout;
     const lines = ['rmq -c pro', 'rmq queue delete --confirm pro', 'rmq -u amqp://nowhere context use pro', 'rmq -c gone context remove pro'];
     const offers = complete(shell, script, lines, env);
     for (const line of lines) assert.deepEqual([...(offers.get(line)?.keys() ?? [])], ['production'], line);
@@ -117,7 +118,7 @@ for (const shell of SHELLS.filter((one) => one === 'bash' || isOnPath(one))) {
     const { queue, exchange } = await peer(t);
     const { env } = await cache(t);
     const [one, other] = [await queue(), await exchange('topic')];
-    const script = (await rmq(['completion', shell])).stdout;
+    const script = (await inside(['completion', shell])).stdout;
     const management = process.env['RABBITMQ_MANAGEMENT_URL'] ?? '';
     const [url, start, first] = [brokerUrl(), one.slice(0, -3), other.slice(0, -3)];
     const lines = [`rmq -u ${url} consume ${start}`, `rmq publish --url=${url} --exchange ${first}`, `rmq --url "${url}" queue status ${start}`];

@@ -1,20 +1,24 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
+import type { Broker } from '../../src/broker/broker.ts';
 import { brokerUrl, isSince, peer, unique } from '../support/broker.ts';
-import { ownBroker } from '../support/own-broker.ts';
+import { bootBroker } from '../support/own-broker.ts';
 import { linesOf, program, scratchDirectory } from '../support/programs.ts';
 import { json, rmq } from '../support/rmq.ts';
 
 /** Milliseconds that the queue lets a message stay unacknowledged. */
 const TIMEOUT = 2_000;
 
+let booted: Promise<Broker> | undefined;
+after(async () => (await booted)?.stop());
+
 /** A broker whose queue has that timeout: from 4.3 on queues have their own, before that all of them share the broker's, which it checks in each tick of a channel. */
 async function impatient(t: TestContext): Promise<{ readonly url: string; readonly args: Record<string, unknown>; readonly isOfQueue: boolean }> {
   const { channel } = await peer(t);
   if (isSince(channel, '4.3')) return { url: brokerUrl(), args: { 'x-consumer-timeout': TIMEOUT }, isOfQueue: true };
-  const broker = await ownBroker(t, { env: { RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-rabbit consumer_timeout ${TIMEOUT} -rabbit channel_tick_interval 1000` } });
-  return { url: broker.url, args: {}, isOfQueue: false };
+  booted ??= bootBroker({ env: { RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-rabbit consumer_timeout ${TIMEOUT} -rabbit channel_tick_interval 1000` } });
+  return { url: (await booted).url, args: {}, isOfQueue: false };
 }
 
 /** A quorum queue with that timeout that sends its dead letters to a queue of their own, both gone after the test. */

@@ -4,6 +4,7 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { OpenPublisherConfig, openPublisher } from '../../src/patterns/publish/open-publisher.ts';
 import { fill } from '../campaign/stage.ts';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
+import { inside } from '../support/inside.ts';
 import { bootBroker } from '../support/own-broker.ts';
 import { json, rmq, start } from '../support/rmq.ts';
 import { testSession } from '../support/session.ts';
@@ -32,7 +33,7 @@ test('an alarm of the broker blocks publishing, is reported, and is exit 75 afte
 });
 
 test('Ctrl-C ends a publish that an alarm blocks, and its message counts as unknown', async () => {
-  assert.equal((await rmq(['queue', 'declare', 'interrupted', ...at])).code, 0);
+  assert.equal((await inside(['queue', 'declare', 'interrupted', ...at])).code, 0);
   const run = start(['publish', '-q', 'interrupted', 'x', '--json', ...at]);
   await run.until('stderr', 'blocked');
   run.child.kill('SIGINT');
@@ -55,13 +56,13 @@ test('an rpc call whose request an alarm blocks ends in its timeout', async (t) 
   const server = start(['rpc', 'serve', 'q', ...at, '--', 'cat'], { timeout: 120_000 });
   t.after(() => server.child.kill('SIGKILL'));
   await server.until('stderr', 'serving');
-  const result = await rmq(['rpc', 'call', 'q', 'x', '--timeout', '3s', ...at], { timeout: 120_000 });
+  const result = await inside(['rpc', 'call', 'q', 'x', '--timeout', '3s', ...at], { timeout: 120_000 });
   assert.equal(result.code, 124, result.stderr);
   assert.match(result.stderr, /the broker blocks publishers/);
 });
 
 test('check broker says that there is an alarm', async () => {
-  const alarmed = await rmq(['check', 'broker', ...at]);
+  const alarmed = await inside(['check', 'broker', ...at]);
   assert.equal(alarmed.code, 1, alarmed.stdout);
   assert.match(alarmed.stdout, /critical the broker accepts no messages: an alarm: /);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { connect } from 'amqplib';
-import { type Broker, startBroker } from '../../../src/broker/broker.ts';
+import { startBroker, type TestBroker } from 'rmq/testing';
 import { brokerUrl, peer } from '../../support/broker.ts';
 import { CONNECTION_CLOSE, closingPort, deadPort, type FaultyProxy, httpPort, proxy, silentPort } from '../../support/faults.ts';
 import { createUser, manage } from '../../support/management.ts';
@@ -16,15 +16,15 @@ interface Summary {
 /** A password that must not be seen anywhere. */
 const SECRET = 'hunter2';
 
-let broker: Broker;
+let broker: TestBroker;
 before(async () => {
-  broker = await startBroker();
+  broker = await startBroker({ bootTimeout: 300_000 });
 });
 after(() => broker.stop());
 
 /** The URL of the broker, with another login or vhost. */
 function urlWith(login: string, vhost = ''): string {
-  return `amqp://${login}@127.0.0.1:${broker.nodes[0].port}/${vhost}`;
+  return `amqp://${login}@127.0.0.1:${new URL(broker.url).port}/${vhost}`;
 }
 
 /** Publishes one message; a hang fails the test. */
@@ -184,7 +184,7 @@ test('a port that closes at once is exit 69', async (t) => {
 });
 
 test('TLS on a plain port is exit 69, with the scheme that would work', async () => {
-  assertFails(await publishTo(`amqps://127.0.0.1:${broker.nodes[0].port}`), 69, /does not speak TLS/, /amqp:\/\//);
+  assertFails(await publishTo(`amqps://127.0.0.1:${new URL(broker.url).port}`), 69, /does not speak TLS/, /amqp:\/\//);
 });
 
 // Several addresses
