@@ -44,6 +44,16 @@ test('contexts are added, listed, used, shown and removed, in a file of the user
     (await run(['context', 'show', 'production'])).stdout,
     /^production \(protected\) amqps:\/\/user@host\/vhost\n {2}--password-command pass show x\n$/,
   );
+  assert.equal((await run(['context', 'add', 'guest', '-u', 'amqp://guest:guest@host/', '--management-url', 'http://guest:guest@host:1'])).code, 0);
+  for (const line of [
+    ['context', 'list', '--json'],
+    ['context', 'show', 'guest'],
+    ['context', 'show', 'guest', '--json'],
+  ]) {
+    const { stdout } = await run(line);
+    assert.match(stdout, /guest@host/);
+    assert.doesNotMatch(stdout, /guest:/);
+  }
   const again = await run(['context', 'add', 'local', '-u', NOWHERE]);
   assert.equal(again.code, 64, again.stderr);
   assert.equal((await run(['context', 'remove', 'local'])).code, 0);

@@ -223,6 +223,20 @@ test('a message whose temporary queue went with the connection while its handler
   assert.deepEqual([code, stdout], [0, 'begun\ndone\n'], stderr);
 });
 
+test('a handler of a temporary queue works on another one after a lost connection, which is named', async (t) => {
+  const exchange = exchangeName(t);
+  const port = await proxy(t, brokerUrl());
+  const run = start(['fanout', 'subscribe', exchange, '-n', '1', '--timeout', '20s', '--drop-dead', '--url', port.url, '--', 'cat']);
+  await run.until('stderr', 'working on the queue');
+  port.cut();
+  await run.until('stderr', 'working again on the queue');
+  assert.equal((await inside(['fanout', 'publish', exchange, 'one'])).code, 0);
+  const { code, stdout, stderr } = await run.result;
+  assert.deepEqual([code, stdout], [0, 'one'], stderr);
+  const [first, second] = [...stderr.matchAll(/working (?:again )?on the queue "(.*)"/g)].map(([, name]) => name);
+  assert.ok(first?.startsWith(exchange) && second?.startsWith(exchange) && first !== second, stderr);
+});
+
 test('a service goes on after a lost connection, and misses nothing', async (t) => {
   const exchange = exchangeName(t);
   queueName(t, `${exchange}.email`);

@@ -104,6 +104,25 @@ test('queue list measures rates, and knows consumers', async (t) => {
   assert.equal(connections.find(({ name: of }) => of === listed?.['connection'])?.['clientName'], 'rmq consumer');
 });
 
+test('a look at a stream leaves no consumer in the lists', async (t) => {
+  const { queue, publish, channel } = await peer(t);
+  const name = await queue({ arguments: { 'x-queue-type': 'stream' } });
+  await publish(name, ['a', 'b']);
+  for (const line of [
+    ['peek', name],
+    ['peek', name, '--last', '1'],
+  ])
+    assert.equal((await inside(line)).code, 0);
+  await channel.prefetch(1);
+  const { consumerTag } = await channel.consume(name, () => undefined);
+  // The broker tells of consumers in the order in which they came.
+  const listed = await rowsWhen((found) => found.some(({ tag }) => tag === consumerTag), 'consumer', 'list', name);
+  assert.deepEqual(
+    listed.map(({ tag }) => tag),
+    [consumerTag],
+  );
+});
+
 test('queue list of named queues works without the management API, and says what is unknown', async (t) => {
   const { queue, publish } = await peer(t);
   const name = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-dead-letter-exchange': 'dead' } });

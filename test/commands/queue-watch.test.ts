@@ -39,6 +39,7 @@ test('queue watch leaves after --count looks, with exit 1 when its expression wa
   const never = await inside(['queue', 'watch', name, '--count', '2', '--until', 'ready > 5', ...OFTEN]);
   assert.equal(never.code, 1, never.stderr);
   assert.match(never.stderr, /after 2 looks, this is still not true: ready > 5/);
+  assert.match((await inside(['queue', 'watch', name, '--count', '1', '--until', 'ready > 5', ...OFTEN])).stderr, /after 1 look, this/);
   assert.equal((await inside(['queue', 'watch', name, '--until', 'redy > 5'])).code, 64);
   assert.equal((await inside(['queue', 'watch', `${name}.no`])).code, 66);
 });
@@ -88,7 +89,8 @@ test('on a terminal, queue watch is a screen with bars, and q leaves it as it wa
 
 test('who leaves before the expression of a watch is true gets exit 1', async (t) => {
   const { queue } = await peer(t);
-  const watching = start(['queue', 'watch', await queue(), ...OFTEN, '--until', 'ready == 7'], { terminal: true, columns: 100 });
+  const watching = start(['queue', 'watch', await queue(), ...OFTEN, '--until', 'ready == 7'], { terminal: true, columns: 40 });
+  await watching.until('stdout', 'q leaves');
   await watching.until('stdout', '▁▁');
   watching.child.stdin.write('q');
   const { code, stdout } = await watching.result;

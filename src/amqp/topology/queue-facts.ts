@@ -221,7 +221,7 @@ export async function lastChunk(connection: Connection, queue: string): Promise<
     let chunk: Chunk | undefined;
     let since = 0;
     await channel.prefetch(10_000);
-    await channel.consume(
+    const { consumerTag } = await channel.consume(
       queue,
       (message) => {
         const offset: unknown = message?.properties.headers?.['x-stream-offset'];
@@ -237,6 +237,8 @@ export async function lastChunk(connection: Connection, queue: string): Promise<
       return now - start > CHUNK_PATIENCE || now - Math.max(since, start) > CHUNK_SILENCE;
     };
     while (!isOver()) await delay(CHUNK_SILENCE / 4);
+    // Its channel alone does not end a consumer of a stream in the lists of RabbitMQ 3.10.
+    await channel.cancel(consumerTag);
     if (chunk !== undefined || !some) return chunk;
     throw new Failure('unavailable', `the stream "${queue}" has messages and delivered none within ${formatDuration(connection.answerTimeout)}`, {
       transient: true,
@@ -254,6 +256,7 @@ export async function lastOffset(connection: Connection, queue: string): Promise
 export async function firstOffset(connection: Connection, queue: string): Promise<number | undefined> {
   return onOwnChannel(connection, async (channel) => {
     let first: number | undefined;
+    const consumerTag = 'rmq.first';
     await channel.prefetch(1);
     const came = new Promise<void>((resolve) => {
       const take = (message: ConsumeMessage | null): void => {
@@ -261,9 +264,10 @@ export async function firstOffset(connection: Connection, queue: string): Promis
         if (typeof offset === 'number') first ??= offset;
         resolve();
       };
-      channel.consume(queue, take, { arguments: { 'x-stream-offset': 'first' } }).catch(() => resolve());
+      channel.consume(queue, take, { consumerTag, arguments: { 'x-stream-offset': 'first' } }).catch(() => resolve());
     });
     await within(CHUNK_PATIENCE, came);
+    await channel.cancel(consumerTag);
     return first;
   });
 }

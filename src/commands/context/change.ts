@@ -61,7 +61,9 @@ interface Told extends StoredContext {
 }
 
 function told(name: string, context: StoredContext, current: string | undefined): Told {
-  return { name, ...context, current: name === current };
+  const { url, managementUrl } = context;
+  const shown = { ...(url !== undefined && { url: url.map(shownUrl) }), ...(managementUrl !== undefined && { managementUrl: shownUrl(managementUrl) }) };
+  return { name, ...context, ...shown, current: name === current };
 }
 
 /** The name of the context that a command would use, as far as no flag says otherwise; an empty variable turns contexts off. */
@@ -93,8 +95,9 @@ export function described(path: string, env: Environment, given: string | undefi
   if (name === undefined) throw new Failure('missing', 'no context is used', { hint: 'rmq context list lists those that there are' });
   const context = contextCalled(name, file);
   const { url: _, protected: __, ...others } = context;
-  const lines = Object.entries(others).map(([key, value]) => `  ${option(key)} ${String(value)}`);
-  return { ...told(name, context, currentName(env, file)), shown: [shownAs(name, context), ...lines].join('\n') };
+  const one = told(name, context, currentName(env, file));
+  const lines = Object.keys(others).map((key) => `  ${option(key)} ${String(one[key as keyof Told])}`);
+  return { ...one, shown: [shownAs(name, context), ...lines].join('\n') };
 }
 
 export function removed(path: string, name: string): { readonly shown: string; readonly wasCurrent: boolean } {

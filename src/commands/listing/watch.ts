@@ -90,7 +90,7 @@ export const queueWatchCommand: Command = defineCommand({
             const bars = width < 120 ? MOST_DEPTHS / 2 : MOST_DEPTHS;
             const drawn = rows.slice(0, room).map((row) => ({ ...row, depth: sparkline((depths.get(row['name']) ?? []).slice(-bars)).padStart(bars) }));
             return [
-              `${formatCount(rows.length, 'queue')}${few} at ${context.target.text}, every ${formatDuration(config.interval)}; q leaves`,
+              `q leaves; ${formatCount(rows.length, 'queue')}${few} every ${formatDuration(config.interval)}, at ${context.target.text}`,
               note === undefined ? '' : visibleLine(note),
               ...tableOf(columns, drawn, { width, firm, paint: (row, key) => (isNew(row, key) ? bold : undefined) }).lines,
             ];

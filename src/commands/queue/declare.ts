@@ -46,7 +46,7 @@ export const declareQueueCommand = defineCommand({
         const { type } = await withSession((session) => declareQueue(session, config));
         await results.report(
           { queue: config.queue, type: type ?? null, bindings: config.bind.length },
-          `queue "${config.queue}" (${type ?? 'type unknown'}) is declared`,
+          `queue "${config.queue}"${type === undefined ? '' : ` (${type})`} is declared`,
         );
       },
     };

@@ -16,7 +16,7 @@ export interface DeadLetteringProblem {
 
 /** Advice: may be intended, but worth knowing. */
 export interface DeadLetteringAdvice {
-  readonly kind: 'no-ttl';
+  readonly kind: 'no-ttl' | 'full';
   readonly text: string;
 }
 
@@ -136,8 +136,10 @@ function findingsOf(world: World, queue: QueueFacts, targets: readonly DeadLette
     const text = 'its dead letters come back into it: rejected messages circulate without end, and expired ones are dropped';
     return { problems: [{ kind: 'own-queue', text }], advice: [] };
   }
-  const found = targets.map((target) => findingsAt(world, target));
-  return { problems: found.flatMap(({ problems }) => problems), advice: isWaitingQueue(queue) ? [] : found.flatMap(({ advice }) => advice) };
+  const found = targets.map((target) => findingsAt(world, target, isWaitingQueue(queue) ? 'message' : 'dead letter'));
+  // What waits is no dead letter: its target is a queue with work.
+  if (isWaitingQueue(queue)) return { problems: [], advice: found.flatMap(({ problems }) => problems.map(({ text }) => ({ kind: 'full', text }))) };
+  return { problems: found.flatMap(({ problems }) => problems), advice: found.flatMap(({ advice }) => advice) };
 }
 
 function unreached({ routes }: World, exchange: string, key: string | undefined): DeadLetteringProblem {
@@ -161,12 +163,12 @@ function targetOf(world: World, name: string): DeadLetterTarget {
   };
 }
 
-function findingsAt(world: World, { queue: name, ttl, maxLength, maxLengthBytes }: DeadLetterTarget): Findings {
+function findingsAt(world: World, { queue: name, ttl, maxLength, maxLengthBytes }: DeadLetterTarget, what: string): Findings {
   const queue = world.queues.get(name);
   if (queue === undefined) return { problems: [], advice: [] };
   const full = fullness(world.sized.get(name) ?? queue, maxLength, maxLengthBytes);
   const refuses = String(settingOf(world, queue, 'overflow') ?? '').startsWith('reject-publish');
-  const loses = refuses ? 'it refuses further dead letters' : 'each further dead letter pushes out the oldest one';
+  const loses = refuses ? `it refuses further ${what}s` : `each further ${what} pushes out the oldest one`;
   // A queue that dead-letters too is a stop on the way, such as a pause before the next attempt.
   const isEnd = settingOf(world, queue, 'dead-letter-exchange') === undefined;
   const piles =

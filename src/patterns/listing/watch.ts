@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import type { Emit } from '../../model/event.ts';
 import { abortFailure, Failure } from '../../model/failure.ts';
+import { formatCount } from '../../model/quantity.ts';
 import { milliseconds } from '../names.ts';
 import { QUEUES } from './columns.ts';
 import { absentFailure, type Lister, type ListRow, type ListSource, QueueListConfig, testOf } from './list.ts';
@@ -57,7 +58,7 @@ export async function watchQueues(
     }
     if (look >= count) {
       if (until === undefined) return;
-      throw stillNot(`after ${look} looks`);
+      throw stillNot(`after ${formatCount(look, 'look')}`);
     }
     // A broker that is busy for long with one look has as long without any.
     const took = performance.now() - started;
@@ -65,6 +66,6 @@ export async function watchQueues(
     if (signal.aborted) throw leaving();
     if (!left.aborted) continue;
     if (until === undefined) return;
-    throw stillNot(`after ${look} looks`);
+    throw stillNot(`after ${formatCount(look, 'look')}`);
   }
 }

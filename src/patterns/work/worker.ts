@@ -79,6 +79,7 @@ class Worker {
       this.#publisher = new Publisher(this.#session);
       await this.#publisher.connect();
     }
+    let before = false;
     try {
       const taken = await take(
         this.#session,
@@ -93,7 +94,10 @@ class Worker {
           consumerTimeout: consumerTimeoutFor(this.#config),
           onTimedOut: () => this.#heldTooLong.takenBack(),
           giveBack: (delivery, context) => this.#goBack(delivery, context),
-          onSubscribed: () => this.#session.emit({ kind: 'subscribed', queue, text: `working on the queue "${queue}"` }),
+          onSubscribed: (name) => {
+            this.#session.emit({ kind: 'subscribed', queue: name, text: `working ${before ? 'again ' : ''}on the queue "${name}"` });
+            before = true;
+          },
           ...(topology !== undefined && { topology }),
         },
       );

@@ -153,6 +153,18 @@ test('a full dead-letter queue is a problem', async (t) => {
   assert.match(listed.stdout, /! "dead" is full \(2\): each further dead letter pushes out the oldest one/);
 });
 
+test('a full work queue to which messages come back from a pause is no dead-letter problem', async (t) => {
+  const { list, channel, publish } = await vhost(t);
+  await channel.assertQueue('work', { arguments: { 'x-max-length': 1 } });
+  await channel.assertQueue('work.retry.60000', { messageTtl: 60_000, deadLetterExchange: '', deadLetterRoutingKey: 'work' });
+  await publish('work', ['one']);
+  let listed = await list();
+  while (!listed.stdout.includes('is full')) listed = await list();
+  assert.equal(listed.code, 0, listed.stdout);
+  assert.match(listed.stdout, /"work" is full \(1\): each further message pushes out the oldest one/);
+  assert.doesNotMatch(listed.stdout, /!/);
+});
+
 for (const type of ['classic', 'quorum']) {
   test(`a dead-letter queue whose bytes are bounded is full when one more has no room: ${type}`, async (t) => {
     const { list, channel, publish } = await vhost(t);
