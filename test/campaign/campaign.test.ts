@@ -6,7 +6,7 @@ import { faults } from './faults/index.ts';
 import { stopNodes } from './nodes.ts';
 
 const SEED = 1;
-const MESSAGES = 1_000;
+const MESSAGES = 300;
 /** Most rounds wait for something most of the time. */
 const JOBS = 6;
 

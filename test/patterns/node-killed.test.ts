@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Broker } from '../../src/broker/broker.ts';
 import { fill } from '../campaign/stage.ts';
 import { brokerUrl, peer } from '../support/broker.ts';
@@ -50,7 +51,7 @@ interface Role {
 }
 
 async function publishes(queue: string): Promise<Role> {
-  const bodies = lines(50_000);
+  const bodies = lines(20_000);
   const run = start(['publish', '-q', queue, '--lines', '--json', '-v', ...at()], { timeout });
   // The last line is kept back: the run cannot end before the kill, however fast it is.
   run.child.stdin.write(`${bodies.slice(0, -1).join('\n')}\n`);
@@ -128,7 +129,8 @@ async function replays(ids: readonly string[]): Promise<Role> {
 async function handles(tasks: readonly string[], log: string): Promise<Role> {
   const handler = ['sh', '-c', `echo "$(cat)" >> ${log}; echo handled >&2`];
   const run = start(['work', 'run', 'tasks', '--concurrency', '4', '--idle', '10s', ...at(), '--', ...handler], { timeout });
-  while ((await linesOf(log)).length < 40) await run.until('stderr', 'handled');
+  await run.until('stderr', 'handled');
+  while ((await linesOf(log)).length < 40) await pause(20);
   return {
     run,
     holds: async (t) => {
@@ -147,7 +149,7 @@ async function handles(tasks: readonly string[], log: string): Promise<Role> {
 
 test('a broker is killed in the middle of everything, and started again', { timeout: 600_000 }, async (t) => {
   const [node] = broker.nodes;
-  const [bodies, ids, tasks] = [lines(50_000), idsOf(5_000), Array.from({ length: 200 }, (_, index) => `task-${index}`)];
+  const [bodies, ids, tasks] = [lines(20_000), idsOf(5_000), Array.from({ length: 200 }, (_, index) => `task-${index}`)];
   for (const queue of ['classic', 'consumed', 'dead', 'target', 'orders']) await works(['queue', 'declare', queue]);
   await works(['queue', 'declare', 'quorum', '--queue-type', 'quorum']);
   await works(['work', 'publish', 'tasks', '--lines', '--dlx', '', '--dlx-routing-key', 'no more tasks'], tasks.join('\n'));
@@ -156,8 +158,8 @@ test('a broker is killed in the middle of everything, and started again', { time
   const log = join(await scratchDirectory(t), 'log');
 
   const roles: [name: string, role: Role][] = [
-    ['a publisher to a classic queue loses none of 50,000 messages', await publishes('classic')],
-    ['a publisher to a quorum queue loses none of 50,000 messages', await publishes('quorum')],
+    ['a publisher to a classic queue loses none of 20,000 messages', await publishes('classic')],
+    ['a publisher to a quorum queue loses none of 20,000 messages', await publishes('quorum')],
     ['a consumer goes on, and nothing is missing from what it wrote', await consumes(bodies)],
     ['a tap comes back, and says what is missing', await taps()],
   ];
