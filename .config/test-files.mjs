@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 const ofBroker = /from '.*support\/(broker|own-broker|page-shell|session|users|management|faults)\.ts'/;
 const ofNodes = /support\/own-broker\.ts|startBroker|from '\.\/campaign\.ts'/;
+/** They type every line of the guide, or of the README. */
+const ofPages = /support\/page-shell\.ts|README\.md'/;
 const ofCommand = /from '.*(support\/(rmq|hostile-broker|shells)|commands\/\w+)\.ts'|bin\/rmq\.js/;
 
 export const allTests = readdirSync('test', { recursive: true })
@@ -20,8 +22,8 @@ export const brokerTests = allTests.filter((file) => !startsNodes(file) && impor
 
 export const unitTests = allTests.filter((file) => !startsNodes(file) && !imports(file, ofBroker) && !imports(file, ofCommand));
 
-/** The longest tests start or stop nodes; of the others, long files take long. */
+/** The longest tests type all lines of a page; then come those that start or stop nodes; of the others, long files take long. */
 export function longestFirst(files) {
-  const weight = (file) => statSync(file).size + (startsNodes(file) || imports(file, ofNodes) ? 1_000_000 : 0);
+  const weight = (file) => statSync(file).size + 1_000_000 * (imports(file, ofPages) ? 2 : Number(startsNodes(file) || imports(file, ofNodes)));
   return files.toSorted((a, b) => weight(b) - weight(a));
 }

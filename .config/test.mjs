@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { allTests, brokerTests, longestFirst, unitTests } from './test-files.mjs';
 
-const JOBS = Math.max(4, availableParallelism());
+const JOBS = Math.max(5, availableParallelism());
 /** Milliseconds after which a file has failed: a test that waits for ever costs no more than its own result. The longest takes two minutes. */
 const TIMEOUT = 600_000;
 const SETS = { unit: unitTests, brokers: brokerTests };
