@@ -235,6 +235,7 @@ test('a handler of a temporary queue works on another one after a lost connectio
   assert.deepEqual([code, stdout], [0, 'one'], stderr);
   const [first, second] = [...stderr.matchAll(/working (?:again )?on the queue "(.*)"/g)].map(([, name]) => name);
   assert.ok(first?.startsWith(exchange) && second?.startsWith(exchange) && first !== second, stderr);
+  assert.match(stderr, /messages published meanwhile are missing/);
 });
 
 test('a service goes on after a lost connection, and misses nothing', async (t) => {

@@ -12,7 +12,7 @@ import { temporaryName } from '../names.ts';
 import { type QueueConfig, queueSpec } from '../queue/shape.ts';
 import type { WorkerConfig } from '../work/config.ts';
 import { prepareWorker } from '../work/prepare.ts';
-import { runWorker } from '../work/worker.ts';
+import { MISSED, runWorker } from '../work/worker.ts';
 
 /** A queue, the exchange that routes to it, and its bindings. */
 export interface Subscription {
@@ -69,7 +69,7 @@ export async function subscribe(
   let before = false;
   const onSubscribed = (name = queue.name): void => {
     const gap = before && queue.exclusive === true;
-    const text = gap ? 'a temporary queue gets nothing while its connection is lost: messages published meanwhile are missing' : boundWith(topology);
+    const text = gap ? MISSED : boundWith(topology);
     session.emit({ kind: 'subscribed', queue: name, text: `listening ${before ? 'again ' : ''}on queue "${name}"${gap ? '; ' : ' '}${text}` });
     before = true;
   };

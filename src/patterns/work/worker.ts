@@ -26,6 +26,8 @@ import type { WorkerSetup } from './prepare.ts';
 /** RabbitMQ's default limit for holding a message, and what a worker may need for a message after its handler has ended. Milliseconds. */
 const DEFAULT_CONSUMER_TIMEOUT = 30 * 60_000;
 const SETTLING = 5 * 60_000;
+/** What a new temporary queue means for those who listen. */
+export const MISSED = 'a temporary queue gets nothing while its connection is lost: messages published meanwhile are missing';
 /** Default reason per verdict. */
 const WITHOUT_REASON: Readonly<Record<Verdict, string>> = {
   ack: '',
@@ -95,7 +97,8 @@ class Worker {
           onTimedOut: () => this.#heldTooLong.takenBack(),
           giveBack: (delivery, context) => this.#goBack(delivery, context),
           onSubscribed: (name) => {
-            this.#session.emit({ kind: 'subscribed', queue: name, text: `working ${before ? 'again ' : ''}on the queue "${name}"` });
+            const gap = before && topology?.queues.some(({ exclusive }) => exclusive === true) === true ? `; ${MISSED}` : '';
+            this.#session.emit({ kind: 'subscribed', queue: name, text: `working ${before ? 'again ' : ''}on the queue "${name}"${gap}` });
             before = true;
           },
           ...(topology !== undefined && { topology }),
