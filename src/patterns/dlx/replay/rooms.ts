@@ -121,7 +121,7 @@ export class Rooms {
   }
 }
 
-const placeOf = ({ exchange, routingKey }: Message): string => JSON.stringify([exchange, routingKey]);
+const placeOf = ({ exchange, routingKey }: Message): string => `${exchange.length}:${exchange}${routingKey}`;
 
 function fits({ messages, most, bytes, mostBytes }: Room, { body }: Message): boolean {
   return messages + 1 <= most && (mostBytes === Number.POSITIVE_INFINITY || bytes + body.length <= mostBytes);
