@@ -25,6 +25,7 @@ export function untilSignalled(onBug: (error: unknown) => void): Stop {
   };
   const onInterrupt = (): void => stop(new Failure('interrupted', 'interrupted'), 130);
   const onTerminate = (): void => stop(new Failure('terminated', 'terminated'), 143);
+  const onHangup = (): void => stop(new Failure('terminated', 'the terminal was closed', { exitCode: 129 }), 129);
   const onUncaught = (error: unknown): void => {
     onBug(error);
     process.exit(BUG);
@@ -32,6 +33,7 @@ export function untilSignalled(onBug: (error: unknown) => void): Stop {
   process.on('uncaughtException', onUncaught);
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onTerminate);
+  process.on('SIGHUP', onHangup);
   return {
     signal: controller.signal,
     because: (failure) => controller.abort(failure),
@@ -40,6 +42,7 @@ export function untilSignalled(onBug: (error: unknown) => void): Stop {
       process.off('uncaughtException', onUncaught);
       process.off('SIGINT', onInterrupt);
       process.off('SIGTERM', onTerminate);
+      process.off('SIGHUP', onHangup);
     },
   };
 }

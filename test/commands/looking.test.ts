@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { brokerUrl, isSince, type Peer, peer, unique } from '../support/broker.ts';
 import { BASIC_CONSUME_OK, proxy } from '../support/faults.ts';
 import { inside } from '../support/inside.ts';
-import { scratchDirectory } from '../support/programs.ts';
+import { scratchDirectory, untilGone } from '../support/programs.ts';
 import { json, type Result, type Running, rmq, start } from '../support/rmq.ts';
 import { policyFor, restrictedUser } from '../support/users.ts';
 
 // What a look costs differs from version to version. What has to hold does not: every message is there afterwards.
 
+const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
 const BODIES = ['a', 'b', 'c', 'd', 'e', 'f'];
 
 /** Ways to look at a queue, each called with the queue and with another one. */
@@ -267,6 +270,24 @@ for (const line of [
     await assertNoneGone(at, name, many, run, line.join(' ') === 'consume --drain');
   });
 }
+
+test('a look at the delivery limit whose terminal is closed loses nothing', async (t) => {
+  const at = await peer(t);
+  const name = await at.queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1 } }, 'looked');
+  const many = Array.from({ length: 1_500 }, (_, index) => `${index}`.padStart(300, '.'));
+  await at.publish(name, many);
+  assert.equal((await rmq(['dlx', 'inspect', name, '--group-by', 'reason'])).code, 0);
+  const terminal = spawn('script', ['-qefc', `sh -c 'echo "pid $$"; exec ${process.execPath} ${BIN} dlx inspect ${name} -o json'`, '/dev/null']);
+  let shown = '';
+  for await (const chunk of terminal.stdout) {
+    shown += String(chunk);
+    // Nothing asks it to go on, and nobody reads what it says any more.
+    if (shown.includes('...1')) terminal.kill('SIGKILL');
+  }
+  const pid = Number(/pid (\d+)/.exec(shown)?.[1]);
+  await untilGone(pid);
+  assert.deepEqual((await bodiesOf(at, name)).toSorted(), many.toSorted());
+});
 
 /** What was printed by a run that looks stays; what a drain has printed it may have acknowledged. */
 async function assertNoneGone(at: Peer, name: string, bodies: readonly string[], run: Running, removes: boolean): Promise<void> {

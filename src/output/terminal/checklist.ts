@@ -83,8 +83,6 @@ export async function selectLines(
   }
 }
 
-/** Signals that end the process by default, and that nothing else here listens to. */
-const ENDING = ['SIGHUP', 'SIGQUIT'] as const;
 const SHOW_CURSOR = '\x1b[?25h';
 
 /** Restores the cursor and the keyboard should the process exit while the list is shown; returns a function that calls this off. */
@@ -97,15 +95,15 @@ export function restoring(keyboard: Partial<Pick<ReadStream, 'setRawMode'>>, mor
       // The terminal is gone.
     }
   };
-  // The process then ends by the same signal.
-  const leave = (name: NodeJS.Signals): void => {
+  // It ends the process by default, and nothing else here listens to it.
+  const leave = (): void => {
     restore();
-    process.kill(process.pid, name);
+    process.kill(process.pid, 'SIGQUIT');
   };
-  for (const name of ENDING) process.once(name, leave);
+  process.once('SIGQUIT', leave);
   process.once('exit', restore);
   return () => {
-    for (const name of ENDING) process.off(name, leave);
+    process.off('SIGQUIT', leave);
     process.off('exit', restore);
   };
 }

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { brokerUrl } from '../../support/broker.ts';
 import { policyFor, restrictedUser } from '../../support/users.ts';
 import { CLEAN, type Fault, type Findings, type Round } from '../fault.ts';
 import { oneOf, type Random } from '../random.ts';
-import { fill, stageOf } from '../stage.ts';
+import { bodyOf, fill, idsOf, linesIn, stageOf } from '../stage.ts';
 
 const LOOKS = 30;
 const MESSAGES = 20;
@@ -60,10 +61,42 @@ async function looks(round: Round, limit: string): Promise<Findings> {
   return { ...CLEAN, lost: IDS.length - distinct.size, untold: left.length - distinct.size, untrue, wrong };
 }
 
-export const manyLooks: readonly Fault[] = Object.keys(LIMITS).map((limit) => ({
-  name: `looks, delivery limit ${limit}`,
-  group: 'looks',
-  roles: ['inspect'],
-  missing: () => (process.env['RABBITMQ_MANAGEMENT_URL'] === undefined ? 'RABBITMQ_MANAGEMENT_URL is not set' : undefined),
-  round: (round) => looks(round, limit),
-}));
+const STOPS = 5;
+/** A run has ended by itself after so many milliseconds, most of the time. */
+const LONGEST = 500;
+
+/** Looks and drains of a queue at its delivery limit that are stopped at any moment. */
+async function stops(round: Round): Promise<Findings> {
+  const stage = await stageOf(round, brokerUrl());
+  const { queue, take } = stage.peer;
+  const other = await queue();
+  const ids = idsOf(round.messages);
+  const wrong: string[] = [];
+  let lost = 0;
+  for (let stop = 0; stop < STOPS; stop++) {
+    const name = await queue({ arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1 } }, 'stopped');
+    await fill(stage.url, name, ids);
+    const env = { RMQ_URL: stage.url };
+    // This uses the one attempt up that each message has.
+    await round.start(['dlx', 'inspect', name, '--group-by', 'reason'], { env }).ended;
+    const kind = oneOf(round.random, [() => ['consume', name, '--drain'], ...KINDS]);
+    const run = round.start(kind(name, other, join(round.directory, String(stop)), round.random), { env });
+    await delay(round.random(LONGEST));
+    run.child.kill(oneOf(round.random, ['SIGTERM', 'SIGINT', 'SIGHUP']));
+    const { argv, code, stdout } = await run.ended;
+    if (![0, 1, 76, 129, 130, 143].includes(code)) wrong.push(`it ended with ${code}: ${argv.join(' ')}`);
+    const printed = new Set(argv.includes('--drain') ? linesIn(stdout) : []);
+    const left = new Set((await take(name)).map(({ properties }) => properties.messageId as string));
+    lost += ids.filter((id) => !left.has(id) && !printed.has(bodyOf(id))).length;
+  }
+  return { ...CLEAN, lost, wrong };
+}
+
+const missing = (): string | undefined => (process.env['RABBITMQ_MANAGEMENT_URL'] === undefined ? 'RABBITMQ_MANAGEMENT_URL is not set' : undefined);
+
+export const manyLooks: readonly Fault[] = [
+  ...Object.keys(LIMITS).map(
+    (limit): Fault => ({ name: `looks, delivery limit ${limit}`, group: 'looks', roles: ['inspect'], missing, round: (round) => looks(round, limit) }),
+  ),
+  { name: 'looks, stopped at the delivery limit', group: 'looks', roles: ['inspect'], missing, round: stops },
+];

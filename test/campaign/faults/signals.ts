@@ -22,7 +22,7 @@ const SAYS_NOTHING: Seen = { stdout: true, end: false, stopped: true };
 export const signals: readonly Fault[] = [
   signalled('TERM', ({ run }) => void run.child.kill('SIGTERM'), SAYS),
   signalled('INT', ({ run }) => void run.child.kill('SIGINT'), SAYS),
-  signalled('HUP', ({ run }) => void run.child.kill('SIGHUP'), SAYS_NOTHING),
+  signalled('HUP', ({ run }) => void run.child.kill('SIGHUP'), SAYS),
   signalled('PIPE', ({ run }) => void run.child.kill('SIGPIPE'), SAYS),
   signalled('KILL', ({ run }) => void run.child.kill('SIGKILL'), SAYS_NOTHING),
   signalled(

@@ -12,7 +12,7 @@ export async function consume(stage: Stage): Promise<Act> {
   };
 }
 
-/** `rmq topic subscribe -n`: the same for a queue that is bound. Answers that are lost with a connection do not count, so that only silence may end it. */
+/** `rmq topic subscribe -n`: the same for a queue that is bound; it ends by itself, also where the answers of the last messages were lost. */
 export async function subscribe(stage: Stage): Promise<Act> {
   const { messages, peer } = stage;
   const queue = await filled({ ...stage, type: 'classic' }, idsOf(messages));
@@ -20,7 +20,7 @@ export async function subscribe(stage: Stage): Promise<Act> {
   await peer.channel.assertExchange(exchange, 'topic', { durable: true });
   stage.after(() => peer.channel.deleteExchange(exchange));
   return {
-    argv: ['topic', 'subscribe', exchange, '#', '--queue', queue, '-n', String(messages), '--idle', '6s'],
+    argv: ['topic', 'subscribe', exchange, '#', '--queue', queue, '-n', String(messages)],
     bytes: messages * 130,
     begun: async (run) => void (await run.says('stdout', '\n')),
     judge: (ended, seen) => judgeTaking(stage, ended, seen, { queue, dealt: written(ended.stdout), empties: false, told: consumedOf(ended) }),

@@ -46,8 +46,8 @@ export async function judgeTaking(
     if (told.acknowledged > gone && !forgets) untrue.push(`${gone} are gone: ${counts}`);
     if (gone > told.acknowledged + told.unknown) untrue.push(`${gone} are gone: ${counts}`);
   }
-  const isDone = end && ended.code === 0 && empties && !stopped;
-  if (isDone && there.size > 0 && !forgets) wrong.push(`exit 0 with ${there.size} left`);
+  const isDone = end && ended.code === 0 && !stopped;
+  if (isDone && empties && there.size > 0 && !forgets) wrong.push(`exit 0 with ${there.size} left`);
   if (isDone && stdout && seen.size < bodies.length) wrong.push(`exit 0 with ${seen.size} of ${bodies.length} dealt with`);
   const twice = repeated(dealt) + [...seen].filter((body) => there.has(body)).length;
   const isTold = !end || warned(ended) || (told?.unknown ?? 0) > 0 || (told?.others ?? 0) > 0;
