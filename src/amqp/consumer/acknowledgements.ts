@@ -143,6 +143,7 @@ export class Answers {
     const handed = [...pending.values()].reduce((sum, count) => sum + count, 0);
     this.#counts.returned += open;
     this.#counts.requeued += handed;
+    this.#repeats.lose(false, (tag) => this.#ledger.isOpen(tag));
     this.#ledger = new Ledger();
     if (open + handed > 0 && atLeast(version, 4, 3)) unlessClosing(() => channel.nackAll(true));
   }

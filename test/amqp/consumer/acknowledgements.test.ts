@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Ledger } from '../../../src/amqp/consumer/acknowledgements.ts';
+import { Answers, Ledger } from '../../../src/amqp/consumer/acknowledgements.ts';
+import type { WireDelivery } from '../../../src/amqp/consumer/delivery.ts';
 import { labelled, type Settlement } from '../../../src/model/verdict.ts';
 
 function ledgerOf(count: number): Ledger {
@@ -65,4 +66,17 @@ test('whatever is decided in whatever order, each delivery is told exactly once,
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('of what goes back to the queue, only what a handler got is a repeat when it comes again', () => {
+  const answers = new Answers();
+  const arrive = (tag: number, body: string, redelivered: boolean): void => answers.opened({ tag, body: Buffer.from(body), redelivered } as WireDelivery);
+  arrive(1, 'handled', false);
+  arrive(2, 'waiting', false);
+  answers.begin(1);
+  answers.giveBack({} as never, '4.0.5');
+  answers.lose();
+  arrive(1, 'handled', true);
+  arrive(2, 'waiting', true);
+  assert.deepEqual([answers.begin(1), answers.begin(2)], [true, false]);
 });
