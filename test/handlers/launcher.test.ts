@@ -6,28 +6,8 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Marks } from '../../src/handlers/launcher.ts';
 import { isRunning, program, scratchDirectory } from '../support/programs.ts';
-import { delivery, each, ear, setEnvironment } from './stage.ts';
+import { AWKWARD, delivery, each, ear, setEnvironment } from './stage.ts';
 
-const AWKWARD = [
-  '',
-  ' ',
-  'a b',
-  `it's "quoted"`,
-  "''",
-  '$HOME',
-  '`id`',
-  '$(id)',
-  '*',
-  '~',
-  'line\nline\n',
-  '\\n\\',
-  ';exit 9',
-  '-e',
-  '--',
-  '#',
-  '&',
-  '\t\r\u0001\u007f',
-];
 /** UTF-8 with bytes that shells use for themselves. */
 const INNER = Array.from({ length: 64 }, (_, index) => String.fromCodePoint(0x100 + index, 0x2000 + index, 0x1f600 + index)).join('');
 const sha = (bytes: Buffer | string): string => createHash('sha1').update(bytes).digest('hex');

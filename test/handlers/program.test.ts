@@ -5,28 +5,8 @@ import { test } from 'node:test';
 import { Failure, type FailureKind } from '../../src/model/failure.ts';
 import { isRunning, linesOf, program, scratchDirectory, untilGone } from '../support/programs.ts';
 import { inProcess } from './in-process.ts';
-import { delivery, ear, NEVER, run, setEnvironment } from './stage.ts';
+import { AWKWARD, delivery, ear, NEVER, run, setEnvironment } from './stage.ts';
 
-const AWKWARD = [
-  '',
-  ' ',
-  'a b',
-  `it's "quoted"`,
-  '$HOME',
-  '`id`',
-  '$(id)',
-  '*',
-  '~',
-  'line\nline\n',
-  '\\n\\',
-  ';exit 9',
-  '-e',
-  '--',
-  '#',
-  '&',
-  'ä€😀',
-  '\t\r\u0001',
-];
 const ROOM = { maxBytes: 20_000_000 };
 const BOTH = `sh -c 'echo $$ >&2; trap "" TERM; while :; do sleep 1; done' & `;
 

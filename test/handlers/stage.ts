@@ -8,6 +8,29 @@ import type { Emit } from '../../src/model/event.ts';
 import type { Delivery } from '../../src/model/message/message.ts';
 import { DEFAULT_EXIT_TABLE, type HandlerContext, type Judgement } from '../../src/model/verdict.ts';
 
+/** Arguments that a shell would take for something else. */
+export const AWKWARD = [
+  '',
+  ' ',
+  'a b',
+  `it's "quoted"`,
+  "''",
+  '$HOME',
+  '`id`',
+  '$(id)',
+  '*',
+  '~',
+  'line\nline\n',
+  '\\n\\',
+  ';exit 9',
+  '-e',
+  '--',
+  '#',
+  '&',
+  'ä€😀',
+  '\t\r\u0001\u007f',
+];
+
 /** A message as a queue hands it out. */
 export function delivery(body: string | Buffer = '', more: Partial<Delivery> = {}): Delivery {
   return { queue: 'tasks', exchange: '', routingKey: 'tasks', redelivered: false, properties: {}, body: Buffer.from(body), ...more };
