@@ -7,7 +7,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isAlive } from '../../src/broker/node/process.ts';
 import { brokerUrl, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
-import { inside } from '../support/inside.ts';
 import { rmq, start } from '../support/rmq.ts';
 import { changePassword, restrictedUser } from '../support/users.ts';
 
@@ -76,7 +75,7 @@ test('the management API is asked with the same password', async (t) => {
   const name = await queue();
   const { url, command, calls } = await secretUser(t, 'management');
   const managementUrl = new URL(process.env['RABBITMQ_MANAGEMENT_URL'] ?? '').origin;
-  const status = await inside(['queue', 'status', name, '--json', '-v', '-u', url, '--management-url', managementUrl, '--password-command', command]);
+  const status = await rmq(['queue', 'status', name, '--json', '-v', '-u', url, '--management-url', managementUrl, '--password-command', command]);
   assert.equal(status.code, 0, status.stderr);
   assert.equal(calls(), 1);
   hidden(status.stdout + status.stderr);
@@ -92,7 +91,7 @@ const failing: readonly (readonly [command: string, says: RegExp])[] = [
 ];
 for (const [command, says] of failing) {
   test(`--password-command '${command}' is an invalid configuration`, async () => {
-    const run = await inside(['publish', '-q', 'nowhere', 'x', '-u', brokerUrl(), '--wait', '60s', '--password-command', command]);
+    const run = await rmq(['publish', '-q', 'nowhere', 'x', '-u', brokerUrl(), '--wait', '60s', '--password-command', command]);
     assert.equal(run.code, 78, run.stderr);
     assert.match(run.stderr, says);
     assert.doesNotMatch(run.stderr, /^ +at /m);
@@ -103,7 +102,7 @@ test('a --password-command that hangs ends with all that it has started', async 
   const { directory } = await secretUser(t);
   const file = join(directory, 'pid');
   const hangs = `trap '' TERM; sleep 1000 & echo $! > '${file}'; wait`;
-  const run = await inside(['publish', '-q', 'nowhere', 'x', '-u', brokerUrl(), '--connect-timeout', '1s', '--password-command', hangs]);
+  const run = await rmq(['publish', '-q', 'nowhere', 'x', '-u', brokerUrl(), '--connect-timeout', '1s', '--password-command', hangs]);
   assert.equal(run.code, 78, run.stderr);
   assert.match(run.stderr, /--password-command: nothing came within 1 s/);
   const pid = Number(readFileSync(file, 'utf8'));
@@ -114,7 +113,7 @@ test('a --password-command that hangs ends with all that it has started', async 
 test('a password that is wrong is refused at once, and asked for once', async (t) => {
   const { url, command, store, calls } = await secretUser(t);
   store('s3cond');
-  const run = await inside(['publish', '-q', 'nowhere', 'x', '-u', url, '--password-command', command]);
+  const run = await rmq(['publish', '-q', 'nowhere', 'x', '-u', url, '--password-command', command]);
   assert.equal(run.code, 77, run.stderr);
   assert.equal(calls(), 1);
   hidden(run.stderr);
@@ -152,16 +151,16 @@ test('a password is not sent to the broker of --to-url', async (t) => {
   const [from, to] = [await queue(), await queue()];
   await publish(from, ['x']);
   const { url, command } = await secretUser(t);
-  const moved = await inside(['dlx', 'move', from, to, '-u', url, '--to-url', url, '--password-command', command]);
+  const moved = await rmq(['dlx', 'move', from, to, '-u', url, '--to-url', url, '--password-command', command]);
   assert.equal(moved.code, 77, moved.stderr);
   assert.equal(await depth(from), 1);
 });
 
 test('--password-command and --token-command exclude each other, and neither runs where nothing is connected', async (t) => {
   const { command, directory } = await secretUser(t);
-  const both = await inside(['publish', '-q', unique('q'), 'x', '--password-command', command, '--token-command', command]);
+  const both = await rmq(['publish', '-q', unique('q'), 'x', '--password-command', command, '--token-command', command]);
   assert.equal(both.code, 64);
   assert.match(both.stderr, /--password-command and --token-command exclude each other/);
-  assert.equal((await inside(['topic', 'match', 'a.*', 'a.b', '--password-command', command])).code, 64);
+  assert.equal((await rmq(['topic', 'match', 'a.*', 'a.b', '--password-command', command])).code, 64);
   assert.ok(!existsSync(join(directory, 'calls')));
 });

@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { test } from '../../support/at-once.ts';
 import { brokerUrl, type Peer, peer, unique } from '../../support/broker.ts';
 import { inside } from '../../support/inside.ts';
-import { json, jsonLines } from '../../support/rmq.ts';
+import { json, jsonLines, rmq } from '../../support/rmq.ts';
 
 interface Listed {
   readonly problems: number;
@@ -321,7 +321,7 @@ test('each way in which the management API says no has words of its own, and no 
   const base = new URL(MANAGEMENT());
   const as = (name: string, password: string): string => Object.assign(new URL(base), { username: name, password }).href;
   const told = async (url: string, ...args: string[]): Promise<{ code: number; stderr: string }> => {
-    const { code, stderr, stdout } = await inside(['dlx', 'list', '-v', '--management-url', url, ...args]);
+    const { code, stderr, stdout } = await rmq(['dlx', 'list', '-v', '--management-url', url, ...args]);
     assert.doesNotMatch(stderr + stdout, /s3cret/);
     return { code, stderr };
   };

@@ -180,12 +180,12 @@ test('a management API that was named must answer, and its password is never pri
   await once(closed, 'listening');
   const { port } = closed.address() as AddressInfo;
   await new Promise((resolve) => closed.close(resolve));
-  const refused = await inside(['dlx', 'setup', ...names, '--plan', '-v', '--management-url', `http://me:s3cret@127.0.0.1:${port}`]);
+  const refused = await rmq(['dlx', 'setup', ...names, '--plan', '-v', '--management-url', `http://me:s3cret@127.0.0.1:${port}`]);
   assert.equal(refused.code, 69);
   assert.match(refused.stderr, /the management API at http:\/\/127\.0\.0\.1:\d+ cannot be reached/);
   assert.doesNotMatch(refused.stderr + refused.stdout, /s3cret/);
   // One that is only in the environment is done without.
-  const planned = await inside(['dlx', 'setup', ...names, '--plan', '-v'], { env: { RABBITMQ_MANAGEMENT_URL: `http://me:s3cret@127.0.0.1:${port}` } });
+  const planned = await rmq(['dlx', 'setup', ...names, '--plan', '-v'], { env: { RABBITMQ_MANAGEMENT_URL: `http://me:s3cret@127.0.0.1:${port}` } });
   assert.equal(planned.code, 0, planned.stderr);
   assert.match(planned.stderr, /continuing without the management API/);
   assert.doesNotMatch(planned.stderr + planned.stdout, /s3cret/);
