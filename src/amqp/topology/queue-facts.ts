@@ -238,7 +238,7 @@ export async function lastChunk(connection: Connection, queue: string): Promise<
     };
     while (!isOver()) await delay(CHUNK_SILENCE / 4);
     // Its channel alone does not end a consumer of a stream in the lists of RabbitMQ 3.10.
-    await channel.cancel(consumerTag);
+    await channel.cancel(consumerTag).catch(() => undefined);
     if (chunk !== undefined || !some) return chunk;
     throw new Failure('unavailable', `the stream "${queue}" has messages and delivered none within ${formatDuration(connection.answerTimeout)}`, {
       transient: true,
@@ -267,7 +267,7 @@ export async function firstOffset(connection: Connection, queue: string): Promis
       channel.consume(queue, take, { consumerTag, arguments: { 'x-stream-offset': 'first' } }).catch(() => resolve());
     });
     await within(CHUNK_PATIENCE, came);
-    await channel.cancel(consumerTag);
+    await channel.cancel(consumerTag).catch(() => undefined);
     return first;
   });
 }
