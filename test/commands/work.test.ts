@@ -241,6 +241,9 @@ test('a handler that cannot start stops the worker, and nothing is lost', async 
     assert.equal(code, exit, stderr);
     assert.match(stderr, why);
   }
+  // Without a PATH, the system looks in its own places.
+  const found = await rmq(['work', 'run', name, '-n', '2', '--', 'true'], { env: { PATH: undefined } });
+  assert.equal(found.code, 0, found.stderr);
 });
 
 test('a queue without a dead-letter exchange is refused before anything is taken, and --drop-dead accepts the loss', async (t) => {

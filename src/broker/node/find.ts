@@ -76,8 +76,11 @@ export function isExecutable(path: string): boolean {
   }
 }
 
+/** Where the system looks when there is no PATH. */
+const DEFAULT_PATH = '/usr/bin:/bin';
+
 function pathOf(env: Environment): string[] {
-  return (env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
+  return (env['PATH'] ?? DEFAULT_PATH).split(delimiter).filter((directory) => directory !== '');
 }
 
 function behindWrapper(found: string): string | undefined {
