@@ -26,10 +26,15 @@ interface Batch {
  */
 export class Answers {
   readonly #counts = { acknowledged: 0, rejected: 0, requeued: 0, retried: 0, dead: 0, dropped: 0, copiedBack: 0, unknown: 0, returned: 0 };
-  readonly #repeats = new Repeats();
+  readonly #repeats: Repeats | undefined;
   #ledger = new Ledger();
   #unproven: Batch[] = [];
   #proven = 0;
+
+  /** With `knowsRepeats`, it keeps the bodies of deliveries that have no proven answer. */
+  constructor(knowsRepeats: boolean) {
+    this.#repeats = knowsRepeats ? new Repeats() : undefined;
+  }
 
   get counts(): AnswerCounts {
     return { ...this.#counts };
@@ -48,7 +53,7 @@ export class Answers {
 
   /** Messages that a handler got on a lost channel, and that have not come again: of those that never do, the broker had the answer. */
   get away(): number {
-    return this.#repeats.away;
+    return this.#repeats?.away ?? 0;
   }
 
   /** Answers of this channel that are decided and not sent. */
@@ -78,13 +83,13 @@ export class Answers {
 
   opened(delivery: WireDelivery): void {
     this.#ledger.opened(delivery.tag);
-    this.#repeats.opened(delivery);
+    this.#repeats?.opened(delivery);
   }
 
   /** A handler gets the delivery: from now on it counts. Returns whether one got its message on a lost channel already. */
   begin(tag: number): boolean {
     this.#ledger.begin(tag);
-    return this.#repeats.begin(tag);
+    return this.#repeats?.begin(tag) === true;
   }
 
   decide(tag: number, labelled: Labelled): void {
@@ -107,7 +112,7 @@ export class Answers {
   prove(answers: number): void {
     for (let [batch] = this.#unproven; batch !== undefined && batch.upTo <= answers; [batch] = this.#unproven) {
       this.#unproven.shift();
-      this.#repeats.prove(batch.tags);
+      this.#repeats?.prove(batch.tags);
       for (const [{ label }, count] of batch.settled) {
         this.#counts[label] += count;
         this.#proven += count;
@@ -127,7 +132,7 @@ export class Answers {
       else if (decided) lost += count;
       this.#counts[decided && (withQueue || one.certain === true) ? one.label : 'unknown'] += count;
     }
-    this.#repeats.lose(withQueue, (tag) => this.#ledger.isOpen(tag));
+    this.#repeats?.lose(withQueue, (tag) => this.#ledger.isOpen(tag));
     this.#unproven = [];
     this.#ledger = new Ledger();
     return lost;
@@ -143,7 +148,7 @@ export class Answers {
     const handed = [...pending.values()].reduce((sum, count) => sum + count, 0);
     this.#counts.returned += open;
     this.#counts.requeued += handed;
-    this.#repeats.lose(false, (tag) => this.#ledger.isOpen(tag));
+    this.#repeats?.lose(false, (tag) => this.#ledger.isOpen(tag));
     this.#ledger = new Ledger();
     if (open + handed > 0 && atLeast(version, 4, 3)) unlessClosing(() => channel.nackAll(true));
   }

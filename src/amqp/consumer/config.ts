@@ -20,6 +20,8 @@ export interface ConsumerConfig {
   readonly prefetch: number;
   /** True: the queue forgets a message once it has sent it. Not together with a limit. */
   readonly noAck: boolean;
+  /** True: messages that come again after a lost connection are known. */
+  readonly knowsRepeats?: boolean;
   readonly exclusive: boolean;
   readonly priority?: number | undefined;
   /** Ensured on each connection: an exclusive queue belongs to the connection that declares it. */

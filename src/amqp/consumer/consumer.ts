@@ -37,7 +37,7 @@ export class Consumer {
   readonly #onDelivery: (delivery: WireDelivery) => void;
   readonly #link: Link;
   /** What became of the deliveries that a handler got; of the current channel only what is proven. */
-  readonly answers = new Answers();
+  readonly answers: Answers;
   #connection: Connection | undefined;
   #prepared: Connection | undefined;
   /** The queue's name on this connection, and how many connections had a name of their own. */
@@ -78,6 +78,7 @@ export class Consumer {
     this.#config = config;
     this.#queue = config.queue;
     this.#onDelivery = onDelivery;
+    this.answers = new Answers(config.knowsRepeats === true);
     this.#link = session.open('consumer');
   }
 

@@ -103,6 +103,7 @@ class Run {
         queue,
         prefetch: this.#config.prefetch,
         noAck: forgets,
+        knowsRepeats: true,
         exclusive,
         priority,
         topology: this.#options.topology,

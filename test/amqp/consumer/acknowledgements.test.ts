@@ -69,7 +69,7 @@ test('whatever is decided in whatever order, each delivery is told exactly once,
 });
 
 test('of what goes back to the queue, only what a handler got is a repeat when it comes again', () => {
-  const answers = new Answers();
+  const answers = new Answers(true);
   const arrive = (tag: number, body: string, redelivered: boolean): void => answers.opened({ tag, body: Buffer.from(body), redelivered } as WireDelivery);
   arrive(1, 'handled', false);
   arrive(2, 'waiting', false);
