@@ -98,7 +98,7 @@ test('a token logs in, is renewed before it expires, and is asked for again when
   });
 
   await t.test('an issuer that is away for a moment is told of and asked again', async () => {
-    const { command, calls } = tokens([8, 0, 600]);
+    const { command, calls } = tokens([16, 0, 600]);
     const run = running(['consume', 'q', '-u', url, '--token-command', command]);
     await run.until('stderr', 'the token cannot be renewed, and expires in');
     await run.until('stderr', 'the token of the connection was renewed');

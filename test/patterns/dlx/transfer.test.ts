@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Event } from '../../../src/model/event.ts';
 import { ReplayConfig, replay } from '../../../src/patterns/dlx/replay/replay.ts';
 import { fill } from '../../campaign/stage.ts';
@@ -22,6 +23,11 @@ for (const end of ['source', 'target'] as const) {
     const [source, target] = [testSession(t, end === 'source' ? faulty.url : undefined), testSession(t, end === 'target' ? faulty.url : undefined)];
     const running = replay(source.session, target.session, ReplayConfig.parse({ queue: dead, toQueue: to, rate: 2_000 }), { elsewhere: true });
     await source.until(isFar);
+    // Something is on its way when the connection is lost.
+    if (end === 'target') {
+      faulty.mute();
+      for (const { sent } = faulty; faulty.sent === sent; ) await pause(1);
+    }
     faulty.cut();
     const { counts, failure } = await running;
     assert.equal(failure, undefined);
