@@ -9,7 +9,7 @@ import type { Outcome } from '../publisher/outcomes.ts';
 import { Publisher } from '../publisher/publisher.ts';
 
 const WINDOW = 1_000;
-/** Milliseconds that copies may take once the run is stopped. */
+/** Milliseconds that a copy may take, once the run is stopped, after the one before. */
 const STOP_GRACE = 5_000;
 /** The caller reports what becomes of each copy. */
 const UNTOLD: ReadonlySet<string> = new Set(['returned', 'nacked', 'refused']);
@@ -20,6 +20,7 @@ export class PutBack {
   readonly #publisher: Publisher;
   #user: Promise<string | undefined> | undefined;
   #grace = 0;
+  #lastCopy = 0;
   #ignore: (() => void) | undefined;
   #sending: Promise<void> = Promise.resolve();
 
@@ -32,15 +33,18 @@ export class PutBack {
   /**
    * Connects, and checks that copies may be published: the broker returns a message to a queue that does not exist only to a user who may publish.
    *
-   * @throws Failure `denied` for a user who may not, or as the connection gives it
+   * @throws Failure `denied` for a user who may not, as the connection gives it, or what stopped the session
    */
   async connect(): Promise<void> {
     await this.#publisher.connect();
     this.#ignore = onAbort(this.#signal, () => {
-      setTimeout(() => this.#publisher.abandon(abortFailure(this.#signal)), this.#grace).unref();
+      this.#lastCopy = performance.now();
+      this.#abandonUnlessCopying();
     });
     const outcome = await this.#publisher.publish({ exchange: '', routingKey: `rmq.${randomUUID()}`, properties: {}, body: Buffer.alloc(0) });
     if (outcome.kind === 'refused' || outcome.kind === 'unknown') throw outcome.failure;
+    // Who is stopped before it is ready takes nothing: no copy could be made.
+    if (this.#signal.aborted) throw abortFailure(this.#signal);
     this.#grace = STOP_GRACE;
   }
 
@@ -60,11 +64,19 @@ export class PutBack {
     this.#sending = sending.catch(() => undefined);
     try {
       await sending;
-      return (await outcome)?.kind === 'confirmed';
+      const isThere = (await outcome)?.kind === 'confirmed';
+      if (isThere) this.#lastCopy = performance.now();
+      return isThere;
     } catch (error) {
       if (error instanceof Failure) return false;
       throw error;
     }
+  }
+
+  #abandonUnlessCopying(): void {
+    const left = this.#grace - (performance.now() - this.#lastCopy);
+    if (left > 0) setTimeout(() => this.#abandonUnlessCopying(), left).unref();
+    else this.#publisher.abandon(abortFailure(this.#signal));
   }
 
   async close(): Promise<void> {
