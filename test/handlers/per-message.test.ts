@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
-import { chmod, mkdir, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Failure, type FailureKind } from '../../src/model/failure.ts';
@@ -304,7 +304,7 @@ test('where there is no temporary directory, or no longer, bodies go another way
   for (let count = 0; count < 3; count++) {
     const { verdict, stderr } = await handle(delivery(body));
     assert.deepEqual([verdict, stderr?.trim()], ['ack', '1000000']);
-    for (const file of await filesIn(directory)) await rm(join(directory, file), { recursive: true, force: true });
+    for (const file of await readdir(directory)) await rm(join(directory, file), { recursive: true, force: true });
   }
 });
 
