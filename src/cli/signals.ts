@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { Failure } from '../model/failure.ts';
 import { BUG } from './exit.ts';
 
@@ -13,6 +14,8 @@ export interface Stop {
 /** Milliseconds in which the same signal counts once: `timeout` signals its child, and then the process group in which that child is too. */
 const AT_ONCE = 20;
 
+const HANGUP = 129;
+
 /** Handles the process' signals, and uncaught errors, which are bugs: nothing can be relied on after one. */
 export function untilSignalled(onBug: (error: unknown) => void): Stop {
   const controller = new AbortController();
@@ -25,7 +28,16 @@ export function untilSignalled(onBug: (error: unknown) => void): Stop {
   };
   const onInterrupt = (): void => stop(new Failure('interrupted', 'interrupted'), 130);
   const onTerminate = (): void => stop(new Failure('terminated', 'terminated'), 143);
-  const onHangup = (): void => stop(new Failure('terminated', 'the terminal was closed', { exitCode: 129 }), 129);
+  const isOnTerminal = (): boolean => [0, 1, 2].some((fd) => isatty(fd));
+  const hadTerminal = isOnTerminal();
+  // Node crashes (134, 139) when it ends without the terminal that it began on: this signal says the truth.
+  const leave = (): void => {
+    if (isOnTerminal()) return;
+    process.removeAllListeners('SIGHUP');
+    process.kill(process.pid, 'SIGHUP');
+  };
+  if (hadTerminal) process.once('exit', leave);
+  const onHangup = (): void => stop(new Failure('terminated', 'the terminal was closed', { exitCode: HANGUP }), HANGUP);
   const onUncaught = (error: unknown): void => {
     onBug(error);
     process.exit(BUG);

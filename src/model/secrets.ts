@@ -18,9 +18,10 @@ export function keepPassword(user: string, password: string, written = password)
   for (const oldest of secrets) if (secrets.size > MOST) secrets.delete(oldest);
 }
 
-/** What is wrong with a URL whose password may hold a # or a / that is not percent-encoded: it would make another host of the rest. Undefined for any other. */
+/** What is wrong with a URL whose password may hold a #, a ? or a / that is not percent-encoded: it would make another host of the rest. Undefined for any other. */
 export function ambiguityOf(url: string): string | undefined {
   if (url.includes('#')) return 'has a #, which must be written %23';
+  if (/^[^@?]*\?.*@/.test(url)) return 'has an @ behind a ?: one of them must be written %40 or %3F';
   return /@[^/?]*\/[^?]*@/.test(url) ? 'has an @ behind a /: one of them must be written %40 or %2F' : undefined;
 }
 

@@ -147,6 +147,7 @@ const urls: readonly (readonly [url: string, says: RegExp])[] = [
   [`amqp://user:${SECRET}%zz@host`, /percent-encod/],
   [`amqp://user:a@${SECRET}#x@host:5672/`, /has a #[\s\S]*percent-encode/],
   [`amqp://user:a#${SECRET}@host:5672/`, /has a #[\s\S]*percent-encode/],
+  [`amqp://user:1234?${SECRET}@host:5672/`, /has an @ behind a \?[\s\S]*percent-encode/],
   [`amqp://user:${SECRET}@host/#`, /has a #[\s\S]*percent-encode/],
   [`amqp://user:a@${SECRET}/x@host:5672/`, /an @ behind a \/[\s\S]*percent-encode/],
   [`amqp://user:${SECRET}@host:99999`, /host or port/],

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { brokerUrl, isSince, type Peer, peer, unique } from '../support/broker.ts';
 import { BASIC_CONSUME_OK, proxy } from '../support/faults.ts';
 import { inside } from '../support/inside.ts';
-import { scratchDirectory, untilGone } from '../support/programs.ts';
+import { linesOf, scratchDirectory, untilGone } from '../support/programs.ts';
 import { json, type Result, type Running, rmq, start } from '../support/rmq.ts';
 import { policyFor, restrictedUser } from '../support/users.ts';
 
@@ -277,7 +277,9 @@ test('a look at the delivery limit whose terminal is closed loses nothing', asyn
   const many = Array.from({ length: 1_500 }, (_, index) => `${index}`.padStart(300, '.'));
   await at.publish(name, many);
   assert.equal((await rmq(['dlx', 'inspect', name, '--group-by', 'reason'])).code, 0);
-  const terminal = spawn('script', ['-qefc', `sh -c 'echo "pid $$"; exec ${process.execPath} ${BIN} dlx inspect ${name} -o json'`, '/dev/null']);
+  const said = join(await scratchDirectory(t), 'code');
+  const line = `sh -c 'trap : HUP; echo "pid $$"; ${process.execPath} ${BIN} dlx inspect ${name} -o json; echo $? > ${said}'`;
+  const terminal = spawn('script', ['-qefc', line, '/dev/null']);
   let shown = '';
   for await (const chunk of terminal.stdout) {
     shown += String(chunk);
@@ -286,6 +288,7 @@ test('a look at the delivery limit whose terminal is closed loses nothing', asyn
   }
   const pid = Number(/pid (\d+)/.exec(shown)?.[1]);
   await untilGone(pid);
+  assert.deepEqual(await linesOf(said), ['129']);
   assert.deepEqual((await bodiesOf(at, name)).toSorted(), many.toSorted());
 });
 

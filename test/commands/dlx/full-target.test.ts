@@ -101,3 +101,21 @@ test('an import sends what fits, and the next one the others', async (t) => {
   assert.equal(next.code, 0, next.stderr);
   assert.deepEqual(bodies(await take(to)), ['4', '5']);
 });
+
+test('a full queue whose dead letters go nowhere loses them, as one without a dead-letter exchange', async (t) => {
+  const { queue, exchange, publish, take } = await peer(t);
+  const unbound = await exchange('fanout');
+  for (const args of [
+    { 'x-dead-letter-exchange': unbound },
+    { 'x-dead-letter-exchange': `${unbound}.missing` },
+    { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': `${unbound}.missing` },
+  ]) {
+    const to = await queue({ arguments: { 'x-max-length': 1, ...args } });
+    const from = await queue();
+    await publish(from, ['1', '2']);
+    const moved = await rmq(['dlx', 'move', from, to, '--json']);
+    assert.equal(moved.code, 3, moved.stderr);
+    assert.deepEqual(json<Summary>(moved).stayed, { full: 1 });
+    assert.deepEqual([bodies(await take(from)), bodies(await take(to))], [['2'], ['1']]);
+  }
+});

@@ -1,3 +1,4 @@
+import type { Connection } from '../../../amqp/connection/connection.ts';
 import type { Session } from '../../../amqp/connection/session.ts';
 import type { AskManagement } from '../../../amqp/consumer/return-rules.ts';
 import { withLastingControl } from '../../../amqp/topology/declare.ts';
@@ -74,7 +75,7 @@ export class Rooms {
   async #roomsOf(message: Message): Promise<readonly Room[]> {
     const { exchange, routingKey } = message;
     const rooms: Room[] = [];
-    for (const queue of exchange === '' ? [routingKey] : await this.#reached(exchange, routingKey)) {
+    for (const queue of exchange === '' ? [routingKey] : ((await this.#reached(exchange, routingKey)) ?? [])) {
       if (!this.#queues.has(queue) && this.#queues.size < MOST_ASKED) this.#queues.set(queue, await this.#learn(queue));
       const room = this.#queues.get(queue);
       if (room !== undefined) rooms.push(room);
@@ -83,7 +84,8 @@ export class Rooms {
     return rooms;
   }
 
-  async #reached(exchange: string, routingKey: string): Promise<readonly string[]> {
+  /** The queues that a message reaches, without a key those that any may reach; undefined where nobody tells. */
+  async #reached(exchange: string, routingKey: string | undefined): Promise<readonly string[] | undefined> {
     const session = this.#session;
     const { api } = this.#beside;
     if (Buffer.byteLength(exchange) > LONGEST_NAME) return [];
@@ -92,7 +94,14 @@ export class Rooms {
       return found === undefined ? undefined : new RouteBook(found);
     });
     const routes = await (await this.#book)?.from(exchange).catch(goingOn(false, session));
-    return routes === undefined ? [] : reached(routes, exchange, routingKey);
+    return routes && reached(routes, exchange, routingKey);
+  }
+
+  /** False where dead letters go nowhere: there is no exchange, or no queue is bound to it. */
+  async #leads(on: Connection, exchange: string | undefined, key: string | undefined): Promise<boolean> {
+    if (exchange === undefined) return false;
+    if (exchange === '') return key === undefined || (await describeQueue(on, key)) !== undefined;
+    return (await this.#reached(exchange, key))?.length !== 0;
   }
 
   /** Undefined for a queue that never pushes a message out, or that does not exist. */
@@ -112,7 +121,8 @@ export class Rooms {
       const messages = await readyCount(on, queue);
       // AMQP does not tell the bytes: without the management API, a queue that is not empty counts as full.
       const bytes = messages === 0 ? 0 : messages * (managed?.meanSize ?? Number.POSITIVE_INFINITY);
-      return { queue, most, mostBytes, deadLetters: first('x-dead-letter-exchange') !== undefined, messages, bytes, full: false };
+      const deadLetters = await this.#leads(on, first('x-dead-letter-exchange'), first('x-dead-letter-routing-key'));
+      return { queue, most, mostBytes, deadLetters, messages, bytes, full: false };
     }).catch((error: unknown) => {
       // An exclusive queue of another connection, for example: nothing can be sent there either, or nothing is known.
       if (error instanceof Failure && (error.kind === 'refused' || error.kind === 'denied' || error.kind === 'missing')) return undefined;
