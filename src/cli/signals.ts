@@ -37,7 +37,10 @@ export function untilSignalled(onBug: (error: unknown) => void): Stop {
     process.kill(process.pid, 'SIGHUP');
   };
   if (hadTerminal) process.once('exit', leave);
-  const onHangup = (): void => stop(new Failure('terminated', 'the terminal was closed', { exitCode: HANGUP }), HANGUP);
+  // A shell that loses its terminal too passes the signal on: it says nothing new.
+  const onHangup = (): void => {
+    if (first === undefined && !controller.signal.aborted) stop(new Failure('terminated', 'the terminal was closed', { exitCode: HANGUP }), HANGUP);
+  };
   const onUncaught = (error: unknown): void => {
     onBug(error);
     process.exit(BUG);

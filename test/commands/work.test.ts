@@ -344,6 +344,20 @@ test('a signal that comes twice at once is one: so `timeout` sends it', async (t
   assert.equal(await depth(name), 0);
 });
 
+test('a terminal is closed once, however often that is said: the handler finishes', async (t) => {
+  const { name, publish, depth } = await workplace(t);
+  await publish(name, ['a']);
+  const run = start(['work', 'run', name, '--', 'sh', '-c', 'echo started >&2; sleep 1; cat']);
+  await run.until('stderr', 'started');
+  run.child.kill('SIGHUP');
+  await run.until('stderr', 'waiting for 1 handler');
+  run.child.kill('SIGHUP');
+  const { code, stdout, stderr } = await run.result;
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, 'a');
+  assert.equal(await depth(name), 0);
+});
+
 test('a handler that takes too long is killed with its children, and its task counts as failed', async (t) => {
   const { name, publish, dead, take } = await workplace(t);
   const directory = await scratchDirectory(t);
