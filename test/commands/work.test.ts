@@ -269,6 +269,7 @@ test('TERM lets the running handler finish, acknowledges its task, and is exit 0
   const run = start(['work', 'run', name, '--', 'sh', '-c', `echo started >&2; until [ -e ${gate} ]; do sleep 0.05; done; echo finished >&2`]);
   await run.until('stderr', 'started');
   run.child.kill('SIGTERM');
+  await run.until('stderr', 'waiting for 1 handler');
   await program(directory, 'gate', '');
   const result = await run.result;
   assert.equal(result.code, 0, result.stderr);
