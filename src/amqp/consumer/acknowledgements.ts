@@ -31,7 +31,7 @@ export class Answers {
   #unproven: Batch[] = [];
   #proven = 0;
 
-  /** With `knowsRepeats`, it keeps the bodies of deliveries that have no proven answer. */
+  /** With `knowsRepeats`, it knows what comes again after a lost channel. */
   constructor(knowsRepeats: boolean) {
     this.#repeats = knowsRepeats ? new Repeats() : undefined;
   }

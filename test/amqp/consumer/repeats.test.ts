@@ -57,7 +57,7 @@ test('a queue that is deleted with its connection sends nothing again', () => {
   assert.equal(repeats.away, 0);
 });
 
-test('long bodies are told apart by their length and their ends', () => {
+test('long bodies are told apart by their ends', () => {
   const long = 'x'.repeat(10_000);
   const repeats = lost([`${long}1`, `2${long}`]);
   assert.deepEqual(again(repeats, [`${long}3`, `2${long}`, `${long}1`]), [false, true, true]);
