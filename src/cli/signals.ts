@@ -16,34 +16,41 @@ const AT_ONCE = 20;
 
 const HANGUP = 129;
 
+const isOnTerminal = (): boolean => [0, 1, 2].some((fd) => isatty(fd));
+
+/** Node crashes (134, 139) when it exits without the terminal that it began on. This ends it as the lost terminal would: a shell sees 129. */
+function leaveWithoutTerminal(): void {
+  if (isOnTerminal()) return;
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
+}
+
 /** Handles the process' signals, and uncaught errors, which are bugs: nothing can be relied on after one. */
 export function untilSignalled(onBug: (error: unknown) => void): Stop {
   const controller = new AbortController();
   let first: { readonly code: number; readonly timer: NodeJS.Timeout } | undefined;
+  const hadTerminal = isOnTerminal();
+  // It ends the process: whoever else has something to do at the exit comes before.
+  const leaveLast = (): void => void (hadTerminal && process.once('exit', leaveWithoutTerminal));
+  const exit = (code: number): never => {
+    leaveLast();
+    return process.exit(code);
+  };
   const stop = (failure: Failure, code: number): void => {
     // A second signal leaves at once. The same one, within those milliseconds, is still the first.
     const isAnother = first !== undefined && first.code !== code;
-    if (isAnother || controller.signal.aborted) process.exit(code);
+    if (isAnother || controller.signal.aborted) exit(code);
     first ??= { code, timer: setTimeout(() => controller.abort(failure), AT_ONCE) };
   };
   const onInterrupt = (): void => stop(new Failure('interrupted', 'interrupted'), 130);
   const onTerminate = (): void => stop(new Failure('terminated', 'terminated'), 143);
-  const isOnTerminal = (): boolean => [0, 1, 2].some((fd) => isatty(fd));
-  const hadTerminal = isOnTerminal();
-  // Node crashes (134, 139) when it ends without the terminal that it began on: this signal says the truth.
-  const leave = (): void => {
-    if (isOnTerminal()) return;
-    process.removeAllListeners('SIGHUP');
-    process.kill(process.pid, 'SIGHUP');
-  };
-  if (hadTerminal) process.once('exit', leave);
   // A shell that loses its terminal too passes the signal on: it says nothing new.
   const onHangup = (): void => {
     if (first === undefined && !controller.signal.aborted) stop(new Failure('terminated', 'the terminal was closed', { exitCode: HANGUP }), HANGUP);
   };
   const onUncaught = (error: unknown): void => {
     onBug(error);
-    process.exit(BUG);
+    exit(BUG);
   };
   process.on('uncaughtException', onUncaught);
   process.on('SIGINT', onInterrupt);
@@ -54,6 +61,7 @@ export function untilSignalled(onBug: (error: unknown) => void): Stop {
     because: (failure) => controller.abort(failure),
     release: () => {
       clearTimeout(first?.timer);
+      leaveLast();
       process.off('uncaughtException', onUncaught);
       process.off('SIGINT', onInterrupt);
       process.off('SIGTERM', onTerminate);

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { brokerUrl, type Peer, peer, unique } from '../support/broker.ts';
 import { proxy } from '../support/faults.ts';
 import { inside } from '../support/inside.ts';
 import { linesOf, program, scratchDirectory, untilGone } from '../support/programs.ts';
 import { pika } from '../support/python.ts';
 import { json, rmq, start } from '../support/rmq.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/rmq.js', import.meta.url));
 
 interface Summary {
   readonly received: number;
@@ -357,6 +361,25 @@ test('a terminal is closed once, however often that is said: the handler finishe
   assert.equal(code, 0, stderr);
   assert.equal(stdout, 'a');
   assert.equal(await depth(name), 0);
+});
+
+test('a worker whose terminal is gone and that leaves at once leaves no handler behind', async (t) => {
+  const { name, publish, depth } = await workplace(t);
+  const pids = join(await scratchDirectory(t), 'pids');
+  await publish(name, ['a']);
+  const handler = await program(join(pids, '..'), 'handler', `#!/bin/sh\necho $$ >> ${pids}\necho started >&2\nexec sleep 1000\n`);
+  const line = `sh -c 'echo "pid $$"; exec ${process.execPath} ${BIN} work run ${name} -- ${handler}'`;
+  const terminal = spawn('script', ['-qefc', line, '/dev/null']);
+  let shown = '';
+  for await (const chunk of terminal.stdout) {
+    shown += String(chunk);
+    if (shown.includes('started')) terminal.kill('SIGKILL');
+  }
+  const pid = Number(/pid (\d+)/.exec(shown)?.[1]);
+  process.kill(pid, 'SIGTERM');
+  await untilGone(pid);
+  for (const left of await linesOf(pids)) await untilGone(left);
+  while ((await depth(name)) < 1);
 });
 
 test('a handler that takes too long is killed with its children, and its task counts as failed', async (t) => {

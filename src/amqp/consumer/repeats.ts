@@ -66,7 +66,7 @@ const WORDS = 64;
 /** The prime of FNV-1a, which this follows. */
 const PRIME = 16_777_619;
 
-/** 32 bits of a body. No bodies are kept: what outlives its handler costs the garbage collector more than this. */
+/** 32 bits of a body: of two that agree in them, the run counts the second as the first that has come again. No bodies are kept: what outlives its handler costs the garbage collector more than this. */
 function digest(body: Buffer): number {
   const words = body.length >> 2;
   const step = Math.max(1, Math.ceil(words / WORDS));
