@@ -1,5 +1,5 @@
 // The start of the command: loads what it needs of the file beside it, with what V8 compiled of it the last time.
-import { readFileSync, writeSync } from 'node:fs';
+import { openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { wasClosed } from '../output/descriptor.ts';
@@ -16,6 +16,8 @@ declare const BUNDLE: string;
 const FRESH = 2_000_000;
 /** V8 copies a cache that does not begin at such an address. */
 const ALIGNED = 8;
+/** Bytes that hold the first line of the file. */
+const FIRST_LINE = 4_096;
 
 /** Runs a command line; resolves with its exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -44,8 +46,9 @@ type Factory = (
  * V8 made of it; all further runs take that.
  */
 class Chunks {
-  readonly #file: string;
-  readonly #bytes: Buffer;
+  readonly #path: string;
+  /** Stays open: an update may replace the file while a command runs. */
+  readonly #file: number;
   /** Where each chunk begins, and where the last one ends. */
   readonly #starts: number[] = [];
   readonly #factories = new Map<number, Factory>();
@@ -53,11 +56,13 @@ class Chunks {
   #needed: readonly number[] = [];
   #script: Script | undefined;
 
-  constructor(file: string) {
-    this.#file = file;
-    this.#bytes = readFileSync(file);
-    let start = this.#bytes.indexOf('\n') + 1;
-    for (const length of this.#bytes.toString('latin1', 0, start - 1).split(' ')) {
+  constructor(path: string) {
+    this.#path = path;
+    this.#file = openSync(path, 'r');
+    const first = Buffer.allocUnsafe(FIRST_LINE);
+    const end = first.subarray(0, readSync(this.#file, first, 0, FIRST_LINE, 0)).indexOf('\n');
+    let start = end + 1;
+    for (const length of first.toString('latin1', 0, end).split(' ')) {
       this.#starts.push(start);
       start += Number(length);
     }
@@ -71,7 +76,7 @@ class Chunks {
     this.#needed = Array.from({ length: count }, (_, index) => kept.readUInt16LE(4 + 2 * index));
     const cachedData = kept.subarray(headLength(count));
     const source = this.#source(this.#needed);
-    this.#script = new Script(source, { filename: this.#file, ...(cachedData.length > 0 && { cachedData }) });
+    this.#script = new Script(source, { filename: this.#path, ...(cachedData.length > 0 && { cachedData }) });
     const factories = this.#script.runInThisContext() as readonly Factory[];
     for (const [index, number] of this.#needed.entries()) this.#factories.set(number, factories[index] as Factory);
     return this.#script.cachedDataRejected !== false;
@@ -80,7 +85,7 @@ class Chunks {
   readonly load = (number: number): Exports => {
     const known = this.#loaded.get(number);
     if (known !== undefined) return known;
-    const factory = this.#factories.get(number) ?? (new Script(this.#source([number]), { filename: this.#file }).runInThisContext() as readonly [Factory])[0];
+    const factory = this.#factories.get(number) ?? (new Script(this.#source([number]), { filename: this.#path }).runInThisContext() as readonly [Factory])[0];
     const exports = factory(this.load, this.#import, require, __dirname, monotonic) ?? {};
     this.#loaded.set(number, exports);
     return exports;
@@ -90,7 +95,7 @@ class Chunks {
 
   /** For the next run: which chunks were needed, and what V8 made of them if they were compiled as one. */
   compiled(): Buffer {
-    const needed = this.#script === undefined ? [...this.#loaded.keys()] : this.#needed;
+    const needed = this.#script === undefined ? [...this.#loaded.keys()].sort((one, other) => one - other) : this.#needed;
     const head = Buffer.alloc(headLength(needed.length));
     head.writeUInt32LE(needed.length, 0);
     for (const [index, number] of needed.entries()) head.writeUInt16LE(number, 4 + 2 * index);
@@ -99,8 +104,26 @@ class Chunks {
 
   /** An array of them. The build escapes them to ASCII, which is read without decoding. */
   #source(numbers: readonly number[]): string {
-    const parts = numbers.map((number) => this.#bytes.subarray(this.#starts[number], this.#starts[number + 1]));
-    return Buffer.concat([Buffer.from('['), ...parts, Buffer.from(']')]).toString('latin1');
+    const lengthOf = (from: number, to: number): number => this.#at(to + 1) - this.#at(from);
+    const bytes = Buffer.allocUnsafe(numbers.reduce((sum, number) => sum + lengthOf(number, number), 2));
+    let end = bytes.write('[', 'latin1');
+    for (let index = 0; index < numbers.length; index++) {
+      const from = numbers[index] as number;
+      // Neighbours are read as one.
+      while (numbers[index + 1] === (numbers[index] as number) + 1) index++;
+      const length = lengthOf(from, numbers[index] as number);
+      for (const until = end + length; end < until; ) {
+        const read = readSync(this.#file, bytes, end, until - end, this.#at(from) + length - (until - end));
+        if (read === 0) throw new Error(`${this.#path} is incomplete`);
+        end += read;
+      }
+    }
+    bytes.write(']', end, 'latin1');
+    return bytes.toString('latin1');
+  }
+
+  #at(number: number): number {
+    return this.#starts[number] as number;
   }
 }
 
