@@ -22,6 +22,7 @@ import type { Result } from '../support/rmq.ts';
 
 const PUBLISH = '60.40';
 const CHANNEL_OPEN = '20.10';
+const CONFIRM_SELECT = '85.10';
 
 /** Runs a command against a hostile broker; one that does not end by itself fails. */
 async function run(t: Parameters<typeof hostileBroker>[0], hostility: Hostility, args: readonly string[], input = ''): Promise<Result> {
@@ -34,6 +35,14 @@ function noStack({ stderr, code }: Result): void {
   assert.notEqual(code, 70);
   assert.notEqual(code, 134);
 }
+
+/** Leaves the requests for a channel without an answer, and acts on the first of them. */
+const noChannel =
+  (act: (client: HostileClient) => void): Script =>
+  (client, sent) => {
+    if (sent.method === CHANNEL_OPEN) act(client);
+    return sent.method === CHANNEL_OPEN || sent.method === CONFIRM_SELECT;
+  };
 
 const ONCE = ['--no-reconnect'];
 const TWICE = ['--max-reconnects', '1', '--reconnect-delay', '0ms..1ms'];
@@ -70,7 +79,7 @@ for (const args of [
   ['publish', '-r', 'q', 'hello'],
 ]) {
   test(`${args[0]}: a broker that never answers channel.open is given up after --max-reconnects`, async (t) => {
-    const broker = await hostileBroker(t, { script: on(CHANNEL_OPEN, () => undefined) });
+    const broker = await hostileBroker(t, { script: noChannel(() => undefined) });
     const result = await inside([...args, ...TWICE, '--answer-timeout', '600ms', '-u', broker.url], { timeout: 20_000 });
     assert.equal(result.code, 69);
     assert.match(result.stderr, /gave up after 1 attempt/);
@@ -78,7 +87,7 @@ for (const args of [
   });
 
   test(`${args[0]}: a broker that never answers channel.open and floods with connection.unblocked is given up too`, async (t) => {
-    const flood = on(CHANNEL_OPEN, (client) => {
+    const flood = noChannel((client) => {
       const timer = setInterval(() => client.method(0, '10.61'), 5);
       client.socket.once('close', () => clearInterval(timer));
     });
@@ -88,6 +97,41 @@ for (const args of [
     assert.doesNotMatch(result.stderr, /unblocked.*\n.*unblocked/);
   });
 }
+
+test('publish: a channel and its confirms are asked for at once, and a broker may answer both late', async (t) => {
+  const script: Script = (client, { channel, method }) => {
+    if (method === CONFIRM_SELECT) {
+      client.method(channel, '20.11', longstr(''));
+      client.method(channel, '85.11');
+    }
+    if (method === PUBLISH) client.method(channel, '60.80', longlong(1n), octet(0));
+    return method === CHANNEL_OPEN || method === CONFIRM_SELECT || method === PUBLISH;
+  };
+  const result = await run(t, { script }, ['publish', '-q', 'q', 'hello', ...ONCE, '--answer-timeout', '5s']);
+  assert.equal(result.code, 0, result.stderr);
+  assert.match(result.stderr, /1 confirmed/);
+});
+
+test('publish: the answers about a channel and its confirms may come apart', async (t) => {
+  const script: Script = (client, { channel, method }) => {
+    if (method === CONFIRM_SELECT) setTimeout(() => client.method(channel, '85.11'), 50);
+    if (method === PUBLISH) client.method(channel, '60.80', longlong(1n), octet(0));
+    return method === CONFIRM_SELECT || method === PUBLISH;
+  };
+  const result = await run(t, { script }, ['publish', '-q', 'q', 'hello', ...ONCE]);
+  assert.equal(result.code, 0, result.stderr);
+});
+
+test('publish: a channel that is refused after it was opened, before its confirms, is a failure', async (t) => {
+  const script: Script = (client, { channel, method }) => {
+    if (method === CONFIRM_SELECT) client.method(channel, '20.40', short(540), shortstr('NOT_IMPLEMENTED'), short(85), short(10));
+    return method === CONFIRM_SELECT;
+  };
+  const result = await run(t, { script }, ['publish', '-q', 'q', 'hello', ...ONCE]);
+  noStack(result);
+  assert.notEqual(result.code, 0);
+  assert.match(result.stderr, /NOT_IMPLEMENTED/);
+});
 
 test('consume: a broker that cancels the subscription each time is given up after --max-reconnects', async (t) => {
   const script = consumed((client, channel) => client.method(channel, '60.30', shortstr('ctag'), octet(1)));

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import type { Channel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
+import { deferred } from '../../model/async.ts';
 import { defuseHeaders } from './frames.ts';
 
 // The only file that uses what amqplib 2.3.1 does not document. Each function checks what it finds and returns undefined
@@ -47,6 +48,78 @@ export function forgetConfirms(channel: Channel): void {
     const own = channel.listeners(event).find(({ name }) => name === 'bound handleConfirm');
     if (own !== undefined) channel.off(event, own as () => void);
   }
+}
+
+type Reply = (error: unknown, frame?: unknown) => void;
+type Ask = (method: number, fields: object, reply: Reply) => void;
+
+interface Opening extends Inside {
+  reply: Reply | null;
+  readonly pending: { method: number; fields: object; reply: Reply }[];
+  sendOrEnqueue: Ask;
+  sendImmediately: (method: number, fields: object) => unknown;
+}
+
+const CHANNEL_OPEN = 0x0014_000a;
+const CONFIRM_SELECT = 0x0055_000a;
+
+/**
+ * Opens a channel with confirms. Both requests leave together: amqplib would send the second one when the first is answered, a round trip
+ * later, and each some turns of the event loop later.
+ */
+export async function openConfirmChannel(model: ChannelModel): Promise<Channel> {
+  const { connection } = model as unknown as { connection?: { freshChannel?: unknown } };
+  const allocate = connection?.freshChannel;
+  if (connection === undefined || typeof allocate !== 'function' || Object.hasOwn(connection, 'freshChannel')) return model.createConfirmChannel();
+  try {
+    connection.freshChannel = (channel: Opening, ...options: readonly unknown[]): unknown => {
+      openTogether(channel);
+      return allocate.call(connection, channel, ...options);
+    };
+    return model.createConfirmChannel();
+  } finally {
+    // It was called by now: amqplib allocates before it waits for anything.
+    delete connection.freshChannel;
+  }
+}
+
+/** amqplib is told each answer when it asks. */
+function openTogether(channel: Opening): void {
+  const { sendOrEnqueue: ask, sendImmediately: send } = channel;
+  const selected = deferred<Parameters<Reply>>();
+  channel.sendOrEnqueue = (method, fields, reply) => {
+    const wire = method === CHANNEL_OPEN && channel.reply === null ? wireOf(channel as unknown as Channel) : undefined;
+    if (wire === undefined) {
+      channel.sendOrEnqueue = ask;
+      ask.call(channel, method, fields, reply);
+      return;
+    }
+    channel.reply = reply;
+    channel.pending.push({ method: CONFIRM_SELECT, fields: {}, reply: (...answer) => selected.resolve(answer) });
+    // What is pending is sent already when its turn comes.
+    channel.sendImmediately = (pending, more) => {
+      if (pending !== CONFIRM_SELECT) return send.call(channel, pending, more);
+      channel.sendImmediately = send;
+      return undefined;
+    };
+    channel.sendOrEnqueue = (next, nextFields, nextReply) => {
+      channel.sendOrEnqueue = ask;
+      if (next === CONFIRM_SELECT) void selected.promise.then((answer) => nextReply(...answer));
+      else ask.call(channel, next, nextFields, nextReply);
+    };
+    wire.write(Buffer.concat([requestOn(wire.channel, CHANNEL_OPEN), requestOn(wire.channel, CONFIRM_SELECT)]), () => undefined);
+  };
+}
+
+/** A method whose only argument is one byte of zeros: an empty text, or no flags. */
+function requestOn(channel: number, method: number): Buffer {
+  const frame = Buffer.alloc(FRAME_OVERHEAD + METHOD_HEAD + 1);
+  frame.writeUInt8(METHOD_FRAME, 0);
+  frame.writeUInt16BE(channel, 1);
+  frame.writeUInt32BE(METHOD_HEAD + 1, 3);
+  frame.writeUInt32BE(method, FRAME_HEAD);
+  frame.writeUInt8(FRAME_END, FRAME_HEAD + METHOD_HEAD + 1);
+  return frame;
 }
 
 interface Receiving {

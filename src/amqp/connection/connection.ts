@@ -194,8 +194,8 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
     lose(channelFailure(reason ?? error ?? new Error('closed')));
     // amqplib only half-closes it, and a peer that has gone silent would keep the process alive. A peer that said why it
     // closes still gets its answer.
-    if (replyCode(error) === undefined) socket?.destroy();
-    else socket?.destroySoon();
+    if (replyCode(error) !== undefined) socket?.destroySoon();
+    else setImmediate(() => socket?.destroy());
     pause(false);
   });
   model.on('blocked', (why) => {
@@ -292,8 +292,9 @@ function watch(model: ChannelModel, address: Address, config: DialConfig, role: 
     pause(false);
     // close() never settles when the peer dies before it answers.
     await within(CLOSE_TIMEOUT, Promise.race([Promise.resolve(model.close()).catch(() => undefined), ended]));
-    // With an error: amqplib does not notice a destroy otherwise, and its heartbeat timers would keep the process alive.
-    socket?.destroy(new Error('closed'));
+    // With an error: amqplib does not notice a destroy otherwise, and its heartbeat timers would keep the process alive. A command has ended by then: taking a
+    // closed socket apart takes Node half a millisecond.
+    setImmediate(() => socket?.destroy(new Error('closed')));
   };
   return connection;
 }

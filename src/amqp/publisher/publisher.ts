@@ -4,6 +4,7 @@ import type { PublishCounts } from '../../model/event.ts';
 import { brokenRule, Failure } from '../../model/failure.ts';
 import type { Message } from '../../model/message/message.ts';
 import { formatCount } from '../../model/quantity.ts';
+import { openConfirmChannel } from '../codec/amqplib-internals.ts';
 import { added, type FrameWriter, frameWriter } from '../codec/frame-writer.ts';
 import { backlog } from '../connection/answer-timeout.ts';
 import { poisonTest, type Refusal, refusalOf } from '../connection/broker-errors.ts';
@@ -252,7 +253,7 @@ export class Publisher {
   }
 
   async #start(connection: Connection): Promise<{ ended: Promise<Failure> }> {
-    const channel = await onChannel<Channel>(this.#config.confirm ? connection.model.createConfirmChannel() : connection.model.createChannel(), connection);
+    const channel = await onChannel<Channel>(this.#config.confirm ? openConfirmChannel(connection.model) : connection.model.createChannel(), connection);
     const { ended } = watchChannel(channel, connection);
     const take = (outcome: Outcome) => {
       const settle = (entry: Entry): void => this.#settle(entry, outcome);
