@@ -8,7 +8,7 @@ import { rmq, start } from '../support/rmq.ts';
 async function succeeds(args: readonly string[], input = ''): Promise<string> {
   const { code, stdout, stderr } = await rmq(args, { input });
   assert.equal(code, 0, stderr);
-  assert.doesNotMatch(stderr, /Warning/);
+  assert.doesNotMatch(stderr, /Warning|^Error/m);
   return stdout;
 }
 
