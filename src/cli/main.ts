@@ -70,6 +70,7 @@ async function runCommand(command: Command, own: Decoded, globals: Decoded, io: 
   const output = await openOutput(globals, io, stop.because);
   let code: number;
   try {
+    if (command.isTimed === true) (await import('./compiler.ts')).optimizeLate();
     const execute = await command.prepare(own);
     const when = typeof command.connects === 'function' ? command.connects(own) : (command.connects ?? true);
     if (when === false) refuseUrl(command, globals);

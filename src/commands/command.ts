@@ -105,13 +105,15 @@ export interface CommandSpec<I extends object, C, X extends Extras> {
   readonly readsStdin?: (decoded: Readonly<Record<string, unknown>>) => boolean;
   /** False for a command that connects to no given broker, whatever its values or with these: it refuses a URL. `later`: it takes one, and does not connect. */
   readonly connects?: false | 'later' | ((decoded: Readonly<Record<string, unknown>>) => boolean | 'later');
+  /** True when each of its round trips is measured, and the slowest counts. */
+  readonly isTimed?: boolean;
   readonly inputs: InputsFor<I>;
   readonly extras?: X;
   readonly load: (inputs: Command['inputs']) => Promise<Runnable<I, C, X>>;
 }
 
 /** A command in the table, without its config type. */
-export interface Command extends Pick<CommandSpec<never, never, never>, 'path' | 'summary' | 'examples' | 'readsStdin' | 'connects'> {
+export interface Command extends Pick<CommandSpec<never, never, never>, 'path' | 'summary' | 'examples' | 'readsStdin' | 'connects' | 'isTimed'> {
   readonly inputs: Readonly<Record<string, Flag<unknown> | Argument<unknown>>>;
   /** The inputs, with the defaults of the config in their help. */
   readonly described: () => Promise<Command['inputs']>;
@@ -121,7 +123,7 @@ export interface Command extends Pick<CommandSpec<never, never, never>, 'path' |
 
 /** Declares a command; the compiler refuses a config key without an input, and an input of another type. */
 export function defineCommand<I extends object, C, X extends Extras = Record<never, never>>(spec: CommandSpec<I, C, X>): Command {
-  const { path, summary, examples, readsStdin, connects, extras = {} as X } = spec;
+  const { path, summary, examples, readsStdin, connects, isTimed = false, extras = {} as X } = spec;
   const inputs: Command['inputs'] = { ...(spec.inputs as Command['inputs']), ...extras };
   return {
     path,
@@ -129,6 +131,7 @@ export function defineCommand<I extends object, C, X extends Extras = Record<nev
     examples,
     ...(readsStdin === undefined ? {} : { readsStdin }),
     ...(connects === undefined ? {} : { connects }),
+    isTimed,
     inputs,
     async described() {
       const [{ config, extrasConfig, suggests = {} }, { withDefaults }] = await Promise.all([spec.load(inputs), import('./flags/defaults.ts')]);

@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import type { Patience } from '../handlers/process-group.ts';
 import type * as program from '../handlers/program.ts';
 import type { Emit } from '../model/event.ts';
@@ -18,14 +17,6 @@ export const rpcGroup: CommandGroup = { path: ['rpc'], summary: 'request and rep
 
 const { correlationId, replyTo, transient, ...requestInputs } = messageInputs;
 
-/**
- * V8 optimizes hot code on threads of its own, which compete with the broker and the server for the processor: on a small machine
- * the slowest of a thousand calls then took three times as long. Here, code runs 15 times as often before that, counted in bytes of bytecode.
- */
-const PATIENT_COMPILER = '--interrupt-budget=2000000';
-/** From version 12 on (Node 22), V8 has no such flag, and says so on standard error. */
-const IS_KNOWN = Number.parseInt(process.versions.v8, 10) < 12;
-
 const rpcCall = defineCommand({
   path: ['rpc', 'call'],
   summary: 'send a request and print its reply',
@@ -38,6 +29,7 @@ const rpcCall = defineCommand({
     ],
   ],
   readsStdin,
+  isTimed: true,
   inputs: {
     queue: argument('the queue that is served'),
     body: argument('the body; without it, --file or standard input', { optional: true }),
@@ -50,7 +42,6 @@ const rpcCall = defineCommand({
   },
   extras: { ...printExtras, ...expectationExtras },
   load: async (inputs: Command['inputs']) => {
-    if (IS_KNOWN) setFlagsFromString(PATIENT_COMPILER);
     const [{ callAll, isSingle, RpcCallConfig }, { openDrafts }] = await Promise.all([
       import('../patterns/rpc/calls.ts'),
       import('../patterns/publish/input.ts'),

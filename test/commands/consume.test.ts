@@ -129,6 +129,17 @@ test('--drain stops at the depth of the start, and at once when there is nothing
   assert.equal(await depth(name), 0);
   const empty = await inside(['consume', name, '--drain']);
   assert.deepEqual([empty.code, empty.stdout], [0, '']);
+  assert.doesNotMatch(empty.stderr, /is ready/);
+});
+
+test('--drain of a queue whose messages others hold says that these are not counted', async (t) => {
+  const { queue, publish, channel } = await peer(t);
+  const name = await queue();
+  await publish(name, ['held']);
+  await new Promise<void>((resolve) => void channel.consume(name, () => resolve()));
+  const result = await inside(['consume', name, '--drain']);
+  assert.deepEqual([result.code, result.stdout], [0, '']);
+  assert.match(result.stderr, /nothing is ready in ".*"; what its 1 consumer may hold is not counted/);
 });
 
 test('--drain ends although another consumer took part of it', async (t) => {

@@ -180,6 +180,11 @@ class Run {
     }
     const { messages, consumers } = await consumer.ask((connection, queue) => certainCounts(connection, queue, this.#type));
     this.#others = consumers;
+    if (messages === 0 && consumers > 0)
+      this.#session.emit({
+        kind: 'note',
+        text: `nothing is ready in "${this.#config.queue}"; what its ${formatCount(consumers, 'consumer')} may hold is not counted`,
+      });
     this.#limit = Math.min(this.#limit, messages);
     if (this.#limit > 0) void watchDrain(this.#watched(consumer));
   }
