@@ -43,6 +43,17 @@ for (const type of ['classic', 'quorum']) {
   });
 }
 
+test('a dry run counts what a full queue would refuse, as the run then does', async (t) => {
+  const { from, to, depth } = await full(t, { 'x-max-length': 4, 'x-overflow': 'reject-publish' }, ['a', 'b']);
+  const dry = await rmq(['dlx', 'move', from, to, '--dry-run']);
+  assert.equal(dry.code, 0, dry.stderr);
+  assert.match(dry.stdout, /^ +2 {2}queue .*\n +3 stay: refused by the broker \(nack\)$/m);
+  assert.match(dry.stderr, /has room for at most 4 messages, and refuses any further one/);
+  assert.equal(await depth(from), 5);
+  const { moved, stayed } = json<{ moved: number; stayed: object }>(await rmq(['dlx', 'move', from, to, '--json']));
+  assert.deepEqual([moved, stayed], [2, { nacked: 3 }]);
+});
+
 test('a full queue is known by its bytes, and by its policy', async (t) => {
   const bytes = await full(t, { 'x-max-length-bytes': 3 }, []);
   assert.deepEqual(json<Summary>(await rmq(['dlx', 'move', bytes.from, bytes.to, '--json'])).stayed, { full: 2 });

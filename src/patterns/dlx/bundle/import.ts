@@ -56,7 +56,8 @@ export async function importBundle(session: Session, config: ImportConfig, besid
     tellOfEarlier(session, config, manifest, record);
     const numbers = new Map<Message, number>();
     const messages = messagesOf(session.signal, config, manifest, record, async (message, number) => {
-      if ((await rooms?.take(message)) === false) throw new Failure('later', FULL, { hint: `${whenFull()}; another import sends those that this one has not` });
+      if ((await rooms?.take(message)) === 'full')
+        throw new Failure('later', FULL, { hint: `${whenFull()}; another import sends those that this one has not` });
       numbers.set(message, number);
       destinations?.add(message);
     });

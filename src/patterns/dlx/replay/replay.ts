@@ -132,7 +132,7 @@ async function transferTo(
 ): Promise<Replayed> {
   const [places, claimed] = [new Destinations(), new Destinations()];
   const claims = new WeakMap<Delivery, PublishAddress>();
-  const rooms = config.force ? undefined : new Rooms(target, elsewhere ? beside : { ask, api });
+  const rooms = config.force ? undefined : new Rooms(target, elsewhere ? beside : { ask, api }, config);
   const now = Date.now();
   const decided = (delivery: Delivery): Decision | Promise<Decision> => {
     try {
@@ -150,9 +150,10 @@ async function transferTo(
     if (isClaim && verdict === 'claimed') claimed.add(decision.claim);
     if (typeof verdict === 'string') return verdict;
     const fitting = (message: Message): TransferVerdict | Promise<TransferVerdict> =>
-      after(rooms?.take(message, idle) ?? true, (fits) => {
-        if (fits && config.dryRun) places.add(message, isClaim);
-        return fits ? message : 'full';
+      after(rooms?.take(message, idle) ?? 'fits', (prospect) => {
+        if (prospect !== 'fits') return prospect;
+        if (config.dryRun) places.add(message, isClaim);
+        return message;
       });
     if (edit === undefined || config.dryRun) return fitting(verdict);
     return edit(delivery).then((body) => (body === undefined ? 'unedited' : fitting({ ...verdict, body: bytesOf(body) })));

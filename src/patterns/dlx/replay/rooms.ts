@@ -17,12 +17,13 @@ export interface Beside {
   readonly api?: FindManagementApi | undefined;
 }
 
-/** A queue that drops or dead-letters its oldest message for each one beyond its limit, and what is in it. */
+/** A queue with a limit, and what is in it. For each message beyond the limit it drops or dead-letters its oldest one, or refuses the new one. */
 interface Room {
   readonly queue: string;
   readonly most: number;
   readonly mostBytes: number;
   readonly deadLetters: boolean;
+  readonly refuses: boolean;
   messages: number;
   bytes: number;
   /** True: it has been told, and is not counted again. */
@@ -32,24 +33,29 @@ interface Room {
 /** Forged messages may name any number of queues. */
 const MOST_ASKED = 1_000;
 
+/** What becomes of a message that is sent to its queues, as reasons to stay name it. */
+export type Prospect = 'fits' | 'full' | 'nacked';
+
 /**
  * Knows which messages would push others out of a full queue (`overflow=drop-head`, the default). A queue that dead-letters what it pushes out loses nothing: that is
- * only told. One that refuses further messages (`reject-publish`) is not asked about twice: the broker says so. Other publishers may fill it meanwhile.
+ * only told. Where a queue refuses further messages (`reject-publish`), the broker says so itself: only a dry run counts them. Other publishers may fill a queue meanwhile.
  */
 export class Rooms {
   readonly #session: Session;
   readonly #beside: Beside;
+  readonly #dryRun: boolean;
   readonly #queues = new Map<string, Room | undefined>();
   readonly #places = new Map<string, readonly Room[]>();
   #book: Promise<RouteBook | undefined> | undefined;
 
-  constructor(session: Session, beside: Beside) {
+  constructor(session: Session, beside: Beside, { dryRun = false }: { readonly dryRun?: boolean } = {}) {
     this.#session = session;
     this.#beside = beside;
+    this.#dryRun = dryRun;
   }
 
-  /** Counts a message that has room where it goes; false for one that has none. `idle` waits until all that was sent is in its queues: they are counted again then. */
-  take(message: Message, idle?: () => Promise<void>): boolean | Promise<boolean> {
+  /** Counts a message that has room where it goes. `idle` waits until all that was sent is in its queues: they are counted again then. */
+  take(message: Message, idle?: () => Promise<void>): Prospect | Promise<Prospect> {
     const rooms = this.#places.get(placeOf(message));
     return rooms?.every((room) => fits(room, message)) === true ? add(rooms, message) : this.#ask(message, idle);
   }
@@ -59,7 +65,7 @@ export class Rooms {
     this.#places.clear();
   }
 
-  async #ask(message: Message, idle: (() => Promise<void>) | undefined): Promise<boolean> {
+  async #ask(message: Message, idle: (() => Promise<void>) | undefined): Promise<Prospect> {
     const rooms = this.#places.get(placeOf(message)) ?? (await this.#roomsOf(message));
     for (const room of rooms) {
       if (fits(room, message) || room.full) continue;
@@ -69,7 +75,9 @@ export class Rooms {
       room.full = true;
       this.#session.emit({ kind: 'note', text: describeFull(room) });
     }
-    return rooms.every((room) => room.deadLetters || fits(room, message)) && add(rooms, message);
+    const narrow = rooms.find((room) => !room.deadLetters && !fits(room, message));
+    if (narrow === undefined) return add(rooms, message);
+    return narrow.refuses ? 'nacked' : 'full';
   }
 
   async #roomsOf(message: Message): Promise<readonly Room[]> {
@@ -104,7 +112,7 @@ export class Rooms {
     return (await this.#reached(exchange, key))?.length !== 0;
   }
 
-  /** Undefined for a queue that never pushes a message out, or that does not exist. */
+  /** Undefined for a queue without a limit that counts here, or that does not exist. */
   async #learn(queue: string): Promise<Room | undefined> {
     // A forged history may hold names that no broker could have.
     if (Buffer.byteLength(queue) > LONGEST_NAME) return undefined;
@@ -117,12 +125,13 @@ export class Rooms {
       const limit = (name: string): number => Math.min(...settings.map((one) => numberIn(one[name]) ?? Number.POSITIVE_INFINITY));
       const first = (name: string): string | undefined => settings.map((one) => one[name]).find((value) => typeof value === 'string') as string | undefined;
       const [most, mostBytes] = [limit('x-max-length'), limit('x-max-length-bytes')];
-      if (Math.min(most, mostBytes) === Number.POSITIVE_INFINITY || first('x-overflow')?.startsWith('reject-publish') === true) return undefined;
+      const refuses = first('x-overflow')?.startsWith('reject-publish') === true;
+      if (Math.min(most, mostBytes) === Number.POSITIVE_INFINITY || (refuses && !this.#dryRun)) return undefined;
       const messages = await readyCount(on, queue);
       // AMQP does not tell the bytes: without the management API, a queue that is not empty counts as full.
       const bytes = messages === 0 ? 0 : messages * (managed?.meanSize ?? Number.POSITIVE_INFINITY);
-      const deadLetters = await this.#leads(on, first('x-dead-letter-exchange'), first('x-dead-letter-routing-key'));
-      return { queue, most, mostBytes, deadLetters, messages, bytes, full: false };
+      const deadLetters = !refuses && (await this.#leads(on, first('x-dead-letter-exchange'), first('x-dead-letter-routing-key')));
+      return { queue, most, mostBytes, deadLetters, refuses, messages, bytes, full: false };
     }).catch((error: unknown) => {
       // An exclusive queue of another connection, for example: nothing can be sent there either, or nothing is known.
       if (error instanceof Failure && (error.kind === 'refused' || error.kind === 'denied' || error.kind === 'missing')) return undefined;
@@ -137,23 +146,23 @@ function fits({ messages, most, bytes, mostBytes }: Room, { body }: Message): bo
   return messages + 1 <= most && (mostBytes === Number.POSITIVE_INFINITY || bytes + body.length <= mostBytes);
 }
 
-function add(rooms: readonly Room[], { body }: Message): true {
+function add(rooms: readonly Room[], { body }: Message): Prospect {
   for (const room of rooms) {
     room.messages++;
     room.bytes += body.length;
   }
-  return true;
+  return 'fits';
 }
 
 function prefixed(policy: FieldTable): FieldTable {
   return Object.fromEntries(Object.entries(policy).map(([name, value]) => [`x-${name}`, value]));
 }
 
-function describeFull({ queue, most, mostBytes, deadLetters }: Room): string {
+function describeFull({ queue, most, mostBytes, deadLetters, refuses }: Room): string {
   const limits = [
     ...(most === Number.POSITIVE_INFINITY ? [] : [formatCount(most, 'message')]),
     ...(mostBytes === Number.POSITIVE_INFINITY ? [] : [formatSize(mostBytes)]),
   ];
-  const oldest = deadLetters ? 'dead-letters its oldest one for each further one' : 'drops its oldest one for each further one, which is lost';
-  return `"${queue}" has room for at most ${limits.join(' and ')}, and ${oldest}`;
+  const then = deadLetters ? 'dead-letters its oldest one for each further one' : 'drops its oldest one for each further one, which is lost';
+  return `"${queue}" has room for at most ${limits.join(' and ')}, and ${refuses ? 'refuses any further one' : then}`;
 }
