@@ -122,6 +122,20 @@ test('publish: the answers about a channel and its confirms may come apart', asy
   assert.equal(result.code, 0, result.stderr);
 });
 
+for (const [what, answers] of [
+  ['opened twice', ['20.11', '20.11']],
+  ['opened, and then closed without a request', ['20.11', '20.41']],
+] as const) {
+  test(`publish: a channel that is ${what} ends the connection, and is no bug`, async (t) => {
+    const script = on(CHANNEL_OPEN, (client, { channel }) => {
+      for (const answer of answers) client.method(channel, answer, longstr(''));
+    });
+    const result = await run(t, { script }, ['publish', '-q', 'q', 'hello', ...ONCE]);
+    noStack(result);
+    assert.equal(result.code, 69, result.stderr);
+  });
+}
+
 test('publish: a channel that is refused after it was opened, before its confirms, is a failure', async (t) => {
   const script: Script = (client, { channel, method }) => {
     if (method === CONFIRM_SELECT) client.method(channel, '20.40', short(540), shortstr('NOT_IMPLEMENTED'), short(85), short(10));

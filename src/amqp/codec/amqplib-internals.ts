@@ -104,11 +104,20 @@ function openTogether(channel: Opening): void {
     };
     channel.sendOrEnqueue = (next, nextFields, nextReply) => {
       channel.sendOrEnqueue = ask;
-      if (next === CONFIRM_SELECT) void selected.promise.then((answer) => nextReply(...answer));
-      else ask.call(channel, next, nextFields, nextReply);
+      if (next !== CONFIRM_SELECT) ask.call(channel, next, nextFields, nextReply);
+      else void selected.promise.then((answer) => hand(answer, nextReply));
     };
     wire.write(Buffer.concat([requestOn(wire.channel, CHANNEL_OPEN), requestOn(wire.channel, CONFIRM_SELECT)]), () => undefined);
   };
+}
+
+/** amqplib closes the channel over a wrong answer, which fails where its connection has ended since. */
+function hand(answer: Parameters<Reply>, reply: Reply): void {
+  try {
+    reply(...answer);
+  } catch (error) {
+    reply(error);
+  }
 }
 
 /** A method whose only argument is one byte of zeros: an empty text, or no flags. */
