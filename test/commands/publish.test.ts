@@ -295,6 +295,7 @@ test('an unroutable message is exit 67, named, and the others still arrive', asy
   assert.equal(result.code, 67);
   assert.deepEqual(counts(json(result)), { published: 3, confirmed: 2, returned: 1, nacked: 0, unknown: 0 });
   assert.match(result.stderr, new RegExp(nowhere));
+  assert.match(result.stderr, /declare the queue, or bind one .* --allow-unroutable/);
   assert.deepEqual(
     (await take(name)).map(({ content }) => String(content)),
     ['0', '2'],

@@ -150,7 +150,8 @@ test('a tap that is too slow drops the oldest copies, and its count is exact; th
   const own = await peer(t);
   const [exchange, queue] = [await own.exchange('fanout'), await own.queue()];
   await own.channel.bindQueue(queue, exchange, '');
-  const run = start(['tap', exchange, '--max-length', '50', '--idle', '2s'], { input: '' });
+  // A busy broker may let all of them wait for being counted.
+  const run = start(['tap', exchange, '--max-length', '50', '--max-length-bytes', '1gb', '--idle', '2s'], { input: '' });
   await run.until('stderr', COPYING);
   // Its standard output is full from here on.
   run.child.stdout.pause();

@@ -256,7 +256,7 @@ test('a queue without a dead-letter exchange is refused before anything is taken
   await publish(name, ['a']);
   const refused = await inside(['work', 'run', name, '--', 'true']);
   assert.equal(refused.code, 64);
-  assert.match(refused.stderr, /--drop-dead/);
+  assert.match(refused.stderr, /send them to --dlx EXCHANGE, use --policy-dlx .* --drop-dead/);
   assert.equal(await depth(name), 1);
   const dropped = await inside(['work', 'run', name, '--drop-dead', '-n', '1', '--json', '--', 'false']);
   assert.equal(dropped.code, 0, dropped.stderr);

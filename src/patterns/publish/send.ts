@@ -237,7 +237,7 @@ function judge(counts: PublishCounts, { refused, broken }: Unsent, failure: unkn
   if (counts.returned > 0) {
     reasons.push(
       new Failure('unroutable', `no queue is bound for ${formatCount(counts.returned, 'message')}`, {
-        hint: `bind a queue for that exchange and routing key, or accept the loss with ${option('allowUnroutable')}`,
+        hint: `declare the queue, or bind one for that exchange and routing key; ${option('allowUnroutable')} accepts the loss`,
       }),
     );
   }

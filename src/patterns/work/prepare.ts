@@ -169,7 +169,7 @@ function routeFor(queue: QueueSpec, existing: QueueDescription | undefined, { po
     hint:
       existing === undefined
         ? `give it one with ${option('dlx', 'EXCHANGE')}, or drop such messages with ${option('dropDead')}`
-        : `use ${option('policyDlx')} when a policy of the broker dead-letters it, or drop such messages with ${option('dropDead')}`,
+        : `send them to ${option('dlx', 'EXCHANGE')}, use ${option('policyDlx')} when a policy of the broker dead-letters it, or drop such messages with ${option('dropDead')}`,
   });
 }
 
