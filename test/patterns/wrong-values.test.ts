@@ -464,7 +464,7 @@ test('options need not be parsed: what is left out has its default, and what is 
   work({ queue: name, dlxRoutingKey: 'x' }, 'dlxRoutingKey needs dlx');
   await assert.rejects(rmq.workQueue(session, { queue: name }, handlerOf('ack')).ready, {
     kind: 'usage',
-    hint: 'use policyDlx when a policy of the broker dead-letters it, or drop such messages with dropDead',
+    hint: 'send them to dlx, use policyDlx when a policy of the broker dead-letters it, or drop such messages with dropDead',
   });
   assert.throws(() => rmq.openSession({ url: brokerUrl(), heartbeat: 1 }), {
     message: 'heartbeat must be whole seconds from 1s to 65535s, or 0s to turn it off',
