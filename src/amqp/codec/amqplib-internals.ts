@@ -83,7 +83,7 @@ export async function openConfirmChannel(model: ChannelModel): Promise<Channel> 
   }
 }
 
-/** amqplib is told each answer when it asks. */
+/** Sends both requests when amqplib sends the first one, and keeps the answer to the second until amqplib asks for it. */
 function openTogether(channel: Opening): void {
   const { sendOrEnqueue: ask, sendImmediately: send } = channel;
   const selected = deferred<Parameters<Reply>>();
@@ -111,7 +111,7 @@ function openTogether(channel: Opening): void {
   };
 }
 
-/** amqplib closes the channel over a wrong answer, which fails where its connection has ended since. */
+/** Hands an answer to amqplib, which closes the channel when it is a wrong one: that throws if the connection has ended since, and amqplib gets the error instead. */
 function hand(answer: Parameters<Reply>, reply: Reply): void {
   try {
     reply(...answer);

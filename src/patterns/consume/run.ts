@@ -59,7 +59,7 @@ class Run {
   /** For a drain: the number of other consumers at the start. */
   #others = 0;
   #received = 0;
-  /** The last connection that was lost, where others would be waited for in vain. */
+  /** The last connection that was lost; undefined for a run that need not wait for what the lost one may still hold. */
   #lost: Lost | undefined;
   /** Those that a handler got before, on a connection that was lost. */
   #repeats = 0;

@@ -128,8 +128,8 @@ export class Rooms {
       const refuses = first('x-overflow')?.startsWith('reject-publish') === true;
       if (Math.min(most, mostBytes) === Number.POSITIVE_INFINITY || (refuses && !this.#dryRun)) return undefined;
       const messages = await readyCount(on, queue);
-      // AMQP does not tell the bytes: without the management API, a queue that is not empty counts as full.
-      const bytes = messages === 0 ? 0 : messages * (managed?.meanSize ?? Number.POSITIVE_INFINITY);
+      // AMQP does not tell the bytes: without the management API, a queue that is not empty counts as full where that may cost a message.
+      const bytes = messages === 0 ? 0 : messages * (managed?.meanSize ?? (refuses ? 0 : Number.POSITIVE_INFINITY));
       const deadLetters = !refuses && (await this.#leads(on, first('x-dead-letter-exchange'), first('x-dead-letter-routing-key')));
       return { queue, most, mostBytes, deadLetters, refuses, messages, bytes, full: false };
     }).catch((error: unknown) => {
